@@ -1,0 +1,79 @@
+use crate::Timestamp;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// Tells a run that its answer is no longer wanted. Clones share one flag.
+#[derive(Clone, Debug, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// Asks the run to end.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Whether the run should end. A job that loops without awaiting looks at it now and then.
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// What one run is given. It holds no clients and no types of a runtime: a job brings its own.
+#[derive(Debug)]
+pub struct Context {
+    /// The time of the decision that this run belongs to: the same for all runs of a pass.
+    pub now: Timestamp,
+    /// The longest time the run may take. Checker enforces it; a job may use it to say in which phase time ran out.
+    pub timeout: Duration,
+    /// The id of the run. Children get it as `CHECKER_RUN`.
+    pub run_id: String,
+    /// Set when the answer is no longer wanted.
+    pub cancel: Cancel,
+    scratch: PathBuf,
+    log: Mutex<Vec<String>>,
+}
+
+impl Context {
+    /// Log lines kept of one run.
+    pub const LOG_LINES_MAX: usize = 100;
+
+    /// A context for one run. `scratch` need not exist.
+    pub fn new(now: Timestamp, timeout: Duration, run_id: String, scratch: PathBuf) -> Self {
+        Self {
+            now,
+            timeout,
+            run_id,
+            cancel: Cancel::default(),
+            scratch,
+            log: Mutex::new(Vec::new()),
+        }
+    }
+
+    /// A folder of this run alone, removed when the run ends.
+    ///
+    /// # Errors
+    /// If it cannot be created.
+    pub fn scratch(&self) -> std::io::Result<&PathBuf> {
+        std::fs::create_dir_all(&self.scratch)?;
+        Ok(&self.scratch)
+    }
+
+    /// Notes a line for people who look closer (`checker try`, the log file at level debug). Lines beyond
+    /// [`Self::LOG_LINES_MAX`] are dropped.
+    pub fn log(&self, line: impl Into<String>) {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        if log.len() < Self::LOG_LINES_MAX {
+            log.push(line.into());
+        }
+    }
+
+    /// The lines noted so far.
+    pub fn log_lines(&self) -> Vec<String> {
+        self.log
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+}

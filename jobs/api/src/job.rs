@@ -1,0 +1,132 @@
+use crate::{Context, Failure, JobId, Message, Outcome, Policy, Recovery};
+use serde::de::DeserializeOwned;
+use std::fmt;
+use std::future::Future;
+
+/// One thing to check.
+///
+/// Checker calls [`execute`](Self::execute) and owns all around it: the timeout, a panic, the length of the output, the
+/// state, the thresholds, the messages and their delivery. A job must not retry, sleep between tries, keep state of its
+/// own or send anything to people.
+pub trait Job: Send + Sync + 'static {
+    /// Who the job is; stable over restarts and re-wording.
+    fn id(&self) -> &JobId;
+
+    /// What the common keys of its table said.
+    fn policy(&self) -> &Policy;
+
+    /// Looks once at the target and says what it saw. Write a plain `async fn execute(&self, cx: &Context) -> Outcome`.
+    fn execute<'a>(&'a self, cx: &'a Context) -> impl Future<Output = Outcome> + Send + 'a;
+
+    /// Words a failure. Pure: it sends nothing. The first program's `onFailure`.
+    fn on_failure(&self, failure: &Failure<'_>) -> Message {
+        failure.message()
+    }
+
+    /// Words a recovery. Pure: it sends nothing. The first program's `onStateChangeSuccess`.
+    fn on_recovery(&self, recovery: &Recovery<'_>) -> Message {
+        recovery.message()
+    }
+}
+
+/// One job kind: makes the jobs of all its tables.
+pub trait JobSpawner: 'static {
+    /// The table's name in the settings: `[[job.KIND]]`. Lower case letters, digits and `_`.
+    const KIND: &'static str;
+    /// The kind's block of `settings.cfg.example`, every key with its default and why; the conformance kit parses it.
+    const EXAMPLE: &'static str;
+    /// Whether `execute` may block its thread. Such jobs run on threads of their own. A kind that only awaits says
+    /// `false` and shares one thread with thousands.
+    const BLOCKING: bool = true;
+    /// The kind's own keys. Use `#[serde(deny_unknown_fields)]`, and neither `flatten` nor `untagged`: they destroy
+    /// the place of an error.
+    type Settings: DeserializeOwned;
+    /// The kind's job.
+    type Job: Job;
+
+    /// Makes jobs of all tables of this kind, so that they can share what is costly. Pure: no network, no file is
+    /// needed for it to succeed (secrets and certificates named in the settings may be read here).
+    ///
+    /// # Errors
+    /// Every problem, not only the first.
+    fn spawn(tables: Vec<Table<Self::Settings>>) -> Result<Vec<Self::Job>, Vec<SpawnError>>;
+}
+
+/// One `[[job.KIND]]` table: the common keys already taken out and merged with the defaults.
+#[derive(Clone, Debug)]
+pub struct Table<S> {
+    /// The key `name`, if given.
+    pub name: Option<String>,
+    /// The key `id`, if given.
+    pub id: Option<String>,
+    /// The common keys. Its `name` is empty: [`Table::job`] fills it in.
+    pub policy: Policy,
+    /// The kind's own keys.
+    pub settings: S,
+}
+
+impl<S> Table<S> {
+    /// Id and policy of the job of `kind` at `target`. `alone` is false where the table makes several jobs: then the
+    /// target is added to `name` and `id`, so that each can be told apart.
+    pub fn job(&self, kind: &str, target: &str, alone: bool) -> (JobId, Policy) {
+        let id = match &self.id {
+            Some(id) if alone => JobId::literal(id.clone()),
+            Some(id) => JobId::literal(format!("{id}:{target}")),
+            None => JobId::new(kind, target),
+        };
+        let name = match &self.name {
+            Some(name) if alone => name.clone(),
+            Some(name) => format!("{name} ({target})"),
+            None => target.to_owned(),
+        };
+        (
+            id,
+            Policy {
+                name,
+                ..self.policy.clone()
+            },
+        )
+    }
+}
+
+/// A problem with one table, found by the kind itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpawnError {
+    /// Index into the `Vec` that [`JobSpawner::spawn`] was given.
+    pub table: usize,
+    /// The key at fault, or `None` for the table as a whole.
+    pub key: Option<String>,
+    /// What is wrong and what to do, as a sentence without a full stop.
+    pub message: String,
+}
+
+impl SpawnError {
+    /// A problem of `key` in table number `table`.
+    pub fn key(table: usize, key: &str, message: impl Into<String>) -> Self {
+        Self {
+            table,
+            key: Some(key.to_owned()),
+            message: message.into(),
+        }
+    }
+
+    /// A problem of table number `table` as a whole.
+    pub fn table(table: usize, message: impl Into<String>) -> Self {
+        Self {
+            table,
+            key: None,
+            message: message.into(),
+        }
+    }
+}
+
+impl fmt::Display for SpawnError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.key {
+            Some(key) => write!(f, "{key}: {}", self.message),
+            None => f.write_str(&self.message),
+        }
+    }
+}
+
+impl std::error::Error for SpawnError {}

@@ -1,0 +1,33 @@
+//! The contract between Checker and its jobs.
+//!
+//! A **job** is one thing to check. A **job kind** is a crate: one [`JobSpawner`] that turns the tables
+//! `[[job.KIND]]` of the settings into [`Job`]s. The crate depends on this package and on nothing else of Checker.
+//!
+//! In the order in which a job meets them:
+//!
+//! 1. [`Table`] and [`SpawnError`]: what the settings said, already split into common keys and the kind's own.
+//! 2. [`JobId`] and [`Policy`]: who the job is, how often it runs and when it tells.
+//! 3. [`Context`] and [`Outcome`]: what a run is given, and what it answers.
+//! 4. [`Failure`], [`Recovery`] and [`Message`]: how it words its troubles, if the standard wording does not do.
+//!
+//! Checker itself owns timeout, panic, timing, output caps, retries, state and delivery. A job does one thing, once,
+//! and says what it saw.
+
+mod context;
+mod id;
+mod job;
+mod message;
+mod outcome;
+mod policy;
+mod time;
+
+#[cfg(feature = "conformance")]
+pub mod conformance;
+
+pub use context::{Cancel, Context};
+pub use id::JobId;
+pub use job::{Job, JobSpawner, SpawnError, Table};
+pub use message::{Failure, Message, Recovery};
+pub use outcome::{Metric, OUTCOME_VERSION, Outcome, Verdict};
+pub use policy::{Frequency, Notify, Policy, Remind, duration_words, parse_duration};
+pub use time::Timestamp;
