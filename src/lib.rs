@@ -1,1 +1,7 @@
-//! Placeholder.
+//! Checker: a watchdog that states how long a fault can stay untold, and proves it.
+//!
+//! The map, in the order in which the data flows.
+
+pub mod clock;
+pub mod decide;
+pub mod store;

@@ -1,0 +1,13 @@
+//! The pure core: what is due, what an outcome changes, what is told to whom and when.
+//!
+//! **Invariant:** nothing in here reads a clock, a file, the environment or a random number, waits, or is async. `now`
+//! comes in as an argument; results go out as values. That is what tests and simulations drive.
+#![deny(clippy::disallowed_methods)]
+
+mod alert;
+mod state;
+
+pub use alert::{
+    Alert, AlertId, AlertKind, Delivery, DeliveryState, Recipient, SendResult, Sent, Waiting,
+};
+pub use state::{Ack, Episode, Flapping, JobState, Silence, Tally};

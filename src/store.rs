@@ -1,0 +1,320 @@
+//! What is remembered. The only place that knows SQL.
+//!
+//! Two groups, two traits. [`Own`] is about this node and lives in this node's file, always. [`Shared`] is about jobs;
+//! it is the same file by default. No transaction and no query touches both groups.
+//!
+//! One call is one transaction over a batch. Owned values go in and come out; every write may be sent twice and counts
+//! once, because ids are made by the caller. Conflicts with other processes are waited for inside.
+
+use crate::decide::{
+    Alert, AlertId, Delivery, JobState, Recipient, SendResult, Sent, Tally, Waiting,
+};
+use checker_job::{JobId, Outcome, Timestamp};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Why the store did not do it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StoreError {
+    /// It cannot be reached or stayed locked.
+    Unavailable(String),
+    /// It may or may not have been written: send it again.
+    OutcomeUnknown(String),
+    /// No room.
+    Full(String),
+    /// It may not be written.
+    ReadOnly(String),
+    /// The file is damaged.
+    Corrupt(String),
+    /// A newer Checker wrote it.
+    SchemaNewer {
+        /// The version of the file.
+        found: u32,
+        /// The newest version that this program knows.
+        known: u32,
+    },
+    /// It must not be used like this: a network file system, a folder, another user's file, a wrong value.
+    Refused(String),
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unavailable(why) => write!(f, "the state cannot be reached: {why}"),
+            Self::OutcomeUnknown(why) => write!(f, "the state may not have been written: {why}"),
+            Self::Full(why) => write!(f, "there is no room for the state: {why}"),
+            Self::ReadOnly(why) => write!(f, "the state cannot be written: {why}"),
+            Self::Corrupt(why) => write!(f, "the state is damaged: {why}"),
+            Self::SchemaNewer { found, known } => write!(
+                f,
+                "the state was written by a newer Checker (its format is {found}, this program knows up to {known}): \
+                 install that version again, or move the state file away to begin anew"
+            ),
+            Self::Refused(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for StoreError {}
+
+/// Results of store operations.
+pub type Result<T> = std::result::Result<T, StoreError>;
+
+/// What started a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Source {
+    /// A pass.
+    Cron,
+    /// A person (`checker try`, `checker test`).
+    Manual,
+    /// A wrapped script.
+    Script,
+    /// `checker call`.
+    Call,
+    /// A spool folder.
+    Spool,
+    /// Another host.
+    Remote,
+}
+
+/// Where a run stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RunStatus {
+    /// Waits to be taken.
+    Pending,
+    /// Runs.
+    Active,
+    /// Has ended.
+    Done,
+}
+
+/// One execution. The runs of a pass are written when they are done; all others live here from the start.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    /// UUID version 7, made by the caller.
+    pub id: Uuid,
+    /// The job, or the script's name.
+    pub job: JobId,
+    /// Where it stands.
+    pub status: RunStatus,
+    /// Empty for the jobs of a pass.
+    pub queue: String,
+    /// The higher the sooner.
+    pub priority: i32,
+    /// Not before this.
+    pub not_before: Option<Timestamp>,
+    /// Counted from 1.
+    pub attempt: u32,
+    /// What started it.
+    pub source: Source,
+    /// Who asked for it.
+    pub asked_by: Option<String>,
+    /// What it was asked to do, as JSON.
+    pub args: Option<String>,
+    /// The node that ran it.
+    pub node: Uuid,
+    /// That node's host name.
+    pub host: String,
+    /// The pass that ran it.
+    pub pass: Option<Uuid>,
+    /// When it started.
+    pub started: Option<Timestamp>,
+    /// When it ended.
+    pub ended: Option<Timestamp>,
+    /// What it found.
+    pub outcome: Option<Outcome>,
+    /// It found the same good state as the run before: kept for a shorter time.
+    pub steady: bool,
+}
+
+/// A change of one job, decided on `expected_seq`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// The job.
+    pub job: JobId,
+    /// The `seq` of the state that this was decided on; 0 for a job that has none.
+    pub expected_seq: u64,
+    /// The new state (its `seq` is `expected_seq + 1`), or `None` to forget the job.
+    pub state: Option<JobState>,
+    /// The run that led to it.
+    pub run: Option<RunRecord>,
+    /// What should be told. An alert that exists already is left as it is.
+    pub alerts: Vec<Alert>,
+    /// An hour that is complete.
+    pub hour: Option<Tally>,
+}
+
+/// What became of a [`Change`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Applied {
+    /// Written.
+    Done,
+    /// It was written before, by this very call sent twice.
+    Already,
+    /// The state has moved on: the run is kept in the history, state and alerts are not.
+    Stale,
+}
+
+/// What is quick to read of each job, to see what is due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// See [`JobState::seq`].
+    pub seq: u64,
+    /// See [`JobState::slot`].
+    pub slot: Option<Timestamp>,
+    /// Whether an episode is open, told or not.
+    pub open: bool,
+}
+
+/// A delivery that is to be written, and whether alerts were settled without one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Planned {
+    /// New deliveries: their alerts leave the waiting list of that recipient.
+    pub deliveries: Vec<Delivery>,
+    /// Unsent deliveries that the new ones replace.
+    pub superseded: Vec<Uuid>,
+    /// Alerts that this recipient need not be told (any more), and why.
+    pub dropped: Vec<(AlertId, Recipient, String)>,
+    /// Alerts kept back because mail is switched off.
+    pub withheld: Vec<(AlertId, Recipient)>,
+}
+
+/// States, alerts and deliveries of one group: jobs in [`Shared`], troubles of this node in [`Own`].
+pub trait Ledger {
+    /// What is quick to read, of all jobs.
+    fn slots(&self) -> Result<BTreeMap<JobId, Slot>>;
+    /// The whole state of these jobs; a job without state is left out.
+    fn states(&self, jobs: &[JobId]) -> Result<BTreeMap<JobId, JobState>>;
+    /// Runs, states and alerts in one commit. The answers are in the order of `changes`.
+    fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>>;
+
+    /// All alerts that some recipient has not been told and that no refusal or drop has settled.
+    fn waiting(&self) -> Result<Vec<Waiting>>;
+    /// Writes deliveries before they are sent, durably: after a power cut they are still there.
+    fn plan(&self, planned: &Planned) -> Result<()>;
+    /// Deliveries that are not accepted yet, in the order in which they are to be sent: urgent ones first, then by age.
+    /// Refused ones are included.
+    fn unsent(&self) -> Result<Vec<Delivery>>;
+    /// What the channel answered; `next_try` is when to try again unless it was accepted.
+    fn mark(
+        &self,
+        delivery: Uuid,
+        result: &SendResult,
+        at: Timestamp,
+        next_try: Timestamp,
+    ) -> Result<()>;
+    /// Deliveries committed since `since` (superseded ones left out), oldest first.
+    fn sent(&self, since: Timestamp) -> Result<Vec<Sent>>;
+    /// The newest deliveries, newest first.
+    fn deliveries(&self, limit: usize) -> Result<Vec<Delivery>>;
+}
+
+/// A pass that has begun.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PassStart {
+    /// UUID version 7.
+    pub id: Uuid,
+    /// The node.
+    pub node: Uuid,
+    /// Its `now`.
+    pub started: Timestamp,
+    /// The classes that cron called for, as typed, or empty.
+    pub called: String,
+}
+
+/// A pass that has not ended, and what it holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OpenPass {
+    /// Its id; its lock's place follows from it.
+    pub id: Uuid,
+    /// When it began.
+    pub started: Timestamp,
+    /// The jobs it has claimed, with their runs.
+    pub claims: BTreeMap<JobId, Uuid>,
+}
+
+/// What a pass did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct PassEnd {
+    /// When it ended.
+    pub ended: Timestamp,
+    /// Runs committed.
+    pub runs: u32,
+    /// Of them, not ok.
+    pub bad: u32,
+}
+
+/// How much is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Retention {
+    /// Runs, alerts, deliveries and passes older than this go.
+    pub age: Duration,
+    /// At most this many steady good runs.
+    pub steady_runs: u64,
+    /// Hourly tallies older than this go.
+    pub hours: Duration,
+    /// At most this many rows are removed at once, so that a commit stays short.
+    pub batch: u32,
+}
+
+impl Default for Retention {
+    fn default() -> Self {
+        let day = Duration::from_secs(86_400);
+        Self {
+            age: day * 8,
+            steady_runs: 500_000,
+            hours: day * 366,
+            batch: 20_000,
+        }
+    }
+}
+
+/// What is remembered about jobs.
+pub trait Shared: Ledger {
+    /// Notes a pass. It has no claims yet.
+    fn begin(&self, pass: &PassStart) -> Result<()>;
+    /// All passes that have not ended.
+    fn open_passes(&self) -> Result<Vec<OpenPass>>;
+    /// Takes jobs for a pass; jobs that another open pass holds are left out of the answer. Passes in `dead` are ended
+    /// first and their claims freed: the caller has seen that their lock is free and has killed their children.
+    fn claim(
+        &self,
+        pass: Uuid,
+        wanted: &BTreeMap<JobId, Uuid>,
+        dead: &[Uuid],
+    ) -> Result<BTreeMap<JobId, Uuid>>;
+    /// Gives claims back before the pass ends: those jobs are done.
+    fn release(&self, pass: Uuid, jobs: &[JobId]) -> Result<()>;
+    /// Ends a pass and frees what it still holds.
+    fn end(&self, pass: Uuid, end: &PassEnd) -> Result<()>;
+    /// The newest passes, newest first.
+    fn passes(&self, limit: usize) -> Result<Vec<(PassStart, Option<PassEnd>)>>;
+    /// The newest runs of a job, newest first.
+    fn history(&self, job: &JobId, limit: usize) -> Result<Vec<RunRecord>>;
+    /// The newest alerts, of one job or of all, newest first.
+    fn alerts(&self, job: Option<&JobId>, limit: usize) -> Result<Vec<Alert>>;
+    /// The complete hours of a job since `since`, oldest first.
+    fn hours(&self, job: &JobId, since: Timestamp) -> Result<Vec<Tally>>;
+    /// Removes what is too old, a batch at a time; the answer is how many rows went. Always kept: the newest success of
+    /// each script name and host, open alerts, unsent deliveries, open passes.
+    fn prune(&self, now: Timestamp, keep: &Retention) -> Result<u64>;
+}
+
+/// What is remembered about this node.
+pub trait Own: Ledger {
+    /// A value that [`Own::set_meta`] wrote.
+    fn meta(&self, key: &str) -> Result<Option<String>>;
+    /// Remembers a value under a key, or forgets it.
+    fn set_meta(&self, key: &str, value: Option<&str>) -> Result<()>;
+    /// Takes the lease `name` for `holder` until `ttl` from now by the store's own clock. Granted (`None`) if it is free,
+    /// run out, held by `holder` itself, or held by one of `gone`; else the answer is who holds it.
+    fn lease(&self, name: &str, holder: Uuid, ttl: Duration, gone: &[Uuid])
+    -> Result<Option<Uuid>>;
+    /// Gives a lease back, if `holder` holds it.
+    fn release_lease(&self, name: &str, holder: Uuid) -> Result<()>;
+}
