@@ -11,7 +11,5 @@ pub mod schedule;
 mod state;
 pub mod transition;
 
-pub use alert::{
-    Alert, AlertId, AlertKind, Delivery, DeliveryState, Recipient, SendResult, Sent, Waiting,
-};
+pub use alert::{Alert, AlertId, AlertKind, Delivery, DeliveryState, Recipient, SendResult, Sent, Waiting};
 pub use state::{Ack, Episode, Flapping, JobState, Silence, Tally};

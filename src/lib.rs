@@ -4,4 +4,6 @@
 
 pub mod clock;
 pub mod decide;
+pub mod registry;
+pub mod runner;
 pub mod store;

@@ -26,13 +26,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            few: 3,
-            burst: 10,
-            reserve: 3,
-            window: Duration::from_secs(600),
-            daily: 200,
-        }
+        Self { few: 3, burst: 10, reserve: 3, window: Duration::from_secs(600), daily: 200 }
     }
 }
 
@@ -84,21 +78,11 @@ pub struct Plan {
 }
 
 /// Decides what leaves at `now`. `sent` are the deliveries of the last 24 hours; `nomail` says that mail is switched off.
-pub fn plan(
-    now: Timestamp,
-    waiting: &[Waiting],
-    sent: &[Sent],
-    limits: &Limits,
-    nomail: bool,
-) -> Plan {
+pub fn plan(now: Timestamp, waiting: &[Waiting], sent: &[Sent], limits: &Limits, nomail: bool) -> Plan {
     let mut plan = Plan::default();
     if nomail {
-        let fresh = waiting
-            .iter()
-            .filter(|w| w.delivery.is_none() && !w.withheld);
-        plan.withheld = fresh
-            .map(|w| (w.alert.id.clone(), w.recipient.clone()))
-            .collect();
+        let fresh = waiting.iter().filter(|w| w.delivery.is_none() && !w.withheld);
+        plan.withheld = fresh.map(|w| (w.alert.id.clone(), w.recipient.clone())).collect();
         return plan;
     }
     let mut by_recipient: BTreeMap<&Recipient, Vec<&Waiting>> = BTreeMap::new();
@@ -124,10 +108,7 @@ struct Unit {
 fn units(recipient: &Recipient, waiting: &[&Waiting], plan: &mut Plan) -> Vec<Unit> {
     let mut groups: BTreeMap<(&JobId, u32), Vec<&Waiting>> = BTreeMap::new();
     for w in waiting {
-        groups
-            .entry((&w.alert.id.job, w.alert.id.episode))
-            .or_default()
-            .push(w);
+        groups.entry((&w.alert.id.job, w.alert.id.episode)).or_default().push(w);
     }
     for group in groups.values_mut() {
         group.sort_by_key(|w| w.alert.id.step);
@@ -137,23 +118,14 @@ fn units(recipient: &Recipient, waiting: &[&Waiting], plan: &mut Plan) -> Vec<Un
     let mut units: Vec<Unit> = Vec::new();
     let mut by_cause: BTreeMap<String, usize> = BTreeMap::new();
     for group in groups.into_values() {
-        let pending = group
-            .iter()
-            .any(|w| w.delivery.is_some_and(|d| !dissolved.contains(&d)));
-        let fresh: Vec<&Waiting> = group
-            .iter()
-            .copied()
-            .filter(|w| w.delivery.is_none_or(|d| dissolved.contains(&d)))
-            .collect();
+        let pending = group.iter().any(|w| w.delivery.is_some_and(|d| !dissolved.contains(&d)));
+        let fresh: Vec<&Waiting> =
+            group.iter().copied().filter(|w| w.delivery.is_none_or(|d| dissolved.contains(&d))).collect();
         let Some(unit) = resolve(recipient, &fresh, pending, plan) else {
             continue;
         };
-        let cause = unit
-            .groups
-            .iter()
-            .flatten()
-            .find(|a| a.kind == AlertKind::CannotJudge)
-            .and_then(|a| a.cause.clone());
+        let cause =
+            unit.groups.iter().flatten().find(|a| a.kind == AlertKind::CannotJudge).and_then(|a| a.cause.clone());
         if let Some(&at) = cause.as_ref().and_then(|c| by_cause.get(c)) {
             if let Some(first) = units.get_mut(at) {
                 first.groups.extend(unit.groups);
@@ -174,9 +146,8 @@ fn units(recipient: &Recipient, waiting: &[&Waiting], plan: &mut Plan) -> Vec<Un
 fn dissolved(groups: &BTreeMap<(&JobId, u32), Vec<&Waiting>>) -> BTreeSet<Uuid> {
     let mut gone = BTreeSet::new();
     for group in groups.values() {
-        let turns = |w: &&Waiting| {
-            w.delivery.is_none() && (w.alert.kind.is_ending() || w.alert.kind == AlertKind::Worse)
-        };
+        let turns =
+            |w: &&Waiting| w.delivery.is_none() && (w.alert.kind.is_ending() || w.alert.kind == AlertKind::Worse);
         if group.iter().any(turns) {
             gone.extend(group.iter().filter_map(|w| w.delivery));
         }
@@ -185,29 +156,17 @@ fn dissolved(groups: &BTreeMap<(&JobId, u32), Vec<&Waiting>>) -> BTreeSet<Uuid> 
 }
 
 /// Merges the pending alerts of one episode into what is still worth telling.
-fn resolve(
-    recipient: &Recipient,
-    fresh: &[&Waiting],
-    pending: bool,
-    plan: &mut Plan,
-) -> Option<Unit> {
+fn resolve(recipient: &Recipient, fresh: &[&Waiting], pending: bool, plan: &mut Plan) -> Option<Unit> {
     let first = fresh.first()?;
     let told = fresh.iter().any(|w| w.told);
     let mut drop_all = |alerts: &[&Waiting], why: &str| {
-        plan.dropped.extend(
-            alerts
-                .iter()
-                .map(|w| (w.alert.id.clone(), recipient.clone(), why.to_owned())),
-        );
+        plan.dropped.extend(alerts.iter().map(|w| (w.alert.id.clone(), recipient.clone(), why.to_owned())));
     };
     if pending {
         drop_all(fresh, "the message before it has not left yet");
         return None;
     }
-    let (ends, news): (Vec<&Waiting>, Vec<&Waiting>) = fresh
-        .iter()
-        .copied()
-        .partition(|w| w.alert.kind.is_ending());
+    let (ends, news): (Vec<&Waiting>, Vec<&Waiting>) = fresh.iter().copied().partition(|w| w.alert.kind.is_ending());
     let kept: Vec<&Waiting> = match (ends.is_empty(), told) {
         (false, false) if news.is_empty() => {
             drop_all(&ends, "this recipient was not told of the failure");
@@ -224,15 +183,9 @@ fn resolve(
         _ => fresh.to_vec(),
     };
     let over = kept.iter().any(|w| w.alert.kind.is_ending());
-    let urgent = !over
-        && kept
-            .iter()
-            .any(|w| w.alert.kind.is_urgent() && (!w.told || w.alert.kind == AlertKind::Worse));
-    Some(Unit {
-        groups: vec![kept.iter().map(|w| w.alert.clone()).collect()],
-        urgent,
-        thread: first.thread.clone(),
-    })
+    let urgent =
+        !over && kept.iter().any(|w| w.alert.kind.is_urgent() && (!w.told || w.alert.kind == AlertKind::Worse));
+    Some(Unit { groups: vec![kept.iter().map(|w| w.alert.clone()).collect()], urgent, thread: first.thread.clone() })
 }
 
 struct Budget {
@@ -248,10 +201,7 @@ impl Budget {
         let within = |s: &Sent, time: Duration| s.at > now || now.since(s.at) < time;
         let mine = || sent.iter().filter(|s| s.recipient == *recipient);
         let recent = mine().filter(|s| within(s, limits.window)).count();
-        let today = sent
-            .iter()
-            .filter(|s| within(s, Duration::from_secs(86_400)))
-            .count();
+        let today = sent.iter().filter(|s| within(s, Duration::from_secs(86_400))).count();
         let room = limits.burst.saturating_sub(recent);
         Self {
             room,
@@ -262,13 +212,7 @@ impl Budget {
     }
 }
 
-fn admit(
-    recipient: &Recipient,
-    units: Vec<Unit>,
-    budget: &Budget,
-    limits: &Limits,
-    plan: &mut Plan,
-) {
+fn admit(recipient: &Recipient, units: Vec<Unit>, budget: &Budget, limits: &Limits, plan: &mut Plan) {
     let (urgent, slow): (Vec<Unit>, Vec<Unit>) = units.into_iter().partition(|u| u.urgent);
     let mut push = |units: Vec<Unit>, as_digest: bool| {
         if units.is_empty() {
@@ -297,11 +241,7 @@ fn admit(
         return;
     }
     // One digest carries all that waits: then the slow ones cost nothing.
-    let slow_may = if budget.hourly {
-        budget.hour_is_over
-    } else {
-        budget.slow_room > 0
-    };
+    let slow_may = if budget.hourly { budget.hour_is_over } else { budget.slow_room > 0 };
     let total = urgent.len() + if slow_may { slow.len() } else { 0 };
     let urgent_digest = urgent.len() > limits.few.min(budget.room);
     if urgent_digest || (total > limits.few && !urgent.is_empty()) {
@@ -320,10 +260,7 @@ fn admit(
 
 /// When to try again after `attempts` tries that failed: 1, 2, 4, 8, then 10 minutes.
 pub fn retry_after(attempts: u32) -> Duration {
-    let minutes = 1u64
-        .checked_shl(attempts.saturating_sub(1))
-        .unwrap_or(u64::MAX)
-        .min(10);
+    let minutes = 1u64.checked_shl(attempts.saturating_sub(1)).unwrap_or(u64::MAX).min(10);
     Duration::from_secs(minutes * 60)
 }
 

@@ -12,9 +12,7 @@ pub(super) const STEADY: Duration = Duration::from_secs(1_800);
 
 /// Counts a confirmed change. `bad` is true where it leads to failure or to a worse one: only there flapping begins.
 pub(super) fn changed(state: &mut JobState, now: Timestamp, bad: bool) {
-    state
-        .changes
-        .retain(|&at| at <= now && now.since(at) < CHANGES_WINDOW);
+    state.changes.retain(|&at| at <= now && now.since(at) < CHANGES_WINDOW);
     state.changes.push(now);
     // The count in the message is what matters, not each instant: keep the list short for a job that never rests.
     if state.changes.len() > 64 {
