@@ -4,6 +4,10 @@
 
 pub mod clock;
 pub mod decide;
+pub mod message;
+pub mod node;
+pub mod outbox;
+pub mod pass;
 pub mod registry;
 pub mod runner;
 pub mod store;

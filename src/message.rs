@@ -1,0 +1,6 @@
+//! Temporary.
+#![allow(missing_docs)]
+pub struct Rendered {
+    pub subject: String,
+    pub body: String,
+}
