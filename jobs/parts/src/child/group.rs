@@ -95,17 +95,10 @@ impl Drop for Group {
 ///
 /// To be called before the claims of a dead pass are freed, so that no job runs twice at once. Reads `/proc` and blocks.
 pub fn kill_groups_of_runs(run_ids: &[String]) -> usize {
-    let wanted: BTreeSet<Vec<u8>> = run_ids
-        .iter()
-        .map(|id| format!("{}={id}", super::RUN_VARIABLE).into_bytes())
-        .collect();
     let mut killed = BTreeSet::new();
-    if wanted.is_empty() {
-        return 0;
-    }
     // What forks while we look may be missed once, hardly three times.
     for _ in 0..3 {
-        let fresh: Vec<i32> = groups_carrying(&wanted)
+        let fresh: Vec<i32> = groups_of_runs(run_ids)
             .into_iter()
             .filter(|group| !killed.contains(group))
             .collect();
@@ -121,10 +114,17 @@ pub fn kill_groups_of_runs(run_ids: &[String]) -> usize {
     killed.len()
 }
 
-/// The process groups in which a process of ours has one of `wanted` in its environment; never our own group.
-fn groups_carrying(wanted: &BTreeSet<Vec<u8>>) -> BTreeSet<i32> {
+/// The process groups that hold a process of one of these runs; never our own group.
+pub(super) fn groups_of_runs(run_ids: &[String]) -> BTreeSet<i32> {
+    let wanted: BTreeSet<Vec<u8>> = run_ids
+        .iter()
+        .map(|id| format!("{}={id}", super::RUN_VARIABLE).into_bytes())
+        .collect();
     let (user, own) = (geteuid().as_raw(), getpgrp());
     let mut groups = BTreeSet::new();
+    if wanted.is_empty() {
+        return groups;
+    }
     let Ok(processes) = fs::read_dir("/proc") else {
         return groups;
     };
@@ -132,7 +132,7 @@ fn groups_carrying(wanted: &BTreeSet<Vec<u8>>) -> BTreeSet<i32> {
         let Some(pid) = entry.file_name().to_str().and_then(|n| n.parse().ok()) else {
             continue;
         };
-        if entry.metadata().map(|m| m.uid()).ok() != Some(user) || !carries(pid, wanted) {
+        if entry.metadata().map(|m| m.uid()).ok() != Some(user) || !carries(pid, &wanted) {
             continue;
         }
         // Groups 0 and 1 are the kernel's and init's: to signal them would hit everyone.

@@ -294,8 +294,17 @@ fn the_groups_of_dead_runs_are_found_and_killed() {
     let mut plain = spawn(&runs[0], "sleep 300; true");
     let mut fled = spawn(&runs[1], "setsid sleep 300 & wait");
     let mut other = spawn(&runs[2], "sleep 300; true");
-    // Until each shell has replaced the copy of this process, and the one has fled.
-    std::thread::sleep(Duration::from_millis(300));
+    let groups = |runs: &[String], wanted: usize| {
+        for _ in 0..500 {
+            if group::groups_of_runs(runs).len() == wanted {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        panic!("not {wanted} groups: {:?}", group::groups_of_runs(runs));
+    };
+    // Three shells, and what fled from one of them.
+    groups(&runs, 4);
     assert_eq!(kill_groups_of_runs(&runs[..2]), 3);
     assert!(plain.wait().unwrap().signal().is_some());
     assert!(fled.wait().unwrap().signal().is_some());
@@ -306,6 +315,7 @@ fn the_groups_of_dead_runs_are_found_and_killed() {
     assert_eq!(kill_groups_of_runs(&[]), 0);
     assert_eq!(kill_groups_of_runs(&runs[2..]), 1);
     assert!(other.wait().unwrap().signal().is_some());
+    groups(&runs, 0);
     assert_eq!(kill_groups_of_runs(&runs), 0);
 }
 
