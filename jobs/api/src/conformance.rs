@@ -31,38 +31,20 @@ pub const COMMON_KEYS: [&str; 13] = [
 ///
 /// # Panics
 /// With a sentence that says what does not hold.
-#[expect(
-    clippy::panic,
-    reason = "a conformance kit reports by panicking inside a test"
-)]
+#[expect(clippy::panic, reason = "a conformance kit reports by panicking inside a test")]
 pub fn check<S: JobSpawner>() {
     let kind = S::KIND;
-    if kind.is_empty()
-        || !kind
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-    {
+    if kind.is_empty() || !kind.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
         panic!("KIND {kind:?} must be lower case letters, digits and _");
     }
     let tables = example_tables(kind, S::EXAMPLE);
-    assert!(
-        !tables.is_empty(),
-        "EXAMPLE of {kind} holds no [[job.{kind}]] table"
-    );
+    assert!(!tables.is_empty(), "EXAMPLE of {kind} holds no [[job.{kind}]] table");
     let spawn = || {
-        let tables = tables
-            .iter()
-            .map(|t| table_of::<S>(kind, t.clone()))
-            .collect();
-        S::spawn(tables)
-            .unwrap_or_else(|errors| panic!("EXAMPLE of {kind} does not spawn: {errors:?}"))
+        let tables = tables.iter().map(|t| table_of::<S>(kind, t.clone())).collect();
+        S::spawn(tables).unwrap_or_else(|errors| panic!("EXAMPLE of {kind} does not spawn: {errors:?}"))
     };
     let (first, second) = (spawn(), spawn());
-    let ids = |jobs: &[S::Job]| {
-        jobs.iter()
-            .map(|j| crate::Job::id(j).clone())
-            .collect::<Vec<_>>()
-    };
+    let ids = |jobs: &[S::Job]| jobs.iter().map(|j| crate::Job::id(j).clone()).collect::<Vec<_>>();
     assert!(
         ids(&first) == ids(&second),
         "{kind}: the same tables gave other ids: {:?} and {:?}",
@@ -79,44 +61,22 @@ pub fn check<S: JobSpawner>() {
     keys_are_strict_and_documented::<S>(kind, &tables);
 }
 
-#[expect(
-    clippy::panic,
-    reason = "a conformance kit reports by panicking inside a test"
-)]
+#[expect(clippy::panic, reason = "a conformance kit reports by panicking inside a test")]
 fn example_tables(kind: &str, example: &str) -> Vec<toml::Table> {
-    let parsed: toml::Table = example
-        .parse()
-        .unwrap_or_else(|e| panic!("EXAMPLE of {kind} is no TOML: {e}"));
-    let tables = parsed
-        .get("job")
-        .and_then(|j| j.get(kind))
-        .and_then(|t| t.as_array())
-        .cloned()
-        .unwrap_or_default();
-    tables
-        .into_iter()
-        .filter_map(|t| t.as_table().cloned())
-        .collect()
+    let parsed: toml::Table = example.parse().unwrap_or_else(|e| panic!("EXAMPLE of {kind} is no TOML: {e}"));
+    let tables = parsed.get("job").and_then(|j| j.get(kind)).and_then(|t| t.as_array()).cloned().unwrap_or_default();
+    tables.into_iter().filter_map(|t| t.as_table().cloned()).collect()
 }
 
-#[expect(
-    clippy::panic,
-    reason = "a conformance kit reports by panicking inside a test"
-)]
+#[expect(clippy::panic, reason = "a conformance kit reports by panicking inside a test")]
 fn table_of<S: JobSpawner>(kind: &str, mut table: toml::Table) -> Table<S::Settings> {
     let text = |v: Option<toml::Value>| v.and_then(|v| v.as_str().map(str::to_owned));
     let (name, id) = (text(table.remove("name")), text(table.remove("id")));
     for key in COMMON_KEYS {
         table.remove(key);
     }
-    let settings = S::Settings::deserialize(table)
-        .unwrap_or_else(|e| panic!("EXAMPLE of {kind} is not accepted: {e}"));
-    Table {
-        name,
-        id,
-        policy: Policy::default(),
-        settings,
-    }
+    let settings = S::Settings::deserialize(table).unwrap_or_else(|e| panic!("EXAMPLE of {kind} is not accepted: {e}"));
+    Table { name, id, policy: Policy::default(), settings }
 }
 
 /// A typing error in the settings of a watchdog must never mean "not watched". And every key that is accepted must
@@ -131,19 +91,13 @@ fn keys_are_strict_and_documented<S: JobSpawner>(kind: &str, tables: &[toml::Tab
     let mut wrong = table.clone();
     wrong.insert("no_such_key_as_this".to_owned(), toml::Value::Boolean(true));
     let refused = S::Settings::deserialize(wrong).err().map(|e| e.to_string());
-    assert!(
-        refused.is_some(),
-        "{kind}: Settings accepts unknown keys; add #[serde(deny_unknown_fields)]"
-    );
+    assert!(refused.is_some(), "{kind}: Settings accepts unknown keys; add #[serde(deny_unknown_fields)]");
     for key in accepted_keys(&refused.unwrap_or_default()) {
         assert!(
             !COMMON_KEYS.contains(&key.as_str()),
             "{kind}: the key {key} is a common one, which Checker takes out of the table; name it otherwise"
         );
-        let lines: Vec<&str> = S::EXAMPLE
-            .lines()
-            .filter_map(|line| line_of(line, kind, &key))
-            .collect();
+        let lines: Vec<&str> = S::EXAMPLE.lines().filter_map(|line| line_of(line, kind, &key)).collect();
         assert!(
             !lines.is_empty(),
             "{kind}: EXAMPLE does not show the key {key}; add it with its default, as in `# {key} = ...`"
@@ -165,9 +119,7 @@ fn keys_are_strict_and_documented<S: JobSpawner>(kind: &str, tables: &[toml::Tab
 
 /// The keys that serde lists behind "expected" when it refuses an unknown one.
 fn accepted_keys(refusal: &str) -> Vec<String> {
-    let listed = refusal
-        .split_once("expected")
-        .map_or("", |(_, after)| after);
+    let listed = refusal.split_once("expected").map_or("", |(_, after)| after);
     let quoted = listed.split('`').skip(1).step_by(2);
     quoted.map(str::to_owned).collect()
 }
@@ -175,15 +127,9 @@ fn accepted_keys(refusal: &str) -> Vec<String> {
 /// The line, without a leading `# `, if it sets `key` or opens a table of that name.
 fn line_of<'a>(line: &'a str, kind: &str, key: &str) -> Option<&'a str> {
     let bare = line.trim_start().trim_start_matches('#').trim_start();
-    let sets = bare
-        .strip_prefix(key)
-        .is_some_and(|rest| rest.trim_start().starts_with(['=', '.']));
-    let opens = [
-        format!("[job.{kind}.{key}]"),
-        format!("[[job.{kind}.{key}]]"),
-    ]
-    .iter()
-    .any(|header| bare.starts_with(header));
+    let sets = bare.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with(['=', '.']));
+    let opens =
+        [format!("[job.{kind}.{key}]"), format!("[[job.{kind}.{key}]]")].iter().any(|header| bare.starts_with(header));
     (sets || opens).then_some(bare)
 }
 

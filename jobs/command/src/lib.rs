@@ -96,10 +96,7 @@ impl CommandJob {
             Exit::Exited(code) if self.plain => plain_outcome(code, said),
             Exit::Exited(code) => plugin_outcome(self.name(), code, said),
             Exit::Signalled(signal) => {
-                let cause = format!(
-                    "{} was killed by signal {signal}, and not by Checker",
-                    self.name()
-                );
+                let cause = format!("{} was killed by signal {signal}, and not by Checker", self.name());
                 Outcome::unknown(format!("the check {cause}"), cause)
             }
             Exit::TimedOut => Outcome::failed(format!(
@@ -107,16 +104,10 @@ impl CommandJob {
                 self.name(),
                 duration_words(cx.timeout)
             )),
-            Exit::Flooded => Outcome::failed(format!(
-                "{} printed more than 64 MiB and was killed",
-                self.name()
-            )),
+            Exit::Flooded => Outcome::failed(format!("{} printed more than 64 MiB and was killed", self.name())),
         };
         let detail = detail(&printed, report, outcome.verdict);
-        Outcome {
-            metrics: printed.metrics,
-            ..outcome.with_detail(detail)
-        }
+        Outcome { metrics: printed.metrics, ..outcome.with_detail(detail) }
     }
 
     /// The program, as the settings name it.
@@ -178,19 +169,13 @@ fn detail(printed: &Printed, report: &Report, verdict: Verdict) -> String {
     }
     let cut = |stream: &Captured| stream.truncated;
     if cut(&report.stdout) || cut(&report.stderr) {
-        parts.push(format!(
-            "(output beyond {} KiB was dropped)",
-            child::OUTPUT_KEPT / 1024
-        ));
+        parts.push(format!("(output beyond {} KiB was dropped)", child::OUTPUT_KEPT / 1024));
     }
     parts.join("\n")
 }
 
 fn first_line(text: &str) -> &str {
-    text.lines()
-        .map(str::trim)
-        .find(|l| !l.is_empty())
-        .unwrap_or_default()
+    text.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or_default()
 }
 
 fn no_output(code: i32) -> String {
@@ -213,16 +198,10 @@ impl JobSpawner for Spawner {
             .iter()
             .enumerate()
             .flat_map(|(index, table)| {
-                problems(&table.settings)
-                    .into_iter()
-                    .map(move |(key, message)| SpawnError::key(index, key, message))
+                problems(&table.settings).into_iter().map(move |(key, message)| SpawnError::key(index, key, message))
             })
             .collect();
-        if errors.is_empty() {
-            Ok(tables.into_iter().map(job_of).collect())
-        } else {
-            Err(errors)
-        }
+        if errors.is_empty() { Ok(tables.into_iter().map(job_of).collect()) } else { Err(errors) }
     }
 }
 
@@ -231,12 +210,7 @@ fn job_of(table: Table<Settings>) -> CommandJob {
     let mut program = Program::new(table.settings.command.0);
     program.env = table.settings.env.into_iter().collect();
     program.directory = table.settings.directory;
-    CommandJob {
-        id,
-        policy,
-        program,
-        plain: table.settings.plain,
-    }
+    CommandJob { id, policy, program, plain: table.settings.plain }
 }
 
 /// All that is wrong with a table, as key and sentence.
@@ -255,20 +229,14 @@ fn problems(settings: &Settings) -> Vec<(&'static str, String)> {
         Some(_) => {}
     }
     if words.iter().any(|word| word.contains('\0')) {
-        problems.push((
-            "command",
-            "a word holds a NUL character, which no program can be given".to_owned(),
-        ));
+        problems.push(("command", "a word holds a NUL character, which no program can be given".to_owned()));
     }
     for (name, value) in &settings.env {
         let sound = !name.is_empty() && !name.contains(['=', '\0']);
         if !sound {
             problems.push(("env", format!("{name:?} cannot be the name of a variable")));
         } else if name == child::RUN_VARIABLE {
-            problems.push((
-                "env",
-                format!("{name} is set by Checker; choose another name"),
-            ));
+            problems.push(("env", format!("{name} is set by Checker; choose another name")));
         } else if value.contains('\0') {
             problems.push(("env", format!("the value of {name} holds a NUL character")));
         }
@@ -278,10 +246,7 @@ fn problems(settings: &Settings) -> Vec<(&'static str, String)> {
     {
         problems.push((
             "directory",
-            format!(
-                "{} is a relative path; write the whole path, from / on",
-                directory.display()
-            ),
+            format!("{} is a relative path; write the whole path, from / on", directory.display()),
         ));
     }
     problems

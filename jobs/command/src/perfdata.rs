@@ -24,9 +24,7 @@ pub(crate) fn parse(text: &str) -> (Vec<Metric>, Vec<String>) {
         match metric(&label, data) {
             Ok(Some(metric)) => metrics.push(metric),
             Ok(None) => {}
-            Err(()) => ignored.push(format!(
-                "performance data ignored, no number: {label}={data}"
-            )),
+            Err(()) => ignored.push(format!("performance data ignored, no number: {label}={data}")),
         }
         rest = tail.trim_start();
     }
@@ -65,20 +63,10 @@ fn metric(label: &str, data: &str) -> Result<Option<Metric>, ()> {
     }
     let value = number_of(number).ok_or(())?;
     let mut metric = Metric::new(label, value, unit);
-    let mut range = || {
-        fields
-            .next()
-            .map(str::trim)
-            .filter(|range| !range.is_empty())
-            .map(str::to_owned)
-    };
+    let mut range = || fields.next().map(str::trim).filter(|range| !range.is_empty()).map(str::to_owned);
     metric.warning = range();
     metric.critical = range();
-    let mut limit = || {
-        fields
-            .next()
-            .and_then(|text| number_of(split_number(text).0))
-    };
+    let mut limit = || fields.next().and_then(|text| number_of(split_number(text).0));
     metric.min = limit();
     metric.max = limit();
     Ok(Some(metric))
@@ -114,10 +102,7 @@ mod tests {
 
     fn one(text: &str) -> Metric {
         let (mut metrics, ignored) = parse(text);
-        assert!(
-            ignored.is_empty() && metrics.len() == 1,
-            "{text}: {metrics:?} {ignored:?}"
-        );
+        assert!(ignored.is_empty() && metrics.len() == 1, "{text}: {metrics:?} {ignored:?}");
         metrics.remove(0)
     }
 
@@ -128,10 +113,7 @@ mod tests {
         assert_eq!(metric.value.to_string(), "14893973504");
         assert_eq!(metric.warning.as_deref(), Some("267847005634"));
         assert_eq!(metric.critical.as_deref(), Some("~:267847005635"));
-        assert_eq!(
-            (metric.min, metric.max),
-            (Some(0.0), Some(270_552_530_944.0))
-        );
+        assert_eq!((metric.min, metric.max), (Some(0.0), Some(270_552_530_944.0)));
     }
 
     #[test]
@@ -170,33 +152,23 @@ mod tests {
     fn fields_may_be_missing_empty_or_too_many() {
         let metric = one("procs=94;1:400;;0;");
         assert_eq!(metric.warning.as_deref(), Some("1:400"));
-        assert_eq!(
-            (metric.critical, metric.min, metric.max),
-            (None, Some(0.0), None)
-        );
+        assert_eq!((metric.critical, metric.min, metric.max), (None, Some(0.0), None));
         let metric = one("x=1;@5:6");
-        assert_eq!(
-            (metric.warning.as_deref(), metric.max),
-            (Some("@5:6"), None)
-        );
+        assert_eq!((metric.warning.as_deref(), metric.max), (Some("@5:6"), None));
         assert_eq!(one("x=1;;;;;;;").value.to_string(), "1");
         assert_eq!(one("x=1MB;;;0MB;10MB").max, Some(10.0));
     }
 
     #[test]
     fn several_are_read_and_broken_ones_cost_only_themselves() {
-        let (metrics, ignored) =
-            parse("  a=1 junk b=2s;;;;\t'c d'=3 =4 e=five f=U g=NaN 'h'5 i=--1 j=7");
+        let (metrics, ignored) = parse("  a=1 junk b=2s;;;;\t'c d'=3 =4 e=five f=U g=NaN 'h'5 i=--1 j=7");
         let labels: Vec<&str> = metrics.iter().map(|m| m.label.as_str()).collect();
         assert_eq!(labels, ["a", "b", "c d", "j"]);
         assert_eq!(ignored.len(), 6, "{ignored:?}");
         assert!(ignored.iter().any(|i| i.contains("e=five")), "{ignored:?}");
         for hopeless in ["'never closed=5", "''=5", "'", "=", "|", "'a'", "\u{fffd}"] {
             let (metrics, ignored) = parse(hopeless);
-            assert!(
-                metrics.is_empty() && !ignored.is_empty(),
-                "{hopeless}: {metrics:?}"
-            );
+            assert!(metrics.is_empty() && !ignored.is_empty(), "{hopeless}: {metrics:?}");
         }
         assert_eq!(parse(""), (vec![], vec![]));
     }

@@ -27,12 +27,7 @@ impl Printed {
         let (text, first_data) = first.split_once('|').unwrap_or((first, ""));
         let (long, later_data) = later.split_once('|').unwrap_or((later, ""));
         let (metrics, ignored) = perfdata::parse(&format!("{first_data}\n{later_data}"));
-        Self {
-            text: text.trim().to_owned(),
-            long: long.trim_end().to_owned(),
-            metrics,
-            ignored,
-        }
+        Self { text: text.trim().to_owned(), long: long.trim_end().to_owned(), metrics, ignored }
     }
 }
 

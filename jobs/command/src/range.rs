@@ -33,23 +33,13 @@ impl FromStr for Range {
     /// # Errors
     /// A sentence that shows the forms.
     fn from_str(text: &str) -> Result<Self, String> {
-        let bad = || {
-            format!(
-                "\"{text}\" is no range; write \"10\", \"10:\", \"~:10\", \"10:20\" or \"@10:20\""
-            )
-        };
+        let bad = || format!("\"{text}\" is no range; write \"10\", \"10:\", \"~:10\", \"10:20\" or \"@10:20\"");
         let number = |text: &str| {
             let value: f64 = text.parse().map_err(|_| bad())?;
-            if value.is_finite() {
-                Ok(value)
-            } else {
-                Err(bad())
-            }
+            if value.is_finite() { Ok(value) } else { Err(bad()) }
         };
         let trimmed = text.trim();
-        let (bare, inside) = trimmed
-            .strip_prefix('@')
-            .map_or((trimmed, false), |b| (b, true));
+        let (bare, inside) = trimmed.strip_prefix('@').map_or((trimmed, false), |b| (b, true));
         let (start, end) = match bare.split_once(':') {
             None => (0.0, number(bare)?),
             Some((start, end)) => (
@@ -58,17 +48,11 @@ impl FromStr for Range {
                     "~" => f64::NEG_INFINITY,
                     start => number(start)?,
                 },
-                if end.is_empty() {
-                    f64::INFINITY
-                } else {
-                    number(end)?
-                },
+                if end.is_empty() { f64::INFINITY } else { number(end)? },
             ),
         };
         if start > end {
-            return Err(format!(
-                "the range \"{text}\" ends before it starts; put the smaller number first"
-            ));
+            return Err(format!("the range \"{text}\" ends before it starts; put the smaller number first"));
         }
         Ok(Self { start, end, inside })
     }
@@ -84,11 +68,7 @@ impl fmt::Display for Range {
         } else if self.start != 0.0 || self.end == f64::INFINITY {
             write!(f, "{}:", self.start)?;
         }
-        if self.end == f64::INFINITY {
-            Ok(())
-        } else {
-            write!(f, "{}", self.end)
-        }
+        if self.end == f64::INFINITY { Ok(()) } else { write!(f, "{}", self.end) }
     }
 }
 
@@ -124,9 +104,7 @@ mod tests {
 
     #[test]
     fn what_is_no_range_is_refused() {
-        for bad in [
-            "", "@", "x", "10:x", "20:10", "1:2:3", "10%", "inf", "NaN", "~",
-        ] {
+        for bad in ["", "@", "x", "10:x", "20:10", "1:2:3", "10%", "inf", "NaN", "~"] {
             assert!(bad.parse::<Range>().is_err(), "{bad}");
         }
         let error = "20:10".parse::<Range>().unwrap_err();

@@ -28,22 +28,11 @@ fn run_table(table: Table<Settings>, timeout_ms: u64) -> (Outcome, Vec<String>) 
     let job = Spawner::spawn(vec![table]).unwrap().remove(0);
     let timeout = Duration::from_millis(timeout_ms);
     let scratch = std::env::temp_dir().join("checker-command-unused");
-    let cx = Context::new(
-        Timestamp::from_secs(0),
-        timeout,
-        "run-1".to_owned(),
-        scratch,
-    );
+    let cx = Context::new(Timestamp::from_secs(0), timeout, "run-1".to_owned(), scratch);
     let begin = Instant::now();
-    let outcome = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(job.execute(&cx));
-    assert!(
-        begin.elapsed() < timeout + Duration::from_secs(1),
-        "{outcome:?}"
-    );
+    let outcome =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(job.execute(&cx));
+    assert!(begin.elapsed() < timeout + Duration::from_secs(1), "{outcome:?}");
     (outcome, cx.log_lines())
 }
 
@@ -63,15 +52,8 @@ fn plain(script: &str) -> Outcome {
 
 #[test]
 fn the_four_exit_codes_are_the_four_verdicts() {
-    for (code, verdict) in [
-        (0, Verdict::Ok),
-        (1, Verdict::Warning),
-        (2, Verdict::Failed),
-        (3, Verdict::Unknown),
-    ] {
-        let outcome = sh(&format!(
-            "echo 'it says {code} | a=1s;2;3'; echo long; exit {code}"
-        ));
+    for (code, verdict) in [(0, Verdict::Ok), (1, Verdict::Warning), (2, Verdict::Failed), (3, Verdict::Unknown)] {
+        let outcome = sh(&format!("echo 'it says {code} | a=1s;2;3'; echo long; exit {code}"));
         assert_eq!(outcome.verdict, verdict);
         assert_eq!(outcome.summary, format!("it says {code}"));
         assert_eq!(outcome.detail, "long");
@@ -79,10 +61,7 @@ fn the_four_exit_codes_are_the_four_verdicts() {
         assert_eq!(outcome.cause.is_some(), code == 3);
         let silent = sh(&format!("exit {code}"));
         assert_eq!(silent.verdict, verdict);
-        assert!(
-            silent.summary.starts_with(&format!("exit code {code}")),
-            "{silent:?}"
-        );
+        assert!(silent.summary.starts_with(&format!("exit code {code}")), "{silent:?}");
     }
 }
 
@@ -96,14 +75,8 @@ fn other_codes_and_signals_say_nothing_about_the_target() {
     );
     let missing = sh("no-such-program-here");
     assert_eq!(missing.verdict, Verdict::Unknown);
-    assert!(
-        missing.summary.contains("127") && missing.summary.contains("missing"),
-        "{missing:?}"
-    );
-    assert!(
-        missing.detail.contains("no-such-program-here"),
-        "stderr is evidence: {missing:?}"
-    );
+    assert!(missing.summary.contains("127") && missing.summary.contains("missing"), "{missing:?}");
+    assert!(missing.detail.contains("no-such-program-here"), "stderr is evidence: {missing:?}");
     let killed = sh("kill -9 $$");
     assert_eq!(killed.verdict, Verdict::Unknown);
     assert!(killed.summary.contains("killed by signal 9"), "{killed:?}");
@@ -114,9 +87,7 @@ fn a_plain_script_is_ok_or_failed() {
     assert_eq!(plain("echo fine").summary, "fine");
     assert_eq!(plain("exit 0").verdict, Verdict::Ok);
     for code in [1, 2, 3, 7, 127] {
-        let outcome = plain(&format!(
-            "echo 'a | b=1'; echo more; echo why >&2; exit {code}"
-        ));
+        let outcome = plain(&format!("echo 'a | b=1'; echo more; echo why >&2; exit {code}"));
         assert_eq!(outcome.verdict, Verdict::Failed);
         assert_eq!(outcome.summary, format!("exit code {code}: a | b=1"));
         assert_eq!(outcome.detail, "a | b=1\nmore\nstderr:\nwhy");
@@ -138,10 +109,7 @@ fn stderr_speaks_where_stdout_is_silent() {
 fn a_check_that_hangs_is_a_failure() {
     let (outcome, _) = run_table(table(&["/bin/sh", "-c", "echo started; sleep 300"]), 2_000);
     assert_eq!(outcome.verdict, Verdict::Failed);
-    assert_eq!(
-        outcome.summary,
-        "/bin/sh did not end within 2 s and was killed"
-    );
+    assert_eq!(outcome.summary, "/bin/sh did not end within 2 s and was killed");
 }
 
 #[test]
@@ -156,38 +124,21 @@ fn broken_numbers_are_logged_and_cost_nothing_else() {
 fn much_output_is_kept_in_part() {
     let outcome = sh("echo first; head -c 200000 /dev/zero | tr '\\0' x; exit 2");
     assert_eq!(outcome.summary, "first");
-    assert!(
-        outcome
-            .detail
-            .ends_with("(output beyond 64 KiB was dropped)")
-    );
+    assert!(outcome.detail.ends_with("(output beyond 64 KiB was dropped)"));
     assert!(outcome.detail.len() < 70_000);
 }
 
 #[test]
 fn the_program_gets_its_own_environment_and_place() {
     let folder = tempfile::tempdir().unwrap();
-    let mut table = table(&[
-        "/bin/sh",
-        "-c",
-        "echo \"$WORD $CHECKER_RUN $(pwd) ${CARGO-none}\"",
-    ]);
-    table
-        .settings
-        .env
-        .insert("WORD".to_owned(), "hidden".to_owned());
+    let mut table = table(&["/bin/sh", "-c", "echo \"$WORD $CHECKER_RUN $(pwd) ${CARGO-none}\""]);
+    table.settings.env.insert("WORD".to_owned(), "hidden".to_owned());
     table.settings.directory = Some(folder.path().to_owned());
     let job = Spawner::spawn(vec![table.clone()]).unwrap().remove(0);
-    assert!(
-        !format!("{job:?}").contains("hidden"),
-        "values may be secrets"
-    );
+    assert!(!format!("{job:?}").contains("hidden"), "values may be secrets");
     let here = folder.path().canonicalize().unwrap();
     let outcome = run_table(table, 10_000).0;
-    assert_eq!(
-        outcome.summary,
-        format!("hidden run-1 {} none", here.display())
-    );
+    assert_eq!(outcome.summary, format!("hidden run-1 {} none", here.display()));
 }
 
 #[test]
@@ -195,10 +146,7 @@ fn a_program_that_cannot_start_is_unknown_with_its_cause() {
     let missing = run(&["/no/such/check_disk", "-w", "10%"]);
     assert_eq!(missing.verdict, Verdict::Unknown);
     let said = "there is no program /no/such/check_disk; install it or mend the path";
-    assert_eq!(
-        (missing.summary.as_str(), missing.cause.as_deref()),
-        (said, Some(said))
-    );
+    assert_eq!((missing.summary.as_str(), missing.cause.as_deref()), (said, Some(said)));
 }
 
 #[test]
@@ -218,32 +166,19 @@ fn wrong_tables_say_what_to_do() {
         table(&["check_disk"]),
     ];
     let errors = Spawner::spawn(tables).unwrap_err();
-    let places: Vec<(usize, &str)> = errors
-        .iter()
-        .map(|e| (e.table, e.key.as_deref().unwrap_or_default()))
-        .collect();
+    let places: Vec<(usize, &str)> = errors.iter().map(|e| (e.table, e.key.as_deref().unwrap_or_default())).collect();
     let env = (5, "env");
     let commands = (0..5).map(|i| (i, "command"));
     let wanted: Vec<(usize, &str)> = commands.chain([env, env, env, (5, "directory")]).collect();
     assert_eq!(places, wanted);
-    assert!(
-        errors[2].message.contains("the whole path, from / on"),
-        "{errors:?}"
-    );
+    assert!(errors[2].message.contains("the whole path, from / on"), "{errors:?}");
     let error = toml::from_str::<Settings>("command = '/bin/check -w 10'").unwrap_err();
-    assert!(
-        error.message().contains("a list with a word each, as in ["),
-        "{error}"
-    );
+    assert!(error.message().contains("a list with a word each, as in ["), "{error}");
 }
 
 #[test]
 fn a_command_is_known_by_all_its_words() {
-    let jobs = Spawner::spawn(vec![
-        table(&["check_disk", "/"]),
-        table(&["check_disk", "/srv"]),
-    ])
-    .unwrap();
+    let jobs = Spawner::spawn(vec![table(&["check_disk", "/"]), table(&["check_disk", "/srv"])]).unwrap();
     assert_eq!(jobs[0].id().as_str(), "command:check_disk /");
     assert_eq!(jobs[1].policy().name, "check_disk /srv");
 }
@@ -254,25 +189,13 @@ const PLUGINS: &str = "/usr/lib/nagios/plugins";
 /// # Panics
 /// If the plugins are missing where they must not be: in CI.
 fn plugins_are_here() -> bool {
-    let wanted = [
-        "check_disk",
-        "check_load",
-        "check_procs",
-        "check_tcp",
-        "check_dummy",
-    ];
-    let missing: Vec<&&str> = wanted
-        .iter()
-        .filter(|p| !Path::new(PLUGINS).join(p).exists())
-        .collect();
+    let wanted = ["check_disk", "check_load", "check_procs", "check_tcp", "check_dummy"];
+    let missing: Vec<&&str> = wanted.iter().filter(|p| !Path::new(PLUGINS).join(p).exists()).collect();
     if missing.is_empty() {
         return true;
     }
     let how = "apt-get install --no-install-recommends monitoring-plugins-basic";
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "{PLUGINS} lacks {missing:?}: {how}"
-    );
+    assert!(std::env::var_os("CI").is_none(), "{PLUGINS} lacks {missing:?}: {how}");
     eprintln!("skipped: {PLUGINS} lacks {missing:?}: {how}");
     false
 }
@@ -291,16 +214,8 @@ fn debians_plugins_run_unchanged() {
     let disk = plugin(&["check_disk", "-w", "1%", "-c", "0%", "-p", "/"]);
     assert!(disk.summary.starts_with("DISK "), "{disk:?}");
     let root = disk.metrics.iter().find(|m| m.label == "/").unwrap();
-    assert!(
-        root.value > 0.0 && root.max.is_some_and(|max| max >= root.value),
-        "{root:?}"
-    );
-    assert!(
-        root.warning
-            .as_deref()
-            .is_some_and(|w| w.parse::<Range>().is_ok()),
-        "{root:?}"
-    );
+    assert!(root.value > 0.0 && root.max.is_some_and(|max| max >= root.value), "{root:?}");
+    assert!(root.warning.as_deref().is_some_and(|w| w.parse::<Range>().is_ok()), "{root:?}");
 
     let load = plugin(&["check_load", "-w", "900,900,900", "-c", "999,999,999"]);
     assert_eq!(load.verdict, Verdict::Ok, "{load:?}");
@@ -314,12 +229,9 @@ fn debians_plugins_run_unchanged() {
     let too_many = plugin(&["check_procs", "-w", "~:0", "-c", "1:1000000"]);
     assert_eq!(too_many.verdict, Verdict::Warning, "{too_many:?}");
 
-    for (code, verdict) in [
-        ("0", Verdict::Ok),
-        ("1", Verdict::Warning),
-        ("2", Verdict::Failed),
-        ("3", Verdict::Unknown),
-    ] {
+    for (code, verdict) in
+        [("0", Verdict::Ok), ("1", Verdict::Warning), ("2", Verdict::Failed), ("3", Verdict::Unknown)]
+    {
         let dummy = plugin(&["check_dummy", code, "hello there"]);
         assert_eq!(dummy.verdict, verdict);
         assert!(dummy.summary.ends_with("hello there"), "{dummy:?}");
@@ -335,13 +247,7 @@ fn debians_check_tcp_sees_a_port_open_and_closed() {
     let port = listener.local_addr().unwrap().port().to_string();
     let open = plugin(&["check_tcp", "-H", "127.0.0.1", "-p", &port]);
     assert_eq!(open.verdict, Verdict::Ok, "{open:?}");
-    assert_eq!(
-        (
-            open.metrics[0].label.as_str(),
-            open.metrics[0].unit.as_str()
-        ),
-        ("time", "s")
-    );
+    assert_eq!((open.metrics[0].label.as_str(), open.metrics[0].unit.as_str()), ("time", "s"));
     drop(listener);
     let closed = plugin(&["check_tcp", "-H", "127.0.0.1", "-p", &port]);
     assert_eq!(closed.verdict, Verdict::Failed, "{closed:?}");

@@ -18,11 +18,7 @@ impl Words {
             .iter()
             .map(|word| {
                 let plain = !word.is_empty() && !word.contains([' ', '\t', '\n', '\'', '"']);
-                if plain {
-                    word.clone()
-                } else {
-                    format!("{word:?}")
-                }
+                if plain { word.clone() } else { format!("{word:?}") }
             })
             .collect();
         let whole = quoted.join(" ");
@@ -38,9 +34,7 @@ impl Words {
 
 /// The hash FNV-1a: ids are kept for years, so it must never change, as that of the standard library may.
 fn fnv1a(bytes: &[u8]) -> u64 {
-    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
-        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-    })
+    bytes.iter().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
 impl<'de> Deserialize<'de> for Words {
@@ -50,9 +44,7 @@ impl<'de> Deserialize<'de> for Words {
             type Value = Words;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(
-                    "a list with a word each, as in [\"/usr/local/bin/my-check\", \"-w\", \"10\"]",
-                )
+                f.write_str("a list with a word each, as in [\"/usr/local/bin/my-check\", \"-w\", \"10\"]")
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Words, A::Error> {
@@ -74,10 +66,7 @@ mod tests {
     #[test]
     fn commands_are_shown_in_one_line_and_stay_apart() {
         let words = |list: &[&str]| Words(list.iter().map(|w| (*w).to_owned()).collect());
-        assert_eq!(
-            words(&["/bin/x", "-w", "a b", ""]).shown(),
-            "/bin/x -w \"a b\" \"\""
-        );
+        assert_eq!(words(&["/bin/x", "-w", "a b", ""]).shown(), "/bin/x -w \"a b\" \"\"");
         let long = |end: &str| words(&["python3", "-c", &"ü".repeat(300), end]).shown();
         assert!(long("a").chars().count() < 190);
         assert_ne!(long("a"), long("b"));

@@ -12,8 +12,8 @@
 mod tests;
 
 use checker_job::{
-    Context, Job, JobId, JobSpawner, Metric, Outcome, Policy, SpawnError, Table, Timestamp,
-    duration_words, parse_duration,
+    Context, Job, JobId, JobSpawner, Metric, Outcome, Policy, SpawnError, Table, Timestamp, duration_words,
+    parse_duration,
 };
 use serde::Deserialize;
 use std::fs::{File, Metadata};
@@ -65,18 +65,15 @@ impl Job for FileJob {
         match self.look(cx.now) {
             Ok(outcome) => outcome,
             // The target is broken: `Failed`.
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                Outcome::failed(format!("{path} is not there"))
-            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Outcome::failed(format!("{path} is not there")),
             // We could not look, so we do not know: `Unknown`, with a cause. Jobs with the same cause make one message.
             Err(error) if error.kind() == ErrorKind::PermissionDenied => Outcome::unknown(
                 format!("Checker's user may not read {path}"),
                 "Checker's user may not read a file that it should check",
             ),
-            Err(error) => Outcome::unknown(
-                format!("{path} cannot be read: {error}"),
-                format!("files cannot be read: {error}"),
-            ),
+            Err(error) => {
+                Outcome::unknown(format!("{path} cannot be read: {error}"), format!("files cannot be read: {error}"))
+            }
         }
     }
 }
@@ -115,26 +112,17 @@ impl FileJob {
         }
         let lines = count_lines(&self.path, self.min_lines)?;
         if lines < self.min_lines {
-            return Ok(Outcome::failed(format!(
-                "{path} has {lines} lines; at least {} are wanted",
-                self.min_lines
-            ))
-            .with_metric(age_metric));
+            return Ok(Outcome::failed(format!("{path} has {lines} lines; at least {} are wanted", self.min_lines))
+                .with_metric(age_metric));
         }
         // The sentence of a good outcome is read too: in lists, and in the message that says it is well again.
-        Ok(
-            Outcome::ok(format!("{path} was written {} ago", duration_words(age)))
-                .with_metric(age_metric),
-        )
+        Ok(Outcome::ok(format!("{path} was written {} ago", duration_words(age))).with_metric(age_metric))
     }
 }
 
 /// When the file was last written, in the form of time that Checker decides with.
 fn written_at(meta: &Metadata) -> io::Result<Timestamp> {
-    let since_1970 = meta
-        .modified()?
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
+    let since_1970 = meta.modified()?.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
     Ok(Timestamp::from_secs(0).plus(since_1970))
 }
 
@@ -177,10 +165,7 @@ impl JobSpawner for Spawner {
                 errors.push(SpawnError::key(
                     index,
                     "path",
-                    format!(
-                        "{} is a relative path; write the whole path, from / on",
-                        settings.path.display()
-                    ),
+                    format!("{} is a relative path; write the whole path, from / on", settings.path.display()),
                 ));
             }
             let max_age = match settings.max_age.as_deref().map(parse_duration) {
@@ -195,18 +180,8 @@ impl JobSpawner for Spawner {
             // must not change when the thing does not.
             let target = settings.path.display().to_string();
             let (id, policy) = table.job(Self::KIND, &target, true);
-            jobs.push(FileJob {
-                id,
-                policy,
-                path: settings.path.clone(),
-                max_age,
-                min_lines: settings.min_lines,
-            });
+            jobs.push(FileJob { id, policy, path: settings.path.clone(), max_age, min_lines: settings.min_lines });
         }
-        if errors.is_empty() {
-            Ok(jobs)
-        } else {
-            Err(errors)
-        }
+        if errors.is_empty() { Ok(jobs) } else { Err(errors) }
     }
 }

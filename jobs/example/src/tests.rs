@@ -19,11 +19,7 @@ fn table(path: &Path, max_age: Option<&str>, min_lines: u64) -> Table<Settings> 
         name: None,
         id: None,
         policy: Policy::default(),
-        settings: Settings {
-            path: path.to_owned(),
-            max_age: max_age.map(str::to_owned),
-            min_lines,
-        },
+        settings: Settings { path: path.to_owned(), max_age: max_age.map(str::to_owned), min_lines },
     }
 }
 
@@ -53,20 +49,10 @@ fn a_file_must_be_there_and_be_a_file() {
     fs::write(&path, "").unwrap();
     let there = run(table(&path, None, 0), HOUR);
     assert_eq!(there.verdict, Verdict::Ok);
-    assert_eq!(
-        there.summary,
-        format!("{} was written 1 h ago", path.display())
-    );
-    assert_eq!(
-        run(table(folder.path(), None, 0), HOUR).verdict,
-        Verdict::Failed
-    );
+    assert_eq!(there.summary, format!("{} was written 1 h ago", path.display()));
+    assert_eq!(run(table(folder.path(), None, 0), HOUR).verdict, Verdict::Failed);
     let below = run(table(&path.join("x"), None, 0), HOUR);
-    assert_eq!(
-        below.verdict,
-        Verdict::Unknown,
-        "the path leads through a file: {below:?}"
-    );
+    assert_eq!(below.verdict, Verdict::Unknown, "the path leads through a file: {below:?}");
 }
 
 #[test]
@@ -79,43 +65,21 @@ fn a_file_must_be_fresh() {
     assert_eq!(at_limit.metrics[0].value.to_string(), "93600");
     let stale = run(table(&path, Some("26h"), 0), 27 * HOUR);
     assert_eq!(stale.verdict, Verdict::Failed);
-    assert!(
-        stale
-            .summary
-            .ends_with("was last written 1 d 3 h ago; at most 1 d 2 h is allowed"),
-        "{stale:?}"
-    );
+    assert!(stale.summary.ends_with("was last written 1 d 3 h ago; at most 1 d 2 h is allowed"), "{stale:?}");
     let ahead = SystemTime::now() + 2 * HOUR;
-    File::options()
-        .write(true)
-        .open(&path)
-        .unwrap()
-        .set_modified(ahead)
-        .unwrap();
-    let job = Spawner::spawn(vec![table(&path, Some("26h"), 0)])
-        .unwrap()
-        .remove(0);
-    let now = written_at(&fs::metadata(&path).unwrap())
-        .unwrap()
-        .minus(2 * HOUR);
+    File::options().write(true).open(&path).unwrap().set_modified(ahead).unwrap();
+    let job = Spawner::spawn(vec![table(&path, Some("26h"), 0)]).unwrap().remove(0);
+    let now = written_at(&fs::metadata(&path).unwrap()).unwrap().minus(2 * HOUR);
     let future = job.look(now).unwrap();
     assert_eq!(future.verdict, Verdict::Warning);
-    assert!(
-        future.summary.contains("dated 2 h in the future"),
-        "{future:?}"
-    );
+    assert!(future.summary.contains("dated 2 h in the future"), "{future:?}");
 }
 
 #[test]
 fn a_file_must_hold_enough_lines() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
-    for (text, lines) in [
-        (&b""[..], 0),
-        (b"one", 1),
-        (b"one\n", 1),
-        (b"one\n\xff\n\nfour", 4),
-    ] {
+    for (text, lines) in [(&b""[..], 0), (b"one", 1), (b"one\n", 1), (b"one\n\xff\n\nfour", 4)] {
         fs::write(&path, text).unwrap();
         assert_eq!(run(table(&path, None, lines), HOUR).verdict, Verdict::Ok);
         let short = run(table(&path, None, lines + 1), HOUR);
@@ -133,8 +97,5 @@ fn every_wrong_key_is_reported() {
     let keys: Vec<_> = errors.iter().map(|e| (e.table, e.key.as_deref())).collect();
     assert_eq!(keys, [(1, Some("path")), (1, Some("max_age"))]);
     assert!(errors[0].message.contains("from / on"), "{errors:?}");
-    assert!(
-        errors[1].message.contains("write it as \"10s\""),
-        "{errors:?}"
-    );
+    assert!(errors[1].message.contains("write it as \"10s\""), "{errors:?}");
 }

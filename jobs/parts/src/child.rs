@@ -142,12 +142,7 @@ impl Program {
             (Why::Ended, None) => return Err(StartError::lost(&self.argv)),
         };
         let (stdout, stderr) = pump.captured();
-        Ok(Report {
-            exit,
-            stdout,
-            stderr,
-            took: begin.elapsed(),
-        })
+        Ok(Report { exit, stdout, stderr, took: begin.elapsed() })
     }
 
     /// Starting reads the disk, and a disk may hang: it is done on a thread of its own. If nobody waits for the result
@@ -232,10 +227,7 @@ async fn watch(group: &Group, pump: &mut Pump, times: &Times) -> (Why, bool) {
             break;
         }
         group.signal(Signal::SIGKILL);
-        until = times
-            .end
-            .min(Instant::now() + Duration::from_secs(1))
-            .max(Instant::now());
+        until = times.end.min(Instant::now() + Duration::from_secs(1)).max(Instant::now());
     }
     (why, !alive)
 }

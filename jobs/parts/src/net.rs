@@ -31,26 +31,19 @@ impl Endpoint {
         let text = text.trim();
         if let Some((scheme, rest)) = text.split_once("://") {
             let rest = rest.split('/').next().unwrap_or_default();
-            return Err(format!(
-                "leave out {scheme}:// and what follows the port, as in \"{}\"",
-                with_port(rest)
-            ));
+            return Err(format!("leave out {scheme}:// and what follows the port, as in \"{}\"", with_port(rest)));
         }
         let (host, port) = split(text)?;
         if host.is_empty() {
-            return Err(format!(
-                "\"{text}\" has no host; write it before the port, as in \"ns.example.com{text}\""
-            ));
+            return Err(format!("\"{text}\" has no host; write it before the port, as in \"ns.example.com{text}\""));
         }
         let port = port_of(port, host)?;
         if let Some(inner) = host.strip_prefix('[') {
             let inner = inner.trim_end_matches(']');
-            let (address, zone) = inner
-                .split_once('%')
-                .map_or((inner, None), |(a, z)| (a, Some(z)));
-            let address: Ipv6Addr = address.parse().map_err(|_| {
-                format!("\"{inner}\" is no IPv6 address; names and IPv4 addresses take no brackets")
-            })?;
+            let (address, zone) = inner.split_once('%').map_or((inner, None), |(a, z)| (a, Some(z)));
+            let address: Ipv6Addr = address
+                .parse()
+                .map_err(|_| format!("\"{inner}\" is no IPv6 address; names and IPv4 addresses take no brackets"))?;
             return Ok(Self {
                 host: zone.map_or_else(|| address.to_string(), |zone| format!("{address}%{zone}")),
                 port,
@@ -62,11 +55,7 @@ impl Endpoint {
         if literal.is_none() {
             name_is_sound(host)?;
         }
-        Ok(Self {
-            host: host.to_ascii_lowercase(),
-            port,
-            literal,
-        })
+        Ok(Self { host: host.to_ascii_lowercase(), port, literal })
     }
 
     /// The name or address, without brackets.
@@ -93,9 +82,7 @@ impl Endpoint {
         if let Some(literal) = self.literal() {
             return Ok(vec![literal]);
         }
-        let found = tokio::net::lookup_host((self.host.as_str(), self.port))
-            .await
-            .map_err(|e| ResolveError::of(&e))?;
+        let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await.map_err(|e| ResolveError::of(&e))?;
         let mut addresses: Vec<SocketAddr> = Vec::new();
         for address in found {
             if !addresses.contains(&address) {
@@ -146,31 +133,22 @@ fn split(text: &str) -> Result<(&str, Option<&str>), String> {
             "\"{text}\" has more than one colon; write an IPv6 address in brackets, as in \"[2001:db8::1]:53\""
         ));
     }
-    Ok(text
-        .split_once(':')
-        .map_or((text, None), |(host, port)| (host, Some(port))))
+    Ok(text.split_once(':').map_or((text, None), |(host, port)| (host, Some(port))))
 }
 
 fn port_of(port: Option<&str>, host: &str) -> Result<u16, String> {
     let Some(port) = port else {
-        return Err(format!(
-            "\"{host}\" has no port; add it, as in \"{host}:53\""
-        ));
+        return Err(format!("\"{host}\" has no port; add it, as in \"{host}:53\""));
     };
     let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
     match port.parse::<u16>() {
         Ok(port) if port > 0 && digits => Ok(port),
-        _ => Err(format!(
-            "\"{port}\" is no port; write a number from 1 to 65535, as in \"{host}:53\""
-        )),
+        _ => Err(format!("\"{port}\" is no port; write a number from 1 to 65535, as in \"{host}:53\"")),
     }
 }
 
 fn name_is_sound(host: &str) -> Result<(), String> {
-    if let Some(bad) = host
-        .chars()
-        .find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.'))
-    {
+    if let Some(bad) = host.chars().find(|c| !c.is_ascii_alphanumeric() && !matches!(c, '-' | '_' | '.')) {
         return Err(if bad.is_ascii() {
             format!("\"{bad}\" cannot stand in a host's name; write host:port and nothing else")
         } else {
@@ -179,17 +157,10 @@ fn name_is_sound(host: &str) -> Result<(), String> {
     }
     let labels = host.strip_suffix('.').unwrap_or(host).split('.');
     if host.len() > 253 || labels.clone().any(|l| l.is_empty() || l.len() > 63) {
-        return Err(format!(
-            "\"{host}\" is no host's name: the parts between its dots must have 1 to 63 characters"
-        ));
+        return Err(format!("\"{host}\" is no host's name: the parts between its dots must have 1 to 63 characters"));
     }
-    if labels
-        .clone()
-        .all(|l| l.bytes().all(|b| b.is_ascii_digit()))
-    {
-        return Err(format!(
-            "\"{host}\" is no IPv4 address; it has four numbers from 0 to 255, as in \"192.0.2.1\""
-        ));
+    if labels.clone().all(|l| l.bytes().all(|b| b.is_ascii_digit())) {
+        return Err(format!("\"{host}\" is no IPv4 address; it has four numbers from 0 to 255, as in \"192.0.2.1\""));
     }
     Ok(())
 }
@@ -221,11 +192,7 @@ impl ResolveError {
             "Name has no usable address",
             "nodename nor servname provided",
         ];
-        if no_such.iter().any(|words| text.contains(words)) {
-            Self::NoSuchName
-        } else {
-            Self::NoResolver(said)
-        }
+        if no_such.iter().any(|words| text.contains(words)) { Self::NoSuchName } else { Self::NoResolver(said) }
     }
 }
 
@@ -261,14 +228,10 @@ impl Trouble {
             Some(ECONNRESET | EPIPE) => Self::Reset,
             Some(ETIMEDOUT) => Self::TimedOut,
             Some(EAFNOSUPPORT | ENETDOWN) => Self::NoRoute,
-            Some(ENETUNREACH | EHOSTUNREACH | EADDRNOTAVAIL | EACCES | EPERM) if !has_route(to) => {
-                Self::NoRoute
-            }
+            Some(ENETUNREACH | EHOSTUNREACH | EADDRNOTAVAIL | EACCES | EPERM) if !has_route(to) => Self::NoRoute,
             Some(ENETUNREACH | EHOSTUNREACH) => Self::Unreachable,
             Some(EADDRNOTAVAIL) => Self::Ours("this host has no free local port".to_owned()),
-            Some(EACCES | EPERM) => {
-                Self::Ours("this host's own firewall forbids the connection".to_owned())
-            }
+            Some(EACCES | EPERM) => Self::Ours("this host's own firewall forbids the connection".to_owned()),
             _ => Self::Other(error.to_string()),
         }
     }
@@ -296,11 +259,7 @@ pub fn has_route(to: SocketAddr) -> bool {
         matches!(
             error.raw_os_error().map(Errno::from_raw),
             Some(
-                Errno::ENETUNREACH
-                    | Errno::EHOSTUNREACH
-                    | Errno::EADDRNOTAVAIL
-                    | Errno::EAFNOSUPPORT
-                    | Errno::ENETDOWN
+                Errno::ENETUNREACH | Errno::EHOSTUNREACH | Errno::EADDRNOTAVAIL | Errno::EAFNOSUPPORT | Errno::ENETDOWN
             )
         )
     };
@@ -367,22 +326,12 @@ mod tests {
     fn the_resolvers_words_are_sorted() {
         let of = |text: &str| ResolveError::of(&io::Error::other(text.to_owned()));
         let prefix = "failed to lookup address information: ";
-        for words in [
-            "Name or service not known",
-            "No address associated with hostname",
-            "Name does not resolve",
-        ] {
+        for words in ["Name or service not known", "No address associated with hostname", "Name does not resolve"] {
             assert_eq!(of(&format!("{prefix}{words}")), ResolveError::NoSuchName);
         }
-        for words in [
-            "Temporary failure in name resolution",
-            "Try again",
-            "Non-recoverable failure in name resolution",
-        ] {
-            assert_eq!(
-                of(&format!("{prefix}{words}")),
-                ResolveError::NoResolver(words.to_owned())
-            );
+        for words in ["Temporary failure in name resolution", "Try again", "Non-recoverable failure in name resolution"]
+        {
+            assert_eq!(of(&format!("{prefix}{words}")), ResolveError::NoResolver(words.to_owned()));
         }
         let full = io::Error::from_raw_os_error(Errno::EMFILE as i32);
         assert!(matches!(ResolveError::of(&full), ResolveError::Ours(_)));
@@ -394,36 +343,21 @@ mod tests {
         let of = |errno: Errno| Trouble::of(&io::Error::from_raw_os_error(errno as i32), here);
         assert!(has_route(here));
         assert_eq!(of(Errno::ECONNREFUSED), Trouble::Refused);
-        assert_eq!(
-            of(Errno::ENETUNREACH),
-            Trouble::Unreachable,
-            "a route is there, so a router said it"
-        );
+        assert_eq!(of(Errno::ENETUNREACH), Trouble::Unreachable, "a route is there, so a router said it");
         assert_eq!(of(Errno::EHOSTUNREACH), Trouble::Unreachable);
         assert_eq!(of(Errno::EAFNOSUPPORT), Trouble::NoRoute);
-        assert_eq!(
-            of(Errno::EMFILE),
-            Trouble::Ours("this host has no file handle left".to_owned())
-        );
+        assert_eq!(of(Errno::EMFILE), Trouble::Ours("this host has no file handle left".to_owned()));
         assert!(matches!(of(Errno::EADDRNOTAVAIL), Trouble::Ours(_)));
         assert!(matches!(of(Errno::EPERM), Trouble::Ours(_)));
     }
 
     #[test]
     fn a_literal_and_localhost_resolve_without_a_network() {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .build()
-            .unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
         let literal = Endpoint::parse("192.0.2.1:80").unwrap();
-        assert_eq!(
-            runtime.block_on(literal.resolve()).unwrap(),
-            ["192.0.2.1:80".parse().unwrap()]
-        );
+        assert_eq!(runtime.block_on(literal.resolve()).unwrap(), ["192.0.2.1:80".parse().unwrap()]);
         let local = Endpoint::parse("localhost:80").unwrap();
         let found = runtime.block_on(local.resolve()).unwrap();
-        assert!(
-            found.iter().all(|a| a.ip().is_loopback() && a.port() == 80),
-            "{found:?}"
-        );
+        assert!(found.iter().all(|a| a.ip().is_loopback() && a.port() == 80), "{found:?}");
     }
 }

@@ -1,9 +1,7 @@
 //! Settings keys that take one value or a list of values.
 
 use serde::de::value::{MapAccessDeserializer, SeqAccessDeserializer};
-use serde::de::{
-    Deserialize, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor,
-};
+use serde::de::{Deserialize, Deserializer, Error, IntoDeserializer, MapAccess, SeqAccess, Visitor};
 use std::fmt;
 use std::marker::PhantomData;
 
@@ -123,10 +121,6 @@ mod tests {
         let text = "address = 'a'\nport = 70000";
         let error = toml::from_str::<Keys>(text).unwrap_err();
         assert!(error.message().contains("70000"), "{error}");
-        assert_eq!(
-            error.span().and_then(|s| text.get(s)),
-            Some("70000"),
-            "{error}"
-        );
+        assert_eq!(error.span().and_then(|s| text.get(s)), Some("70000"), "{error}");
     }
 }

@@ -9,13 +9,14 @@ use std::time::Duration;
 /// The outcome of a target that is one address.
 pub(crate) fn one(to: SocketAddr, result: &Result<Duration, Problem>) -> Outcome {
     match result {
-        Ok(time) => Outcome::ok(format!("{to} answers in {}", time_words(*time)))
-            .with_metric(Metric::new("time", time.as_secs_f64(), "s")),
+        Ok(time) => Outcome::ok(format!("{to} answers in {}", time_words(*time))).with_metric(Metric::new(
+            "time",
+            time.as_secs_f64(),
+            "s",
+        )),
         Err(Problem::Target(sentence)) => Outcome::failed(sentence),
         Err(Problem::NoRoute) => Outcome::unknown(format!("{NO_ROUTE} to {to}"), NO_ROUTE),
-        Err(Problem::Ours(cause)) => {
-            Outcome::unknown(format!("could not connect to {to}: {cause}"), cause)
-        }
+        Err(Problem::Ours(cause)) => Outcome::unknown(format!("could not connect to {to}: {cause}"), cause),
     }
 }
 
@@ -38,16 +39,11 @@ pub(crate) fn many(endpoint: &Endpoint, tried: &[Tried]) -> Outcome {
         }
     }
     let usable = good + bad.len();
-    let uncounted = if causes.is_empty() {
-        String::new()
-    } else {
-        format!(" ({} not counted)", causes.len())
-    };
+    let uncounted = if causes.is_empty() { String::new() } else { format!(" ({} not counted)", causes.len()) };
     let outcome = match (slowest, bad.as_slice()) {
-        (Some(slowest), []) if good == 1 => Outcome::ok(format!(
-            "{endpoint} answers in {}{uncounted}",
-            time_words(slowest)
-        )),
+        (Some(slowest), []) if good == 1 => {
+            Outcome::ok(format!("{endpoint} answers in {}{uncounted}", time_words(slowest)))
+        }
         (Some(slowest), []) => Outcome::ok(format!(
             "all {good} addresses of {endpoint} answer, the slowest in {}{uncounted}",
             time_words(slowest)
@@ -60,18 +56,13 @@ pub(crate) fn many(endpoint: &Endpoint, tried: &[Tried]) -> Outcome {
         )),
         (None, []) => {
             // A shortage of ours says more than a family that this host never had.
-            let cause = causes
-                .iter()
-                .find(|c| **c != NO_ROUTE)
-                .copied()
-                .unwrap_or(NO_ROUTE);
+            let cause = causes.iter().find(|c| **c != NO_ROUTE).copied().unwrap_or(NO_ROUTE);
             Outcome::unknown(format!("could not connect to {endpoint}: {cause}"), cause)
         }
         (None, [sentence]) => Outcome::failed(format!("{sentence}{uncounted}")),
-        (None, bad) => Outcome::failed(format!(
-            "none of the {usable} addresses of {endpoint} works{uncounted}: {}",
-            listed(bad)
-        )),
+        (None, bad) => {
+            Outcome::failed(format!("none of the {usable} addresses of {endpoint} works{uncounted}: {}", listed(bad)))
+        }
     };
     let outcome = outcome.with_detail(tried.iter().map(line).collect::<Vec<_>>().join("\n"));
     match slowest {

@@ -66,10 +66,7 @@ impl Job for TcpJob {
         match timeout_at(limit.until, self.endpoint.resolve()).await {
             Ok(Ok(addresses)) => self.all(cx, addresses, &limit).await,
             Ok(Err(error)) => self.unresolved(error),
-            Err(_) => self.unresolved(ResolveError::NoResolver(format!(
-                "no answer within {}",
-                limit.words()
-            ))),
+            Err(_) => self.unresolved(ResolveError::NoResolver(format!("no answer within {}", limit.words()))),
         }
     }
 }
@@ -78,11 +75,7 @@ impl TcpJob {
     /// Tries all addresses at once.
     async fn all(&self, cx: &Context, mut addresses: Vec<SocketAddr>, limit: &Limit) -> Outcome {
         if addresses.len() > ADDRESSES_MAX {
-            cx.log(format!(
-                "{} has {} addresses; the first {ADDRESSES_MAX} are tried",
-                self.endpoint,
-                addresses.len()
-            ));
+            cx.log(format!("{} has {} addresses; the first {ADDRESSES_MAX} are tried", self.endpoint, addresses.len()));
             addresses.truncate(ADDRESSES_MAX);
         }
         for address in &addresses {
@@ -95,16 +88,13 @@ impl TcpJob {
     fn unresolved(&self, error: ResolveError) -> Outcome {
         let host = self.endpoint.host();
         match error {
-            ResolveError::NoSuchName => Outcome::failed(format!(
-                "could not resolve {host}: there is no such name, or it has no address"
-            )),
-            ResolveError::NoResolver(said) => Outcome::unknown(
-                format!("could not resolve {host}: {NO_RESOLVER} ({said})"),
-                NO_RESOLVER,
-            ),
-            ResolveError::Ours(cause) => {
-                Outcome::unknown(format!("could not resolve {host}: {cause}"), cause)
+            ResolveError::NoSuchName => {
+                Outcome::failed(format!("could not resolve {host}: there is no such name, or it has no address"))
             }
+            ResolveError::NoResolver(said) => {
+                Outcome::unknown(format!("could not resolve {host}: {NO_RESOLVER} ({said})"), NO_RESOLVER)
+            }
+            ResolveError::Ours(cause) => Outcome::unknown(format!("could not resolve {host}: {cause}"), cause),
         }
     }
 }
@@ -125,28 +115,18 @@ impl JobSpawner for Spawner {
         for (index, table) in tables.iter().enumerate() {
             match jobs_of(table) {
                 Ok(of_table) => jobs.extend(of_table),
-                Err(problems) => errors.extend(
-                    problems
-                        .into_iter()
-                        .map(|(key, message)| SpawnError::key(index, key, message)),
-                ),
+                Err(problems) => {
+                    errors.extend(problems.into_iter().map(|(key, message)| SpawnError::key(index, key, message)))
+                }
             }
         }
-        if errors.is_empty() {
-            Ok(jobs)
-        } else {
-            Err(errors)
-        }
+        if errors.is_empty() { Ok(jobs) } else { Err(errors) }
     }
 }
 
 /// The jobs of one table, or all that is wrong with it, as key and sentence.
 fn jobs_of(table: &Table<Settings>) -> Result<Vec<TcpJob>, Vec<(&'static str, String)>> {
-    let Settings {
-        address,
-        send,
-        expect,
-    } = &table.settings;
+    let Settings { address, send, expect } = &table.settings;
     let mut problems = Vec::new();
     if address.is_empty() {
         let message = "the list is empty; name at least one, as in \"ns.example.com:53\"";
@@ -176,18 +156,9 @@ fn jobs_of(table: &Table<Settings>) -> Result<Vec<TcpJob>, Vec<(&'static str, St
             continue;
         }
         let (id, policy) = table.job(Spawner::KIND, &endpoint.to_string(), address.len() == 1);
-        jobs.push(TcpJob {
-            id,
-            policy,
-            endpoint,
-            talk: Arc::clone(&talk),
-        });
+        jobs.push(TcpJob { id, policy, endpoint, talk: Arc::clone(&talk) });
     }
-    if problems.is_empty() {
-        Ok(jobs)
-    } else {
-        Err(problems)
-    }
+    if problems.is_empty() { Ok(jobs) } else { Err(problems) }
 }
 
 impl Limit {
@@ -195,10 +166,6 @@ impl Limit {
     fn of(timeout: Duration) -> Self {
         let begin = Instant::now();
         let margin = Duration::from_millis(50).min(timeout / 10);
-        Self {
-            begin,
-            until: begin + timeout.saturating_sub(margin),
-            timeout,
-        }
+        Self { begin, until: begin + timeout.saturating_sub(margin), timeout }
     }
 }

@@ -135,18 +135,15 @@ fn explain(to: SocketAddr, talk: &Talk, limit: &Limit, phase: &Phase, end: Optio
         (Phase::Waiting(got), None, _) => {
             format!("{to} answers {} and not {wanted} {within}", shown(got))
         }
-        (Phase::Waiting(got), Some(End::TooMuch), _) => format!(
-            "{to} answers {}, and no {wanted} in {} KiB",
-            shown(got),
-            ANSWER_MAX / 1024
-        ),
+        (Phase::Waiting(got), Some(End::TooMuch), _) => {
+            format!("{to} answers {}, and no {wanted} in {} KiB", shown(got), ANSWER_MAX / 1024)
+        }
         (Phase::Waiting(got), Some(End::Closed), _) if got.is_empty() => {
             format!("{to} closed the connection and said nothing; expected {wanted}")
         }
-        (Phase::Waiting(got), Some(End::Closed), _) => format!(
-            "{to} answers {} and not {wanted}, and closed the connection",
-            shown(got)
-        ),
+        (Phase::Waiting(got), Some(End::Closed), _) => {
+            format!("{to} answers {} and not {wanted}, and closed the connection", shown(got))
+        }
         (Phase::Waiting(_), _, Some(Trouble::Reset)) => {
             format!("{to} reset the connection before it said {wanted}")
         }
@@ -186,15 +183,8 @@ pub(crate) async fn probe_all(addresses: &[SocketAddr], talk: &Talk, limit: &Lim
                 }
             }
         }
-        if pending {
-            Poll::Pending
-        } else {
-            Poll::Ready(())
-        }
+        if pending { Poll::Pending } else { Poll::Ready(()) }
     })
     .await;
-    running
-        .into_iter()
-        .filter_map(|(to, _, result)| result.map(|result| (to, result)))
-        .collect()
+    running.into_iter().filter_map(|(to, _, result)| result.map(|result| (to, result))).collect()
 }

@@ -26,9 +26,7 @@ fn table(address: &[&str], send: Option<&str>, expect: Option<&str>) -> Table<Se
 }
 
 fn job(address: &str, send: Option<&str>, expect: Option<&str>) -> TcpJob {
-    Spawner::spawn(vec![table(&[address], send, expect)])
-        .unwrap()
-        .remove(0)
+    Spawner::spawn(vec![table(&[address], send, expect)]).unwrap().remove(0)
 }
 
 fn context(timeout: Duration) -> Context {
@@ -40,10 +38,7 @@ async fn run(job: &TcpJob, timeout_ms: u64) -> Outcome {
     let timeout = Duration::from_millis(timeout_ms);
     let begin = Instant::now();
     let outcome = job.execute(&context(timeout)).await;
-    assert!(
-        begin.elapsed() < timeout + Duration::from_millis(500),
-        "{outcome:?}"
-    );
+    assert!(begin.elapsed() < timeout + Duration::from_millis(500), "{outcome:?}");
     outcome
 }
 
@@ -79,15 +74,8 @@ async fn a_port_that_listens_is_ok_on_both_families() {
         let address = listener.local_addr().unwrap().to_string();
         let outcome = run(&job(&address, None, None), 5_000).await;
         assert_eq!(outcome.verdict, Verdict::Ok, "{outcome:?}");
-        assert!(
-            outcome
-                .summary
-                .starts_with(&format!("{address} answers in ")),
-            "{outcome:?}"
-        );
-        let [metric] = outcome.metrics.as_slice() else {
-            panic!("{outcome:?}")
-        };
+        assert!(outcome.summary.starts_with(&format!("{address} answers in ")), "{outcome:?}");
+        let [metric] = outcome.metrics.as_slice() else { panic!("{outcome:?}") };
         assert_eq!((metric.label.as_str(), metric.unit.as_str()), ("time", "s"));
         assert!(metric.value > 0.0 && metric.value < 5.0);
     }
@@ -117,10 +105,7 @@ async fn a_server_whose_queue_is_full_times_out_in_time() {
     assert!(held.len() < 4, "the queue took all connections");
     let outcome = run(&job(&to.to_string(), None, None), 1_000).await;
     assert_eq!(outcome.verdict, Verdict::Failed);
-    assert_eq!(
-        outcome.summary,
-        format!("timed out connecting to {to} after 1 s")
-    );
+    assert_eq!(outcome.summary, format!("timed out connecting to {to} after 1 s"));
 }
 
 #[tokio::test]
@@ -136,9 +121,7 @@ async fn a_greeting_in_pieces_is_expected_text() {
     let good = run(&job(&to, None, Some("mail.example")), 5_000).await;
     assert_eq!(good.verdict, Verdict::Ok, "{good:?}");
     let other = run(&job(&to, None, Some("421")), 5_000).await;
-    let said = format!(
-        "{to} answers \"220 mail.example.com\\r\\n\" and not \"421\", and closed the connection"
-    );
+    let said = format!("{to} answers \"220 mail.example.com\\r\\n\" and not \"421\", and closed the connection");
     assert_eq!((other.verdict, other.summary), (Verdict::Failed, said));
 }
 
@@ -147,11 +130,7 @@ async fn what_is_sent_is_answered() {
     let to = server(|mut stream| async move {
         let mut line = [0; 6];
         stream.read_exact(&mut line).await.unwrap();
-        let answer: &[u8] = if &line == b"PING\r\n" {
-            b"+PONG\r\n"
-        } else {
-            b"-ERR\r\n"
-        };
+        let answer: &[u8] = if &line == b"PING\r\n" { b"+PONG\r\n" } else { b"-ERR\r\n" };
         stream.write_all(answer).await.unwrap();
     })
     .await
@@ -159,10 +138,7 @@ async fn what_is_sent_is_answered() {
     let good = run(&job(&to, Some("PING\r\n"), Some("+PONG")), 5_000).await;
     assert_eq!(good.verdict, Verdict::Ok, "{good:?}");
     let bad = run(&job(&to, Some("PUNG\r\n"), Some("+PONG")), 5_000).await;
-    assert!(
-        bad.summary.contains("\"-ERR\\r\\n\" and not \"+PONG\""),
-        "{bad:?}"
-    );
+    assert!(bad.summary.contains("\"-ERR\\r\\n\" and not \"+PONG\""), "{bad:?}");
 }
 
 #[tokio::test]
@@ -173,10 +149,7 @@ async fn silence_closing_reset_and_babble_are_different_sentences() {
     })
     .await;
     let outcome = run(&job(&silent.to_string(), None, Some("220")), 500).await;
-    assert!(
-        outcome.summary.contains("says nothing within 500 ms"),
-        "{outcome:?}"
-    );
+    assert!(outcome.summary.contains("says nothing within 500 ms"), "{outcome:?}");
 
     let slow = server(|mut stream| async move {
         stream.write_all(b"hold on\x1b[31m").await.unwrap();
@@ -189,12 +162,7 @@ async fn silence_closing_reset_and_babble_are_different_sentences() {
 
     let closing = server(|stream| async move { drop(stream) }).await;
     let outcome = run(&job(&closing.to_string(), None, Some("220")), 5_000).await;
-    assert!(
-        outcome
-            .summary
-            .contains("closed the connection and said nothing"),
-        "{outcome:?}"
-    );
+    assert!(outcome.summary.contains("closed the connection and said nothing"), "{outcome:?}");
 
     // A socket that is closed with unread bytes resets.
     let resetting = server(|stream| async move {
@@ -202,28 +170,12 @@ async fn silence_closing_reset_and_babble_are_different_sentences() {
         drop(stream);
     })
     .await;
-    let outcome = run(
-        &job(&resetting.to_string(), Some("hello"), Some("220")),
-        5_000,
-    )
-    .await;
-    assert!(
-        outcome
-            .summary
-            .contains("reset the connection before it said \"220\""),
-        "{outcome:?}"
-    );
+    let outcome = run(&job(&resetting.to_string(), Some("hello"), Some("220")), 5_000).await;
+    assert!(outcome.summary.contains("reset the connection before it said \"220\""), "{outcome:?}");
 
-    let babbling =
-        server(|mut stream| async move { while stream.write_all(&[b'x'; 4096]).await.is_ok() {} })
-            .await;
+    let babbling = server(|mut stream| async move { while stream.write_all(&[b'x'; 4096]).await.is_ok() {} }).await;
     let outcome = run(&job(&babbling.to_string(), None, Some("220")), 5_000).await;
-    assert!(
-        outcome
-            .summary
-            .ends_with("x\"..., and no \"220\" in 64 KiB"),
-        "{outcome:?}"
-    );
+    assert!(outcome.summary.ends_with("x\"..., and no \"220\" in 64 KiB"), "{outcome:?}");
     assert_eq!(outcome.verdict, Verdict::Failed);
 }
 
@@ -236,26 +188,16 @@ async fn all_addresses_of_a_name_are_tried_at_once() {
     let job = job(&format!("name.example:{}", good.port()), None, None);
     let try_all = async |addresses: &[SocketAddr]| {
         let cx = context(Duration::from_secs(5));
-        job.all(&cx, addresses.to_vec(), &Limit::of(cx.timeout))
-            .await
+        job.all(&cx, addresses.to_vec(), &Limit::of(cx.timeout)).await
     };
     let some = try_all(&[good, bad]).await;
     assert_eq!(some.verdict, Verdict::Warning);
-    let said = format!(
-        "1 of 2 addresses of name.example:{} fails: {bad} refuses the connection",
-        good.port()
-    );
+    let said = format!("1 of 2 addresses of name.example:{} fails: {bad} refuses the connection", good.port());
     assert_eq!(some.summary, said);
-    assert!(
-        some.detail.contains(&format!("{good} answers in")),
-        "{some:?}"
-    );
+    assert!(some.detail.contains(&format!("{good} answers in")), "{some:?}");
     let none = try_all(&[bad, worse]).await;
     assert_eq!(none.verdict, Verdict::Failed);
-    assert!(
-        none.summary.contains(&format!("{worse} refuses")),
-        "{none:?}"
-    );
+    assert!(none.summary.contains(&format!("{worse} refuses")), "{none:?}");
     assert!(none.metrics.is_empty());
 }
 
@@ -265,10 +207,7 @@ async fn a_name_is_resolved_at_each_run() {
     let port = listener.local_addr().unwrap().port();
     let outcome = run(&job(&format!("localhost:{port}"), None, None), 5_000).await;
     // Where localhost is ::1 too, that address refuses.
-    assert!(
-        matches!(outcome.verdict, Verdict::Ok | Verdict::Warning),
-        "{outcome:?}"
-    );
+    assert!(matches!(outcome.verdict, Verdict::Ok | Verdict::Warning), "{outcome:?}");
     assert_eq!(outcome.metrics.len(), 1);
 }
 
@@ -277,77 +216,42 @@ fn families_without_a_route_are_not_counted() {
     let endpoint = Endpoint::parse("name.example:53").unwrap();
     let four: SocketAddr = "192.0.2.1:53".parse().unwrap();
     let six: SocketAddr = "[2001:db8::1]:53".parse().unwrap();
-    let judged = |a: Result<Duration, Problem>, b: Result<Duration, Problem>| {
-        judge::many(&endpoint, &[(four, a), (six, b)])
-    };
+    let judged =
+        |a: Result<Duration, Problem>, b: Result<Duration, Problem>| judge::many(&endpoint, &[(four, a), (six, b)]);
     let time = Ok(Duration::from_millis(12));
     let down = || Err(Problem::Target("it refuses".to_owned()));
-    let full = || {
-        Err(Problem::Ours(
-            "this host has no file handle left".to_owned(),
-        ))
-    };
+    let full = || Err(Problem::Ours("this host has no file handle left".to_owned()));
     let ok = judged(time.clone(), Err(Problem::NoRoute));
     assert_eq!(ok.verdict, Verdict::Ok);
-    assert_eq!(
-        ok.summary,
-        "name.example:53 answers in 12 ms (1 not counted)"
-    );
-    assert!(
-        ok.detail.contains("[2001:db8::1]:53 is not counted"),
-        "{ok:?}"
-    );
+    assert_eq!(ok.summary, "name.example:53 answers in 12 ms (1 not counted)");
+    assert!(ok.detail.contains("[2001:db8::1]:53 is not counted"), "{ok:?}");
     let failed = judged(down(), Err(Problem::NoRoute));
     assert_eq!(failed.verdict, Verdict::Failed, "all usable addresses fail");
     let neither = judged(Err(Problem::NoRoute), Err(Problem::NoRoute));
-    assert_eq!(
-        (neither.verdict, neither.cause.as_deref()),
-        (Verdict::Unknown, Some("this host has no route"))
-    );
+    assert_eq!((neither.verdict, neither.cause.as_deref()), (Verdict::Unknown, Some("this host has no route")));
     let ours = judged(full(), Err(Problem::NoRoute));
-    assert_eq!(
-        ours.cause.as_deref(),
-        Some("this host has no file handle left")
-    );
+    assert_eq!(ours.cause.as_deref(), Some("this host has no file handle left"));
     assert_eq!(judged(time.clone(), full()).verdict, Verdict::Ok);
     assert_eq!(
         judged(time.clone(), time.clone()).summary,
         "all 2 addresses of name.example:53 answer, the slowest in 12 ms"
     );
-    assert_eq!(
-        judge::one(four, &Err(Problem::NoRoute)).verdict,
-        Verdict::Unknown
-    );
+    assert_eq!(judge::one(four, &Err(Problem::NoRoute)).verdict, Verdict::Unknown);
 }
 
 /// Runs the ignored test below in a network namespace of its own, which has no route and no resolver.
 #[test]
 fn without_a_network_nothing_is_the_targets_fault() {
-    let unshare = |words: &[&str]| {
-        Command::new("unshare")
-            .arg("--net")
-            .arg("--map-root-user")
-            .args(words)
-            .output()
-    };
+    let unshare = |words: &[&str]| Command::new("unshare").arg("--net").arg("--map-root-user").args(words).output();
     if !unshare(&["true"]).is_ok_and(|o| o.status.success()) {
         eprintln!("skipped: this machine allows no network namespace (unshare --net)");
         return;
     }
     let own = std::env::current_exe().unwrap();
-    let inner = [
-        "tests::inside_a_namespace",
-        "--exact",
-        "--ignored",
-        "--nocapture",
-    ];
+    let inner = ["tests::inside_a_namespace", "--exact", "--ignored", "--nocapture"];
     let output = unshare(&[&[own.to_str().unwrap()], inner.as_slice()].concat()).unwrap();
     let text = String::from_utf8_lossy(&output.stdout);
-    assert!(
-        output.status.success() && text.contains("1 passed"),
-        "{text}{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success() && text.contains("1 passed"), "{text}{}", String::from_utf8_lossy(&output.stderr));
 }
 
 #[tokio::test]
@@ -357,18 +261,11 @@ async fn inside_a_namespace() {
         let outcome = run(&job(literal, None, None), 5_000).await;
         assert_eq!(outcome.verdict, Verdict::Unknown, "{outcome:?}");
         assert_eq!(outcome.cause.as_deref(), Some("this host has no route"));
-        assert_eq!(
-            outcome.summary,
-            format!("this host has no route to {literal}")
-        );
+        assert_eq!(outcome.summary, format!("this host has no route to {literal}"));
     }
     let outcome = run(&job("ns.example.com:53", None, None), 20_000).await;
     assert_eq!(outcome.verdict, Verdict::Unknown, "{outcome:?}");
-    assert_eq!(
-        outcome.cause.as_deref(),
-        Some("the resolver does not answer"),
-        "{outcome:?}"
-    );
+    assert_eq!(outcome.cause.as_deref(), Some("the resolver does not answer"), "{outcome:?}");
 }
 
 #[test]
@@ -376,16 +273,9 @@ fn a_name_that_is_not_there_is_the_targets_fault() {
     let job = job("ns.example.com:53", None, None);
     let failed = job.unresolved(ResolveError::NoSuchName);
     assert_eq!(failed.verdict, Verdict::Failed);
-    assert!(
-        failed
-            .summary
-            .starts_with("could not resolve ns.example.com: there is no such name")
-    );
+    assert!(failed.summary.starts_with("could not resolve ns.example.com: there is no such name"));
     let silent = job.unresolved(ResolveError::NoResolver("Try again".to_owned()));
-    assert_eq!(
-        (silent.verdict, silent.cause.as_deref()),
-        (Verdict::Unknown, Some("the resolver does not answer"))
-    );
+    assert_eq!((silent.verdict, silent.cause.as_deref()), (Verdict::Unknown, Some("the resolver does not answer")));
 }
 
 #[test]
@@ -408,22 +298,9 @@ fn every_problem_of_every_table_is_reported() {
         table(&["a.example:1", "A.example:1"], None, None),
     ];
     let errors = Spawner::spawn(tables).unwrap_err();
-    let seen: Vec<(usize, Option<&str>)> =
-        errors.iter().map(|e| (e.table, e.key.as_deref())).collect();
+    let seen: Vec<(usize, Option<&str>)> = errors.iter().map(|e| (e.table, e.key.as_deref())).collect();
     let address = Some("address");
-    assert_eq!(
-        seen,
-        [
-            (0, Some("send")),
-            (0, address),
-            (0, address),
-            (2, address),
-            (3, address)
-        ]
-    );
-    assert!(
-        errors[1].message.contains("add it, as in \"a.example:53\""),
-        "{errors:?}"
-    );
+    assert_eq!(seen, [(0, Some("send")), (0, address), (0, address), (2, address), (3, address)]);
+    assert!(errors[1].message.contains("add it, as in \"a.example:53\""), "{errors:?}");
     assert!(errors[4].message.contains("twice"), "{errors:?}");
 }

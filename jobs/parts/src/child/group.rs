@@ -23,10 +23,7 @@ impl Group {
     /// Takes over a child that was started as the leader of a new group. `None` for a pid beyond the kernel's range.
     pub(super) fn of(child: Child) -> Option<Self> {
         let leader = Pid::from_raw(i32::try_from(child.id()).ok()?);
-        Some(Self {
-            child: Some(child),
-            leader,
-        })
+        Some(Self { child: Some(child), leader })
     }
 
     /// Our ends of its stdin, stdout and stderr; each is given once.
@@ -56,8 +53,7 @@ impl Group {
     pub(super) async fn leader_ended(&self) {
         let ask = WaitPidFlag::WEXITED | WaitPidFlag::WNOWAIT | WaitPidFlag::WNOHANG;
         let mut pause = Duration::from_millis(1);
-        while let Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) = waitid(Id::Pid(self.leader), ask)
-        {
+        while let Ok(WaitStatus::StillAlive) | Err(Errno::EINTR) = waitid(Id::Pid(self.leader), ask) {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(Duration::from_millis(50));
         }
@@ -81,10 +77,7 @@ impl Drop for Group {
         };
         if !matches!(child.try_wait(), Ok(Some(_))) {
             // A process stuck in the kernel dies late. A thread may wait for that; nobody else should.
-            std::thread::Builder::new()
-                .name("reap".to_owned())
-                .spawn(move || child.wait())
-                .ok();
+            std::thread::Builder::new().name("reap".to_owned()).spawn(move || child.wait()).ok();
         }
     }
 }
@@ -98,10 +91,7 @@ pub fn kill_groups_of_runs(run_ids: &[String]) -> usize {
     let mut killed = BTreeSet::new();
     // What forks while we look may be missed once, hardly three times.
     for _ in 0..3 {
-        let fresh: Vec<i32> = groups_of_runs(run_ids)
-            .into_iter()
-            .filter(|group| !killed.contains(group))
-            .collect();
+        let fresh: Vec<i32> = groups_of_runs(run_ids).into_iter().filter(|group| !killed.contains(group)).collect();
         if fresh.is_empty() {
             break;
         }
@@ -116,10 +106,8 @@ pub fn kill_groups_of_runs(run_ids: &[String]) -> usize {
 
 /// The process groups that hold a process of one of these runs; never our own group.
 pub(super) fn groups_of_runs(run_ids: &[String]) -> BTreeSet<i32> {
-    let wanted: BTreeSet<Vec<u8>> = run_ids
-        .iter()
-        .map(|id| format!("{}={id}", super::RUN_VARIABLE).into_bytes())
-        .collect();
+    let wanted: BTreeSet<Vec<u8>> =
+        run_ids.iter().map(|id| format!("{}={id}", super::RUN_VARIABLE).into_bytes()).collect();
     let (user, own) = (geteuid().as_raw(), getpgrp());
     let mut groups = BTreeSet::new();
     if wanted.is_empty() {

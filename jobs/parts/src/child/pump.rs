@@ -22,13 +22,7 @@ struct Stream {
 
 impl Stream {
     fn new(pipe: Option<OwnedFd>, max: usize, flood: u64) -> io::Result<Self> {
-        Ok(Self {
-            pipe: pipe.map(Receiver::from_owned_fd).transpose()?,
-            kept: Vec::new(),
-            max,
-            read: 0,
-            flood,
-        })
+        Ok(Self { pipe: pipe.map(Receiver::from_owned_fd).transpose()?, kept: Vec::new(), max, read: 0, flood })
     }
 
     async fn run(&mut self) -> Result<(), Flood> {

@@ -72,33 +72,16 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Empty => write!(f, "no program is given; name one"),
-            Self::Relative { program } => write!(
-                f,
-                "{program} is a relative path; write the whole path, from / on"
-            ),
-            Self::Missing {
-                program,
-                path: None,
-            } if program.contains(' ') => write!(
-                f,
-                "there is no program {program}; if arguments were meant, give each as a word of its own"
-            ),
-            Self::Missing {
-                program,
-                path: None,
-            } => {
-                write!(
-                    f,
-                    "there is no program {program}; install it or mend the path"
-                )
+            Self::Relative { program } => write!(f, "{program} is a relative path; write the whole path, from / on"),
+            Self::Missing { program, path: None } if program.contains(' ') => {
+                write!(f, "there is no program {program}; if arguments were meant, give each as a word of its own")
             }
-            Self::Missing {
-                program,
-                path: Some(path),
-            } => write!(
-                f,
-                "there is no program {program} in {path}; install it or write its whole path"
-            ),
+            Self::Missing { program, path: None } => {
+                write!(f, "there is no program {program}; install it or mend the path")
+            }
+            Self::Missing { program, path: Some(path) } => {
+                write!(f, "there is no program {program} in {path}; install it or write its whole path")
+            }
             Self::NotExecutable { file } => write!(
                 f,
                 "this user may not execute {0}; try chmod +x {0}, and see that its disk is not mounted noexec",
@@ -137,10 +120,7 @@ impl std::error::Error for StartError {}
 impl StartError {
     /// A cause of this host, not of the program.
     pub(super) fn system(argv: &[String], error: &io::Error) -> Self {
-        Self::System {
-            program: argv.first().cloned().unwrap_or_default(),
-            error: error.to_string(),
-        }
+        Self::System { program: argv.first().cloned().unwrap_or_default(), error: error.to_string() }
     }
 
     /// The start did not return in time.
@@ -165,9 +145,7 @@ pub(super) fn start(program: &Program, run_id: &str) -> Result<Group, StartError
     let file = find(program)?;
     let directory = program.directory.as_deref().unwrap_or(Path::new("/"));
     if !directory.is_dir() || access(directory, AccessFlags::X_OK).is_err() {
-        return Err(StartError::NoDirectory {
-            directory: directory.to_owned(),
-        });
+        return Err(StartError::NoDirectory { directory: directory.to_owned() });
     }
     if geteuid().is_root()
         && let Some(open) = open_to_others(&file)
@@ -192,11 +170,7 @@ pub(super) fn start(program: &Program, run_id: &str) -> Result<Group, StartError
 
 fn command(program: &Program, run_id: &str, file: &Path, directory: &Path) -> Command {
     let home = std::env::var_os("HOME").unwrap_or_else(|| "/".into());
-    let stdin = if program.input.is_empty() {
-        Stdio::null()
-    } else {
-        Stdio::piped()
-    };
+    let stdin = if program.input.is_empty() { Stdio::null() } else { Stdio::piped() };
     let mut command = Command::new(file);
     command
         .args(program.argv.iter().skip(1))
@@ -225,19 +199,12 @@ fn find(program: &Program) -> Result<PathBuf, StartError> {
         return match fs::metadata(&file) {
             Ok(meta) if meta.is_file() && access(&file, AccessFlags::X_OK).is_ok() => Ok(file),
             Ok(_) => Err(StartError::NotExecutable { file }),
-            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => {
-                Err(StartError::NotExecutable { file })
-            }
-            Err(_) => Err(StartError::Missing {
-                program: name.to_owned(),
-                path: None,
-            }),
+            Err(e) if e.kind() == io::ErrorKind::PermissionDenied => Err(StartError::NotExecutable { file }),
+            Err(_) => Err(StartError::Missing { program: name.to_owned(), path: None }),
         };
     }
     if name.contains('/') {
-        return Err(StartError::Relative {
-            program: name.to_owned(),
-        });
+        return Err(StartError::Relative { program: name.to_owned() });
     }
     let given = program.env.iter().rev().find(|(key, _)| key == "PATH");
     let path = given.map_or(DEFAULT_PATH, |(_, value)| value);
@@ -254,10 +221,7 @@ fn find(program: &Program) -> Result<PathBuf, StartError> {
     }
     Err(match denied {
         Some(file) => StartError::NotExecutable { file },
-        None => StartError::Missing {
-            program: name.to_owned(),
-            path: Some(path.to_owned()),
-        },
+        None => StartError::Missing { program: name.to_owned(), path: Some(path.to_owned()) },
     })
 }
 
@@ -270,10 +234,7 @@ fn why_not(program: &Program, file: PathBuf, error: &io::Error) -> StartError {
             Some(interpreter) => StartError::NoInterpreter { file, interpreter },
             // A program for another C library or machine: its loader is what is missing.
             None if file.is_file() => StartError::NotAProgram { file },
-            None => StartError::Missing {
-                program: file.display().to_string(),
-                path: None,
-            },
+            None => StartError::Missing { program: file.display().to_string(), path: None },
         },
         _ => StartError::system(&program.argv, error),
     }
@@ -282,11 +243,7 @@ fn why_not(program: &Program, file: PathBuf, error: &io::Error) -> StartError {
 /// What stands behind `#!` in the first line.
 fn interpreter(file: &Path) -> Option<String> {
     let mut head = Vec::new();
-    fs::File::open(file)
-        .ok()?
-        .take(256)
-        .read_to_end(&mut head)
-        .ok()?;
+    fs::File::open(file).ok()?.take(256).read_to_end(&mut head).ok()?;
     let head = String::from_utf8_lossy(&head);
     let line = head.strip_prefix("#!")?.split('\n').next()?;
     // A script written on Windows asks for an interpreter whose name ends in a carriage return.

@@ -6,11 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap()
-        .block_on(future)
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(future)
 }
 
 fn sh(script: &str) -> Program {
@@ -20,10 +16,7 @@ fn sh(script: &str) -> Program {
 fn run(program: &Program, limit_ms: u64) -> Report {
     let limit = Duration::from_millis(limit_ms);
     let report = block_on(program.run("test-run", limit)).unwrap();
-    assert!(
-        report.took < limit + Duration::from_millis(1_500),
-        "{report:?}"
-    );
+    assert!(report.took < limit + Duration::from_millis(1_500), "{report:?}");
     report
 }
 
@@ -60,10 +53,7 @@ fn start_error(program: &Program) -> StartError {
 fn output_exit_code_and_signal_are_reported() {
     let report = run(&sh("echo out; echo err >&2; exit 7"), 5_000);
     assert_eq!(report.exit, Exit::Exited(7));
-    assert_eq!(
-        (report.stdout.text.as_str(), report.stderr.text.as_str()),
-        ("out\n", "err\n")
-    );
+    assert_eq!((report.stdout.text.as_str(), report.stderr.text.as_str()), ("out\n", "err\n"));
     assert!(!report.stdout.truncated);
     assert_eq!(run(&sh("kill -9 $$"), 5_000).exit, Exit::Signalled(9));
     assert_eq!(run(&Program::new(["true"]), 5_000).exit, Exit::Exited(0));
@@ -104,16 +94,10 @@ fn at_the_limit_grandchildren_die_too() {
 
 #[test]
 fn who_ignores_sigterm_is_killed_and_who_heeds_it_may_speak() {
-    let stubborn = run(
-        &sh("trap '' TERM; echo $$; while :; do sleep 0.1; done"),
-        1_000,
-    );
+    let stubborn = run(&sh("trap '' TERM; echo $$; while :; do sleep 0.1; done"), 1_000);
     assert_eq!(stubborn.exit, Exit::TimedOut);
     assert_dies(&stubborn.stdout.text);
-    let polite = run(
-        &sh("trap 'echo bye; exit 0' TERM; while :; do sleep 0.05; done"),
-        2_000,
-    );
+    let polite = run(&sh("trap 'echo bye; exit 0' TERM; while :; do sleep 0.05; done"), 2_000);
     assert_eq!(polite.exit, Exit::TimedOut);
     assert_eq!(polite.stdout.text, "bye\n");
 }
@@ -141,10 +125,7 @@ fn what_is_left_behind_without_our_pipe_is_left_alone() {
 
 #[test]
 fn much_output_is_cut_and_endless_output_ends() {
-    let report = run(
-        &sh("head -c 30000000 /dev/zero | tr '\\0' x; echo late >&2"),
-        30_000,
-    );
+    let report = run(&sh("head -c 30000000 /dev/zero | tr '\\0' x; echo late >&2"), 30_000);
     assert_eq!(report.exit, Exit::Exited(0));
     assert_eq!(report.stdout.text.len(), OUTPUT_KEPT);
     assert!(report.stdout.truncated);
@@ -167,64 +148,38 @@ fn each_reason_not_to_start_has_its_own_error() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str, text: &str, mode| file(folder.path(), name, text, mode);
     let missing = start_error(&Program::new(["/no/such/program"]));
-    assert!(
-        matches!(missing, StartError::Missing { path: None, .. }),
-        "{missing}"
-    );
+    assert!(matches!(missing, StartError::Missing { path: None, .. }), "{missing}");
     let bare = start_error(&Program::new(["no-such-program-here"]));
     assert!(bare.to_string().contains("/usr/bin"), "{bare}");
     let phrase = start_error(&Program::new(["/bin/echo hello"]));
     assert!(phrase.to_string().contains("a word of its own"), "{phrase}");
-    assert_eq!(
-        start_error(&Program::new(Vec::<String>::new())),
-        StartError::Empty
-    );
+    assert_eq!(start_error(&Program::new(Vec::<String>::new())), StartError::Empty);
     let relative = start_error(&Program::new(["./here"]));
-    assert!(
-        matches!(relative, StartError::Relative { .. }),
-        "{relative}"
-    );
+    assert!(matches!(relative, StartError::Relative { .. }), "{relative}");
     let plain = start_error(&at("plain", "#!/bin/sh\n", 0o600));
     assert!(matches!(plain, StartError::NotExecutable { .. }), "{plain}");
     let folder_itself = start_error(&Program::new([folder.path().to_str().unwrap()]));
-    assert!(
-        matches!(folder_itself, StartError::NotExecutable { .. }),
-        "{folder_itself}"
-    );
+    assert!(matches!(folder_itself, StartError::NotExecutable { .. }), "{folder_itself}");
     let text = start_error(&at("text", "just words\n", 0o700));
     assert!(matches!(text, StartError::NotAProgram { .. }), "{text}");
     let script = start_error(&at("script", "#!/no/such/python -u\n", 0o700));
-    assert!(
-        script.to_string().contains("run by /no/such/python,"),
-        "{script}"
-    );
+    assert!(script.to_string().contains("run by /no/such/python,"), "{script}");
     let windows = start_error(&at("windows", "#!/bin/sh\r\necho\r\n", 0o700));
     assert!(windows.to_string().contains("/bin/sh\\r"), "{windows}");
     let mut nowhere = sh("true");
     nowhere.directory = Some("/no/such/directory".into());
     let nowhere = start_error(&nowhere);
-    assert!(
-        matches!(nowhere, StartError::NoDirectory { .. }),
-        "{nowhere}"
-    );
+    assert!(matches!(nowhere, StartError::NoDirectory { .. }), "{nowhere}");
 }
 
 #[test]
 fn a_script_of_ones_own_runs_from_its_path() {
     let folder = tempfile::tempdir().unwrap();
-    let mut program = file(
-        folder.path(),
-        "mine",
-        "#!/bin/sh\necho \"$1\"; pwd\n",
-        0o700,
-    );
+    let mut program = file(folder.path(), "mine", "#!/bin/sh\necho \"$1\"; pwd\n", 0o700);
     program.argv.push("a; b".to_owned());
     program.directory = Some(folder.path().to_owned());
     let seen = fs::canonicalize(folder.path()).unwrap();
-    assert_eq!(
-        run(&program, 5_000).stdout.text,
-        format!("a; b\n{}\n", seen.display())
-    );
+    assert_eq!(run(&program, 5_000).stdout.text, format!("a; b\n{}\n", seen.display()));
     let mut by_name = Program::new(["mine", "x"]);
     by_name.env = vec![("PATH".to_owned(), format!("{}:/bin", seen.display()))];
     assert!(run(&by_name, 5_000).stdout.text.starts_with("x\n"));
@@ -243,12 +198,7 @@ fn what_everyone_may_change_is_not_run_as_root() {
     assert_eq!(open_to_others(&path), Some(above.clone()));
     if nix::unistd::geteuid().is_root() {
         let refused = start_error(&program);
-        assert!(
-            refused
-                .to_string()
-                .contains(&format!("chmod o-w {}", above.display())),
-            "{refused}"
-        );
+        assert!(refused.to_string().contains(&format!("chmod o-w {}", above.display())), "{refused}");
     }
     fs::set_permissions(&above, fs::Permissions::from_mode(0o1777)).unwrap();
     assert_eq!(open_to_others(&path), None);
@@ -258,10 +208,7 @@ fn what_everyone_may_change_is_not_run_as_root() {
 fn a_dropped_future_kills_the_group() {
     let folder = tempfile::tempdir().unwrap();
     let note = folder.path().join("pids");
-    let script = format!(
-        "sleep 300 & echo $! $$ > {0}.new; mv {0}.new {0}; wait",
-        note.display()
-    );
+    let script = format!("sleep 300 & echo $! $$ > {0}.new; mv {0}.new {0}; wait", note.display());
     let program = sh(&script);
     block_on(async {
         let written = async {
@@ -308,10 +255,7 @@ fn the_groups_of_dead_runs_are_found_and_killed() {
     assert_eq!(kill_groups_of_runs(&runs[..2]), 3);
     assert!(plain.wait().unwrap().signal().is_some());
     assert!(fled.wait().unwrap().signal().is_some());
-    assert!(
-        other.try_wait().unwrap().is_none(),
-        "another run is left alone"
-    );
+    assert!(other.try_wait().unwrap().is_none(), "another run is left alone");
     assert_eq!(kill_groups_of_runs(&[]), 0);
     assert_eq!(kill_groups_of_runs(&runs[2..]), 1);
     assert!(other.wait().unwrap().signal().is_some());
@@ -322,9 +266,7 @@ fn the_groups_of_dead_runs_are_found_and_killed() {
 #[test]
 fn many_at_once_each_get_their_own_answer() {
     block_on(async {
-        let programs: Vec<Program> = (0..40)
-            .map(|i| sh(&format!("echo {i}; exit {i}")))
-            .collect();
+        let programs: Vec<Program> = (0..40).map(|i| sh(&format!("echo {i}; exit {i}"))).collect();
         let mut runs = tokio::task::JoinSet::new();
         for (i, program) in programs.into_iter().enumerate() {
             runs.spawn(async move { (i, program.run("many", Duration::from_secs(20)).await) });
