@@ -4,6 +4,7 @@
 
 pub mod clock;
 pub mod decide;
+pub mod log;
 pub mod registry;
 pub mod runner;
 pub mod store;
