@@ -4,10 +4,7 @@
 
 pub mod clock;
 pub mod decide;
-pub mod message;
-pub mod node;
-pub mod outbox;
-pub mod pass;
+pub mod log;
 pub mod registry;
 pub mod runner;
 pub mod store;
