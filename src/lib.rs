@@ -2,6 +2,8 @@
 //!
 //! The map, in the order in which the data flows.
 
+pub mod channel;
 pub mod clock;
 pub mod decide;
+pub mod message;
 pub mod store;
