@@ -6,4 +6,6 @@ pub mod channel;
 pub mod clock;
 pub mod decide;
 pub mod message;
+pub mod registry;
+pub mod runner;
 pub mod store;

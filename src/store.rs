@@ -6,9 +6,7 @@
 //! One call is one transaction over a batch. Owned values go in and come out; every write may be sent twice and counts
 //! once, because ids are made by the caller. Conflicts with other processes are waited for inside.
 
-use crate::decide::{
-    Alert, AlertId, Delivery, JobState, Recipient, SendResult, Sent, Tally, Waiting,
-};
+use crate::decide::{Alert, AlertId, Delivery, JobState, Recipient, SendResult, Sent, Tally, Waiting};
 use checker_job::{JobId, Outcome, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -201,13 +199,7 @@ pub trait Ledger {
     /// Refused ones are included.
     fn unsent(&self) -> Result<Vec<Delivery>>;
     /// What the channel answered; `next_try` is when to try again unless it was accepted.
-    fn mark(
-        &self,
-        delivery: Uuid,
-        result: &SendResult,
-        at: Timestamp,
-        next_try: Timestamp,
-    ) -> Result<()>;
+    fn mark(&self, delivery: Uuid, result: &SendResult, at: Timestamp, next_try: Timestamp) -> Result<()>;
     /// Deliveries committed since `since` (superseded ones left out), oldest first.
     fn sent(&self, since: Timestamp) -> Result<Vec<Sent>>;
     /// The newest deliveries, newest first.
@@ -265,12 +257,7 @@ pub struct Retention {
 impl Default for Retention {
     fn default() -> Self {
         let day = Duration::from_secs(86_400);
-        Self {
-            age: day * 8,
-            steady_runs: 500_000,
-            hours: day * 366,
-            batch: 20_000,
-        }
+        Self { age: day * 8, steady_runs: 500_000, hours: day * 366, batch: 20_000 }
     }
 }
 
@@ -282,12 +269,7 @@ pub trait Shared: Ledger {
     fn open_passes(&self) -> Result<Vec<OpenPass>>;
     /// Takes jobs for a pass; jobs that another open pass holds are left out of the answer. Passes in `dead` are ended
     /// first and their claims freed: the caller has seen that their lock is free and has killed their children.
-    fn claim(
-        &self,
-        pass: Uuid,
-        wanted: &BTreeMap<JobId, Uuid>,
-        dead: &[Uuid],
-    ) -> Result<BTreeMap<JobId, Uuid>>;
+    fn claim(&self, pass: Uuid, wanted: &BTreeMap<JobId, Uuid>, dead: &[Uuid]) -> Result<BTreeMap<JobId, Uuid>>;
     /// Gives claims back before the pass ends: those jobs are done.
     fn release(&self, pass: Uuid, jobs: &[JobId]) -> Result<()>;
     /// Ends a pass and frees what it still holds.
@@ -313,8 +295,7 @@ pub trait Own: Ledger {
     fn set_meta(&self, key: &str, value: Option<&str>) -> Result<()>;
     /// Takes the lease `name` for `holder` until `ttl` from now by the store's own clock. Granted (`None`) if it is free,
     /// run out, held by `holder` itself, or held by one of `gone`; else the answer is who holds it.
-    fn lease(&self, name: &str, holder: Uuid, ttl: Duration, gone: &[Uuid])
-    -> Result<Option<Uuid>>;
+    fn lease(&self, name: &str, holder: Uuid, ttl: Duration, gone: &[Uuid]) -> Result<Option<Uuid>>;
     /// Gives a lease back, if `holder` holds it.
     fn release_lease(&self, name: &str, holder: Uuid) -> Result<()>;
 }

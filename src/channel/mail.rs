@@ -56,9 +56,7 @@ pub struct Login {
 
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login")
-            .field("user", &self.user)
-            .finish_non_exhaustive()
+        f.debug_struct("Login").field("user", &self.user).finish_non_exhaustive()
     }
 }
 
@@ -134,18 +132,12 @@ impl Mailer {
     /// Touches nothing yet.
     pub fn new(settings: MailSettings) -> Self {
         let lines = match &settings.transport {
-            Transport::Smtp(servers) => servers
-                .iter()
-                .map(|server| Line::new(server.clone(), settings.timeout))
-                .collect(),
+            Transport::Smtp(servers) => {
+                servers.iter().map(|server| Line::new(server.clone(), settings.timeout)).collect()
+            }
             Transport::Sendmail { .. } | Transport::File { .. } => Vec::new(),
         };
-        Self {
-            settings,
-            lines,
-            preferred: None,
-            unusable: None,
-        }
+        Self { settings, lines, preferred: None, unusable: None }
     }
 
     /// Carries one delivery and comes back by `deadline`.
@@ -156,9 +148,7 @@ impl Mailer {
         let now = Instant::now();
         let deadline = deadline.min(now + self.settings.deadline);
         if deadline <= now {
-            return SendResult::Later {
-                why: "there was no time left to send it in this round".to_owned(),
-            };
+            return SendResult::Later { why: "there was no time left to send it in this round".to_owned() };
         }
         let letter = match compose(&self.settings, delivery) {
             Ok(letter) => letter,
@@ -220,9 +210,7 @@ impl Mailer {
             }
         }
         if troubles.is_empty() {
-            return SendResult::Later {
-                why: NO_SERVER.to_owned(),
-            };
+            return SendResult::Later { why: NO_SERVER.to_owned() };
         }
         let why = troubles.join("\nAnd the next one: ");
         if started.elapsed() > SLOW {
@@ -233,10 +221,7 @@ impl Mailer {
 
     /// All servers in the order of the settings, but first the one that accepted a moment ago.
     fn order(&self, now: Instant) -> Vec<usize> {
-        let first = self
-            .preferred
-            .filter(|(_, at)| now.duration_since(*at) < PREFER)
-            .map(|(index, _)| index);
+        let first = self.preferred.filter(|(_, at)| now.duration_since(*at) < PREFER).map(|(index, _)| index);
         let others = (0..self.lines.len()).filter(|index| Some(*index) != first);
         first.into_iter().chain(others).collect()
     }

@@ -42,11 +42,7 @@ pub fn message_id(delivery: Uuid, from: &str) -> String {
         .take(200)
         .collect();
     let domain = domain.trim_matches('.').to_ascii_lowercase();
-    let domain = if domain.is_empty() {
-        "checker.invalid"
-    } else {
-        &domain
-    };
+    let domain = if domain.is_empty() { "checker.invalid" } else { &domain };
     format!("<{delivery}@{domain}>")
 }
 
@@ -56,10 +52,7 @@ pub fn message_id(delivery: Uuid, from: &str) -> String {
 /// `Refused` if the recipient is no mail address, `Later` if the sender is none.
 pub fn compose(settings: &MailSettings, delivery: &Delivery) -> Result<Letter, SendResult> {
     let from = address(&settings.from).map_err(|e| SendResult::Later {
-        why: format!(
-            "the sender \"{}\" is no mail address ({e}): mend from under [email]",
-            one_line(&settings.from)
-        ),
+        why: format!("the sender \"{}\" is no mail address ({e}): mend from under [email]", one_line(&settings.from)),
     })?;
     let to = address(&delivery.recipient.0).map_err(|e| SendResult::Refused {
         why: format!(
@@ -67,16 +60,10 @@ pub fn compose(settings: &MailSettings, delivery: &Delivery) -> Result<Letter, S
             one_line(&delivery.recipient.0)
         ),
     })?;
-    let message = build(settings, delivery, from.clone(), to.clone()).map_err(|e| {
-        SendResult::Later {
-            why: format!("the mail could not be put together ({e}); please report this"),
-        }
+    let message = build(settings, delivery, from.clone(), to.clone()).map_err(|e| SendResult::Later {
+        why: format!("the mail could not be put together ({e}); please report this"),
     })?;
-    Ok(Letter {
-        from,
-        to,
-        bytes: message.formatted(),
-    })
+    Ok(Letter { from, to, bytes: message.formatted() })
 }
 
 fn build(
@@ -92,9 +79,7 @@ fn build(
         .to(Mailbox::new(None, to))
         .subject(subject(settings, delivery))
         .date(date(delivery.created_at))
-        .message_id(Some(safe_id(&delivery.message_id).unwrap_or_else(
-            || message_id(delivery.id, &settings.from),
-        )))
+        .message_id(Some(safe_id(&delivery.message_id).unwrap_or_else(|| message_id(delivery.id, &settings.from))))
         .header(AutoSubmitted)
         .header(SuppressReplies)
         .header(DeliveryId(delivery.id));
@@ -102,11 +87,7 @@ fn build(
     if let Some(thread) = thread.filter(|_| !settings.bust_gmail_threading) {
         message = message.in_reply_to(thread.clone()).references(thread);
     }
-    message.singlepart(
-        SinglePart::builder()
-            .header(ContentType::TEXT_PLAIN)
-            .body(lines(&delivery.body)),
-    )
+    message.singlepart(SinglePart::builder().header(ContentType::TEXT_PLAIN).body(lines(&delivery.body)))
 }
 
 fn address(text: &str) -> Result<Address, AddressError> {
@@ -131,12 +112,8 @@ fn subject(settings: &MailSettings, delivery: &Delivery) -> String {
 fn safe_id(id: &str) -> Option<String> {
     let inner = id.strip_prefix('<')?.strip_suffix('>')?;
     let (left, right) = inner.split_once('@')?;
-    let plain = |part: &str| {
-        !part.is_empty()
-            && part
-                .chars()
-                .all(|c| c.is_ascii_graphic() && !matches!(c, '<' | '>' | '@'))
-    };
+    let plain =
+        |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_graphic() && !matches!(c, '<' | '>' | '@'));
     (id.len() <= 300 && plain(left) && plain(right)).then(|| id.to_owned())
 }
 

@@ -12,14 +12,9 @@ pub(super) fn write(folder: &Path, delivery: &Delivery, letter: &Letter) -> Send
     let name = name(delivery);
     let path = folder.join(&name);
     match make(folder).and_then(|()| place(folder, &name, &path, &letter.bytes)) {
-        Ok(()) => SendResult::Accepted {
-            answer: format!("written to {}", path.display()),
-        },
+        Ok(()) => SendResult::Accepted { answer: format!("written to {}", path.display()) },
         Err(e) => SendResult::Later {
-            why: format!(
-                "{} cannot be written ({e}): mend folder under [email], or its rights",
-                path.display()
-            ),
+            why: format!("{} cannot be written ({e}): mend folder under [email], or its rights", path.display()),
         },
     }
 }
@@ -31,12 +26,7 @@ pub(super) fn probe(folder: &Path) -> Result<String, String> {
         .and_then(|()| create(&trial).map(drop))
         .and_then(|()| std::fs::remove_file(&trial))
         .map(|()| format!("messages are written to {}", folder.display()))
-        .map_err(|e| {
-            format!(
-                "{} takes no files ({e}): mend folder under [email], or its rights",
-                folder.display()
-            )
-        })
+        .map_err(|e| format!("{} takes no files ({e}): mend folder under [email], or its rights", folder.display()))
 }
 
 /// Names sort by the time of decision; the rest makes them one for each delivery.
@@ -51,12 +41,7 @@ fn make(folder: &Path) -> io::Result<()> {
 }
 
 fn create(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .mode(0o600)
-        .open(path)
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
 fn place(folder: &Path, name: &str, path: &Path, bytes: &[u8]) -> io::Result<()> {

@@ -50,12 +50,7 @@ enum Silence {
 
 impl Line {
     pub(super) fn new(server: Server, timeout: Duration) -> Self {
-        Self {
-            server,
-            timeout,
-            talk: None,
-            running: Arc::new(AtomicUsize::new(0)),
-        }
+        Self { server, timeout, talk: None, running: Arc::new(AtomicUsize::new(0)) }
     }
 
     /// Carries one letter; comes back by `deadline`.
@@ -64,9 +59,9 @@ impl Line {
         match self.ask(Ask::Deliver(letter, earlier(deadline)), deadline) {
             Ok(Answer::Delivered(tried)) => tried,
             Ok(Answer::Probed(_)) => Tried::Next(self.silence(&Silence::Died, started)),
-            Err(silence @ Silence::Hangs(Phase::Text)) => Tried::Done(SendResult::Later {
-                why: self.silence(&silence, started),
-            }),
+            Err(silence @ Silence::Hangs(Phase::Text)) => {
+                Tried::Done(SendResult::Later { why: self.silence(&silence, started) })
+            }
             Err(silence) => Tried::Next(self.silence(&silence, started)),
         }
     }
@@ -87,8 +82,7 @@ impl Line {
             None => self.start()?,
         };
         let answer = if talk.ask.send(ask).is_ok() {
-            talk.answers
-                .recv_timeout(deadline.saturating_duration_since(Instant::now()))
+            talk.answers.recv_timeout(deadline.saturating_duration_since(Instant::now()))
         } else {
             Err(RecvTimeoutError::Disconnected)
         };
@@ -122,12 +116,7 @@ impl Line {
                 serve(&mut session, &asked, &answer);
             })
             .map_err(|e| Silence::NotStarted(format!("no thread for mail could be started: {e}")))?;
-        Ok(Talk {
-            ask,
-            answers,
-            phase,
-            thread,
-        })
+        Ok(Talk { ask, answers, phase, thread })
     }
 
     fn silence(&self, silence: &Silence, started: Instant) -> String {
@@ -139,13 +128,10 @@ impl Line {
                 "the talk with {name} broke off inside Checker, after something that a mail server should not say; look at \
                  that server, and please report this"
             ),
-            Silence::Hangs(Phase::Resolve) => words::no_address(
-                &self.server,
-                &format!("the resolver gave no answer for {waited}"),
-            ),
-            Silence::Hangs(Phase::Text) => {
-                words::unknown(&self.server, &format!("it said nothing for {waited}"))
+            Silence::Hangs(Phase::Resolve) => {
+                words::no_address(&self.server, &format!("the resolver gave no answer for {waited}"))
             }
+            Silence::Hangs(Phase::Text) => words::unknown(&self.server, &format!("it said nothing for {waited}")),
             Silence::Hangs(phase) => {
                 let what = match phase {
                     Phase::Login => "the login",

@@ -23,9 +23,7 @@ pub(super) fn send(program: &Path, letter: &Letter, deadline: Instant) -> SendRe
     let mut child = match start(program, letter) {
         Ok(child) => child,
         Err(e) => {
-            return SendResult::Later {
-                why: format!("{shown} could not be started ({e}): {ADVICE}"),
-            };
+            return SendResult::Later { why: format!("{shown} could not be started ({e}): {ADVICE}") };
         }
     };
     let complaint = feed(&mut child, letter);
@@ -37,9 +35,7 @@ pub(super) fn send(program: &Path, letter: &Letter, deadline: Instant) -> SendRe
                  not known; it is sent again with the same Message-ID."
             ),
         },
-        Err(e) => SendResult::Later {
-            why: format!("{shown} could not be waited for: {e}"),
-        },
+        Err(e) => SendResult::Later { why: format!("{shown} could not be waited for: {e}") },
     }
 }
 
@@ -49,9 +45,7 @@ pub(super) fn probe(program: &Path) -> Result<String, String> {
     match std::fs::metadata(program) {
         Err(e) => Err(format!("{shown} cannot be used ({e}): {ADVICE}")),
         Ok(meta) if !meta.is_file() => Err(format!("{shown} is no file: {ADVICE}")),
-        Ok(meta) if meta.permissions().mode() & 0o111 == 0 => {
-            Err(format!("{shown} may not be run: {ADVICE}"))
-        }
+        Ok(meta) if meta.permissions().mode() & 0o111 == 0 => Err(format!("{shown} may not be run: {ADVICE}")),
         Ok(_) => Ok(format!("{shown} is there; whether it delivers, only a message shows")),
     }
 }
@@ -59,9 +53,7 @@ pub(super) fn probe(program: &Path) -> Result<String, String> {
 const ADVICE: &str = "install a mail server such as postfix or msmtp-mta, or use transport = \"smtp\" under [email]";
 
 fn start(program: &Path, letter: &Letter) -> std::io::Result<Child> {
-    let kept = ENVIRONMENT
-        .into_iter()
-        .filter_map(|key| std::env::var_os(key).map(|value| (key, value)));
+    let kept = ENVIRONMENT.into_iter().filter_map(|key| std::env::var_os(key).map(|value| (key, value)));
     Command::new(program)
         .args(["-i", "-f"])
         .arg(AsRef::<str>::as_ref(&letter.from))
@@ -98,9 +90,7 @@ fn feed(child: &mut Child, letter: &Letter) -> Receiver<String> {
 
 /// What the program complained about, if it has closed that pipe; its own children may hold it open.
 fn hear(complaint: &Receiver<String>) -> String {
-    let text = complaint
-        .recv_timeout(Duration::from_millis(200))
-        .unwrap_or_default();
+    let text = complaint.recv_timeout(Duration::from_millis(200)).unwrap_or_default();
     words::one_line(&text, 300)
 }
 
@@ -127,26 +117,14 @@ fn wait(child: &mut Child, deadline: Instant) -> std::io::Result<Option<ExitStat
 /// The exit codes of sysexits.h as sendmail uses them.
 fn judge(program: &Path, letter: &Letter, status: ExitStatus, complaint: &str) -> SendResult {
     let shown = program.display();
-    let said = if complaint.is_empty() {
-        String::new()
-    } else {
-        format!(": \"{complaint}\"")
-    };
+    let said = if complaint.is_empty() { String::new() } else { format!(": \"{complaint}\"") };
     match status.code() {
-        Some(0) => SendResult::Accepted {
-            answer: format!("{shown} took it"),
-        },
-        Some(code @ (65 | 67 | 68)) => SendResult::Refused {
-            why: format!("{shown} refuses the message to {} (exit {code}){said}", letter.to),
-        },
-        Some(75) => SendResult::Later {
-            why: format!("{shown} takes no mail at the moment (exit 75){said}"),
-        },
-        Some(code) => SendResult::Later {
-            why: format!("{shown} failed (exit {code}){said}"),
-        },
-        None => SendResult::Later {
-            why: format!("{shown} was killed by a signal ({status}){said}"),
-        },
+        Some(0) => SendResult::Accepted { answer: format!("{shown} took it") },
+        Some(code @ (65 | 67 | 68)) => {
+            SendResult::Refused { why: format!("{shown} refuses the message to {} (exit {code}){said}", letter.to) }
+        }
+        Some(75) => SendResult::Later { why: format!("{shown} takes no mail at the moment (exit 75){said}") },
+        Some(code) => SendResult::Later { why: format!("{shown} failed (exit {code}){said}") },
+        None => SendResult::Later { why: format!("{shown} was killed by a signal ({status}){said}") },
     }
 }

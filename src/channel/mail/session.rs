@@ -68,14 +68,7 @@ pub(super) struct Session {
 
 impl Session {
     pub(super) fn new(server: Server, timeout: Duration, phase: PhaseNote) -> Self {
-        Self {
-            server,
-            timeout,
-            hello: hello(),
-            tls: None,
-            open: None,
-            phase,
-        }
+        Self { server, timeout, hello: hello(), tls: None, open: None, phase }
     }
 
     /// Carries one letter, over the open connection if there is one.
@@ -100,16 +93,9 @@ impl Session {
     /// Connects, logs in and leaves. The answer says what was found.
     pub(super) fn probe(&mut self, deadline: Instant) -> Result<String, String> {
         let conn = self.connect(deadline)?;
-        let tls = if conn.is_encrypted() {
-            "TLS verified"
-        } else {
-            "no TLS"
-        };
-        let login = self
-            .server
-            .login
-            .as_ref()
-            .map_or_else(|| "no login".to_owned(), |l| format!("logged in as {}", l.user));
+        let tls = if conn.is_encrypted() { "TLS verified" } else { "no TLS" };
+        let login =
+            self.server.login.as_ref().map_or_else(|| "no login".to_owned(), |l| format!("logged in as {}", l.user));
         self.open = Some(conn);
         self.quit();
         Ok(format!("{}: {tls}, {login}", words::name(&self.server)))
@@ -124,13 +110,7 @@ impl Session {
         }
     }
 
-    fn talk(
-        &mut self,
-        mut conn: SmtpConnection,
-        reused: bool,
-        letter: &Letter,
-        deadline: Instant,
-    ) -> Talk {
+    fn talk(&mut self, mut conn: SmtpConnection, reused: bool, letter: &Letter, deadline: Instant) -> Talk {
         self.phase.set(Phase::Envelope);
         if reused && let Err(fault) = self.step(&mut conn, deadline, |c| c.command(Rset)) {
             return Talk::HungUp(words::no_way_in(&self.server, &fault, self.timeout));
@@ -154,12 +134,7 @@ impl Session {
     }
 
     /// MAIL, RCPT and DATA, up to the server's readiness for the text.
-    fn envelope(
-        &self,
-        conn: &mut SmtpConnection,
-        letter: &Letter,
-        deadline: Instant,
-    ) -> Result<(), (Talk, bool)> {
+    fn envelope(&self, conn: &mut SmtpConnection, letter: &Letter, deadline: Instant) -> Result<(), (Talk, bool)> {
         let mut parameters = Vec::new();
         if !ascii(&letter.from) || !ascii(&letter.to) {
             if !conn.server_info().supports_feature(Extension::SmtpUtfEight) {
@@ -174,15 +149,14 @@ impl Session {
             parameters.push(MailParameter::SmtpUtfEight);
         }
         let from = letter.from.clone();
-        self.step(conn, deadline, |c| c.command(Mail::new(Some(from), parameters)))
-            .map_err(|fault| {
-                let why = if fault.wants_login() {
-                    words::no_login(&self.server, &fault, self.timeout)
-                } else {
-                    words::no_sender(&self.server, letter.from.as_ref(), &fault, self.timeout)
-                };
-                next(why, &fault)
-            })?;
+        self.step(conn, deadline, |c| c.command(Mail::new(Some(from), parameters))).map_err(|fault| {
+            let why = if fault.wants_login() {
+                words::no_login(&self.server, &fault, self.timeout)
+            } else {
+                words::no_sender(&self.server, letter.from.as_ref(), &fault, self.timeout)
+            };
+            next(why, &fault)
+        })?;
         let to = letter.to.clone();
         self.step(conn, deadline, |c| c.command(Rcpt::new(to, Vec::new())))
             .map_err(|fault| self.refusal(&fault, &format!("the recipient {}", letter.to)))?;
@@ -196,21 +170,14 @@ impl Session {
     }
 
     /// The text, and the one answer that counts.
-    fn text(
-        &self,
-        conn: &mut SmtpConnection,
-        letter: &Letter,
-        deadline: Instant,
-    ) -> Result<String, (Talk, bool)> {
+    fn text(&self, conn: &mut SmtpConnection, letter: &Letter, deadline: Instant) -> Result<String, (Talk, bool)> {
         self.phase.set(Phase::Text);
         let unknown = |what: &str| {
             let why = words::unknown(&self.server, what);
             (Talk::Done(SendResult::Later { why }), false)
         };
         match self.step(conn, deadline, |c| c.message(&letter.bytes)) {
-            Ok(answer) if answer.has_code(250) => {
-                Ok(words::reply(&format!("250 {}", joined(&answer)), &self.server))
-            }
+            Ok(answer) if answer.has_code(250) => Ok(words::reply(&format!("250 {}", joined(&answer)), &self.server)),
             Ok(other) => Err(unknown(&self.out_of_step(&other))),
             Err(Fault::Reply { code, text }) => {
                 let what = format!("the message to {}", letter.to);
@@ -225,9 +192,7 @@ impl Session {
     /// The answer to a refusal of recipient or message.
     fn refusal(&self, fault: &Fault, what: &str) -> (Talk, bool) {
         match fault {
-            fault if fault.wants_login() => {
-                next(words::no_login(&self.server, fault, self.timeout), fault)
-            }
+            fault if fault.wants_login() => next(words::no_login(&self.server, fault, self.timeout), fault),
             Fault::Reply { code, text } if *code != 421 => {
                 let later = *code < 500;
                 let why = words::refused(&self.server, what, text, later);
@@ -275,9 +240,7 @@ impl Session {
     fn resolve(&self) -> Result<Vec<SocketAddr>, String> {
         let host = self.server.host.trim_matches(['[', ']']);
         let found = (host, self.server.port).to_socket_addrs();
-        let addresses: Vec<SocketAddr> = found
-            .map_err(|e| words::no_address(&self.server, &e.to_string()))?
-            .collect();
+        let addresses: Vec<SocketAddr> = found.map_err(|e| words::no_address(&self.server, &e.to_string()))?.collect();
         if addresses.is_empty() {
             return Err(words::no_address(&self.server, "it has none"));
         }
@@ -310,11 +273,7 @@ impl Session {
                 }
             }
         }
-        Err(if trouble.is_empty() {
-            words::no_way_in(&self.server, &Fault::Timeout, self.timeout)
-        } else {
-            trouble
-        })
+        Err(if trouble.is_empty() { words::no_way_in(&self.server, &Fault::Timeout, self.timeout) } else { trouble })
     }
 
     fn starttls(
@@ -336,23 +295,17 @@ impl Session {
             .map_err(|fault| words::no_way_in(&self.server, &fault, self.timeout))?;
         // Nothing may be in the air now. What is, was put there by someone else before TLS began, and would be taken for
         // the answers to our commands.
-        let early = conn
-            .set_timeout(Some(Duration::from_millis(1)))
-            .map_err(|e| e.to_string())
-            .and_then(|()| match conn.read_response() {
-                Err(e) if Fault::of(&e, &self.server) == Fault::Timeout => Ok(()),
-                Err(e) if Fault::of(&e, &self.server) == Fault::Closed => {
-                    Err("it ended the connection".to_owned())
+        let early =
+            conn.set_timeout(Some(Duration::from_millis(1))).map_err(|e| e.to_string()).and_then(|()| {
+                match conn.read_response() {
+                    Err(e) if Fault::of(&e, &self.server) == Fault::Timeout => Ok(()),
+                    Err(e) if Fault::of(&e, &self.server) == Fault::Closed => Err("it ended the connection".to_owned()),
+                    _ => Err("it answered before it was asked".to_owned()),
                 }
-                _ => Err("it answered before it was asked".to_owned()),
             });
         match early {
             Ok(()) => Ok(conn),
-            Err(why) => Err(words::no_way_in(
-                &self.server,
-                &Fault::Tls(why),
-                self.timeout,
-            )),
+            Err(why) => Err(words::no_way_in(&self.server, &Fault::Tls(why), self.timeout)),
         }
     }
 
@@ -360,11 +313,7 @@ impl Session {
         let Some(login) = &self.server.login else {
             return Ok(());
         };
-        if conn
-            .server_info()
-            .get_auth_mechanism(DEFAULT_MECHANISMS)
-            .is_none()
-        {
+        if conn.server_info().get_auth_mechanism(DEFAULT_MECHANISMS).is_none() {
             return Err(format!(
                 "{} offers no login that Checker knows (PLAIN or LOGIN). If it needs none, take user out under {}; else ask \
                  its operator which port is for logins.",
@@ -376,11 +325,7 @@ impl Session {
         let answer = self
             .step(conn, deadline, |c| c.auth(DEFAULT_MECHANISMS, &credentials))
             .map_err(|fault| words::no_login(&self.server, &fault, self.timeout))?;
-        if answer.has_code(235) {
-            Ok(())
-        } else {
-            Err(self.out_of_step(&answer))
-        }
+        if answer.has_code(235) { Ok(()) } else { Err(self.out_of_step(&answer)) }
     }
 
     /// Runs one command with the time that is left for it.
@@ -394,8 +339,7 @@ impl Session {
         if time.is_zero() {
             return Err(Fault::Timeout);
         }
-        conn.set_timeout(Some(time))
-            .map_err(|e| Fault::Other(e.to_string()))?;
+        conn.set_timeout(Some(time)).map_err(|e| Fault::Other(e.to_string()))?;
         command(conn).map_err(|error| Fault::of(&error, &self.server))
     }
 
@@ -418,20 +362,13 @@ impl Session {
 }
 
 fn tls(server: &Server) -> Result<TlsParameters, String> {
-    let bad = |e: &dyn std::fmt::Display| {
-        format!("TLS for {} cannot be set up: {e}", words::name(server))
-    };
+    let bad = |e: &dyn std::fmt::Display| format!("TLS for {} cannot be set up: {e}", words::name(server));
     let host = server.host.trim_matches(['[', ']']);
     rustls_pki_types::ServerName::try_from(host)
         .map_err(|_| bad(&format!("host under {} is no host name", server.table)))?;
     let mut builder = TlsParameters::builder(host.to_owned());
     if let Some(pem) = &server.ca {
-        let no_certificate = || {
-            bad(&format!(
-                "ca_file under {} holds no certificate in PEM form",
-                server.table
-            ))
-        };
+        let no_certificate = || bad(&format!("ca_file under {} holds no certificate in PEM form", server.table));
         if !pem.windows(27).any(|w| w == b"-----BEGIN CERTIFICATE-----") {
             return Err(no_certificate());
         }
@@ -443,21 +380,12 @@ fn tls(server: &Server) -> Result<TlsParameters, String> {
 
 /// The name that we greet with: this host's, if it is a full one.
 fn hello() -> ClientId {
-    let host = nix::unistd::gethostname()
-        .ok()
-        .and_then(|name| name.into_string().ok())
-        .unwrap_or_default();
+    let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
     let full = host.contains('.')
         && !host.starts_with('.')
         && !host.ends_with('.')
-        && host
-            .chars()
-            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'));
-    if full {
-        ClientId::Domain(host)
-    } else {
-        ClientId::Ipv4(std::net::Ipv4Addr::LOCALHOST)
-    }
+        && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'));
+    if full { ClientId::Domain(host) } else { ClientId::Ipv4(std::net::Ipv4Addr::LOCALHOST) }
 }
 
 fn joined(answer: &Response) -> String {
@@ -465,20 +393,12 @@ fn joined(answer: &Response) -> String {
 }
 
 fn settled(why: String, later: bool) -> SendResult {
-    if later {
-        SendResult::Later { why }
-    } else {
-        SendResult::Refused { why }
-    }
+    if later { SendResult::Later { why } } else { SendResult::Refused { why } }
 }
 
 /// Another server may do; the connection is kept unless it is gone.
 fn next(why: String, fault: &Fault) -> (Talk, bool) {
-    if fault.hung_up() {
-        (Talk::HungUp(why), false)
-    } else {
-        (Talk::Next(why), true)
-    }
+    if fault.hung_up() { (Talk::HungUp(why), false) } else { (Talk::Next(why), true) }
 }
 
 fn remaining(deadline: Instant) -> Duration {

@@ -39,15 +39,9 @@ impl Fault {
     pub(super) fn of(error: &Error, server: &Server) -> Self {
         if let Some(code) = error.status() {
             let words = error.source().map(ToString::to_string).unwrap_or_default();
-            return Self::Reply {
-                code: code.into(),
-                text: reply(&format!("{code} {words}"), server),
-            };
+            return Self::Reply { code: code.into(), text: reply(&format!("{code} {words}"), server) };
         }
-        if let Some(io) = error
-            .source()
-            .and_then(|source| source.downcast_ref::<std::io::Error>())
-        {
+        if let Some(io) = error.source().and_then(|source| source.downcast_ref::<std::io::Error>()) {
             return Self::of_io(io, error);
         }
         let text = error.to_string();
@@ -58,9 +52,7 @@ impl Fault {
     }
 
     fn of_io(io: &std::io::Error, error: &Error) -> Self {
-        let tls = io
-            .get_ref()
-            .and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        let tls = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
         if let Some(tls) = tls {
             return match tls {
                 rustls::Error::InvalidCertificate(why) => Self::Certificate(certificate(why)),
@@ -128,31 +120,21 @@ pub(super) fn no_way_in(server: &Server, fault: &Fault, waited: Duration) -> Str
         Fault::Connect(_, why) => format!(
             "{name} cannot be reached ({why}). Look at this machine's network, or mend host and port under {table}."
         ),
-        Fault::Timeout => format!(
-            "{name} takes connections but said nothing for {}.{}",
-            seconds(waited),
-            wrong_port(server)
-        ),
-        Fault::Closed => format!(
-            "{name} ended the connection before it had answered.{}",
-            wrong_port(server)
-        ),
-        Fault::Certificate(why) => format!(
-            "{name} is not trusted, so nothing was sent: {why} (table {table})."
-        ),
-        Fault::Tls(why) => format!(
-            "{name} did not agree on TLS ({why}), so nothing was sent.{}",
-            wrong_port(server)
-        ),
+        Fault::Timeout => {
+            format!("{name} takes connections but said nothing for {}.{}", seconds(waited), wrong_port(server))
+        }
+        Fault::Closed => format!("{name} ended the connection before it had answered.{}", wrong_port(server)),
+        Fault::Certificate(why) => format!("{name} is not trusted, so nothing was sent: {why} (table {table})."),
+        Fault::Tls(why) => format!("{name} did not agree on TLS ({why}), so nothing was sent.{}", wrong_port(server)),
         Fault::Reply { code, text } if (400..500).contains(code) => {
             format!("{name} takes no mail at the moment: it answered \"{text}\".")
         }
         Fault::Reply { text, .. } => {
             format!("{name} does not want to talk to us: it answered \"{text}\". Ask its operator.")
         }
-        Fault::Other(why) => format!(
-            "{name} does not talk as a mail server does ({why}). Mend host and port under {table}."
-        ),
+        Fault::Other(why) => {
+            format!("{name} does not talk as a mail server does ({why}). Mend host and port under {table}.")
+        }
     }
 }
 
@@ -160,10 +142,7 @@ pub(super) fn no_way_in(server: &Server, fault: &Fault, waited: Duration) -> Str
 pub(super) fn no_login(server: &Server, fault: &Fault, waited: Duration) -> String {
     let (name, table) = (name(server), &server.table);
     let Some(login) = &server.login else {
-        return format!(
-            "{name} wants a login first: {}. Give user and pass_file under {table}.",
-            fault.short(waited)
-        );
+        return format!("{name} wants a login first: {}. Give user and pass_file under {table}.", fault.short(waited));
     };
     match fault {
         Fault::Reply { code, text } if *code >= 500 => format!(
@@ -171,15 +150,10 @@ pub(super) fn no_login(server: &Server, fault: &Fault, waited: Duration) -> Stri
              kept until then.",
             login.user
         ),
-        Fault::Reply { text, .. } => format!(
-            "{name} cannot judge the login of \"{}\" at the moment ({text}). It is tried again.",
-            login.user
-        ),
-        other => format!(
-            "the login of \"{}\" at {name} did not come to an end: {}.",
-            login.user,
-            other.short(waited)
-        ),
+        Fault::Reply { text, .. } => {
+            format!("{name} cannot judge the login of \"{}\" at the moment ({text}). It is tried again.", login.user)
+        }
+        other => format!("the login of \"{}\" at {name} did not come to an end: {}.", login.user, other.short(waited)),
     }
 }
 
@@ -277,11 +251,7 @@ fn secrets(server: &Server) -> Vec<String> {
 }
 
 pub(super) fn one_line(text: &str, max: usize) -> String {
-    let line: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(max)
-        .collect();
+    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(max).collect();
     line.trim().to_owned()
 }
 
