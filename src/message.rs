@@ -1,6 +1,1 @@
-//! Temporary.
-#![allow(missing_docs)]
-pub struct Rendered {
-    pub subject: String,
-    pub body: String,
-}
+//! placeholder
