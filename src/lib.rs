@@ -8,10 +8,9 @@
 //! 4. What is told: [`node`] (troubles of our own), [`outbox`], [`message`], [`channel`].
 //! 5. Beside all: [`clock`], the only place that reads the time, and [`log`].
 
-pub mod channel;
-pub mod clock;
-pub mod decide;
-pub mod message;
+pub mod bundled;
+mod cli;
+pub mod settings;
 pub mod registry;
 pub mod pass;
 pub mod decide;

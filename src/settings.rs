@@ -298,7 +298,7 @@ fn sections<'i>(
     };
     let log = match main.table("log", "[log]") {
         Some(s) => log::read(s),
-        None => Log::standard(cx.paths.log(log::FILE)),
+        None => Log { file: Some(cx.paths.log(log::FILE)), ..Log::default() },
     };
     let canary = later(&mut main, "canary", "[canary]").and_then(|s| canary::read(s, &peer_names));
     let deadman = later(&mut main, "deadman", "[deadman]").and_then(canary::deadman);

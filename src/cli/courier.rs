@@ -6,7 +6,7 @@ use crate::decide::{Delivery, SendResult};
 use crate::message::{self, Facts, Rendered};
 use crate::outbox::{Channel, Drained, Outbox};
 use crate::pass::Courier;
-use crate::store::lock::LockFile;
+use crate::store::LockFile;
 use crate::store::{Result, Sqlite, StoreClock, StoreError};
 use checker_job::Timestamp;
 use jiff::tz::TimeZone;

@@ -8,7 +8,7 @@ use crate::decide::delivery::Limits;
 use crate::pass::Setup;
 use crate::registry::DynJob;
 use crate::settings::{self, Env, Report, Settings};
-use crate::store::lock::LockFile;
+use crate::store::LockFile;
 use crate::store::{Own, Sqlite, StoreClock, StoreError};
 use crate::{log, settings::Secret};
 use std::path::{Path, PathBuf};
@@ -134,7 +134,7 @@ impl World {
             ))),
             (None, None, _) => {
                 let words = jobs.iter().flat_map(|j| [j.policy().name.as_str(), j.id().as_str()]);
-                let near = settings::nearest(name, words);
+                let near = settings::nearest::nearest(name, words);
                 let hint = near.map_or_else(
                     || "`checker jobs` lists all of them".to_owned(),
                     |n| format!("did you mean \"{n}\"? `checker jobs` lists all of them"),

@@ -1,112 +1,16 @@
 //! `[log]`.
 
 use super::section::{Section, did_you_mean};
-use std::path::PathBuf;
+pub use crate::log::{FORMAT, Level, LogSettings as Log, PLACEHOLDERS};
 use toml::Spanned;
 use toml::de::DeValue;
-
-/// How much is logged, from little to much said: only `Critical`, ..., everything.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
-    /// 10: everything.
-    Debug,
-    /// 20
-    Info,
-    /// 30
-    Warning,
-    /// 40
-    Error,
-    /// 50: only what ends the program.
-    Critical,
-}
-
-impl Level {
-    /// All levels, from 10 to 50.
-    pub const ALL: [Self; 5] = [
-        Self::Debug,
-        Self::Info,
-        Self::Warning,
-        Self::Error,
-        Self::Critical,
-    ];
-    const WORDS: [&'static str; 5] = ["debug", "info", "warning", "error", "critical"];
-
-    /// The word in the settings.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Debug => "debug",
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Error => "error",
-            Self::Critical => "critical",
-        }
-    }
-
-    /// The number, as the first programs counted: 10 to 50.
-    pub fn number(self) -> u8 {
-        match self {
-            Self::Debug => 10,
-            Self::Info => 20,
-            Self::Warning => 30,
-            Self::Error => 40,
-            Self::Critical => 50,
-        }
-    }
-}
-
-/// What `[log]` says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Log {
-    /// The log file; `None` where `file = ""`.
-    pub file: Option<PathBuf>,
-    /// It is rotated when it is longer than this.
-    pub max_bytes: u64,
-    /// How many old ones are kept.
-    pub keep: u32,
-    /// What goes into the file: this level and above.
-    pub level: Level,
-    /// What goes to stderr: this level and above.
-    pub stderr_level: Level,
-    /// The form of a line of the file, with the placeholders of [`PLACEHOLDERS`].
-    pub format: String,
-    /// The form of a line on stderr.
-    pub stderr_format: String,
-}
-
-/// What may stand as `%(NAME)s` (or `%(NAME)d`) in a format; `%%` is a percent sign.
-pub const PLACEHOLDERS: [&str; 6] = [
-    "asctime",
-    "levelname",
-    "message",
-    "name",
-    "process",
-    "threadName",
-];
-
-/// The form of a line where none is given.
-pub const FORMAT: &str = "%(asctime)s %(levelname)s - %(message)s";
-
-impl Log {
-    /// What holds without a table `[log]`, with the log at `file`.
-    pub(crate) fn standard(file: PathBuf) -> Self {
-        Self {
-            file: Some(file),
-            max_bytes: 1_000_000,
-            keep: 50,
-            level: Level::Info,
-            stderr_level: Level::Error,
-            format: FORMAT.to_owned(),
-            stderr_format: FORMAT.to_owned(),
-        }
-    }
-}
 
 /// The name of the log file where none is given.
 pub(crate) const FILE: &str = "checker.log";
 
 /// Reads `[log]`.
 pub(crate) fn read(mut s: Section<'_, '_>) -> Log {
-    let standard = Log::standard(s.cx.paths.log(FILE));
+    let standard = Log { file: Some(s.cx.paths.log(FILE)), ..Log::default() };
     let file = match s.any_text("file", "\"checker.log\"") {
         Some(name) if name.get_ref().is_empty() => None,
         Some(name) => Some(s.cx.paths.log(name.get_ref())),
@@ -152,7 +56,7 @@ fn level(s: &mut Section<'_, '_>, key: &'static str) -> Option<Level> {
         other => (super::section::kind_of(other).to_owned(), None),
     };
     if found.is_none() {
-        let words = did_you_mean(&said, &Level::WORDS, "the levels are");
+        let words = did_you_mean(&said, &Level::ALL.map(Level::word), "the levels are");
         s.cx.error(
             value.span(),
             format!("\"{key}\" knows no level {said}"),
