@@ -18,7 +18,7 @@ use std::sync::{Arc, OnceLock};
 
 mod words;
 
-pub use words::Fault;
+pub use words::{Fault, is_tls_error};
 
 /// The cause of every outcome that could not be judged because this host has no CA certificates.
 pub const NO_SYSTEM_ROOTS: &str = "no system CA certificates";

@@ -179,3 +179,11 @@ fn day(time: UnixTime) -> String {
             |t| t.strftime("%Y-%m-%d").to_string(),
         )
 }
+
+/// Whether an error of IO is TLS's own, not that of the connection below it.
+pub fn is_tls_error(error: &io::Error) -> bool {
+    error
+        .get_ref()
+        .and_then(|inner| inner.downcast_ref::<Error>())
+        .is_some()
+}
