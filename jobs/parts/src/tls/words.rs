@@ -104,7 +104,9 @@ fn certificate(why: &CertificateError, name: &str) -> String {
                 .to_owned()
         }
         CertificateError::Revoked => "certificate is revoked".to_owned(),
-        CertificateError::BadSignature => "certificate carries a wrong signature".to_owned(),
+        CertificateError::BadSignature => {
+            "certificate is not signed by the authority that it names (an own CA made anew? renew ca_file)".to_owned()
+        },
         CertificateError::BadEncoding => "certificate is damaged".to_owned(),
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "certificate is not made for servers".to_owned()
