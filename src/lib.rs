@@ -9,19 +9,19 @@
 //! 5. Beside all: [`clock`], the only place that reads the time, and [`log`].
 
 pub mod bundled;
+pub mod channel;
 mod cli;
-pub mod settings;
-pub mod registry;
-pub mod pass;
+pub mod clock;
 pub mod decide;
-pub mod runner;
-pub mod store;
+pub mod log;
+pub mod message;
 pub mod node;
 pub mod outbox;
-pub mod message;
-pub mod channel;
-pub mod clock;
-pub mod log;
+pub mod pass;
+pub mod registry;
+pub mod runner;
+pub mod settings;
+pub mod store;
 
 pub use bundled::bundled;
 pub use cli::run;

@@ -6,9 +6,7 @@
 mod fields;
 mod read;
 
-use checker_job::{
-    Context, Failure, Job, JobId, JobSpawner, Message, Outcome, Policy, Recovery, SpawnError, Table,
-};
+use checker_job::{Context, Failure, Job, JobId, JobSpawner, Message, Outcome, Policy, Recovery, SpawnError, Table};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
@@ -29,8 +27,7 @@ pub trait DynJob: Send + Sync {
     /// Whether `execute` may block its thread.
     fn blocking(&self) -> bool;
     /// Looks once at the target and says what it saw.
-    fn execute<'a>(&'a self, cx: &'a Context)
-    -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+    fn execute<'a>(&'a self, cx: &'a Context) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
     /// Words a failure.
     fn on_failure(&self, failure: &Failure<'_>) -> Message;
     /// Words a recovery.
@@ -66,10 +63,7 @@ impl<J: Job> DynJob for Erased<J> {
         self.blocking
     }
 
-    fn execute<'a>(
-        &'a self,
-        cx: &'a Context,
-    ) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
+    fn execute<'a>(&'a self, cx: &'a Context) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
         Box::pin(self.job.execute(cx))
     }
 
@@ -122,13 +116,7 @@ struct KindOf<S>(PhantomData<fn() -> S>);
 impl<S: JobSpawner> KindOf<S> {
     fn erase(jobs: Vec<S::Job>) -> Vec<Arc<dyn DynJob>> {
         jobs.into_iter()
-            .map(|job| {
-                Arc::new(Erased {
-                    job,
-                    kind: S::KIND,
-                    blocking: S::BLOCKING,
-                }) as Arc<dyn DynJob>
-            })
+            .map(|job| Arc::new(Erased { job, kind: S::KIND, blocking: S::BLOCKING }) as Arc<dyn DynJob>)
             .collect()
     }
 
@@ -180,25 +168,15 @@ impl<S: JobSpawner> Kind for KindOf<S> {
         let jobs = match S::spawn(good) {
             Ok(jobs) => jobs,
             Err(errors) => {
-                let bad: Vec<usize> = errors
-                    .iter()
-                    .filter_map(|e| origin.get(e.table).copied())
-                    .collect();
+                let bad: Vec<usize> = errors.iter().filter_map(|e| origin.get(e.table).copied()).collect();
                 problems.extend(errors.iter().map(|e| placed(tables, &origin, e)));
                 // The others are made all the same, so that names and dependencies of all jobs are judged at once.
                 let rest: Vec<usize> = origin.into_iter().filter(|i| !bad.contains(i)).collect();
                 let (good, _) = Self::read(tables, &rest, &mut Vec::new());
-                if bad.is_empty() || good.is_empty() {
-                    Vec::new()
-                } else {
-                    S::spawn(good).unwrap_or_default()
-                }
+                if bad.is_empty() || good.is_empty() { Vec::new() } else { S::spawn(good).unwrap_or_default() }
             }
         };
-        Spawned {
-            jobs: Self::erase(jobs),
-            problems,
-        }
+        Spawned { jobs: Self::erase(jobs), problems }
     }
 }
 
@@ -251,8 +229,7 @@ impl Registry {
         if self.kinds.contains_key(S::KIND) {
             self.twice.push(S::KIND);
         } else {
-            self.kinds
-                .insert(S::KIND, Box::new(KindOf::<S>(PhantomData)));
+            self.kinds.insert(S::KIND, Box::new(KindOf::<S>(PhantomData)));
         }
         self
     }
@@ -289,8 +266,7 @@ impl Registry {
     /// Which of `tables` make a job with the id `id`. Jobs do not say where they come from, and a kind makes all of
     /// its jobs at once; so the tables are halved until one is left. Only reports of errors need it.
     pub(crate) fn makers(&self, kind: &str, tables: &[RawTable<'_>], id: &JobId) -> Vec<usize> {
-        let makes =
-            |part: &[RawTable<'_>]| self.spawn(kind, part).jobs.iter().any(|j| j.id() == id);
+        let makes = |part: &[RawTable<'_>]| self.spawn(kind, part).jobs.iter().any(|j| j.id() == id);
         let mut out = Vec::new();
         let mut open = vec![(0, tables)];
         while let Some((first, part)) = open.pop() {

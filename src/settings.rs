@@ -94,12 +94,7 @@ pub struct SourceText {
 
 impl fmt::Debug for SourceText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "SourceText({}, {} bytes)",
-            self.path.display(),
-            self.text.len()
-        )
+        write!(f, "SourceText({}, {} bytes)", self.path.display(), self.text.len())
     }
 }
 
@@ -117,29 +112,16 @@ pub fn load(path: &Path, registry: &Registry, env: &Env) -> Result<(Settings, Re
 ///
 /// # Errors
 /// As [`load`].
-pub fn load_text(
-    path: &Path,
-    text: &str,
-    registry: &Registry,
-    env: &Env,
-) -> Result<(Settings, Report), Report> {
-    let main = Loaded {
-        path: path.to_owned(),
-        text: text.to_owned(),
-        mode: None,
-    };
+pub fn load_text(path: &Path, text: &str, registry: &Registry, env: &Env) -> Result<(Settings, Report), Report> {
+    let main = Loaded { path: path.to_owned(), text: text.to_owned(), mode: None };
     judge(main, registry, env)
 }
 
 fn judge(main: Loaded, registry: &Registry, env: &Env) -> Result<(Settings, Report), Report> {
     // Declared first, because what is parsed borrows from it.
     let included = OnceCell::new();
-    let mut cx = Cx {
-        sources: Sources::new(),
-        env,
-        paths: Paths::new(&main.path, env),
-        problems: RefCell::new(Vec::new()),
-    };
+    let mut cx =
+        Cx { sources: Sources::new(), env, paths: Paths::new(&main.path, env), problems: RefCell::new(Vec::new()) };
     let root = match cx.sources.add(&main.path, &main.text) {
         Ok(root) => root,
         Err(faults) => {
@@ -178,10 +160,7 @@ fn judge(main: Loaded, registry: &Registry, env: &Env) -> Result<(Settings, Repo
         Some(mut settings) if !report.has_errors() => {
             settings.sources = std::iter::once(main)
                 .chain(included.into_inner().unwrap_or_default())
-                .map(|f| SourceText {
-                    path: env.cwd.join(f.path),
-                    text: f.text,
-                })
+                .map(|f| SourceText { path: env.cwd.join(f.path), text: f.text })
                 .collect();
             Ok((settings, report))
         }
@@ -207,7 +186,10 @@ fn inline_secrets(cx: &Cx<'_>, table: &DeTable<'_>, mode: Option<u32>) {
                 cx.error(
                     key.span(),
                     format!("others on this host can read the secret in this file (its mode is {mode:04o})"),
-                    format!("chmod 600 {file}   or keep the secret in a file of its own: {}_file = \"mail.secret\"", key.get_ref()),
+                    format!(
+                        "chmod 600 {file}   or keep the secret in a file of its own: {}_file = \"mail.secret\"",
+                        key.get_ref()
+                    ),
                 );
             }
             _ => {}
@@ -225,10 +207,7 @@ fn read_included(cx: &Cx<'_>, root: &DeTable<'_>) -> Vec<Loaded> {
     only_include.insert(span.clone(), value.clone());
     let mut s = Section::new(cx, "[general]", span.span(), only_include);
     let mut out: Vec<Loaded> = Vec::new();
-    for pattern in s
-        .texts("include", "[\"settings.d/*.cfg\"]")
-        .unwrap_or_default()
-    {
+    for pattern in s.texts("include", "[\"settings.d/*.cfg\"]").unwrap_or_default() {
         let found = match files::matching(&cx.paths.base, pattern.get_ref()) {
             Ok(found) => found,
             Err(fault) => {
@@ -240,10 +219,7 @@ fn read_included(cx: &Cx<'_>, root: &DeTable<'_>) -> Vec<Loaded> {
             cx.warn(
                 pattern.span(),
                 format!("no file matches \"{}\"", pattern.get_ref()),
-                format!(
-                    "it is looked for in {}; take it out if it is not needed",
-                    cx.paths.base.display()
-                ),
+                format!("it is looked for in {}; take it out if it is not needed", cx.paths.base.display()),
             );
         }
         for path in found {
@@ -253,9 +229,7 @@ fn read_included(cx: &Cx<'_>, root: &DeTable<'_>) -> Vec<Loaded> {
             match files::read(&path, &path) {
                 Ok(file) => out.push(file),
                 Err(fault) => {
-                    cx.problems
-                        .borrow_mut()
-                        .push(Problem::of_file(Severity::Error, &path, fault));
+                    cx.problems.borrow_mut().push(Problem::of_file(Severity::Error, &path, fault));
                 }
             }
         }
@@ -267,12 +241,7 @@ fn read_included(cx: &Cx<'_>, root: &DeTable<'_>) -> Vec<Loaded> {
 const INCLUDED: [&str; 3] = ["job", "peer", "channel"];
 
 /// Reads all tables of all files.
-fn sections<'i>(
-    cx: &Cx<'i>,
-    root: DeTable<'i>,
-    others: Vec<DeTable<'i>>,
-    registry: &Registry,
-) -> Option<Settings> {
+fn sections<'i>(cx: &Cx<'i>, root: DeTable<'i>, others: Vec<DeTable<'i>>, registry: &Registry) -> Option<Settings> {
     let mut main = Section::new(cx, "the file", 0..0, root);
     let mut shared: BTreeMap<&'static str, Vec<Spanned<DeValue<'i>>>> = BTreeMap::new();
     for key in INCLUDED {
@@ -304,14 +273,8 @@ fn sections<'i>(
     let deadman = later(&mut main, "deadman", "[deadman]").and_then(canary::deadman);
     let daemon = later(&mut main, "daemon", "[daemon]").map(outside::daemon);
     let network = later(&mut main, "network", "[network]").map(outside::network);
-    let rules = Rules {
-        registry,
-        channels: &channel_names,
-    };
-    let defaults = main
-        .table("defaults", "[defaults]")
-        .map(|s| Defaults::read(s, &rules))
-        .unwrap_or_default();
+    let rules = Rules { registry, channels: &channel_names };
+    let defaults = main.table("defaults", "[defaults]").map(|s| Defaults::read(s, &rules)).unwrap_or_default();
     main.finish();
     let (jobs, disabled) = all_jobs(cx, take("job"), &defaults, &rules);
     Some(Settings {
@@ -331,11 +294,7 @@ fn sections<'i>(
 }
 
 /// A table whose part is not built yet: read, with a warning that says so.
-fn later<'c, 'i>(
-    main: &mut Section<'c, 'i>,
-    key: &'static str,
-    title: &str,
-) -> Option<Section<'c, 'i>> {
+fn later<'c, 'i>(main: &mut Section<'c, 'i>, key: &'static str, title: &str) -> Option<Section<'c, 'i>> {
     let s = main.table(key, title)?;
     outside::not_built(s.cx, key, title, s.span.clone());
     Some(s)
@@ -361,32 +320,20 @@ fn refuse_rest(cx: &Cx<'_>, mut file: Section<'_, '_>) {
     }
 }
 
-fn channels<'i>(
-    cx: &Cx<'i>,
-    values: Vec<Spanned<DeValue<'i>>>,
-) -> (Vec<Channel>, BTreeSet<String>) {
+fn channels<'i>(cx: &Cx<'i>, values: Vec<Spanned<DeValue<'i>>>) -> (Vec<Channel>, BTreeSet<String>) {
     let (mut out, mut names, mut warned) = (Vec::new(), Vec::new(), false);
     for value in values {
         let span = value.span();
         if let DeValue::Table(table) = value.into_inner() {
             if !warned {
                 let first = table.iter().map(|(k, _)| k.span()).min_by_key(|s| s.start);
-                outside::not_built(
-                    cx,
-                    "channel",
-                    "[[channel.*]]",
-                    first.unwrap_or(span.clone()),
-                );
+                outside::not_built(cx, "channel", "[[channel.*]]", first.unwrap_or(span.clone()));
                 warned = true;
             }
             let s = Section::new(cx, "[channel]", span, table);
             out.extend(outside::channels(s, &mut names));
         } else {
-            cx.error(
-                span,
-                "a channel needs its way in its header",
-                "write [[channel.webhook]] or [[channel.command]]",
-            );
+            cx.error(span, "a channel needs its way in its header", "write [[channel.webhook]] or [[channel.command]]");
         }
     }
     (out, names.into_iter().collect())

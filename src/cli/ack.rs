@@ -9,7 +9,6 @@ use crate::decide::{Ack, JobState, Silence};
 use crate::outbox::again;
 use crate::store::{Applied, Change, Ledger};
 use checker_job::{JobId, duration_words, parse_duration};
-use std::io::Write;
 use std::time::Duration;
 
 /// A silence that nobody ends would be a job that nobody watches.

@@ -3,7 +3,6 @@
 use super::exit::{Exit, Failure};
 use super::{Cx, json_line};
 use crate::settings::{self, Env};
-use std::io::Write;
 
 pub(super) fn run(cx: &mut Cx<'_>) -> Result<Exit, Failure> {
     let env = Env::from_process();

@@ -98,7 +98,8 @@ impl Courier for ThreadCourier {
     fn finish(&mut self) -> Result<Drained> {
         let Some((sender, thread)) = self.running.take() else { return Ok(Drained::default()) };
         drop(sender);
-        let ended = || StoreError::Unavailable("delivery ended in the middle; the next pass goes on with it".to_owned());
+        let ended =
+            || StoreError::Unavailable("delivery ended in the middle; the next pass goes on with it".to_owned());
         thread.join().unwrap_or_else(|_| Err(ended()))
     }
 }

@@ -57,7 +57,9 @@ pub(super) fn pass(world: &World, called: Called) -> Result<Report, Failure> {
         called,
     };
     let report = pass.run();
-    if setup.scratch.exists() && let Err(why) = std::fs::remove_dir_all(&setup.scratch) {
+    if setup.scratch.exists()
+        && let Err(why) = std::fs::remove_dir_all(&setup.scratch)
+    {
         tracing::warn!("the scratch folder {} stays: {why}", setup.scratch.display());
     }
     Ok(report?)

@@ -47,7 +47,10 @@ fn play(cx: &mut Cx<'_>, folder: &Path) -> Result<Exit, Failure> {
     say(cx, "Now the server dies. The next pass sees it, but one failure may be chance, so nobody is told yet:")?;
     drop(target);
     pass(cx, &world)?;
-    say(cx, "The second failure in a row reaches the threshold. State and alert are committed together, then it is sent:")?;
+    say(
+        cx,
+        "The second failure in a row reaches the threshold. State and alert are committed together, then it is sent:",
+    )?;
     pass(cx, &world)?;
     let mut seen = BTreeSet::new();
     let down = new_message(&world, &mut seen)?;

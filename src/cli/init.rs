@@ -1,9 +1,9 @@
 //! `checker init`: six questions, each with a flag, and then settings that work.
 
+use super::Cx;
 use super::args;
 use super::exit::{Exit, Failure};
 use super::world::host_name;
-use super::Cx;
 use crate::settings::{self, Env};
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use std::fmt::Write as _;
@@ -67,8 +67,7 @@ fn ask(cx: &mut Cx<'_>, args: &args::Init) -> Result<Answers, Failure> {
             }
         }
     };
-    let servername =
-        put("--servername", &args.servername, "1/6 What is this server called in subjects?", host_name())?;
+    let servername = put("--servername", &args.servername, "1/6 What is this server called in subjects?", host_name())?;
     let contact = put("--contact", &args.contact, "2/6 Who is told (a mail address)?", String::new())?;
     let mail = put(
         "--mail",

@@ -5,7 +5,6 @@ use super::world::World;
 use super::{Cx, json_line};
 use checker_job::{Policy, Remind, duration_words};
 use serde_json::json;
-use std::io::Write;
 
 pub(super) fn run(cx: &mut Cx<'_>) -> Result<Exit, Failure> {
     let world = World::load(cx, true)?;

@@ -161,9 +161,9 @@ fn show_self(out: &mut dyn Write, world: &World, view: &View) -> io::Result<()> 
         writeln!(out, "MAIL IS SWITCHED OFF (nomail): alerts are withheld")?;
     }
     for (recipient, subject, error, refused) in &view.unsent {
-        let word = if *refused { "refused" } else { "kept" };
+        let state = if *refused { "refused" } else { "kept" };
         let why = error.as_ref().map(|e| format!(" ({e})")).unwrap_or_default();
-        writeln!(out, "{word} for {recipient}: {subject}{why}")?;
+        writeln!(out, "{state} for {recipient}: {subject}{why}")?;
     }
     if view.waiting > 0 {
         writeln!(out, "{} alert(s) wait for the next message", view.waiting)?;

@@ -12,7 +12,6 @@ use crate::decide::{Delivery, DeliveryState, Recipient};
 use crate::outbox::again;
 use crate::store::{Ledger, Planned};
 use checker_job::{Timestamp, duration_words};
-use std::io::Write;
 use std::time::Duration;
 use uuid::Uuid;
 

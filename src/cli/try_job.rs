@@ -47,7 +47,9 @@ pub(super) fn once(jobs: &[Arc<dyn DynJob>], mut each: impl FnMut(&Finished)) ->
             all.push(finished);
         }
     }
-    if scratch.exists() && let Err(why) = std::fs::remove_dir_all(&scratch) {
+    if scratch.exists()
+        && let Err(why) = std::fs::remove_dir_all(&scratch)
+    {
         tracing::warn!("the scratch folder {} stays: {why}", scratch.display());
     }
     all.sort_by_key(|f| f.index);

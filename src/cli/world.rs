@@ -197,10 +197,10 @@ fn server(n: usize, s: &settings::SmtpServer) -> Result<Server, Failure> {
             settings::Security::Tls => Security::Tls,
             settings::Security::None => Security::None,
         },
-        login: s.login.as_ref().map(|(user, pass): &(String, Secret)| Login {
-            user: user.clone(),
-            pass: pass.expose().to_owned(),
-        }),
+        login: s
+            .login
+            .as_ref()
+            .map(|(user, pass): &(String, Secret)| Login { user: user.clone(), pass: pass.expose().to_owned() }),
         ca: ca.transpose()?,
         table: if n == 0 { "[email.smtp]".to_owned() } else { "[[email.fallback]]".to_owned() },
     })

@@ -49,11 +49,7 @@ impl<'de> Deserializer<'de> for Probe<'_> {
         Err(Done)
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> Result<V::Value, Done> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, Done> {
         visitor.visit_newtype_struct(self)
     }
 

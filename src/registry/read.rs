@@ -16,19 +16,8 @@ use toml::de::{DeArray, DeTable, DeValue, ValueDeserializer};
 const PROBLEMS_MAX: usize = 50;
 
 /// Reads `raw`, which is table number `index` of `kind`.
-pub(crate) fn table<T: DeserializeOwned>(
-    kind: &str,
-    raw: &RawTable<'_>,
-    index: usize,
-) -> Result<T, Vec<TableProblem>> {
-    let mut attempt = Attempt {
-        kind,
-        raw,
-        index,
-        own: raw.own.clone(),
-        problems: Vec::new(),
-        handled: Vec::new(),
-    };
+pub(crate) fn table<T: DeserializeOwned>(kind: &str, raw: &RawTable<'_>, index: usize) -> Result<T, Vec<TableProblem>> {
+    let mut attempt = Attempt { kind, raw, index, own: raw.own.clone(), problems: Vec::new(), handled: Vec::new() };
     attempt.unknown_keys(fields::of::<T>());
     for _ in 0..PROBLEMS_MAX {
         match attempt.read::<T>() {
@@ -61,12 +50,7 @@ impl<'i> Attempt<'_, 'i> {
     }
 
     fn note(&mut self, span: Range<usize>, message: String, remedy: String) {
-        self.problems.push(TableProblem {
-            table: self.index,
-            span,
-            message,
-            remedy,
-        });
+        self.problems.push(TableProblem { table: self.index, span, message, remedy });
     }
 
     fn unknown_keys(&mut self, declared: Option<&'static [&'static str]>) {
@@ -127,10 +111,8 @@ impl<'i> Attempt<'_, 'i> {
         };
         let before = items.len();
         let empty: DeArray<'i> = std::iter::empty().collect();
-        let kept: DeArray<'i> = std::mem::replace(items, empty)
-            .into_iter()
-            .filter(|item| !within(span, &item.span()))
-            .collect();
+        let kept: DeArray<'i> =
+            std::mem::replace(items, empty).into_iter().filter(|item| !within(span, &item.span())).collect();
         *items = kept;
         items.len() < before
     }
@@ -142,9 +124,7 @@ impl<'i> Attempt<'_, 'i> {
             self.note(
                 self.raw.span.clone(),
                 format!("{header} needs the key \"{key}\""),
-                format!(
-                    "add a line {key} = ...; settings.cfg.example shows a whole {header} table"
-                ),
+                format!("add a line {key} = ...; settings.cfg.example shows a whole {header} table"),
             );
         }
         self.handled.push(key.to_owned());
@@ -159,21 +139,14 @@ impl<'i> Attempt<'_, 'i> {
             text("localhost:1"),
             one,
             DeValue::Boolean(true),
-            DeValue::Array(
-                [Spanned::new(nowhere.clone(), text("x"))]
-                    .into_iter()
-                    .collect(),
-            ),
+            DeValue::Array([Spanned::new(nowhere.clone(), text("x"))].into_iter().collect()),
             text("1min"),
             DeValue::Array(DeArray::default()),
             DeValue::Table(DeTable::new()),
         ];
         for value in stand_ins {
             let spanned = Spanned::new(nowhere.clone(), value);
-            self.own.insert(
-                Spanned::new(nowhere.clone(), Cow::Owned(key.to_owned())),
-                spanned,
-            );
+            self.own.insert(Spanned::new(nowhere.clone(), Cow::Owned(key.to_owned())), spanned);
             match self.read::<T>() {
                 Err(e) if e.span().is_some_and(|s| s.start >= nowhere.start) => {}
                 Err(e) if missing(e.message()).as_deref() == Some(key) => {}
@@ -193,11 +166,7 @@ pub(crate) fn unknown_key(key: &str, kind: &str, keys: &[&str]) -> (String, Stri
     let common = crate::settings::COMMON_KEYS;
     let remedy = match nearest(key, keys.iter().copied().chain(common)) {
         Some(near) => format!("did you mean \"{near}\"?"),
-        None => format!(
-            "{kind} knows: {}; every job knows: {}",
-            keys.join(", "),
-            common.join(", ")
-        ),
+        None => format!("{kind} knows: {}; every job knows: {}", keys.join(", "), common.join(", ")),
     };
     (format!("unknown key \"{key}\" in [[job.{kind}]]"), remedy)
 }
@@ -216,37 +185,20 @@ fn words(message: &str, key: Option<&str>) -> (String, String) {
         return (format!("{named} needs the key \"{inner}\""), remedy);
     }
     for start in ["invalid type: ", "invalid value: "] {
-        if let Some((found, wanted)) = message
-            .strip_prefix(start)
-            .and_then(|r| r.rsplit_once(", expected "))
-        {
+        if let Some((found, wanted)) = message.strip_prefix(start).and_then(|r| r.rsplit_once(", expected ")) {
             let sentence = if start == "invalid type: " {
-                format!(
-                    "{named} must be {}, and this is {}",
-                    plain(wanted),
-                    plain(found)
-                )
+                format!("{named} must be {}, and this is {}", plain(wanted), plain(found))
             } else {
                 format!("{named} must be {}", plain(wanted))
             };
             return (sentence, advice(wanted).to_owned());
         }
     }
-    if let Some((word, known)) = message
-        .strip_prefix("unknown variant `")
-        .and_then(|r| r.split_once('`'))
-    {
+    if let Some((word, known)) = message.strip_prefix("unknown variant `").and_then(|r| r.split_once('`')) {
         return suggestion(format!("\"{word}\" is no word for {named}"), word, known);
     }
-    if let Some((word, known)) = message
-        .strip_prefix("unknown field `")
-        .and_then(|r| r.split_once('`'))
-    {
-        return suggestion(
-            format!("unknown key \"{word}\" within {named}"),
-            word,
-            known,
-        );
+    if let Some((word, known)) = message.strip_prefix("unknown field `").and_then(|r| r.split_once('`')) {
+        return suggestion(format!("unknown key \"{word}\" within {named}"), word, known);
     }
     let (sentence, remedy) = split(message);
     (format!("{named}: {sentence}"), remedy)
@@ -276,9 +228,7 @@ fn plain(word: &str) -> String {
     let first = word.split([' ', '`']).next().unwrap_or_default();
     let known = match first {
         "string" | "str" | "a" if word.contains("string") => "a text",
-        "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "i64" | "integer" => {
-            "a whole number"
-        }
+        "u8" | "u16" | "u32" | "u64" | "usize" | "i8" | "i16" | "i32" | "i64" | "integer" => "a whole number",
         "f32" | "f64" | "floating" => "a number",
         "boolean" => "true or false",
         "a" if word == "a boolean" => "true or false",

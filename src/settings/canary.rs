@@ -55,41 +55,23 @@ const MINUTE: Duration = Duration::from_secs(60);
 /// Reads `[canary]`; `peers` are the names of all peers.
 pub(crate) fn read(mut s: Section<'_, '_>, peers: &[String]) -> Option<Canary> {
     if !s.has("via") {
-        s.missing(
-            "via",
-            "\"imap\" (or \"maildir\", \"peer\", \"human\", \"none\")",
-        );
+        s.missing("via", "\"imap\" (or \"maildir\", \"peer\", \"human\", \"none\")");
     }
     let word = s.word("via", &["imap", "maildir", "peer", "human", "none"]);
     let every = s.time("every", MINUTE, "\"15min\"");
     let within = s.time("within", MINUTE, "\"10min\"");
     let via = match word.as_ref().map(|w| *w.get_ref()) {
         Some("imap") => imap(&mut s),
-        Some("maildir") => s
-            .need("path", "\"/home/me/Maildir\"")
-            .map(|p| Via::Maildir(s.cx.paths.beside(p.get_ref()))),
+        Some("maildir") => s.need("path", "\"/home/me/Maildir\"").map(|p| Via::Maildir(s.cx.paths.beside(p.get_ref()))),
         Some("peer") => peer(&mut s, peers),
         Some("human") => Some(Via::Human),
         Some(_) => Some(Via::None),
         None => None,
     };
-    for key in [
-        "host",
-        "port",
-        "user",
-        "pass",
-        "pass_file",
-        "ca_file",
-        "path",
-        "peer",
-    ] {
+    for key in ["host", "port", "user", "pass", "pass_file", "ca_file", "path", "peer"] {
         let span = s.span_of(key);
         if let (Some(_), Some(word)) = (s.take(key), &word) {
-            s.cx.warn(
-                span,
-                format!("\"{key}\" has no effect with via = \"{}\"", word.get_ref()),
-                "take the line out",
-            );
+            s.cx.warn(span, format!("\"{key}\" has no effect with via = \"{}\"", word.get_ref()), "take the line out");
         }
     }
     s.finish();
@@ -126,12 +108,7 @@ fn imap(s: &mut Section<'_, '_>) -> Option<Via> {
         s.take("pass_file");
         return None;
     }
-    Some(Via::Imap {
-        login: email::login(s, &["canary", "mail"])?,
-        host: host?.into_inner(),
-        port,
-        ca_file,
-    })
+    Some(Via::Imap { login: email::login(s, &["canary", "mail"])?, host: host?.into_inner(), port, ca_file })
 }
 
 /// Reads `[deadman]`.
@@ -146,11 +123,7 @@ pub(crate) fn secret_url(s: &mut Section<'_, '_>, example: &str) -> Option<Secre
     let file_span = s.span_of("url_file");
     let (has_url, has_file) = (s.has("url"), s.has("url_file"));
     if has_url && has_file {
-        s.cx.error(
-            file_span.clone(),
-            "\"url\" and \"url_file\" are both given",
-            "keep one of the two",
-        );
+        s.cx.error(file_span.clone(), "\"url\" and \"url_file\" are both given", "keep one of the two");
     } else if !has_url && !has_file {
         s.missing("url", example);
     }
@@ -168,11 +141,7 @@ pub(crate) fn secret_url(s: &mut Section<'_, '_>, example: &str) -> Option<Secre
     match http_url(secret.expose()) {
         Ok(()) => Some(secret),
         Err(fault) => {
-            s.cx.error(
-                file_span,
-                format!("the file holds no usable address: {}", fault.message),
-                fault.remedy,
-            );
+            s.cx.error(file_span, format!("the file holds no usable address: {}", fault.message), fault.remedy);
             None
         }
     }

@@ -91,11 +91,8 @@ impl Common {
     /// The policy that results, with the built-in values where nothing is given. Its name is empty: the kind fills it in.
     pub(crate) fn policy(&self, s: &Section<'_, '_>) -> Policy {
         let standard = Policy::default();
-        let count = |n: &Option<Spanned<i64>>, or: u32| {
-            n.as_ref()
-                .and_then(|n| u32::try_from(*n.get_ref()).ok())
-                .unwrap_or(or)
-        };
+        let count =
+            |n: &Option<Spanned<i64>>, or: u32| n.as_ref().and_then(|n| u32::try_from(*n.get_ref()).ok()).unwrap_or(or);
         let texts = |list: &Option<Vec<Spanned<String>>>| {
             let list = list.iter().flatten();
             list.map(|t| t.get_ref().clone()).collect::<Vec<_>>()
@@ -105,29 +102,17 @@ impl Common {
             name: String::new(),
             host: copy(&self.host),
             every: self.every.as_ref().map_or(standard.every, |v| *v.get_ref()),
-            notify: self
-                .notify
-                .as_ref()
-                .map_or(standard.notify, |v| *v.get_ref()),
-            remind: self
-                .remind
-                .as_ref()
-                .map_or(standard.remind, |v| *v.get_ref()),
+            notify: self.notify.as_ref().map_or(standard.notify, |v| *v.get_ref()),
+            remind: self.remind.as_ref().map_or(standard.remind, |v| *v.get_ref()),
             failure_threshold: count(&self.failure_threshold, standard.failure_threshold),
             recovery_threshold: count(&self.recovery_threshold, standard.recovery_threshold),
-            timeout: self
-                .timeout
-                .as_ref()
-                .map_or(standard.timeout, |v| *v.get_ref()),
+            timeout: self.timeout.as_ref().map_or(standard.timeout, |v| *v.get_ref()),
             contacts: texts(&self.contacts),
             depends_on: texts(&self.depends_on),
             note: copy(&self.note),
         };
         let each_minute = matches!(policy.every, Frequency::Minute | Frequency::Minutes(_));
-        if let (true, Some(timeout)) = (
-            each_minute && policy.timeout >= MINUTE_TIMEOUT,
-            &self.timeout,
-        ) {
+        if let (true, Some(timeout)) = (each_minute && policy.timeout >= MINUTE_TIMEOUT, &self.timeout) {
             s.cx.error(
                 timeout.span(),
                 format!(
@@ -151,11 +136,7 @@ fn parsed<T>(
     match parse(text.get_ref()) {
         Ok(value) => Some(Spanned::new(text.span(), value)),
         Err(sentence) => {
-            s.cx.error(
-                text.span(),
-                format!("\"{key}\" cannot be \"{}\"", text.get_ref()),
-                after_semicolon(&sentence),
-            );
+            s.cx.error(text.span(), format!("\"{key}\" cannot be \"{}\"", text.get_ref()), after_semicolon(&sentence));
             None
         }
     }

@@ -109,11 +109,7 @@ pub(crate) fn read(mut s: Section<'_, '_>) -> Option<Email> {
     let bustgmailthreading = flag(s.flag("bustgmailthreading"));
     let ideletesentmessagesautomatically = flag(s.flag("ideletesentmessagesautomatically"));
     let (has_smtp, smtp_span) = (s.has("smtp"), s.span_of("smtp"));
-    let mut servers: Vec<SmtpServer> = s
-        .table("smtp", "[email.smtp]")
-        .and_then(server)
-        .into_iter()
-        .collect();
+    let mut servers: Vec<SmtpServer> = s.table("smtp", "[email.smtp]").and_then(server).into_iter().collect();
     let fallbacks = s.tables("fallback", "[[email.fallback]]");
     if let (Some(first), false) = (fallbacks.first(), has_smtp) {
         s.cx.error(
@@ -128,7 +124,10 @@ pub(crate) fn read(mut s: Section<'_, '_>) -> Option<Email> {
         None if wrong_word => None,
         None if has_smtp => Some("smtp"),
         None => {
-            s.missing("transport", "\"smtp\" (with a table [email.smtp]), \"sendmail\" for the local queue, or \"file\"");
+            s.missing(
+                "transport",
+                "\"smtp\" (with a table [email.smtp]), \"sendmail\" for the local queue, or \"file\"",
+            );
             None
         }
     };
@@ -145,16 +144,11 @@ pub(crate) fn read(mut s: Section<'_, '_>) -> Option<Email> {
     if let (Some(word), true) = (&word, has_smtp && chosen != Some("smtp")) {
         s.cx.warn(
             smtp_span,
-            format!(
-                "[email.smtp] is not used, because transport is \"{}\"",
-                word.get_ref()
-            ),
+            format!("[email.smtp] is not used, because transport is \"{}\"", word.get_ref()),
             "take out transport to send by [email.smtp]",
         );
     }
-    let folder =
-        s.cx.paths
-            .state(folder.as_ref().map_or("mail", |f| f.get_ref()));
+    let folder = s.cx.paths.state(folder.as_ref().map_or("mail", |f| f.get_ref()));
     s.finish();
     Some(Email {
         transport: match chosen? {
@@ -163,9 +157,7 @@ pub(crate) fn read(mut s: Section<'_, '_>) -> Option<Email> {
             _ => Transport::File(folder),
         },
         from: from.map(Spanned::into_inner),
-        daily_limit: daily_limit
-            .and_then(|n| u32::try_from(n.into_inner()).ok())
-            .unwrap_or(200),
+        daily_limit: daily_limit.and_then(|n| u32::try_from(n.into_inner()).ok()).unwrap_or(200),
         nomail,
         bustgmailthreading,
         ideletesentmessagesautomatically,
@@ -177,9 +169,7 @@ fn server(mut s: Section<'_, '_>) -> Option<SmtpServer> {
     let host = host(&mut s, "\"smtp.example.com\"");
     let port = port(&mut s);
     let security = s.word("security", &Security::WORDS);
-    let chosen = security
-        .as_ref()
-        .map_or(Security::StartTls, |w| Security::of(w.get_ref()));
+    let chosen = security.as_ref().map_or(Security::StartTls, |w| Security::of(w.get_ref()));
     let login = login(&mut s, &["mail"]);
     if let (Some(word), Security::None) = (&security, chosen) {
         if login.is_some() {
@@ -213,23 +203,19 @@ pub(crate) fn is_loopback(host: &str) -> bool {
 }
 
 pub(crate) fn port(s: &mut Section<'_, '_>) -> Option<u16> {
-    s.whole("port", 1..=65_535, "587")
-        .and_then(|p| u16::try_from(p.into_inner()).ok())
+    s.whole("port", 1..=65_535, "587").and_then(|p| u16::try_from(p.into_inner()).ok())
 }
 
 /// The key `host`: a name or an address alone.
 pub(crate) fn host(s: &mut Section<'_, '_>, example: &str) -> Option<Spanned<String>> {
     let host = s.need("host", example)?;
     let text = host.get_ref();
-    let name =
-        text.contains(['/', '@', ' ']) || (text.contains(':') && text.parse::<IpAddr>().is_err());
+    let name = text.contains(['/', '@', ' ']) || (text.contains(':') && text.parse::<IpAddr>().is_err());
     if name {
         s.cx.error(
             host.span(),
             format!("\"{text}\" is no host name"),
-            format!(
-                "write the name alone, host = {example}, and the port in its own key: port = 587"
-            ),
+            format!("write the name alone, host = {example}, and the port in its own key: port = 587"),
         );
         return None;
     }
@@ -242,11 +228,7 @@ pub(crate) fn ca_file(s: &mut Section<'_, '_>) -> Option<PathBuf> {
     if let Err(e) = std::fs::File::open(&path) {
         s.cx.error(
             name.span(),
-            format!(
-                "the file {} cannot be read: {}",
-                path.display(),
-                secret::plain(&e)
-            ),
+            format!("the file {} cannot be read: {}", path.display(), secret::plain(&e)),
             "name a file with the certificate of your own authority (PEM), or take the line out to trust the system's",
         );
     }
@@ -289,11 +271,7 @@ fn password(s: &mut Section<'_, '_>, credentials: &[&str]) -> Option<Secret> {
     let pass = s.text("pass", "\"...\"");
     let file = s.text("pass_file", "\"mail.secret\"");
     if has_pass && file.is_some() {
-        s.cx.error(
-            file_span,
-            "\"pass\" and \"pass_file\" are both given",
-            "keep pass_file, and take out pass",
-        );
+        s.cx.error(file_span, "\"pass\" and \"pass_file\" are both given", "keep pass_file, and take out pass");
         return None;
     }
     if has_pass {
@@ -343,10 +321,7 @@ pub(crate) fn http_url(text: &str) -> Result<(), Fault> {
     let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
     let remedy = || "write it as http://host:5000 or https://host/path".to_owned();
     if scheme.is_empty() {
-        return Err(Fault::new(
-            "this is no URL: it has no http:// or https://",
-            remedy(),
-        ));
+        return Err(Fault::new("this is no URL: it has no http:// or https://", remedy()));
     }
     if scheme != "http" && scheme != "https" {
         return Err(Fault::new(
@@ -367,10 +342,7 @@ pub(crate) fn http_url(text: &str) -> Result<(), Fault> {
         return Err(Fault::new("this URL names no host", remedy()));
     }
     if port.is_some_and(|p| p.parse::<u16>().map_or(true, |n| n == 0)) {
-        return Err(Fault::new(
-            "the port of this URL is no number from 1 to 65535",
-            remedy(),
-        ));
+        return Err(Fault::new("the port of this URL is no number from 1 to 65535", remedy()));
     }
     Ok(())
 }

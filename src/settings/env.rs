@@ -57,10 +57,7 @@ impl Env {
             state: path("STATE_DIRECTORY"),
             logs: path("LOGS_DIRECTORY"),
             runtime: path("RUNTIME_DIRECTORY"),
-            mail_pass: std::env::var("CHECKER_MAIL_PASS")
-                .ok()
-                .filter(|p| !p.is_empty())
-                .map(Secret::new),
+            mail_pass: std::env::var("CHECKER_MAIL_PASS").ok().filter(|p| !p.is_empty()).map(Secret::new),
             ..Self::bare(std::env::current_dir().unwrap_or_else(|_| PathBuf::from("/")))
         }
     }

@@ -26,18 +26,10 @@ pub(crate) fn read(real: &Path, shown: &Path) -> Result<Loaded, Fault> {
     };
     let before = std::fs::metadata(real).map_err(|e| unreadable(&e))?;
     if !before.is_file() {
-        return Err(Fault::new(
-            "this is no file",
-            "name the settings file itself, such as /etc/checker/settings.cfg",
-        ));
+        return Err(Fault::new("this is no file", "name the settings file itself, such as /etc/checker/settings.cfg"));
     }
     let file = std::fs::File::open(real).map_err(|e| unreadable(&e))?;
-    let mode = file
-        .metadata()
-        .map_err(|e| unreadable(&e))?
-        .permissions()
-        .mode()
-        & 0o7777;
+    let mode = file.metadata().map_err(|e| unreadable(&e))?.permissions().mode() & 0o7777;
     if mode & 0o022 != 0 {
         return Err(Fault::new(
             format!(
@@ -47,9 +39,7 @@ pub(crate) fn read(real: &Path, shown: &Path) -> Result<Loaded, Fault> {
         ));
     }
     let mut bytes = Vec::new();
-    file.take(SETTINGS_MAX + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|e| unreadable(&e))?;
+    file.take(SETTINGS_MAX + 1).read_to_end(&mut bytes).map_err(|e| unreadable(&e))?;
     if bytes.len() as u64 > SETTINGS_MAX {
         return Err(Fault::new(
             "this file is longer than 32 MiB",
@@ -58,12 +48,7 @@ pub(crate) fn read(real: &Path, shown: &Path) -> Result<Loaded, Fault> {
     }
     let text = String::from_utf8(bytes).map_err(|e| {
         let good = e.as_bytes().get(..e.utf8_error().valid_up_to());
-        let line = good
-            .unwrap_or_default()
-            .iter()
-            .filter(|b| **b == b'\n')
-            .count()
-            + 1;
+        let line = good.unwrap_or_default().iter().filter(|b| **b == b'\n').count() + 1;
         Fault::new(
             format!("line {line} is not UTF-8 text"),
             "save the file as UTF-8, for example: iconv -f latin1 -t utf-8 OLD > NEW",
@@ -73,11 +58,7 @@ pub(crate) fn read(real: &Path, shown: &Path) -> Result<Loaded, Fault> {
         Some(rest) => rest.to_owned(),
         None => text,
     };
-    Ok(Loaded {
-        path: shown.to_owned(),
-        text,
-        mode: Some(mode),
-    })
+    Ok(Loaded { path: shown.to_owned(), text, mode: Some(mode) })
 }
 
 /// The files that `pattern` (relative to `base`) names, sorted; `*` may stand in the last component only. Hidden files
@@ -87,10 +68,7 @@ pub(crate) fn matching(base: &Path, pattern: &str) -> Result<Vec<PathBuf>, Fault
     let (folder, last) = match (whole.parent(), whole.file_name().and_then(|n| n.to_str())) {
         (Some(folder), Some(last)) => (folder.to_owned(), last.to_owned()),
         _ => {
-            return Err(Fault::new(
-                "this names no file",
-                "write for example include = [\"settings.d/*.cfg\"]",
-            ));
+            return Err(Fault::new("this names no file", "write for example include = [\"settings.d/*.cfg\"]"));
         }
     };
     if folder.to_string_lossy().contains('*') {
@@ -107,11 +85,7 @@ pub(crate) fn matching(base: &Path, pattern: &str) -> Result<Vec<PathBuf>, Fault
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(e) => {
             return Err(Fault::new(
-                format!(
-                    "the folder {} cannot be read: {}",
-                    folder.display(),
-                    plain(&e)
-                ),
+                format!("the folder {} cannot be read: {}", folder.display(), plain(&e)),
                 "check its owner and mode",
             ));
         }

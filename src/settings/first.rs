@@ -12,12 +12,8 @@ pub(crate) fn as_toml(text: &str) -> Option<String> {
         let found = of_section.iter().find(|(k, _)| k == key);
         found.map(|(_, v)| v.clone()).filter(|v| !v.is_empty())
     };
-    let bare = |section: &str, key: &str| {
-        get(section, key).is_some_and(|v| !v.starts_with(['"', '\'', '[']))
-    };
-    let only_there = ["smtpserver", "smtpport", "imapserver"]
-        .iter()
-        .any(|k| bare("email", k))
+    let bare = |section: &str, key: &str| get(section, key).is_some_and(|v| !v.starts_with(['"', '\'', '[']));
+    let only_there = ["smtpserver", "smtpport", "imapserver"].iter().any(|k| bare("email", k))
         || ["logfile", "statefile"].iter().any(|k| bare("general", k))
         || sections.contains_key("peers");
     let both = bare("general", "servername") && bare("general", "alertcontact");
@@ -36,9 +32,7 @@ pub(crate) fn as_toml(text: &str) -> Option<String> {
         line(&mut out, "pass_file", "mail.secret");
     }
     for (name, value) in sections.get("peers").into_iter().flatten() {
-        let (url, admin) = value
-            .split_once(',')
-            .unwrap_or((value, "admin@example.com"));
+        let (url, admin) = value.split_once(',').unwrap_or((value, "admin@example.com"));
         table(&mut out, "[[peer]]");
         line(&mut out, "name", name);
         line(&mut out, "url", url.trim());
@@ -61,23 +55,13 @@ fn general(out: &mut String, get: &dyn Fn(&str, &str) -> Option<String>) {
 }
 
 fn email(out: &mut String, get: &dyn Fn(&str, &str) -> Option<String>) {
-    let is_on = |key: &str| {
-        get("email", key)
-            .is_some_and(|v| ["1", "yes", "true", "on"].contains(&v.to_lowercase().as_str()))
-    };
+    let is_on =
+        |key: &str| get("email", key).is_some_and(|v| ["1", "yes", "true", "on"].contains(&v.to_lowercase().as_str()));
     let user = get("email", "user");
     table(out, "[email]");
     let from = user.clone().filter(|u| u.contains('@'));
-    line(
-        out,
-        "from",
-        from.as_deref().unwrap_or("alpha-checker@example.com"),
-    );
-    for key in [
-        "nomail",
-        "bustgmailthreading",
-        "ideletesentmessagesautomatically",
-    ] {
+    line(out, "from", from.as_deref().unwrap_or("alpha-checker@example.com"));
+    for key in ["nomail", "bustgmailthreading", "ideletesentmessagesautomatically"] {
         if is_on(key) {
             out.push_str(key);
             out.push_str(" = true\n");

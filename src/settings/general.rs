@@ -51,9 +51,7 @@ pub(crate) fn read(mut s: Section<'_, '_>, channels: &BTreeSet<String>) -> Optio
     Some(General {
         servername: servername?.into_inner(),
         alertcontact: contacts.into_iter().map(Spanned::into_inner).collect(),
-        state: cx
-            .paths
-            .state(state.as_ref().map_or(STATE, |s| s.get_ref())),
+        state: cx.paths.state(state.as_ref().map_or(STATE, |s| s.get_ref())),
         timezone,
     })
 }
@@ -67,30 +65,17 @@ fn timezone(s: &mut Section<'_, '_>) -> TimeZone {
     } else {
         let known: Vec<String> = jiff::tz::db().available().map(|n| n.to_string()).collect();
         let remedy = match nearest(name.get_ref(), known.iter().map(String::as_str)) {
-            _ if known.is_empty() => {
-                "this host knows no time zones at all: install the package tzdata".to_owned()
-            }
+            _ if known.is_empty() => "this host knows no time zones at all: install the package tzdata".to_owned(),
             Some(near) => format!("did you mean \"{near}\"?"),
-            None => {
-                "write it as \"Europe/Berlin\" or \"UTC\", or take the line out to use the system's"
-                    .to_owned()
-            }
+            None => "write it as \"Europe/Berlin\" or \"UTC\", or take the line out to use the system's".to_owned(),
         };
-        s.cx.error(
-            name.span(),
-            format!("there is no time zone \"{}\"", name.get_ref()),
-            remedy,
-        );
+        s.cx.error(name.span(), format!("there is no time zone \"{}\"", name.get_ref()), remedy);
         TimeZone::UTC
     }
 }
 
 /// Notes every contact that is neither a mail address nor a channel.
-pub(crate) fn check_contacts(
-    cx: &Cx<'_>,
-    contacts: &[Spanned<String>],
-    channels: &BTreeSet<String>,
-) {
+pub(crate) fn check_contacts(cx: &Cx<'_>, contacts: &[Spanned<String>], channels: &BTreeSet<String>) {
     for contact in contacts {
         let name = contact.get_ref();
         if name.contains('@') {
@@ -98,19 +83,13 @@ pub(crate) fn check_contacts(
         } else if !channels.contains(name) {
             let remedy = match nearest(name, channels.iter().map(String::as_str)) {
                 Some(near) => format!("did you mean \"{near}\"?"),
-                None if channels.is_empty() => {
-                    "write a mail address, such as \"you@example.com\"".to_owned()
-                }
+                None if channels.is_empty() => "write a mail address, such as \"you@example.com\"".to_owned(),
                 None => format!(
                     "write a mail address, or one of the channels: {}",
                     channels.iter().cloned().collect::<Vec<_>>().join(", ")
                 ),
             };
-            cx.error(
-                contact.span(),
-                format!("\"{name}\" is neither a mail address nor a channel"),
-                remedy,
-            );
+            cx.error(contact.span(), format!("\"{name}\" is neither a mail address nor a channel"), remedy);
         }
     }
 }

@@ -12,10 +12,7 @@ use std::sync::Arc;
 pub(crate) fn check(cx: &Cx<'_>, kinds: &[KindJobs<'_>], registry: &Registry) {
     duplicates(cx, kinds, registry);
     let known = names(kinds);
-    let excused: BTreeSet<&str> = kinds
-        .iter()
-        .flat_map(|k| k.excused.iter().map(String::as_str))
-        .collect();
+    let excused: BTreeSet<&str> = kinds.iter().flat_map(|k| k.excused.iter().map(String::as_str)).collect();
     for origin in kinds.iter().flat_map(|k| &k.origins) {
         for target in &origin.depends_on {
             let text = target.get_ref().as_str();
@@ -25,15 +22,9 @@ pub(crate) fn check(cx: &Cx<'_>, kinds: &[KindJobs<'_>], registry: &Registry) {
             }
             let remedy = match nearest(text, known.iter().copied()) {
                 Some(near) => format!("did you mean \"{near}\"?"),
-                None => {
-                    "name another job by its name or its id; `checker jobs` lists them".to_owned()
-                }
+                None => "name another job by its name or its id; `checker jobs` lists them".to_owned(),
             };
-            cx.error(
-                target.span(),
-                format!("there is no job \"{text}\" to depend on"),
-                remedy,
-            );
+            cx.error(target.span(), format!("there is no job \"{text}\" to depend on"), remedy);
         }
     }
     circles(cx, kinds, registry);
@@ -44,9 +35,7 @@ fn all<'a>(kinds: &'a [KindJobs<'_>]) -> impl Iterator<Item = &'a Arc<dyn DynJob
 }
 
 fn names<'a>(kinds: &'a [KindJobs<'_>]) -> BTreeSet<&'a str> {
-    all(kinds)
-        .flat_map(|j| [j.id().as_str(), j.policy().name.as_str()])
-        .collect()
+    all(kinds).flat_map(|j| [j.id().as_str(), j.policy().name.as_str()]).collect()
 }
 
 /// The places of the tables that make the job `id`.
@@ -55,9 +44,7 @@ fn places(kinds: &[KindJobs<'_>], registry: &Registry, id: &JobId) -> Vec<Span> 
         .iter()
         .flat_map(|k| {
             let makers = registry.makers(&k.kind, &k.tables, id);
-            makers
-                .into_iter()
-                .filter_map(|i| Some(k.origins.get(i)?.id_span.clone()))
+            makers.into_iter().filter_map(|i| Some(k.origins.get(i)?.id_span.clone()))
         })
         .collect();
     out.sort_by_key(|s| s.start);
@@ -103,14 +90,8 @@ fn circles(cx: &Cx<'_>, kinds: &[KindJobs<'_>], registry: &Registry) {
     }
     let mut needs: BTreeMap<usize, BTreeSet<usize>> = BTreeMap::new();
     for (i, job) in jobs.iter().enumerate() {
-        let of_job: BTreeSet<usize> = job
-            .policy()
-            .depends_on
-            .iter()
-            .filter_map(|d| by_word.get(d.as_str()))
-            .flatten()
-            .copied()
-            .collect();
+        let of_job: BTreeSet<usize> =
+            job.policy().depends_on.iter().filter_map(|d| by_word.get(d.as_str())).flatten().copied().collect();
         if !of_job.is_empty() {
             needs.insert(i, of_job);
         }
@@ -135,11 +116,7 @@ fn settle(needs: &mut BTreeMap<usize, BTreeSet<usize>>) {
             waiting.entry(*d).or_default().push(*i);
         }
     }
-    let mut free: Vec<usize> = waiting
-        .keys()
-        .copied()
-        .filter(|d| !needs.contains_key(d))
-        .collect();
+    let mut free: Vec<usize> = waiting.keys().copied().filter(|d| !needs.contains_key(d)).collect();
     while let Some(done) = free.pop() {
         for i in waiting.get(&done).into_iter().flatten() {
             if let Some(of_job) = needs.get_mut(i) {
@@ -166,25 +143,12 @@ fn circle(needs: &BTreeMap<usize, BTreeSet<usize>>) -> Option<Vec<usize>> {
     }
 }
 
-fn report(
-    cx: &Cx<'_>,
-    kinds: &[KindJobs<'_>],
-    registry: &Registry,
-    jobs: &[&Arc<dyn DynJob>],
-    circle: &[usize],
-) {
-    let members: Vec<&Arc<dyn DynJob>> = circle
-        .iter()
-        .filter_map(|i| jobs.get(*i).copied())
-        .collect();
+fn report(cx: &Cx<'_>, kinds: &[KindJobs<'_>], registry: &Registry, jobs: &[&Arc<dyn DynJob>], circle: &[usize]) {
+    let members: Vec<&Arc<dyn DynJob>> = circle.iter().filter_map(|i| jobs.get(*i).copied()).collect();
     let Some(first) = members.first() else {
         return;
     };
-    let way: Vec<String> = members
-        .iter()
-        .chain([first])
-        .map(|j| format!("\"{}\"", j.policy().name))
-        .collect();
+    let way: Vec<String> = members.iter().chain([first]).map(|j| format!("\"{}\"", j.policy().name)).collect();
     let span = depends_span(kinds, registry, first.id()).unwrap_or(0..0);
     if members.len() == 1 {
         cx.error(
@@ -196,10 +160,7 @@ fn report(
     }
     cx.error(
         span,
-        format!(
-            "jobs depend on each other in a circle: {}",
-            way.join(" -> ")
-        ),
+        format!("jobs depend on each other in a circle: {}", way.join(" -> ")),
         "take one of these dependencies out: while all of them fail, none would be told",
     );
 }

@@ -110,11 +110,7 @@ fn unknown_kind(cx: &Cx<'_>, key: &Spanned<String>, registry: &Registry) {
         Some(near) => format!("did you mean \"{near}\"? {known}"),
         None => known,
     };
-    cx.error(
-        key.span(),
-        format!("there is no job kind \"{}\"", key.get_ref()),
-        remedy,
-    );
+    cx.error(key.span(), format!("there is no job kind \"{}\"", key.get_ref()), remedy);
 }
 
 fn check(common: &Common, cx: &Cx<'_>, rules: &Rules<'_>) {
@@ -136,11 +132,7 @@ pub(crate) fn collect<'i>(
 ) {
     let span = value.span();
     let DeValue::Table(table) = value.into_inner() else {
-        cx.error(
-            span,
-            "a job needs its kind in its header",
-            "write [[job.KIND]], for example [[job.tcp]]",
-        );
+        cx.error(span, "a job needs its kind in its header", "write [[job.KIND]], for example [[job.tcp]]");
         return;
     };
     for (key, value) in table {
@@ -169,12 +161,7 @@ pub(crate) fn collect<'i>(
 }
 
 /// One `[[job.KIND]]`.
-fn one<'i>(
-    mut s: Section<'_, 'i>,
-    kind: &str,
-    defaults: &Defaults<'i>,
-    rules: &Rules<'_>,
-) -> (RawTable<'i>, Origin) {
+fn one<'i>(mut s: Section<'_, 'i>, kind: &str, defaults: &Defaults<'i>, rules: &Rules<'_>) -> (RawTable<'i>, Origin) {
     let name = s.text("name", "\"name server\"");
     let id_span = s.span_of("id");
     let id = s.text("id", "\"name-server\"");
@@ -189,12 +176,7 @@ fn one<'i>(
     };
     if let (false, Some(list)) = (own_dependencies, &mut merged.depends_on) {
         // What all jobs depend on does not depend on itself.
-        let itself = |text: &String| {
-            [&name, &id]
-                .into_iter()
-                .flatten()
-                .any(|own| own.get_ref() == text)
-        };
+        let itself = |text: &String| [&name, &id].into_iter().flatten().any(|own| own.get_ref() == text);
         list.retain(|d| !itself(d.get_ref()));
     }
     let policy = merged.policy(&s);
@@ -216,22 +198,14 @@ fn one<'i>(
         own,
         span: s.span.clone(),
     };
-    let origin = Origin {
-        depends_on: merged.depends_on.unwrap_or_default(),
-        id_span,
-        enabled,
-    };
+    let origin = Origin { depends_on: merged.depends_on.unwrap_or_default(), id_span, enabled };
     (raw, origin)
 }
 
 /// A kind does not know where the settings are: relative paths in its keys `..._file` are made whole here, and files
 /// that hold secrets are judged as all secrets are.
 fn files_of(cx: &Cx<'_>, own: &mut DeTable<'_>) {
-    let names: Vec<String> = own
-        .keys()
-        .map(|k| k.get_ref().to_string())
-        .filter(|k| k.ends_with("_file"))
-        .collect();
+    let names: Vec<String> = own.keys().map(|k| k.get_ref().to_string()).filter(|k| k.ends_with("_file")).collect();
     for name in names {
         let Some(value) = own.get_mut(name.as_str()) else {
             continue;
@@ -271,20 +245,10 @@ pub(crate) fn spawn(cx: &Cx<'_>, list: &mut KindJobs<'_>, registry: &Registry) {
         return;
     }
     // Jobs do not say which table they come from, so those that are switched off are made once more, alone.
-    let off: Vec<RawTable<'_>> = list
-        .tables
-        .iter()
-        .zip(&list.origins)
-        .filter(|(_, o)| !o.enabled)
-        .map(|(t, _)| t.clone())
-        .collect();
-    let on: Vec<RawTable<'_>> = list
-        .tables
-        .iter()
-        .zip(&list.origins)
-        .filter(|(_, o)| o.enabled)
-        .map(|(t, _)| t.clone())
-        .collect();
+    let off: Vec<RawTable<'_>> =
+        list.tables.iter().zip(&list.origins).filter(|(_, o)| !o.enabled).map(|(t, _)| t.clone()).collect();
+    let on: Vec<RawTable<'_>> =
+        list.tables.iter().zip(&list.origins).filter(|(_, o)| o.enabled).map(|(t, _)| t.clone()).collect();
     list.disabled = registry.spawn(&list.kind, &off).jobs;
     list.jobs = registry.spawn(&list.kind, &on).jobs;
 }
@@ -295,12 +259,7 @@ fn leaves(table: &DeTable<'_>, out: &mut BTreeSet<String>) {
             DeValue::String(text) => {
                 out.insert(text.to_string());
             }
-            DeValue::Array(items) => out.extend(
-                items
-                    .iter()
-                    .filter_map(|i| i.get_ref().as_str())
-                    .map(str::to_owned),
-            ),
+            DeValue::Array(items) => out.extend(items.iter().filter_map(|i| i.get_ref().as_str()).map(str::to_owned)),
             _ => {}
         }
     }

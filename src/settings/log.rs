@@ -20,12 +20,8 @@ pub(crate) fn read(mut s: Section<'_, '_>) -> Log {
     let keep = s.whole("keep", 0..=10_000, "50");
     let log = Log {
         file,
-        max_bytes: max_bytes
-            .and_then(|n| u64::try_from(n.into_inner()).ok())
-            .unwrap_or(standard.max_bytes),
-        keep: keep
-            .and_then(|n| u32::try_from(n.into_inner()).ok())
-            .unwrap_or(standard.keep),
+        max_bytes: max_bytes.and_then(|n| u64::try_from(n.into_inner()).ok()).unwrap_or(standard.max_bytes),
+        keep: keep.and_then(|n| u32::try_from(n.into_inner()).ok()).unwrap_or(standard.keep),
         level: level(&mut s, "level").unwrap_or(standard.level),
         stderr_level: level(&mut s, "stderr_level").unwrap_or(standard.stderr_level),
         format: format(&mut s, "format").unwrap_or(standard.format),
@@ -40,17 +36,12 @@ fn level(s: &mut Section<'_, '_>, key: &'static str) -> Option<Level> {
     let value = s.take(key)?;
     let by_number = |text: &str| {
         let n: i64 = text.parse().ok()?;
-        (10..=50)
-            .contains(&n)
-            .then(|| Level::ALL.into_iter().find(|l| i64::from(l.number()) >= n))?
+        (10..=50).contains(&n).then(|| Level::ALL.into_iter().find(|l| i64::from(l.number()) >= n))?
     };
     let (said, found) = match value.get_ref() {
         DeValue::String(text) => (
             text.to_string(),
-            Level::ALL
-                .into_iter()
-                .find(|l| l.word() == text.to_lowercase())
-                .or_else(|| by_number(text)),
+            Level::ALL.into_iter().find(|l| l.word() == text.to_lowercase()).or_else(|| by_number(text)),
         ),
         DeValue::Integer(n) => (n.to_string(), by_number(n.as_str())),
         other => (super::section::kind_of(other).to_owned(), None),
@@ -80,15 +71,12 @@ fn format(s: &mut Section<'_, '_>, key: &'static str) -> Option<String> {
 fn refuse_placeholder(s: &Section<'_, '_>, key: &str, text: &Spanned<String>, what: &str) {
     let all: Vec<String> = PLACEHOLDERS.iter().map(|p| format!("%({p})s")).collect();
     let inner = what.trim_matches(|c: char| !c.is_alphanumeric());
-    let near = super::nearest::nearest(inner, PLACEHOLDERS)
-        .map_or(String::new(), |n| format!("did you mean %({n})s? "));
+    let near =
+        super::nearest::nearest(inner, PLACEHOLDERS).map_or(String::new(), |n| format!("did you mean %({n})s? "));
     s.cx.error(
         text.span(),
         format!("\"{key}\" holds {what}, which is no placeholder"),
-        format!(
-            "{near}known are {}, and %% for a percent sign",
-            all.join(" ")
-        ),
+        format!("{near}known are {}, and %% for a percent sign", all.join(" ")),
     );
 }
 

@@ -70,11 +70,7 @@ pub(crate) fn ranges(text: &str) -> Vec<Range<usize>> {
             Mode::List(open) => {
                 let open = open + brackets(body);
                 out.push(whole);
-                mode = if open > 0 && !body.trim_start().starts_with(']') {
-                    Mode::List(open)
-                } else {
-                    Mode::Plain
-                };
+                mode = if open > 0 && !body.trim_start().starts_with(']') { Mode::List(open) } else { Mode::Plain };
             }
             Mode::Plain => {
                 if let Some(header) = header(body) {
@@ -84,11 +80,7 @@ pub(crate) fn ranges(text: &str) -> Vec<Range<usize>> {
                     out.push(offset + start..offset + body.len());
                     mode = opened(body.get(start..).unwrap_or_default());
                 } else {
-                    out.extend(
-                        user_infos(body)
-                            .into_iter()
-                            .map(|r| offset + r.start..offset + r.end),
-                    );
+                    out.extend(user_infos(body).into_iter().map(|r| offset + r.start..offset + r.end));
                 }
             }
         }
@@ -131,8 +123,7 @@ fn brackets(line: &str) -> i64 {
 
 fn header(line: &str) -> Option<&str> {
     let line = line.trim();
-    line.starts_with('[')
-        .then(|| line.trim_matches(|c| c == '[' || c == ']').trim())
+    line.starts_with('[').then(|| line.trim_matches(|c| c == '[' || c == ']').trim())
 }
 
 fn opened(value: &str) -> Mode {
@@ -153,12 +144,7 @@ fn secret_value(line: &str, url_is_secret: bool) -> Option<usize> {
         let before = before.trim_end().trim_end_matches(['"', '\'']);
         let from = before
             .rfind(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'))
-            .map_or(0, |i| {
-                i + before
-                    .get(i..)
-                    .and_then(|r| r.chars().next())
-                    .map_or(1, char::len_utf8)
-            });
+            .map_or(0, |i| i + before.get(i..).and_then(|r| r.chars().next()).map_or(1, char::len_utf8));
         before.get(from..).unwrap_or_default().to_owned()
     };
     let after_spaces = |at: usize| {
@@ -176,10 +162,7 @@ fn secret_value(line: &str, url_is_secret: bool) -> Option<usize> {
     }
     // A line that forgot its "=".
     let trimmed = line.trim_start().trim_start_matches(['"', '\'']);
-    let first = trimmed
-        .split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'))
-        .next()
-        .unwrap_or_default();
+    let first = trimmed.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-')).next().unwrap_or_default();
     let ends = line.len() - trimmed.len() + first.len();
     let rest = line.get(ends..).unwrap_or_default();
     (is_secret_key(first) && !rest.trim_start().starts_with(['=', ':']) && !rest.trim().is_empty())
@@ -192,9 +175,7 @@ fn user_infos(line: &str) -> Vec<Range<usize>> {
         .filter_map(|(at, sep)| {
             let from = at + sep.len();
             let rest = line.get(from..)?;
-            let len = rest
-                .find(|c: char| c == '/' || c == '"' || c == '\'' || c.is_whitespace())
-                .unwrap_or(rest.len());
+            let len = rest.find(|c: char| c == '/' || c == '"' || c == '\'' || c.is_whitespace()).unwrap_or(rest.len());
             let end = rest.get(..len)?.rfind('@')?;
             Some(from..from + end)
         })

@@ -29,9 +29,7 @@ pub(crate) fn distance(a: &str, b: &str) -> usize {
         row.push(i + 1);
         for (j, cb) in b.iter().enumerate() {
             let at = |r: &[usize], n: usize| r.get(n).copied().unwrap_or(usize::MAX / 2);
-            let mut cost = (at(&last, j) + usize::from(ca != *cb))
-                .min(at(&last, j + 1) + 1)
-                .min(at(&row, j) + 1);
+            let mut cost = (at(&last, j) + usize::from(ca != *cb)).min(at(&last, j + 1) + 1).min(at(&row, j) + 1);
             let swapped = i > 0 && j > 0 && previous == *cb && b.get(j - 1) == Some(&ca);
             if swapped {
                 cost = cost.min(at(&before, j - 1) + 1);

@@ -87,11 +87,7 @@ fn name(s: &mut Section<'_, '_>, example: &str, names: &[String]) -> Option<Stri
     if names.contains(name.get_ref()) {
         s.cx.error(
             name.span(),
-            format!(
-                "there is another {} with the name \"{}\"",
-                s.title,
-                name.get_ref()
-            ),
+            format!("there is another {} with the name \"{}\"", s.title, name.get_ref()),
             "give each a name of its own",
         );
         return None;
@@ -107,12 +103,8 @@ pub(crate) fn channels(mut s: Section<'_, '_>, names: &mut Vec<String>) -> Vec<C
         let name = name(&mut t, "\"phone\"", names);
         names.extend(name.clone());
         let url = secret_url(&mut t, "\"https://ntfy.sh/...\"");
-        let template = t
-            .word(
-                "template",
-                &["json", "ntfy", "slack", "discord", "telegram"],
-            )
-            .map_or("json", Spanned::into_inner);
+        let template =
+            t.word("template", &["json", "ntfy", "slack", "discord", "telegram"]).map_or("json", Spanned::into_inner);
         t.finish();
         if let (Some(name), Some(url)) = (name, url) {
             let way = Way::Webhook { url, template };
@@ -123,9 +115,8 @@ pub(crate) fn channels(mut s: Section<'_, '_>, names: &mut Vec<String>) -> Vec<C
         let name = name(&mut t, "\"pager\"", names);
         names.extend(name.clone());
         let command = command(&mut t);
-        let timeout = t
-            .time("timeout", Duration::from_secs(1), "\"20s\"")
-            .map_or(Duration::from_secs(20), Spanned::into_inner);
+        let timeout =
+            t.time("timeout", Duration::from_secs(1), "\"20s\"").map_or(Duration::from_secs(20), Spanned::into_inner);
         t.finish();
         if let (Some(name), Some(command)) = (name, command) {
             let way = Way::Command { command, timeout };
@@ -144,10 +135,9 @@ fn command(s: &mut Section<'_, '_>) -> Option<Vec<String>> {
     let span = s.span_of("command");
     let value = s.take("command")?;
     let list = match value.get_ref() {
-        DeValue::Array(items) if !items.is_empty() => items
-            .iter()
-            .map(|i| i.get_ref().as_str().map(str::to_owned))
-            .collect::<Option<Vec<String>>>(),
+        DeValue::Array(items) if !items.is_empty() => {
+            items.iter().map(|i| i.get_ref().as_str().map(str::to_owned)).collect::<Option<Vec<String>>>()
+        }
         _ => None,
     };
     if list.is_none() {
@@ -173,8 +163,7 @@ pub(crate) fn daemon(mut s: Section<'_, '_>) -> Daemon {
         web_listen: listen(&mut s, "web_listen", "\"127.0.0.1:5555\""),
         control: {
             let control = s.text("control", "\"checker.sock\"");
-            s.cx.paths
-                .runtime(control.as_ref().map_or("checker.sock", |c| c.get_ref()))
+            s.cx.paths.runtime(control.as_ref().map_or("checker.sock", |c| c.get_ref()))
         },
         respawn: s.flag("respawn").is_none_or(Spanned::into_inner),
     };
@@ -200,10 +189,7 @@ pub(crate) fn peer(mut s: Section<'_, '_>, names: &mut Vec<String>) -> Option<Pe
     let name = name(&mut s, "\"beta\"", names);
     names.extend(name.clone());
     let url = s.need("url", "\"http://beta.example.com:5000\"");
-    if let Some((span, fault)) = url
-        .as_ref()
-        .and_then(|u| Some((u.span(), http_url(u.get_ref()).err()?)))
-    {
+    if let Some((span, fault)) = url.as_ref().and_then(|u| Some((u.span(), http_url(u.get_ref()).err()?))) {
         s.cx.fault(span, fault);
     }
     let admin = s.need("admin", "\"admin@beta.example.com\"");
@@ -232,12 +218,7 @@ pub(crate) fn peer(mut s: Section<'_, '_>, names: &mut Vec<String>) -> Option<Pe
         _ => {}
     }
     s.finish();
-    Some(Peer {
-        name: name?,
-        url: url?.into_inner(),
-        admin: admin?.into_inner(),
-        key: key.map(Spanned::into_inner),
-    })
+    Some(Peer { name: name?, url: url?.into_inner(), admin: admin?.into_inner(), key: key.map(Spanned::into_inner) })
 }
 
 /// 32 bytes in base64 after `ed25519:`.
@@ -246,17 +227,13 @@ fn is_key(text: &str) -> bool {
         let bare = k.trim_end_matches('=');
         bare.len() == 43
             && matches!(k.len(), 43 | 44)
-            && bare
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_'))
+            && bare.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_'))
     })
 }
 
 /// Reads `[network]`.
 pub(crate) fn network(mut s: Section<'_, '_>) -> Network {
-    let reference = s
-        .texts("reference", "[\"192.0.2.1:443\"]")
-        .unwrap_or_default();
+    let reference = s.texts("reference", "[\"192.0.2.1:443\"]").unwrap_or_default();
     for entry in &reference {
         let text = entry.get_ref();
         let good = text.rsplit_once(':').is_some_and(|(host, port)| {
@@ -274,9 +251,7 @@ pub(crate) fn network(mut s: Section<'_, '_>) -> Network {
         }
     }
     s.finish();
-    Network {
-        reference: reference.into_iter().map(Spanned::into_inner).collect(),
-    }
+    Network { reference: reference.into_iter().map(Spanned::into_inner).collect() }
 }
 
 /// What each table that is read but not built yet will do, so that nobody counts on it today.

@@ -56,14 +56,7 @@ pub struct Problem {
 
 impl Problem {
     pub(crate) fn of_file(severity: Severity, file: &Path, fault: Fault) -> Self {
-        Self {
-            severity,
-            file: file.to_owned(),
-            place: None,
-            message: fault.message,
-            remedy: fault.remedy,
-            order: 0,
-        }
+        Self { severity, file: file.to_owned(), place: None, message: fault.message, remedy: fault.remedy, order: 0 }
     }
 }
 
@@ -85,8 +78,7 @@ impl Report {
             let key = |p: &Problem| (p.place.is_some(), p.order, p.severity);
             key(a).cmp(&key(b)).then_with(|| a.message.cmp(&b.message))
         });
-        problems
-            .dedup_by(|a, b| a.order == b.order && a.message == b.message && a.place == b.place);
+        problems.dedup_by(|a, b| a.order == b.order && a.message == b.message && a.place == b.place);
         Self { problems, jobs }
     }
 
@@ -106,10 +98,7 @@ impl Report {
     }
 
     fn count(&self, severity: Severity) -> usize {
-        self.problems
-            .iter()
-            .filter(|p| p.severity == severity)
-            .count()
+        self.problems.iter().filter(|p| p.severity == severity).count()
     }
 
     /// The report for people: for each problem the place, the line with a mark under it, and what to do; then the
@@ -127,22 +116,12 @@ impl Report {
             1 => Some(format!("1 {word}")),
             n => Some(format!("{n} {word}s")),
         };
-        if let Some(more) = self
-            .problems
-            .len()
-            .checked_sub(SHOWN_MAX)
-            .filter(|n| *n > 0)
-        {
+        if let Some(more) = self.problems.len().checked_sub(SHOWN_MAX).filter(|n| *n > 0) {
             let line = format!("... and {more} more, shown when these are mended\n\n");
             out.push_str(&line);
         }
-        let counts: Vec<String> = [
-            count(self.errors(), "error"),
-            count(self.warnings(), "warning"),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
+        let counts: Vec<String> =
+            [count(self.errors(), "error"), count(self.warnings(), "warning")].into_iter().flatten().collect();
         out.push_str(&counts.join(", "));
         out.push('\n');
         out
@@ -182,10 +161,7 @@ fn render_one(out: &mut String, p: &Problem) {
     match &p.place {
         Some(at) => {
             let marks = "^".repeat(at.caret_len);
-            lines.push(format!(
-                "{file}:{}:{}: {word}: {}",
-                at.line, at.column, p.message
-            ));
+            lines.push(format!("{file}:{}:{}: {word}: {}", at.line, at.column, p.message));
             lines.push(format!(" {} | {}", at.line, at.excerpt));
             lines.push(format!(" {:gutter$} | {:2$}{marks}", "", "", at.caret));
         }

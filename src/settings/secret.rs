@@ -44,48 +44,33 @@ pub(crate) fn read(path: &Path, guarded: &[&Path]) -> Result<Secret, Fault> {
     let unreadable = |e: &std::io::Error| {
         Fault::new(
             format!("the file {shown} cannot be read: {}", plain(e)),
-            format!(
-                "write the secret into it as the user that runs checker, then: chmod 600 {shown}"
-            ),
+            format!("write the secret into it as the user that runs checker, then: chmod 600 {shown}"),
         )
     };
     let before = std::fs::metadata(path).map_err(|e| unreadable(&e))?;
     if !before.is_file() {
-        return Err(Fault::new(
-            format!("{shown} is no file"),
-            "name a file that holds the secret and nothing else",
-        ));
+        return Err(Fault::new(format!("{shown} is no file"), "name a file that holds the secret and nothing else"));
     }
     let file = std::fs::File::open(path).map_err(|e| unreadable(&e))?;
     let meta = file.metadata().map_err(|e| unreadable(&e))?;
     let mode = meta.permissions().mode() & 0o7777;
     if mode & 0o077 != 0 && !guarded.iter().any(|g| path.starts_with(g)) {
         return Err(Fault::new(
-            format!(
-                "others on this host can read or write the secret in {shown} (its mode is {mode:04o})"
-            ),
+            format!("others on this host can read or write the secret in {shown} (its mode is {mode:04o})"),
             format!("chmod 600 {shown}   and, if others had time to read it, choose a new secret"),
         ));
     }
     let mut bytes = Vec::new();
-    file.take(SECRET_MAX + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|e| unreadable(&e))?;
-    let text = String::from_utf8(bytes)
-        .ok()
-        .filter(|t| t.len() as u64 <= SECRET_MAX)
-        .ok_or_else(|| {
-            Fault::new(
-                format!("{shown} does not look like a secret: it is too long, or no text"),
-                "name a file that holds the secret and nothing else",
-            )
-        })?;
+    file.take(SECRET_MAX + 1).read_to_end(&mut bytes).map_err(|e| unreadable(&e))?;
+    let text = String::from_utf8(bytes).ok().filter(|t| t.len() as u64 <= SECRET_MAX).ok_or_else(|| {
+        Fault::new(
+            format!("{shown} does not look like a secret: it is too long, or no text"),
+            "name a file that holds the secret and nothing else",
+        )
+    })?;
     let text = text.trim_end_matches(['\n', '\r']);
     if text.trim().is_empty() {
-        return Err(Fault::new(
-            format!("the secret file {shown} is empty"),
-            "write the secret into it, on one line",
-        ));
+        return Err(Fault::new(format!("the secret file {shown} is empty"), "write the secret into it, on one line"));
     }
     Ok(Secret::new(text))
 }
@@ -94,15 +79,10 @@ pub(crate) fn read(path: &Path, guarded: &[&Path]) -> Result<Secret, Fault> {
 pub(crate) fn plain(e: &std::io::Error) -> String {
     match e.kind() {
         std::io::ErrorKind::NotFound => "it does not exist".to_owned(),
-        std::io::ErrorKind::PermissionDenied => {
-            "this user is not allowed to (permission denied)".to_owned()
-        }
+        std::io::ErrorKind::PermissionDenied => "this user is not allowed to (permission denied)".to_owned(),
         _ => {
             let text = e.to_string();
-            text.split(" (os error")
-                .next()
-                .unwrap_or_default()
-                .to_owned()
+            text.split(" (os error").next().unwrap_or_default().to_owned()
         }
     }
 }
@@ -125,9 +105,6 @@ mod tests {
         std::fs::write(&path, "hunter2-planted\r\n").unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
         assert!(read(&path, &[]).is_err());
-        assert_eq!(
-            read(&path, &[dir.path()]).unwrap().expose(),
-            "hunter2-planted"
-        );
+        assert_eq!(read(&path, &[dir.path()]).unwrap().expose(), "hunter2-planted");
     }
 }

@@ -43,9 +43,7 @@ impl Cx<'_> {
 
     /// `FILE:LINE` of a place.
     pub(crate) fn place(&self, span: Span) -> String {
-        let problem = self
-            .sources
-            .problem(Severity::Error, span, Fault::new("", ""));
+        let problem = self.sources.problem(Severity::Error, span, Fault::new("", ""));
         let line = problem.place.map_or(0, |p| p.line);
         format!("{}:{line}", problem.file.display())
     }
@@ -87,14 +85,7 @@ pub(crate) struct Section<'c, 'i> {
 
 impl<'c, 'i> Section<'c, 'i> {
     pub(crate) fn new(cx: &'c Cx<'i>, title: &str, span: Span, table: DeTable<'i>) -> Self {
-        Self {
-            cx,
-            title: title.to_owned(),
-            span,
-            table,
-            asked: Vec::new(),
-            given: Vec::new(),
-        }
+        Self { cx, title: title.to_owned(), span, table, asked: Vec::new(), given: Vec::new() }
     }
 
     /// The value of `key`, whatever it is.
@@ -118,9 +109,7 @@ impl<'c, 'i> Section<'c, 'i> {
 
     /// The place of the value of `key`, else of the table.
     pub(crate) fn span_of(&self, key: &str) -> Span {
-        self.table
-            .get(key)
-            .map_or_else(|| self.span.clone(), Spanned::span)
+        self.table.get(key).map_or_else(|| self.span.clone(), Spanned::span)
     }
 
     pub(crate) fn missing(&self, key: &str, example: &str) {
@@ -134,10 +123,7 @@ impl<'c, 'i> Section<'c, 'i> {
     fn wrong_type(&self, key: &str, wanted: &str, example: &str, got: &Spanned<DeValue<'i>>) {
         self.cx.error(
             got.span(),
-            format!(
-                "\"{key}\" must be {wanted}, and this is {}",
-                kind_of(got.get_ref())
-            ),
+            format!("\"{key}\" must be {wanted}, and this is {}", kind_of(got.get_ref())),
             format!("write for example: {key} = {example}"),
         );
     }
@@ -224,12 +210,7 @@ impl<'c, 'i> Section<'c, 'i> {
     }
 
     /// A time of at least `min`.
-    pub(crate) fn time(
-        &mut self,
-        key: &'static str,
-        min: Duration,
-        example: &str,
-    ) -> Option<Spanned<Duration>> {
+    pub(crate) fn time(&mut self, key: &'static str, min: Duration, example: &str) -> Option<Spanned<Duration>> {
         let text = self.text(key, example)?;
         match parse_duration(text.get_ref()) {
             Ok(d) if d >= min => Some(Spanned::new(text.span(), d)),
@@ -243,22 +224,14 @@ impl<'c, 'i> Section<'c, 'i> {
                 None
             }
             Err(sentence) => {
-                self.cx.error(
-                    text.span(),
-                    format!("\"{key}\" is no time"),
-                    after_semicolon(&sentence),
-                );
+                self.cx.error(text.span(), format!("\"{key}\" is no time"), after_semicolon(&sentence));
                 None
             }
         }
     }
 
     /// One text or a list of texts.
-    pub(crate) fn texts(
-        &mut self,
-        key: &'static str,
-        example: &str,
-    ) -> Option<Vec<Spanned<String>>> {
+    pub(crate) fn texts(&mut self, key: &'static str, example: &str) -> Option<Vec<Spanned<String>>> {
         let value = self.take(key)?;
         let span = value.span();
         let items = match value.into_inner() {
@@ -283,11 +256,7 @@ impl<'c, 'i> Section<'c, 'i> {
     }
 
     /// One of the words `allowed`.
-    pub(crate) fn word(
-        &mut self,
-        key: &'static str,
-        allowed: &[&'static str],
-    ) -> Option<Spanned<&'static str>> {
+    pub(crate) fn word(&mut self, key: &'static str, allowed: &[&'static str]) -> Option<Spanned<&'static str>> {
         let example = format!("\"{}\"", allowed.first().copied().unwrap_or_default());
         let text = self.text(key, &example)?;
         if let Some(word) = allowed.iter().find(|w| **w == text.get_ref()) {
@@ -354,11 +323,8 @@ impl<'c, 'i> Section<'c, 'i> {
     pub(crate) fn finish(mut self) {
         let known = std::mem::take(&mut self.asked);
         for (key, value) in self.rest() {
-            let what = if matches!(value.get_ref(), DeValue::Table(_)) && self.title == "the file" {
-                "table"
-            } else {
-                "key"
-            };
+            let what =
+                if matches!(value.get_ref(), DeValue::Table(_)) && self.title == "the file" { "table" } else { "key" };
             self.cx.error(
                 key.span(),
                 format!("unknown {what} \"{}\" in {}", key.get_ref(), self.title),
@@ -369,11 +335,7 @@ impl<'c, 'i> Section<'c, 'i> {
 }
 
 /// The tables of `[[title]]`, or a problem where it was written otherwise.
-pub(crate) fn tables_of<'i>(
-    cx: &Cx<'i>,
-    title: &str,
-    value: Spanned<DeValue<'i>>,
-) -> Vec<(Span, DeTable<'i>)> {
+pub(crate) fn tables_of<'i>(cx: &Cx<'i>, title: &str, value: Spanned<DeValue<'i>>) -> Vec<(Span, DeTable<'i>)> {
     let span = value.span();
     let mut out = Vec::new();
     let wrong = |span: Span| {
@@ -410,8 +372,5 @@ pub(crate) fn did_you_mean(word: &str, known: &[&str], intro: &str) -> String {
 
 /// The advice of a sentence of the contract: what follows its semicolon.
 pub(crate) fn after_semicolon(sentence: &str) -> String {
-    sentence
-        .split_once("; ")
-        .map_or(sentence, |(_, advice)| advice)
-        .to_owned()
+    sentence.split_once("; ").map_or(sentence, |(_, advice)| advice).to_owned()
 }

@@ -20,10 +20,7 @@ pub(crate) struct Fault {
 
 impl Fault {
     pub(crate) fn new(message: impl Into<String>, remedy: impl Into<String>) -> Self {
-        Self {
-            message: message.into(),
-            remedy: remedy.into(),
-        }
+        Self { message: message.into(), remedy: remedy.into() }
     }
 }
 
@@ -48,25 +45,13 @@ pub(crate) struct Sources<'i> {
 
 impl<'i> Sources<'i> {
     pub(crate) fn new() -> Self {
-        Self {
-            files: Vec::new(),
-            secrets: OnceCell::new(),
-        }
+        Self { files: Vec::new(), secrets: OnceCell::new() }
     }
 
     /// Adds a file and parses it. Every problem with its form is returned, with its place.
-    pub(crate) fn add(
-        &mut self,
-        path: &Path,
-        text: &'i str,
-    ) -> Result<DeTable<'i>, Vec<(Range<usize>, Fault)>> {
+    pub(crate) fn add(&mut self, path: &Path, text: &'i str) -> Result<DeTable<'i>, Vec<(Range<usize>, Fault)>> {
         let base = self.files.last().map_or(0, |f| f.base + f.text.len() + 1);
-        self.files.push(Source {
-            path: path.to_owned(),
-            text,
-            base,
-            hidden: OnceCell::new(),
-        });
+        self.files.push(Source { path: path.to_owned(), text, base, hidden: OnceCell::new() });
         self.secrets = OnceCell::new();
         let (root, errors) = DeTable::parse_recoverable(text);
         if errors.is_empty() {
@@ -79,10 +64,7 @@ impl<'i> Sources<'i> {
             let line = Some(text.get(..span.start).unwrap_or(text).matches('\n').count());
             // One mistake makes the parser stumble several times; its first word on a line is the useful one.
             if line != last_line {
-                faults.push((
-                    base + span.start..base + span.end,
-                    super::syntax::fault(e, text),
-                ));
+                faults.push((base + span.start..base + span.end, super::syntax::fault(e, text)));
             }
             last_line = line;
         }
@@ -91,11 +73,7 @@ impl<'i> Sources<'i> {
 
     /// The problem at `span`, with every known secret taken out of its words and its line.
     pub(crate) fn problem(&self, severity: Severity, span: Range<usize>, fault: Fault) -> Problem {
-        let number = self
-            .files
-            .iter()
-            .rposition(|f| f.base <= span.start)
-            .unwrap_or(0);
+        let number = self.files.iter().rposition(|f| f.base <= span.start).unwrap_or(0);
         let Some(file) = self.files.get(number) else {
             return Problem::of_file(severity, Path::new(""), fault);
         };
@@ -117,12 +95,8 @@ impl<'i> Sources<'i> {
 
     /// Takes every known secret out of `text`.
     pub(crate) fn redacted(&self, mut text: String) -> String {
-        let secrets = self.secrets.get_or_init(|| {
-            self.files
-                .iter()
-                .flat_map(|f| mask::values(f.text, f.hidden()))
-                .collect()
-        });
+        let secrets =
+            self.secrets.get_or_init(|| self.files.iter().flat_map(|f| mask::values(f.text, f.hidden())).collect());
         for secret in secrets {
             if text.contains(secret.as_str()) {
                 text = text.replace(secret.as_str(), HIDDEN);
@@ -138,25 +112,14 @@ const SHOWN_MAX: usize = 160;
 fn place(file: &Source<'_>, span: Range<usize>) -> Place {
     let text = file.text;
     let start = floor(text, span.start);
-    let line_start = text
-        .get(..start)
-        .and_then(|t| t.rfind('\n'))
-        .map_or(0, |i| i + 1);
-    let line_end = text
-        .get(start..)
-        .and_then(|t| t.find('\n'))
-        .map_or(text.len(), |i| start + i);
+    let line_start = text.get(..start).and_then(|t| t.rfind('\n')).map_or(0, |i| i + 1);
+    let line_end = text.get(start..).and_then(|t| t.find('\n')).map_or(text.len(), |i| start + i);
     let end = floor(text, span.end).clamp(start, line_end);
     let before = text.get(..line_start).unwrap_or_default();
     let (excerpt, from, to) = shown(file, line_start..line_end, start..end);
     Place {
         line: before.matches('\n').count() + 1,
-        column: text
-            .get(line_start..start)
-            .unwrap_or_default()
-            .chars()
-            .count()
-            + 1,
+        column: text.get(line_start..start).unwrap_or_default().chars().count() + 1,
         excerpt,
         caret: from,
         caret_len: to.saturating_sub(from).max(1),
@@ -234,11 +197,7 @@ fn shift_value(value: Spanned<DeValue<'_>>, by: usize) -> Spanned<DeValue<'_>> {
     let span = value.span();
     let inner = match value.into_inner() {
         DeValue::Table(t) => DeValue::Table(shift_table(t, by)),
-        DeValue::Array(a) => DeValue::Array(
-            a.into_iter()
-                .map(|v| shift_value(v, by))
-                .collect::<DeArray<'_>>(),
-        ),
+        DeValue::Array(a) => DeValue::Array(a.into_iter().map(|v| shift_value(v, by)).collect::<DeArray<'_>>()),
         other => other,
     };
     Spanned::new(span.start + by..span.end + by, inner)

@@ -6,14 +6,8 @@ use super::source::Fault;
 pub(crate) fn fault(error: &toml::de::Error, text: &str) -> Fault {
     let span = error.span().unwrap_or(0..0);
     let start = span.start.min(text.len());
-    let line_start = text
-        .get(..start)
-        .and_then(|t| t.rfind('\n'))
-        .map_or(0, |i| i + 1);
-    let line = text
-        .get(line_start..)
-        .and_then(|t| t.lines().next())
-        .unwrap_or_default();
+    let line_start = text.get(..start).and_then(|t| t.rfind('\n')).map_or(0, |i| i + 1);
+    let line = text.get(line_start..).and_then(|t| t.lines().next()).unwrap_or_default();
     let message = error.message();
     let remedy = if message.contains("duplicate key") {
         "it is already set above: keep one of the two"
@@ -39,8 +33,7 @@ fn unquoted(line: &str) -> bool {
     value.starts_with(|c: char| c.is_alphabetic() || c == '/' || c == '.' || c == '~')
         && value != "true"
         && value != "false"
-        || value.starts_with(|c: char| c.is_ascii_digit())
-            && value.contains(|c: char| c.is_alphabetic())
+        || value.starts_with(|c: char| c.is_ascii_digit()) && value.contains(|c: char| c.is_alphabetic())
 }
 
 fn open_quote(line: &str) -> bool {

@@ -68,10 +68,7 @@ pub(crate) async fn connect(goal: Goal<'_>, p: &mut Progress) -> Result<TcpStrea
     p.address = Some(address);
     match TcpStream::connect(address).await {
         Ok(stream) => Ok(stream),
-        Err(error) => Err(all_failed(
-            goal.host,
-            vec![(address, Miss::of(&error, address))],
-        )),
+        Err(error) => Err(all_failed(goal.host, vec![(address, Miss::of(&error, address))])),
     }
 }
 
@@ -108,9 +105,7 @@ async fn try_one(address: SocketAddr, left: u32, deadline: Instant) -> Result<Tc
 
 async fn resolve(goal: Goal<'_>) -> Result<Vec<SocketAddr>, Trouble> {
     let host = goal.host;
-    let found = tokio::net::lookup_host((host, goal.port))
-        .await
-        .map_err(|e| unresolved(host, &e))?;
+    let found = tokio::net::lookup_host((host, goal.port)).await.map_err(|e| unresolved(host, &e))?;
     let mut addresses: Vec<SocketAddr> = Vec::new();
     for address in found.filter(|a| goal.family.takes(a.ip())) {
         if !addresses.contains(&address) && addresses.len() < ADDRESSES_MAX {
@@ -119,9 +114,7 @@ async fn resolve(goal: Goal<'_>) -> Result<Vec<SocketAddr>, Trouble> {
     }
     if addresses.is_empty() {
         let word = goal.family.word();
-        return Err(Trouble::theirs(format!(
-            "could not resolve {host}: it has no {word}"
-        )));
+        return Err(Trouble::theirs(format!("could not resolve {host}: it has no {word}")));
     }
     Ok(addresses)
 }
@@ -142,23 +135,15 @@ fn unresolved(host: &str, error: &io::Error) -> Trouble {
     if no_such_name.iter().any(|words| text.contains(words)) {
         return Trouble::theirs(format!("could not resolve {host}: no such name"));
     }
-    let why = text
-        .strip_prefix("failed to lookup address information: ")
-        .unwrap_or(&text);
-    Trouble::ours(
-        NO_RESOLVER,
-        format!("could not ask for {host}: the resolver does not answer ({why})"),
-    )
+    let why = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
+    Trouble::ours(NO_RESOLVER, format!("could not ask for {host}: the resolver does not answer ({why})"))
 }
 
 /// The resolver's silence until the end of the run.
 pub(crate) fn resolver_silent(host: &str, limit: Duration) -> Trouble {
     Trouble::ours(
         NO_RESOLVER,
-        format!(
-            "could not ask for {host}: the resolver does not answer within {}",
-            time_words(limit)
-        ),
+        format!("could not ask for {host}: the resolver does not answer within {}", time_words(limit)),
     )
 }
 
@@ -169,10 +154,7 @@ pub(crate) fn exhausted(error: &io::Error) -> Option<Trouble> {
         libc::ENOMEM | libc::ENOBUFS => "memory",
         _ => return None,
     };
-    Some(Trouble::ours(
-        NO_RESOURCES,
-        format!("this host has run out of {what}"),
-    ))
+    Some(Trouble::ours(NO_RESOURCES, format!("this host has run out of {what}")))
 }
 
 /// Why one address did not take us.
@@ -195,10 +177,9 @@ impl Miss {
             ErrorKind::TimedOut => Self::Other("timed out: the system gave up".to_owned()),
             ErrorKind::ConnectionReset => Self::Other("reset the connection".to_owned()),
             _ if !has_route(address) => Self::NoRoute,
-            ErrorKind::AddrNotAvailable => Self::Exhausted(Trouble::ours(
-                NO_RESOURCES,
-                "this host has no free local port left",
-            )),
+            ErrorKind::AddrNotAvailable => {
+                Self::Exhausted(Trouble::ours(NO_RESOURCES, "this host has no free local port left"))
+            }
             ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
                 Self::Other("is unreachable, says a router on the way".to_owned())
             }

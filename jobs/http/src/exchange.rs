@@ -55,26 +55,15 @@ pub(crate) async fn exchange<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
-    let Progress {
-        timing,
-        received,
-        body: size,
-        ..
-    } = p;
+    let Progress { timing, received, body: size, .. } = p;
     *received.get_mut() = 0;
     *size = 0;
     let received = &*received;
     timing.enter(Phase::FirstByte);
     let io = TokioIo::new(Counted { stream, received });
-    let (mut sender, connection) = http1::Builder::new()
-        .max_buf_size(BUFFER_MAX)
-        .handshake(io)
-        .await
-        .map_err(|e| of_head(&e, 0, tls))?;
-    let mut driven = Driven {
-        connection,
-        done: false,
-    };
+    let (mut sender, connection) =
+        http1::Builder::new().max_buf_size(BUFFER_MAX).handshake(io).await.map_err(|e| of_head(&e, 0, tls))?;
+    let mut driven = Driven { connection, done: false };
     let response = {
         let mut sending = pin!(sender.send_request(request));
         poll_fn(|cx| {
@@ -108,12 +97,7 @@ where
 {
     let (head, mut body) = response.into_parts();
     let wanted = wanted(head.status, &head.headers);
-    let mut answer = Answer {
-        status: head.status,
-        headers: head.headers,
-        body: Vec::new(),
-        cut: false,
-    };
+    let mut answer = Answer { status: head.status, headers: head.headers, body: Vec::new(), cut: false };
     while !body.is_end_stream() {
         if *size >= wanted.read {
             answer.cut = true;
@@ -132,9 +116,7 @@ where
                 };
                 *size += data.len() as u64;
                 let room = wanted.keep.saturating_sub(answer.body.len());
-                answer
-                    .body
-                    .extend_from_slice(data.get(..room.min(data.len())).unwrap_or_default());
+                answer.body.extend_from_slice(data.get(..room.min(data.len())).unwrap_or_default());
             }
             Some(Err(error)) if ends_with_connection(&answer.headers) && is_eof(&error) => break,
             Some(Err(error)) => return Err(of_body(&error, *size, &answer.headers, tls)),
@@ -171,10 +153,7 @@ fn of_tls(error: &io::Error, tls: Option<(&Trust, &str)>) -> Option<Trouble> {
         return None;
     }
     let fault = trust.explain(error, name);
-    Some(Trouble {
-        sentence: fault.sentence,
-        cause: fault.cause.map(str::to_owned),
-    })
+    Some(Trouble { sentence: fault.sentence, cause: fault.cause.map(str::to_owned) })
 }
 
 /// Words a failure before the whole head of the answer was there.
@@ -183,16 +162,10 @@ fn of_head(error: &hyper::Error, received: u64, tls: Option<(&Trust, &str)>) -> 
         return trouble;
     }
     let sentence = if error.is_parse() && error.to_string().contains("too large") {
-        format!(
-            "the header of the answer is larger than {} KiB",
-            BUFFER_MAX / 1024
-        )
+        format!("the header of the answer is larger than {} KiB", BUFFER_MAX / 1024)
     } else if error.is_parse() {
         match tls {
-            None => {
-                "answer is not HTTP (is this the port of another service, or does it want https?)"
-                    .to_owned()
-            }
+            None => "answer is not HTTP (is this the port of another service, or does it want https?)".to_owned(),
             Some(_) => "answer is not HTTP (is this the port of another service?)".to_owned(),
         }
     } else if received > 0 {
@@ -202,47 +175,31 @@ fn of_head(error: &hyper::Error, received: u64, tls: Option<(&Trust, &str)>) -> 
             Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => {
                 "reset the connection without an answer".to_owned()
             }
-            None | Some(io::ErrorKind::UnexpectedEof) => {
-                "closed the connection without an answer".to_owned()
-            }
+            None | Some(io::ErrorKind::UnexpectedEof) => "closed the connection without an answer".to_owned(),
             Some(_) => format!("the connection broke without an answer: {error}"),
         }
     };
     Trouble::theirs(sentence)
 }
 
-fn of_body(
-    error: &hyper::Error,
-    size: u64,
-    headers: &HeaderMap,
-    tls: Option<(&Trust, &str)>,
-) -> Trouble {
+fn of_body(error: &hyper::Error, size: u64, headers: &HeaderMap, tls: Option<(&Trust, &str)>) -> Trouble {
     let io = io_of(error);
     if let Some(trouble) = io.and_then(|e| of_tls(e, tls)) {
         return trouble;
     }
-    let of = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|v| v.to_str().ok())
-        .map_or_else(String::new, |n| format!(" of {n}"));
+    let of = headers.get(CONTENT_LENGTH).and_then(|v| v.to_str().ok()).map_or_else(String::new, |n| format!(" of {n}"));
     let verb = match io.map(io::Error::kind) {
         Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => "reset",
         _ if error.is_incomplete_message() => "closed",
         Some(io::ErrorKind::UnexpectedEof) | None => "closed",
         Some(io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData) => {
-            return Trouble::theirs(format!(
-                "the body is not HTTP, after {size}{of} bytes ({error})"
-            ));
+            return Trouble::theirs(format!("the body is not HTTP, after {size}{of} bytes ({error})"));
         }
         Some(_) => {
-            return Trouble::theirs(format!(
-                "the connection broke in the body, after {size}{of} bytes: {error}"
-            ));
+            return Trouble::theirs(format!("the connection broke in the body, after {size}{of} bytes: {error}"));
         }
     };
-    Trouble::theirs(format!(
-        "{verb} the connection in the body, after {size}{of} bytes"
-    ))
+    Trouble::theirs(format!("{verb} the connection in the body, after {size}{of} bytes"))
 }
 
 /// Time ran out in one of the phases of this file.
@@ -280,11 +237,7 @@ struct Counted<'a, S> {
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Counted<'_, S> {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         let more = buf.filled().len().saturating_sub(before);
@@ -294,11 +247,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Counted<'_, S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<'_, S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 

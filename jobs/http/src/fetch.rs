@@ -23,17 +23,8 @@ struct Errand {
 }
 
 /// Fetches `url` as `plan` says. `deadline` is for sharing time between addresses; who calls ends the run.
-pub(crate) async fn fetch(
-    plan: &Plan,
-    url: &Url,
-    deadline: Instant,
-    p: &mut Progress,
-) -> Result<Answer, Trouble> {
-    let errand = Errand {
-        method: plan.method.clone(),
-        with_body: true,
-        trusted: true,
-    };
+pub(crate) async fn fetch(plan: &Plan, url: &Url, deadline: Instant, p: &mut Progress) -> Result<Answer, Trouble> {
+    let errand = Errand { method: plan.method.clone(), with_body: true, trusted: true };
     let answer = hop(plan, url, &errand, deadline, p).await?;
     if plan.leads_on(answer.status, &answer.headers) {
         return Box::pin(follow(plan, url, errand, answer, deadline, p)).await;
@@ -54,8 +45,7 @@ async fn follow(
     while plan.leads_on(answer.status, &answer.headers) {
         let next = next_url(plan, first, &here, &answer)?;
         let code = answer.status.as_u16();
-        p.notes
-            .push(format!("{code} from {} to {}", here.shown(), next.shown()));
+        p.notes.push(format!("{code} from {} to {}", here.shown(), next.shown()));
         if count >= plan.redirects_max {
             return Err(Trouble::theirs(format!(
                 "redirected more than {} times, the last time to {} (a loop?)",
@@ -93,18 +83,12 @@ impl Errand {
     }
 
     fn request(&self, plan: &Plan, url: &Url) -> Request<Full<Bytes>> {
-        let body = if self.with_body {
-            plan.body.clone()
-        } else {
-            Bytes::new()
-        };
+        let body = if self.with_body { plan.body.clone() } else { Bytes::new() };
         let mut request = Request::new(Full::new(body));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = if plan.proxy.is_some() && !url.tls {
             // It was a URL before, so it is one now.
-            url.whole()
-                .parse()
-                .unwrap_or_else(|_| Uri::clone(&url.origin))
+            url.whole().parse().unwrap_or_else(|_| Uri::clone(&url.origin))
         } else {
             url.origin.clone()
         };
@@ -122,16 +106,11 @@ impl Errand {
 }
 
 fn next_url(plan: &Plan, first: &Url, here: &Url, answer: &Answer) -> Result<Url, Trouble> {
-    let location = answer
-        .headers
-        .get(LOCATION)
-        .map_or(&b""[..], |v| v.as_bytes());
+    let location = answer.headers.get(LOCATION).map_or(&b""[..], |v| v.as_bytes());
     let code = answer.status.as_u16();
-    let next = here.join(location).map_err(|why| {
-        Trouble::theirs(format!(
-            "redirects with status {code} to where nobody can follow: {why}"
-        ))
-    })?;
+    let next = here
+        .join(location)
+        .map_err(|why| Trouble::theirs(format!("redirects with status {code} to where nobody can follow: {why}")))?;
     if plan.redirects == Redirects::SameHost && next.host != first.host {
         return Err(Trouble::theirs(format!(
             "redirects with status {code} to another host, {} (not followed; if that is right, set redirects = \"follow\")",
@@ -142,13 +121,7 @@ fn next_url(plan: &Plan, first: &Url, here: &Url, answer: &Answer) -> Result<Url
 }
 
 /// One connection, one request, one answer.
-async fn hop(
-    plan: &Plan,
-    url: &Url,
-    errand: &Errand,
-    deadline: Instant,
-    p: &mut Progress,
-) -> Result<Answer, Trouble> {
+async fn hop(plan: &Plan, url: &Url, errand: &Errand, deadline: Instant, p: &mut Progress) -> Result<Answer, Trouble> {
     let (host, port) = match &plan.proxy {
         Some(proxy) => (proxy.host.as_str(), proxy.port),
         None => (url.host.as_str(), url.port),
@@ -192,17 +165,13 @@ async fn secured(
     p.timing.enter(Phase::Tls);
     // The end of the handshake and the request are two small writes: the second must not wait for the first.
     drop(stream.set_nodelay(true));
-    let of_fault = |fault: checker_parts::tls::Fault| Trouble {
-        sentence: fault.sentence,
-        cause: fault.cause.map(str::to_owned),
-    };
+    let of_fault =
+        |fault: checker_parts::tls::Fault| Trouble { sentence: fault.sentence, cause: fault.cause.map(str::to_owned) };
     let trust = &*plan.trust;
     let config = trust.config().map_err(of_fault)?;
     let name = checker_parts::tls::server_name(&url.host).map_err(Trouble::theirs)?;
-    let stream = TlsConnector::from(config)
-        .connect(name, stream)
-        .await
-        .map_err(|e| of_fault(trust.explain(&e, &url.host)))?;
+    let stream =
+        TlsConnector::from(config).connect(name, stream).await.map_err(|e| of_fault(trust.explain(&e, &url.host)))?;
     let request = errand.request(plan, url);
     let tls = Some((trust, url.host.as_str()));
     exchange(stream, request, |s, h| plan.wanted(s, h), tls, p).await
@@ -212,9 +181,7 @@ async fn secured(
 pub(crate) fn too_slow(plan: &Plan, url: &Url, limit: Duration, p: &Progress) -> Trouble {
     let words = time_words(limit);
     match (p.timing.phase(), &plan.proxy) {
-        (Phase::Resolve, _) => {
-            connect::resolver_silent(p.name.as_deref().unwrap_or(&url.host), limit)
-        }
+        (Phase::Resolve, _) => connect::resolver_silent(p.name.as_deref().unwrap_or(&url.host), limit),
         (Phase::Connect | Phase::Proxy, Some(proxy)) => proxy.silent(limit),
         (Phase::Connect | Phase::Proxy, None) => Trouble::theirs(match p.address {
             Some(address) => format!("timed out connecting to {address}, after {words}"),

@@ -54,8 +54,7 @@ fn read_file_of(path: &Path, credentials: Option<&Path>) -> Result<Hidden, Strin
     }
     let mut file = File::open(path).map_err(unreadable)?;
     let meta = file.metadata().map_err(unreadable)?;
-    let delivered =
-        path.starts_with("/run/secrets") || credentials.is_some_and(|dir| path.starts_with(dir));
+    let delivered = path.starts_with("/run/secrets") || credentials.is_some_and(|dir| path.starts_with(dir));
     if meta.mode() & 0o077 != 0 && !delivered {
         return Err(format!(
             "the secret file {shown} can be read or written by others (mode {:03o}); run: chmod 600 {shown}",
@@ -63,9 +62,7 @@ fn read_file_of(path: &Path, credentials: Option<&Path>) -> Result<Hidden, Strin
         ));
     }
     if meta.len() > SECRET_MAX {
-        return Err(format!(
-            "the secret file {shown} is larger than 64 KiB; it must hold one line"
-        ));
+        return Err(format!("the secret file {shown} is larger than 64 KiB; it must hold one line"));
     }
     let mut text = String::new();
     file.by_ref()
@@ -127,34 +124,21 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let open = write(dir.path(), "open", "hunter2-secret\n", 0o640);
         let error = read_file_of(&open, None).unwrap_err();
-        assert!(
-            error.contains("mode 640") && error.contains("chmod 600"),
-            "{error}"
-        );
+        assert!(error.contains("mode 640") && error.contains("chmod 600"), "{error}");
         let read = read_file_of(&open, Some(dir.path())).unwrap();
         assert_eq!(read.reveal(), "hunter2-secret");
         let closed = write(dir.path(), "closed", "hunter2-secret\r\n", 0o600);
-        assert_eq!(
-            read_file_of(&closed, None).unwrap().reveal(),
-            "hunter2-secret"
-        );
+        assert_eq!(read_file_of(&closed, None).unwrap().reveal(), "hunter2-secret");
         assert_eq!(format!("{read:?}"), "(hidden)");
     }
 
     #[test]
     fn a_file_that_is_no_secret_is_explained_without_its_text() {
         let dir = tempfile::tempdir().unwrap();
-        for (text, want) in [
-            ("", "is empty"),
-            ("\n", "is empty"),
-            ("planted-1\nplanted-2\n", "more than one line"),
-        ] {
+        for (text, want) in [("", "is empty"), ("\n", "is empty"), ("planted-1\nplanted-2\n", "more than one line")] {
             let path = write(dir.path(), "secret", text, 0o600);
             let error = read_file_of(&path, None).unwrap_err();
-            assert!(
-                error.contains(want) && !error.contains("planted"),
-                "{error}"
-            );
+            assert!(error.contains(want) && !error.contains("planted"), "{error}");
         }
         let error = read_file_of(dir.path(), None).unwrap_err();
         assert!(error.contains("is no file"), "{error}");
@@ -168,9 +152,6 @@ mod tests {
         for secret in ["pass", "my-password", "x"] {
             scrubber.add(secret);
         }
-        assert_eq!(
-            scrubber.scrub("x my-password pass".to_owned()),
-            "x (hidden) (hidden)"
-        );
+        assert_eq!(scrubber.scrub("x my-password pass".to_owned()), "x (hidden) (hidden)");
     }
 }

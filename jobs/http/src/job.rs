@@ -26,9 +26,7 @@ pub struct HttpJob {
 impl fmt::Debug for HttpJob {
     /// The plan holds secrets.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("HttpJob")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_struct("HttpJob").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
@@ -44,12 +42,9 @@ impl Job for HttpJob {
     async fn execute(&self, cx: &Context) -> Outcome {
         let mut p = Progress::new();
         let start = Instant::now();
-        let deadline = start
-            .checked_add(own_limit(cx.timeout))
-            .unwrap_or(start + Duration::from_secs(86_400));
+        let deadline = start.checked_add(own_limit(cx.timeout)).unwrap_or(start + Duration::from_secs(86_400));
         let fetched = timeout_at(deadline, fetch(&self.plan, &self.url, deadline, &mut p)).await;
-        let result =
-            fetched.unwrap_or_else(|_| Err(too_slow(&self.plan, &self.url, cx.timeout, &p)));
+        let result = fetched.unwrap_or_else(|_| Err(too_slow(&self.plan, &self.url, cx.timeout, &p)));
         p.timing.close();
         self.outcome(result, &p)
     }
@@ -120,11 +115,9 @@ impl HttpJob {
         time.critical = range(self.plan.latency_critical);
         outcome.metrics.reserve_exact(5);
         outcome.metrics.push(time);
-        for (phase, label) in [
-            (Phase::Connect, "time_connect"),
-            (Phase::Tls, "time_tls"),
-            (Phase::FirstByte, "time_first_byte"),
-        ] {
+        for (phase, label) in
+            [(Phase::Connect, "time_connect"), (Phase::Tls, "time_tls"), (Phase::FirstByte, "time_first_byte")]
+        {
             if let Some(took) = p.timing.of(phase) {
                 outcome.metrics.push(Metric::new(label, seconds(took), "s"));
             }
@@ -162,13 +155,7 @@ fn excerpt(answer: &Answer) -> String {
         return "\nthe body is empty".to_owned();
     }
     let text = String::from_utf8_lossy(&answer.body);
-    let printable = text.chars().map(|c| {
-        if c.is_control() || c == '\u{fffd}' {
-            ' '
-        } else {
-            c
-        }
-    });
+    let printable = text.chars().map(|c| if c.is_control() || c == '\u{fffd}' { ' ' } else { c });
     let mut out = String::from("\nbody begins: ");
     let mut count = 0;
     let mut gap = false;

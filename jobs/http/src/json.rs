@@ -13,8 +13,7 @@
 use serde_json::Value;
 use std::cmp::Ordering;
 
-const FORM: &str =
-    "write a condition such as $.status == \"ok\", $.queue.length < 100 or $.items[0].id exists";
+const FORM: &str = "write a condition such as $.status == \"ok\", $.queue.length < 100 or $.items[0].id exists";
 
 /// One condition, read.
 #[derive(Clone, Debug)]
@@ -59,10 +58,7 @@ impl Operator {
     ];
 
     fn word(self) -> &'static str {
-        Self::ALL
-            .into_iter()
-            .find(|(_, o)| *o == self)
-            .map_or("", |(word, _)| word)
+        Self::ALL.into_iter().find(|(_, o)| *o == self).map_or("", |(word, _)| word)
     }
 }
 
@@ -73,25 +69,15 @@ impl JsonTest {
     /// A sentence that says what is wrong and shows the form.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let bad = |why: String| format!("\"{text}\": {why}; {FORM}");
-        let rest = text
-            .trim()
-            .strip_prefix('$')
-            .ok_or_else(|| bad("a path starts with $".to_owned()))?;
+        let rest = text.trim().strip_prefix('$').ok_or_else(|| bad("a path starts with $".to_owned()))?;
         let (path, after) = read_path(rest).map_err(bad)?;
-        let path_text = text
-            .trim()
-            .strip_suffix(after)
-            .unwrap_or(text)
-            .trim()
-            .to_owned();
+        let path_text = text.trim().strip_suffix(after).unwrap_or(text).trim().to_owned();
         let after = after.trim();
         let (operator, right) = Operator::ALL
             .into_iter()
             .find_map(|(word, o)| after.strip_prefix(word).map(|right| (o, right.trim())))
             .ok_or_else(|| {
-                bad(format!(
-                    "after the path {path_text} comes ==, !=, <, <=, >, >=, contains, exists or missing"
-                ))
+                bad(format!("after the path {path_text} comes ==, !=, <, <=, >, >=, contains, exists or missing"))
             })?;
         let literal = match operator {
             Operator::Exists | Operator::Missing if right.is_empty() => Value::Null,
@@ -100,12 +86,7 @@ impl JsonTest {
             }
             _ => read_literal(right, operator).map_err(bad)?,
         };
-        Ok(Self {
-            path,
-            path_text,
-            operator,
-            literal,
-        })
+        Ok(Self { path, path_text, operator, literal })
     }
 
     /// `None` if it holds, else a sentence that says what was found instead.
@@ -116,10 +97,7 @@ impl JsonTest {
             (Some(_), Operator::Exists) | (None, Operator::Missing) => return None,
             (None, Operator::Exists) => return Some(format!("{path} is missing")),
             (Some(found), Operator::Missing) => {
-                return Some(format!(
-                    "{path} is {}, expected to be missing",
-                    short(&found)
-                ));
+                return Some(format!("{path} is {}, expected to be missing", short(&found)));
             }
             (None, _) => return Some(format!("{path} is missing, {}", wanted())),
             (Some(found), _) => found,
@@ -154,14 +132,10 @@ fn read_path(text: &str) -> Result<(Vec<Step>, &str), String> {
     let mut rest = text;
     loop {
         if let Some(after) = rest.strip_prefix('.') {
-            let end = after
-                .find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-'))
-                .unwrap_or(after.len());
+            let end = after.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '-')).unwrap_or(after.len());
             let (name, tail) = after.split_at_checked(end).unwrap_or((after, ""));
             if name.is_empty() {
-                return Err(
-                    "a name is missing after the dot (other names go into [\"...\"])".to_owned(),
-                );
+                return Err("a name is missing after the dot (other names go into [\"...\"])".to_owned());
             }
             steps.push(Step::Key(name.to_owned()));
             rest = tail;
@@ -179,21 +153,13 @@ fn read_bracket(text: &str) -> Result<(Step, &str), String> {
     let unclosed = || "a ] is missing".to_owned();
     if text.starts_with('"') {
         let mut values = serde_json::Deserializer::from_str(text).into_iter::<String>();
-        let name = values
-            .next()
-            .and_then(Result::ok)
-            .ok_or("the name in [\"...\"] is no JSON string")?;
-        let tail = text
-            .get(values.byte_offset()..)
-            .and_then(|t| t.strip_prefix(']'))
-            .ok_or_else(unclosed)?;
+        let name = values.next().and_then(Result::ok).ok_or("the name in [\"...\"] is no JSON string")?;
+        let tail = text.get(values.byte_offset()..).and_then(|t| t.strip_prefix(']')).ok_or_else(unclosed)?;
         return Ok((Step::Key(name), tail));
     }
     let (number, tail) = text.split_once(']').ok_or_else(unclosed)?;
-    let index = number
-        .trim()
-        .parse()
-        .map_err(|_| format!("[{number}] must hold a whole number or a name in quotes"))?;
+    let index =
+        number.trim().parse().map_err(|_| format!("[{number}] must hold a whole number or a name in quotes"))?;
     Ok((Step::Index(index), tail))
 }
 
@@ -205,10 +171,7 @@ fn read_literal(text: &str, operator: Operator) -> Result<Value, String> {
             operator.word()
         )
     })?;
-    let ordered = !matches!(
-        operator,
-        Operator::Equal | Operator::NotEqual | Operator::Contains
-    );
+    let ordered = !matches!(operator, Operator::Equal | Operator::NotEqual | Operator::Contains);
     if value.is_array() || value.is_object() {
         return Err("lists and tables cannot be compared".to_owned());
     }
@@ -226,11 +189,7 @@ fn find<'a>(path: &[Step], answer: &'a Value) -> Option<std::borrow::Cow<'a, Val
         let next = match step {
             Step::Key(key) => here.get(key),
             Step::Index(index) => here.as_array().and_then(|list| {
-                let from_start = if *index < 0 {
-                    i64::try_from(list.len()).ok()?.checked_add(*index)?
-                } else {
-                    *index
-                };
+                let from_start = if *index < 0 { i64::try_from(list.len()).ok()?.checked_add(*index)? } else { *index };
                 list.get(usize::try_from(from_start).ok()?)
             }),
         };
@@ -281,9 +240,7 @@ fn order(a: &Value, b: &Value) -> Option<Ordering> {
 }
 
 fn whole(n: &serde_json::Number) -> Option<i128> {
-    n.as_i64()
-        .map(i128::from)
-        .or_else(|| n.as_u64().map(i128::from))
+    n.as_i64().map(i128::from).or_else(|| n.as_u64().map(i128::from))
 }
 
 /// A value in at most 60 characters: an answer may hold a whole book.

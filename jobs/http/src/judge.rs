@@ -53,11 +53,7 @@ fn latency(plan: &Plan, took: Duration, findings: &mut Vec<Finding>) {
         };
         findings.push(Finding {
             verdict,
-            sentence: format!(
-                "slow: {} in all, more than {} ({key})",
-                time_words(took),
-                time_words(limit)
-            ),
+            sentence: format!("slow: {} in all, more than {} ({key})", time_words(took), time_words(limit)),
             of_body: false,
         });
         return;
@@ -83,9 +79,8 @@ fn body(plan: &Plan, answer: &Answer, findings: &mut Vec<Finding>) {
                 format!("body does not match {:?}{within}", regex.as_str())
             }
             Condition::Json(condition) => {
-                let parsed = json.get_or_insert_with(|| {
-                    serde_json::from_slice(&answer.body).map_err(|e| e.to_string())
-                });
+                let parsed =
+                    json.get_or_insert_with(|| serde_json::from_slice(&answer.body).map_err(|e| e.to_string()));
                 match parsed {
                     Ok(value) => match condition.judge(value) {
                         Some(sentence) => format!("JSON: {sentence}"),
@@ -98,27 +93,16 @@ fn body(plan: &Plan, answer: &Answer, findings: &mut Vec<Finding>) {
             }
             _ => continue,
         };
-        findings.push(Finding {
-            verdict: Verdict::Failed,
-            sentence,
-            of_body: true,
-        });
+        findings.push(Finding { verdict: Verdict::Failed, sentence, of_body: true });
     }
 }
 
 /// Why a condition may be broken although the server meant well.
 fn within(plan: &Plan, answer: &Answer) -> String {
     if answer.cut {
-        return format!(
-            " (only its first {} bytes were read; it is longer: raise body_max)",
-            plan.body_max
-        );
+        return format!(" (only its first {} bytes were read; it is longer: raise body_max)", plan.body_max);
     }
-    match answer
-        .headers
-        .get(CONTENT_ENCODING)
-        .and_then(|v| v.to_str().ok())
-    {
+    match answer.headers.get(CONTENT_ENCODING).and_then(|v| v.to_str().ok()) {
         Some(coding) if !coding.eq_ignore_ascii_case("identity") => {
             format!(" (it came compressed with {coding}, although that was not asked for)")
         }

@@ -31,12 +31,7 @@ pub use settings::Settings;
 use checker_job::{JobSpawner, SpawnError, Table};
 
 const KIND: &str = "http";
-const USER_AGENT: &str = concat!(
-    "Checker/",
-    env!("CARGO_PKG_VERSION_MAJOR"),
-    ".",
-    env!("CARGO_PKG_VERSION_MINOR")
-);
+const USER_AGENT: &str = concat!("Checker/", env!("CARGO_PKG_VERSION_MAJOR"), ".", env!("CARGO_PKG_VERSION_MINOR"));
 
 /// The job kind `http`.
 pub struct Spawner;

@@ -74,20 +74,11 @@ impl Plan {
         if self.leads_on(status, headers) {
             Wanted { read: 0, keep: 0 }
         } else if !self.status.accept(status.as_u16()) {
-            Wanted {
-                read: self.body_max.min(EVIDENCE_READ),
-                keep: EVIDENCE_KEPT,
-            }
+            Wanted { read: self.body_max.min(EVIDENCE_READ), keep: EVIDENCE_KEPT }
         } else if self.conditions.is_empty() {
-            Wanted {
-                read: self.body_max,
-                keep: 0,
-            }
+            Wanted { read: self.body_max, keep: 0 }
         } else {
-            Wanted {
-                read: self.body_max,
-                keep: usize::try_from(self.body_max).unwrap_or(usize::MAX),
-            }
+            Wanted { read: self.body_max, keep: usize::try_from(self.body_max).unwrap_or(usize::MAX) }
         }
     }
 }

@@ -48,12 +48,7 @@ pub(crate) struct Timing {
 impl Timing {
     fn new() -> Self {
         let start = Instant::now();
-        Self {
-            start,
-            entered: start,
-            phase: Phase::Resolve,
-            spent: [None; 7],
-        }
+        Self { start, entered: start, phase: Phase::Resolve, spent: [None; 7] }
     }
 
     /// Ends the phase that runs and begins `phase`.
@@ -166,18 +161,12 @@ pub(crate) struct Trouble {
 impl Trouble {
     /// The target is at fault.
     pub(crate) fn theirs(sentence: impl Into<String>) -> Self {
-        Self {
-            sentence: sentence.into(),
-            cause: None,
-        }
+        Self { sentence: sentence.into(), cause: None }
     }
 
     /// We are at fault, or what lies between; `cause` is worded alike for all jobs that it hinders.
     pub(crate) fn ours(cause: impl Into<String>, sentence: impl Into<String>) -> Self {
-        Self {
-            sentence: sentence.into(),
-            cause: Some(cause.into()),
-        }
+        Self { sentence: sentence.into(), cause: Some(cause.into()) }
     }
 }
 
@@ -187,13 +176,9 @@ mod tests {
 
     #[test]
     fn times_have_the_precision_that_people_want() {
-        for (micros, words) in [
-            (450, "0.4 ms"),
-            (45_900, "45 ms"),
-            (1_000_000, "1 s"),
-            (1_560_000, "1.5 s"),
-            (12_900_000, "12 s"),
-        ] {
+        for (micros, words) in
+            [(450, "0.4 ms"), (45_900, "45 ms"), (1_000_000, "1 s"), (1_560_000, "1.5 s"), (12_900_000, "12 s")]
+        {
             assert_eq!(time_words(Duration::from_micros(micros)), words);
         }
     }
@@ -201,12 +186,7 @@ mod tests {
     #[test]
     fn phases_add_up_over_redirects() {
         let mut timing = Timing::new();
-        for phase in [
-            Phase::Connect,
-            Phase::FirstByte,
-            Phase::Connect,
-            Phase::FirstByte,
-        ] {
+        for phase in [Phase::Connect, Phase::FirstByte, Phase::Connect, Phase::FirstByte] {
             timing.enter(phase);
             std::thread::sleep(Duration::from_millis(2));
         }
@@ -214,10 +194,6 @@ mod tests {
         assert!(timing.of(Phase::Connect).unwrap() >= Duration::from_millis(4));
         assert_eq!(timing.of(Phase::Tls), None);
         assert!(timing.total() >= Duration::from_millis(8));
-        assert!(
-            timing.words().starts_with("resolve 0.0 ms, connect "),
-            "{}",
-            timing.words()
-        );
+        assert!(timing.words().starts_with("resolve 0.0 ms, connect "), "{}", timing.words());
     }
 }

@@ -30,19 +30,13 @@ impl Proxy {
         }
         let url = Url::parse(text)?;
         if url.tls {
-            return Err(format!(
-                "a proxy that is itself spoken to over TLS is not supported; {form}"
-            ));
+            return Err(format!("a proxy that is itself spoken to over TLS is not supported; {form}"));
         }
         if url.origin.path() != "/" || url.origin.query().is_some() {
             return Err(format!("a proxy has no path; {form}"));
         }
         let shown = url.authority.to_str().unwrap_or_default().to_owned();
-        Ok(Self {
-            host: url.host,
-            port: url.port,
-            shown,
-        })
+        Ok(Self { host: url.host, port: url.port, shown })
     }
 
     /// A proxy that is not there says nothing of the target.
@@ -75,10 +69,7 @@ impl Proxy {
         } else {
             format!("{}:{}", url.host, url.port)
         };
-        let ask = format!(
-            "CONNECT {host} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {}\r\n\r\n",
-            crate::USER_AGENT
-        );
+        let ask = format!("CONNECT {host} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {}\r\n\r\n", crate::USER_AGENT);
         let broke = |e: std::io::Error| self.trouble(&format!("the connection broke ({e})"));
         stream.write_all(ask.as_bytes()).await.map_err(broke)?;
         let mut head = Vec::with_capacity(512);
@@ -110,10 +101,9 @@ impl Proxy {
             None => Err(self.trouble("its answer is not HTTP")),
             Some(status) if status.is_success() => Ok(()),
             // The proxy tried, and it is the target that did not answer.
-            Some(status) if matches!(status.as_u16(), 502..=504) => Err(Trouble::theirs(format!(
-                "the proxy {} could not connect to {host}: {status}",
-                self.shown
-            ))),
+            Some(status) if matches!(status.as_u16(), 502..=504) => {
+                Err(Trouble::theirs(format!("the proxy {} could not connect to {host}: {status}", self.shown)))
+            }
             Some(status) => Err(self.trouble(&format!("it answered {status} to CONNECT"))),
         }
     }
@@ -128,19 +118,13 @@ mod tests {
         let proxy = Proxy::parse("http://proxy.example:3128").unwrap();
         assert_eq!((proxy.host.as_str(), proxy.port), ("proxy.example", 3128));
         for (text, want) in [
-            (
-                "http://me:planted@proxy.example/",
-                "login at the proxy is not supported",
-            ),
+            ("http://me:planted@proxy.example/", "login at the proxy is not supported"),
             ("https://proxy.example/", "over TLS is not supported"),
             ("http://proxy.example/path", "a proxy has no path"),
             ("proxy.example:3128", "must start with http://"),
         ] {
             let error = Proxy::parse(text).unwrap_err();
-            assert!(
-                error.contains(want) && !error.contains("planted"),
-                "{text}: {error}"
-            );
+            assert!(error.contains(want) && !error.contains("planted"), "{text}: {error}");
         }
     }
 }

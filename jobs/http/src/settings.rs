@@ -82,9 +82,7 @@ impl Default for Statuses {
 impl Statuses {
     /// Whether `status` is one of them.
     pub(crate) fn accept(&self, status: u16) -> bool {
-        self.0
-            .iter()
-            .any(|&(low, high)| (low..=high).contains(&status))
+        self.0.iter().any(|&(low, high)| (low..=high).contains(&status))
     }
 }
 
@@ -131,16 +129,15 @@ impl<'de> Deserialize<'de> for Range {
             fn visit_str<E: Error>(self, text: &str) -> Result<Range, E> {
                 let (low, high) = text.split_once('-').unwrap_or((text, text));
                 let end = |part: &str| {
-                    let number = part.trim().parse().map_err(|_| {
-                        E::custom(format!("\"{text}\" is no status; use {STATUS_FORM}"))
-                    })?;
+                    let number = part
+                        .trim()
+                        .parse()
+                        .map_err(|_| E::custom(format!("\"{text}\" is no status; use {STATUS_FORM}")))?;
                     status_of(number)
                 };
                 let (low, high) = (end(low)?, end(high)?);
                 if low > high {
-                    return Err(E::custom(format!(
-                        "the range \"{text}\" is empty; write the smaller status first"
-                    )));
+                    return Err(E::custom(format!("the range \"{text}\" is empty; write the smaller status first")));
                 }
                 Ok(Range((low, high)))
             }
@@ -153,11 +150,7 @@ fn status_of<E: Error>(number: i64) -> Result<u16, E> {
     u16::try_from(number)
         .ok()
         .filter(|n| (100..=599).contains(n))
-        .ok_or_else(|| {
-            E::custom(format!(
-                "{number} is no HTTP status; they go from 100 to 599"
-            ))
-        })
+        .ok_or_else(|| E::custom(format!("{number} is no HTTP status; they go from 100 to 599")))
 }
 
 impl<'de> Deserialize<'de> for Statuses {
@@ -180,8 +173,7 @@ impl<'de> Deserialize<'de> for Statuses {
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Statuses, E> {
-                let range: Range =
-                    Range::deserialize(serde::de::value::StrDeserializer::new(text))?;
+                let range: Range = Range::deserialize(serde::de::value::StrDeserializer::new(text))?;
                 Ok(Statuses(vec![range.0]))
             }
 
@@ -238,10 +230,7 @@ mod tests {
         for (text, want) in [
             ("status = 99", "99 is no HTTP status"),
             ("status = -1", "-1 is no HTTP status"),
-            (
-                "status = \"ok\"",
-                "\"ok\" is no status; use a status such as 200",
-            ),
+            ("status = \"ok\"", "\"ok\" is no status; use a status such as 200"),
             ("status = \"299-200\"", "write the smaller status first"),
             ("status = [200, 700]", "700 is no HTTP status"),
             ("status = []", "would accept no answer at all"),
@@ -257,9 +246,6 @@ mod tests {
         assert_eq!(read("texts = \"a\"").unwrap().texts.0, ["a"]);
         assert_eq!(read("texts = [\"a\", \"b\"]").unwrap().texts.0, ["a", "b"]);
         let error = read("texts = 1").unwrap_err();
-        assert!(
-            error.contains("expected a text or a list of texts"),
-            "{error}"
-        );
+        assert!(error.contains("expected a text or a list of texts"), "{error}");
     }
 }

@@ -34,29 +34,16 @@ pub(crate) fn spawn(tables: &[Table<Settings>]) -> Result<Vec<HttpJob>, Vec<Spaw
     let mut trusts = Trusts::new();
     let (mut jobs, mut errors) = (Vec::new(), Vec::new());
     for (number, table) in tables.iter().enumerate() {
-        let mut reader = Reader {
-            settings: &table.settings,
-            number,
-            errors: &mut errors,
-        };
+        let mut reader = Reader { settings: &table.settings, number, errors: &mut errors };
         let urls = reader.urls();
         let plan = Arc::new(reader.plan(&urls, &mut trusts));
         let alone = urls.len() == 1;
         for url in urls {
             let (id, policy) = table.job(crate::KIND, &url.whole(), alone);
-            jobs.push(HttpJob {
-                id,
-                policy,
-                url,
-                plan: plan.clone(),
-            });
+            jobs.push(HttpJob { id, policy, url, plan: plan.clone() });
         }
     }
-    if errors.is_empty() {
-        Ok(jobs)
-    } else {
-        Err(errors)
-    }
+    if errors.is_empty() { Ok(jobs) } else { Err(errors) }
 }
 
 /// Reads one table. A wrong key is noted and replaced by its default, so that the others are read too.
@@ -103,10 +90,7 @@ impl Reader<'_> {
     fn plan(&mut self, urls: &[Url], trusts: &mut Trusts) -> Plan {
         let settings = self.settings;
         let mut scrubber = Scrubber::default();
-        let own_host = settings
-            .headers
-            .keys()
-            .any(|k| k.eq_ignore_ascii_case("host"));
+        let own_host = settings.headers.keys().any(|k| k.eq_ignore_ascii_case("host"));
         let (mut headers, public_headers) = self.headers(&mut scrubber);
         if let Some(login) = self.login(&mut scrubber) {
             headers.insert(AUTHORIZATION, login);
@@ -140,13 +124,8 @@ impl Reader<'_> {
         let s = self.settings;
         let mut read = |key: &str, text: &Option<String>| {
             let text = text.as_ref()?;
-            let positive = parse_duration(text).and_then(|d| {
-                if d.is_zero() {
-                    Err("must be longer than nothing".to_owned())
-                } else {
-                    Ok(d)
-                }
-            });
+            let positive = parse_duration(text)
+                .and_then(|d| if d.is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(d) });
             self.keep(key, positive)
         };
         let warning = read("latency_warning", &s.latency_warning);
@@ -162,10 +141,7 @@ impl Reader<'_> {
     fn conditions(&mut self) -> Vec<Condition> {
         let s = self.settings;
         let mut conditions = Vec::new();
-        let texts = [
-            ("body_contains", &s.body_contains),
-            ("body_not_contains", &s.body_not_contains),
-        ];
+        let texts = [("body_contains", &s.body_contains), ("body_not_contains", &s.body_not_contains)];
         for (key, list) in texts {
             for text in &list.0 {
                 if text.is_empty() {
@@ -178,8 +154,7 @@ impl Reader<'_> {
             }
         }
         for text in &s.body_matches.0 {
-            let regex =
-                Regex::new(text).map_err(|e| format!("{text:?} is no regular expression: {e}"));
+            let regex = Regex::new(text).map_err(|e| format!("{text:?} is no regular expression: {e}"));
             conditions.extend(self.keep("body_matches", regex).map(Condition::Matches));
         }
         for text in &s.json.0 {
@@ -189,33 +164,20 @@ impl Reader<'_> {
         conditions
     }
 
-    fn method_and_body(
-        &mut self,
-        conditions: &[Condition],
-        scrubber: &mut Scrubber,
-    ) -> (Method, Bytes) {
+    fn method_and_body(&mut self, conditions: &[Condition], scrubber: &mut Scrubber) -> (Method, Bytes) {
         let s = self.settings;
         let text = s.method.as_deref().unwrap_or("GET");
         let upper = text.to_ascii_uppercase();
         let method = Method::from_bytes(upper.as_bytes()).unwrap_or_default();
         if method == Method::CONNECT || method.as_str() != upper {
-            self.note(
-                "method",
-                format!("{text:?} is no method to ask with; use GET, HEAD, POST, PUT or the like"),
-            );
+            self.note("method", format!("{text:?} is no method to ask with; use GET, HEAD, POST, PUT or the like"));
         }
         if method == Method::HEAD && !conditions.is_empty() {
-            self.note(
-                "method",
-                "an answer to HEAD has no body, so no condition on the body can hold; use GET",
-            );
+            self.note("method", "an answer to HEAD has no body, so no condition on the body can hold; use GET");
         }
         let body = s.body.as_ref().map_or("", Hidden::reveal);
         if !body.is_empty() && matches!(method, Method::GET | Method::HEAD) {
-            self.note(
-                "body",
-                format!("a body goes with POST, PUT or PATCH, not with {method}; set method"),
-            );
+            self.note("body", format!("a body goes with POST, PUT or PATCH, not with {method}; set method"));
         }
         // A form that logs in holds a password.
         scrubber.add(body);
@@ -225,16 +187,10 @@ impl Reader<'_> {
     fn body_max(&mut self, conditions: &[Condition]) -> u64 {
         let max = self.settings.body_max.unwrap_or(BODY_MAX);
         if max > BODY_MAX_LIMIT {
-            self.note(
-                "body_max",
-                format!("at most {BODY_MAX_LIMIT} (64 MiB): it is kept in memory"),
-            );
+            self.note("body_max", format!("at most {BODY_MAX_LIMIT} (64 MiB): it is kept in memory"));
         }
         if max == 0 && !conditions.is_empty() {
-            self.note(
-                "body_max",
-                "with 0 no body is read, so no condition on the body can hold",
-            );
+            self.note("body_max", "with 0 no body is read, so no condition on the body can hold");
         }
         max
     }
@@ -245,10 +201,7 @@ impl Reader<'_> {
             Some("follow") => Redirects::Follow,
             Some("never") => Redirects::Never,
             Some(other) => {
-                self.note(
-                    "redirects",
-                    format!("{other:?} is not known; use same_host, follow or never"),
-                );
+                self.note("redirects", format!("{other:?} is not known; use same_host, follow or never"));
                 Redirects::SameHost
             }
         }
@@ -260,9 +213,7 @@ impl Reader<'_> {
             return trust.clone();
         }
         let alpn: &[&[u8]] = &[b"http/1.1"];
-        let trust = file
-            .as_ref()
-            .and_then(|path| self.keep("ca_file", Trust::with_ca_file(path, alpn)));
+        let trust = file.as_ref().and_then(|path| self.keep("ca_file", Trust::with_ca_file(path, alpn)));
         let trust = Arc::new(trust.unwrap_or_else(|| Trust::system(alpn)));
         trusts.insert(file.clone(), trust.clone());
         trust
@@ -271,10 +222,7 @@ impl Reader<'_> {
     /// Proxy, fixed address and family.
     fn way(&mut self, urls: &[Url]) -> (Option<Proxy>, Option<IpAddr>, Family) {
         let s = self.settings;
-        let proxy = s
-            .proxy
-            .as_ref()
-            .and_then(|text| self.keep("proxy", Proxy::parse(text.reveal())));
+        let proxy = s.proxy.as_ref().and_then(|text| self.keep("proxy", Proxy::parse(text.reveal())));
         let address = s.address.as_ref().and_then(|text| {
             let read = text.trim_matches(['[', ']']).parse::<IpAddr>();
             let form = |_| format!("{text:?} is no IP address; the port comes from the URL");
@@ -285,18 +233,12 @@ impl Reader<'_> {
             Some("4") => Family::V4,
             Some("6") => Family::V6,
             Some(other) => {
-                self.note(
-                    "ip",
-                    format!("{other:?} is not known; use \"any\", \"4\" or \"6\""),
-                );
+                self.note("ip", format!("{other:?} is not known; use \"any\", \"4\" or \"6\""));
                 Family::Any
             }
         };
         if s.address.is_some() && s.proxy.is_some() {
-            self.note(
-                "address",
-                "with a proxy it is the proxy that connects; leave one of them out",
-            );
+            self.note("address", "with a proxy it is the proxy that connects; leave one of them out");
         }
         if s.address.is_some() && s.ip.is_some() {
             self.note("ip", "address already says which; leave one of them out");

@@ -29,25 +29,16 @@ impl Url {
         let text = text.trim();
         let start = authority_of(text);
         if start.contains('@') {
-            return Err(
-                "a login does not belong into a URL, which everybody sees; use user and pass_file"
-                    .to_owned(),
-            );
+            return Err("a login does not belong into a URL, which everybody sees; use user and pass_file".to_owned());
         }
         if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err(format!(
-                "\"{text}\" holds a space or a control character; write it as %20 or the like"
-            ));
+            return Err(format!("\"{text}\" holds a space or a control character; write it as %20 or the like"));
         }
         if !start.is_ascii() {
-            return Err(format!(
-                "the host \"{start}\" must be written in its ASCII form, which starts with xn--"
-            ));
+            return Err(format!("the host \"{start}\" must be written in its ASCII form, which starts with xn--"));
         }
         let text = encode(text.as_bytes());
-        let uri: Uri = text
-            .parse()
-            .map_err(|e| format!("\"{text}\" is no URL: {e}"))?;
+        let uri: Uri = text.parse().map_err(|e| format!("\"{text}\" is no URL: {e}"))?;
         Self::of(&uri).map_err(|why| format!("\"{text}\" {why}"))
     }
 
@@ -64,33 +55,19 @@ impl Url {
         if host.is_empty() {
             return Err("names no host");
         }
-        let given = authority
-            .as_str()
-            .strip_prefix(authority.host())
-            .unwrap_or_default();
+        let given = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
         let standard = if tls { 443 } else { 80 };
         let port = match given {
             "" | ":" => standard,
-            _ => authority
-                .port_u16()
-                .filter(|p| *p != 0)
-                .ok_or("has a port that is no number from 1 to 65535")?,
+            _ => authority.port_u16().filter(|p| *p != 0).ok_or("has a port that is no number from 1 to 65535")?,
         };
-        let shown = if port == standard {
-            bracketed
-        } else {
-            format!("{bracketed}:{port}")
-        };
-        let path = uri
-            .path_and_query()
-            .cloned()
-            .unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let shown = if port == standard { bracketed } else { format!("{bracketed}:{port}") };
+        let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         Ok(Self {
             tls,
             host,
             port,
-            authority: HeaderValue::from_str(&shown)
-                .map_err(|_| "has a host that cannot be sent")?,
+            authority: HeaderValue::from_str(&shown).map_err(|_| "has a host that cannot be sent")?,
             origin: Uri::from(path),
         })
     }
@@ -102,11 +79,7 @@ impl Url {
 
     /// The URL for people, without the query: that of a redirect may hold a ticket.
     pub(crate) fn shown(&self) -> String {
-        let query = if self.origin.query().is_some() {
-            "?..."
-        } else {
-            ""
-        };
+        let query = if self.origin.query().is_some() { "?..." } else { "" };
         format!("{}{}{query}", self.site(), self.origin.path())
     }
 
@@ -158,9 +131,7 @@ fn authority_of(text: &str) -> &str {
 fn has_scheme(text: &str) -> bool {
     text.split_once(':').is_some_and(|(scheme, _)| {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
     })
 }
 
@@ -195,9 +166,7 @@ fn without_dots(origin: &Uri) -> Uri {
         kept.push("");
     }
     let query = origin.query().map_or_else(String::new, |q| format!("?{q}"));
-    format!("/{}{query}", kept.join("/"))
-        .parse()
-        .unwrap_or_else(|_| origin.clone())
+    format!("/{}{query}", kept.join("/")).parse().unwrap_or_else(|_| origin.clone())
 }
 
 #[cfg(test)]
@@ -207,44 +176,16 @@ mod tests {
     #[test]
     fn urls_read_and_have_one_form() {
         for (text, whole, host, port) in [
-            (
-                "http://Example.COM",
-                "http://example.com/",
-                "example.com",
-                80,
-            ),
-            (
-                "https://a.example:443/x?y=1",
-                "https://a.example/x?y=1",
-                "a.example",
-                443,
-            ),
-            (
-                "HTTP://a.example:8080",
-                "http://a.example:8080/",
-                "a.example",
-                8080,
-            ),
+            ("http://Example.COM", "http://example.com/", "example.com", 80),
+            ("https://a.example:443/x?y=1", "https://a.example/x?y=1", "a.example", 443),
+            ("HTTP://a.example:8080", "http://a.example:8080/", "a.example", 8080),
             ("http://[::1]:81/", "http://[::1]:81/", "::1", 81),
-            (
-                "https://192.0.2.1/#part",
-                "https://192.0.2.1/",
-                "192.0.2.1",
-                443,
-            ),
-            (
-                "http://a.example/ü|x",
-                "http://a.example/%C3%BC%7Cx",
-                "a.example",
-                80,
-            ),
+            ("https://192.0.2.1/#part", "https://192.0.2.1/", "192.0.2.1", 443),
+            ("http://a.example/ü|x", "http://a.example/%C3%BC%7Cx", "a.example", 80),
             ("http://a.example?q", "http://a.example/?q", "a.example", 80),
         ] {
             let url = Url::parse(text).unwrap();
-            assert_eq!(
-                (url.whole().as_str(), url.host.as_str(), url.port),
-                (whole, host, port)
-            );
+            assert_eq!((url.whole().as_str(), url.host.as_str(), url.port), (whole, host, port));
         }
     }
 
@@ -264,10 +205,7 @@ mod tests {
             assert!(error.contains(want), "{text}: {error}");
         }
         let error = Url::parse("http://me:planted@a.example/").unwrap_err();
-        assert!(
-            error.contains("use user and pass_file") && !error.contains("planted"),
-            "{error}"
-        );
+        assert!(error.contains("use user and pass_file") && !error.contains("planted"), "{error}");
     }
 
     #[test]
@@ -283,16 +221,9 @@ mod tests {
             ("../../../..", "http://a.example/"),
             ("?z", "http://a.example/one/two?z"),
             ("/with space#part", "http://a.example/with%20space"),
-            (
-                "/?next=http://c.example/",
-                "http://a.example/?next=http://c.example/",
-            ),
+            ("/?next=http://c.example/", "http://a.example/?next=http://c.example/"),
         ] {
-            assert_eq!(
-                here.join(location.as_bytes()).unwrap().whole(),
-                want,
-                "{location}"
-            );
+            assert_eq!(here.join(location.as_bytes()).unwrap().whole(), want, "{location}");
         }
         assert!(here.join(b"mailto:me@a.example").is_err());
         let login = here.join(b"http://me:planted@a.example/").unwrap_err();

@@ -43,11 +43,7 @@ struct Ready {
 impl Trust {
     /// Trusts the system's CA certificates. `alpn` lists the protocols to offer, such as `b"http/1.1"`; it may be empty.
     pub fn system(alpn: &[&[u8]]) -> Self {
-        Self {
-            own: Vec::new(),
-            alpn: alpn.iter().map(|p| p.to_vec()).collect(),
-            ready: OnceLock::new(),
-        }
+        Self { own: Vec::new(), alpn: alpn.iter().map(|p| p.to_vec()).collect(), ready: OnceLock::new() }
     }
 
     /// Trusts the certificates of a PEM file, in addition to the system's. Reads the file now.
@@ -91,10 +87,7 @@ impl Trust {
             .with_no_client_auth();
         config.alpn_protocols.clone_from(&self.alpn);
         config.resumption = Resumption::disabled();
-        Ok(Ready {
-            config: Arc::new(config),
-            with_system,
-        })
+        Ok(Ready { config: Arc::new(config), with_system })
     }
 
     /// Words an error of a handshake, or of a later read or write, with the server called `name`. Takes a broken
@@ -107,9 +100,7 @@ impl Trust {
 
 impl fmt::Debug for Trust {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Trust")
-            .field("own_certificates", &self.own.len())
-            .finish_non_exhaustive()
+        f.debug_struct("Trust").field("own_certificates", &self.own.len()).finish_non_exhaustive()
     }
 }
 
@@ -136,10 +127,7 @@ fn system_roots() -> Result<&'static RootCertStore, Fault> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(loaded.certs);
     if roots.is_empty() {
-        let why = loaded
-            .errors
-            .first()
-            .map_or_else(String::new, |e| format!(" ({e})"));
+        let why = loaded.errors.first().map_or_else(String::new, |e| format!(" ({e})"));
         return Err(Fault::of_ours(
             NO_SYSTEM_ROOTS,
             format!(
@@ -153,29 +141,21 @@ fn system_roots() -> Result<&'static RootCertStore, Fault> {
 
 fn read_ca_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let shown = path.display();
-    let size = std::fs::metadata(path)
-        .map_err(|e| format!("cannot read the CA file {shown}: {e}"))?
-        .len();
+    let size = std::fs::metadata(path).map_err(|e| format!("cannot read the CA file {shown}: {e}"))?.len();
     if size > CA_FILE_MAX {
-        return Err(format!(
-            "the CA file {shown} is larger than 8 MiB; name a PEM file"
-        ));
+        return Err(format!("the CA file {shown} is larger than 8 MiB; name a PEM file"));
     }
     let pem = std::fs::read(path).map_err(|e| format!("cannot read the CA file {shown}: {e}"))?;
     let found: Vec<_> = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<_, _>>()
         .map_err(|e| format!("the CA file {shown} is damaged: {e}"))?;
     if found.is_empty() {
-        return Err(format!(
-            "the CA file {shown} holds no certificate; it must be PEM, with lines BEGIN CERTIFICATE"
-        ));
+        return Err(format!("the CA file {shown} holds no certificate; it must be PEM, with lines BEGIN CERTIFICATE"));
     }
     for certificate in &found {
         RootCertStore::empty()
             .add(certificate.clone())
-            .map_err(|e| {
-                format!("the CA file {shown} holds a certificate that cannot be used: {e}")
-            })?;
+            .map_err(|e| format!("the CA file {shown} holds a certificate that cannot be used: {e}"))?;
     }
     Ok(found)
 }

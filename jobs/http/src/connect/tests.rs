@@ -12,18 +12,11 @@ fn a_name_that_does_not_exist_is_the_targets_fault_and_a_silent_resolver_ours() 
         ("Name does not resolve", None),
         ("Temporary failure in name resolution", Some(NO_RESOLVER)),
         ("Try again", Some(NO_RESOLVER)),
-        (
-            "Non-recoverable failure in name resolution",
-            Some(NO_RESOLVER),
-        ),
+        ("Non-recoverable failure in name resolution", Some(NO_RESOLVER)),
     ] {
         let trouble = unresolved("x.example", &lookup(text));
         assert_eq!(trouble.cause.as_deref(), cause, "{text}");
-        let start = if cause.is_some() {
-            "could not ask for x.example"
-        } else {
-            "could not resolve x.example"
-        };
+        let start = if cause.is_some() { "could not ask for x.example" } else { "could not resolve x.example" };
         assert!(trouble.sentence.starts_with(start), "{}", trouble.sentence);
     }
 }
@@ -33,15 +26,8 @@ fn what_this_host_lacks_is_never_the_targets_fault() {
     for number in [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS] {
         let address = SocketAddr::from(([127, 0, 0, 1], 1));
         let error = io::Error::from_raw_os_error(number);
-        let misses = vec![
-            (address, Miss::Refused),
-            (address, Miss::of(&error, address)),
-        ];
-        assert_eq!(
-            all_failed("x", misses).cause.as_deref(),
-            Some(NO_RESOURCES),
-            "{error}"
-        );
+        let misses = vec![(address, Miss::Refused), (address, Miss::of(&error, address))];
+        assert_eq!(all_failed("x", misses).cause.as_deref(), Some(NO_RESOURCES), "{error}");
     }
 }
 
@@ -50,10 +36,7 @@ fn an_address_without_route_is_not_counted() {
     let address = |n| SocketAddr::from(([192, 0, 2, n], 443));
     let misses = vec![(address(1), Miss::NoRoute), (address(2), Miss::Refused)];
     let trouble = all_failed("x", misses);
-    assert_eq!(
-        trouble,
-        Trouble::theirs("could not connect: 192.0.2.2:443 refused the connection")
-    );
+    assert_eq!(trouble, Trouble::theirs("could not connect: 192.0.2.2:443 refused the connection"));
     let trouble = all_failed("x.example", vec![(address(1), Miss::NoRoute)]);
     assert_eq!(trouble.cause.as_deref(), Some(NO_ROUTE));
 }

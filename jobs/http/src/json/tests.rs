@@ -44,32 +44,20 @@ fn conditions_that_hold() {
 #[test]
 fn conditions_that_do_not_hold_say_what_was_found() {
     for (condition, want) in [
-        (
-            "$.status == \"down\"",
-            "$.status is \"ok\", expected == \"down\"",
-        ),
+        ("$.status == \"down\"", "$.status is \"ok\", expected == \"down\""),
         ("$.queue.length < 3", "$.queue.length is 3, expected < 3"),
         ("$.queue == 3", "$.queue is a list of 3, expected == 3"),
         ("$.nothing == 1", "$.nothing is missing, expected == 1"),
         ("$.nothing exists", "$.nothing is missing"),
         ("$.n missing", "$.n is 5, expected to be missing"),
-        (
-            "$.status < 3",
-            "$.status is \"ok\", which cannot be compared with 3",
-        ),
+        ("$.status < 3", "$.status is \"ok\", which cannot be compared with 3"),
         ("$.n.length == 1", "$.n.length is missing, expected == 1"),
         ("$.queue[-4] exists", "$.queue[-4] is missing"),
-        (
-            "$.big == 9007199254740992",
-            "$.big is 9007199254740993, expected == 9007199254740992",
-        ),
+        ("$.big == 9007199254740992", "$.big is 9007199254740993, expected == 9007199254740992"),
     ] {
         assert_eq!(judge(condition).as_deref(), Some(want), "{condition}");
     }
-    let long = JsonTest::parse("$ == 1")
-        .unwrap()
-        .judge(&json!("x".repeat(500)))
-        .unwrap();
+    let long = JsonTest::parse("$ == 1").unwrap().judge(&json!("x".repeat(500))).unwrap();
     assert!(long.len() < 100, "{long}");
 }
 
@@ -91,9 +79,6 @@ fn wrong_conditions_are_explained() {
         ("$.x ==", "after == comes"),
     ] {
         let error = JsonTest::parse(condition).unwrap_err();
-        assert!(
-            error.contains(want) && error.contains(FORM),
-            "{condition}: {error}"
-        );
+        assert!(error.contains(want) && error.contains(FORM), "{condition}: {error}");
     }
 }

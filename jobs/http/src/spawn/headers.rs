@@ -28,12 +28,7 @@ impl Reader<'_> {
         (all, public)
     }
 
-    fn header(
-        &mut self,
-        name: &str,
-        value: &Hidden,
-        scrubber: &mut Scrubber,
-    ) -> Option<(HeaderName, HeaderValue)> {
+    fn header(&mut self, name: &str, value: &Hidden, scrubber: &mut Scrubber) -> Option<(HeaderName, HeaderValue)> {
         let key = "headers";
         let Ok(known) = HeaderName::from_bytes(name.as_bytes()) else {
             self.note(key, format!("{name:?} is no name of a header"));
@@ -52,10 +47,7 @@ impl Reader<'_> {
                 | "proxy-authorization"
                 | "proxy-connection"
         ) {
-            self.note(
-                key,
-                format!("the header {name} belongs to Checker; leave it out"),
-            );
+            self.note(key, format!("the header {name} belongs to Checker; leave it out"));
             return None;
         }
         let Ok(mut sent) = HeaderValue::from_str(value.reveal()) else {
@@ -81,30 +73,18 @@ impl Reader<'_> {
     /// The header of the login, if one is asked for.
     pub(super) fn login(&mut self, scrubber: &mut Scrubber) -> Option<HeaderValue> {
         let s = self.settings;
-        let header = s
-            .headers
-            .keys()
-            .any(|k| k.eq_ignore_ascii_case("authorization"));
+        let header = s.headers.keys().any(|k| k.eq_ignore_ascii_case("authorization"));
         if header && (s.user.is_some() || s.bearer_file.is_some()) {
-            self.note(
-                "headers",
-                "Authorization is given twice; leave it out of the headers",
-            );
+            self.note("headers", "Authorization is given twice; leave it out of the headers");
         }
         let value = match (&s.user, &s.pass_file, &s.bearer_file) {
             (None, None, None) => return None,
             (Some(_), _, Some(_)) | (None, Some(_), Some(_)) => {
-                self.note(
-                    "bearer_file",
-                    "give either bearer_file or user and pass_file",
-                );
+                self.note("bearer_file", "give either bearer_file or user and pass_file");
                 return None;
             }
             (Some(_), None, None) => {
-                self.note(
-                    "user",
-                    "a user needs pass_file, the file that holds the password",
-                );
+                self.note("user", "a user needs pass_file, the file that holds the password");
                 return None;
             }
             (None, Some(_), None) => {
@@ -129,14 +109,7 @@ impl Reader<'_> {
         };
         let value = HeaderValue::from_str(&value)
             .map_err(|_| "the secret holds a character that a header cannot carry".to_owned());
-        let mut value = self.keep(
-            if s.user.is_some() {
-                "pass_file"
-            } else {
-                "bearer_file"
-            },
-            value,
-        )?;
+        let mut value = self.keep(if s.user.is_some() { "pass_file" } else { "bearer_file" }, value)?;
         value.set_sensitive(true);
         Some(value)
     }

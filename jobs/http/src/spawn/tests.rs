@@ -3,21 +3,13 @@ use checker_job::Policy;
 use std::os::unix::fs::PermissionsExt;
 
 fn table(text: &str) -> Table<Settings> {
-    Table {
-        name: None,
-        id: None,
-        policy: Policy::default(),
-        settings: toml::from_str(text).unwrap(),
-    }
+    Table { name: None, id: None, policy: Policy::default(), settings: toml::from_str(text).unwrap() }
 }
 
 fn errors(text: &str) -> Vec<(String, String)> {
     match spawn(&[table(text)]) {
         Ok(_) => Vec::new(),
-        Err(errors) => errors
-            .into_iter()
-            .map(|e| (e.key.unwrap_or_default(), e.message))
-            .collect(),
+        Err(errors) => errors.into_iter().map(|e| (e.key.unwrap_or_default(), e.message)).collect(),
     }
 }
 
@@ -36,9 +28,7 @@ fn the_example_shows_every_key() {
         .map(|(key, _)| key)
         .filter(|key| key.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
         .collect();
-    let unknown = toml::from_str::<Settings>("no_such_key = 1")
-        .unwrap_err()
-        .to_string();
+    let unknown = toml::from_str::<Settings>("no_such_key = 1").unwrap_err().to_string();
     let (_, known) = unknown.split_once("expected one of").unwrap();
     let known: std::collections::BTreeSet<&str> = known.split('`').skip(1).step_by(2).collect();
     assert_eq!(shown, known);
@@ -53,164 +43,42 @@ fn a_list_of_urls_makes_one_job_each() {
     ])
     .unwrap();
     let ids: Vec<_> = jobs.iter().map(|j| j.id.as_str()).collect();
-    assert_eq!(
-        ids,
-        [
-            "http:http://a.example/",
-            "http:http://b.example/x",
-            "http:https://a.example/"
-        ]
-    );
-    assert!(
-        Arc::ptr_eq(&jobs[0].plan.trust, &jobs[2].plan.trust),
-        "one policy, one configuration"
-    );
+    assert_eq!(ids, ["http:http://a.example/", "http:http://b.example/x", "http:https://a.example/"]);
+    assert!(Arc::ptr_eq(&jobs[0].plan.trust, &jobs[2].plan.trust), "one policy, one configuration");
 }
 
 /// Settings, the key at fault, and a part of the sentence.
 const WRONG: &[(&str, &str, &str)] = &[
     ("url = []", "url", "name at least one URL"),
-    (
-        "url = \"a.example\"",
-        "url",
-        "must start with http:// or https://",
-    ),
-    (
-        "url = [\"http://a.example\", \"http://a.example/\"]",
-        "url",
-        "listed twice",
-    ),
-    (
-        "url = \"https://-a-.example/\"",
-        "url",
-        "no host name that a certificate can carry",
-    ),
-    (
-        "url = \"http://a\"\nmethod = \"GET IT\"",
-        "method",
-        "use GET, HEAD, POST",
-    ),
-    (
-        "url = \"http://a\"\nmethod = \"connect\"",
-        "method",
-        "is no method to ask with",
-    ),
-    (
-        "url = \"http://a\"\nmethod = \"HEAD\"\nbody_contains = \"x\"",
-        "method",
-        "use GET",
-    ),
+    ("url = \"a.example\"", "url", "must start with http:// or https://"),
+    ("url = [\"http://a.example\", \"http://a.example/\"]", "url", "listed twice"),
+    ("url = \"https://-a-.example/\"", "url", "no host name that a certificate can carry"),
+    ("url = \"http://a\"\nmethod = \"GET IT\"", "method", "use GET, HEAD, POST"),
+    ("url = \"http://a\"\nmethod = \"connect\"", "method", "is no method to ask with"),
+    ("url = \"http://a\"\nmethod = \"HEAD\"\nbody_contains = \"x\"", "method", "use GET"),
     ("url = \"http://a\"\nbody = \"x\"", "body", "set method"),
-    (
-        "url = \"http://a\"\nheaders = { \"X y\" = \"1\" }",
-        "headers",
-        "is no name of a header",
-    ),
-    (
-        "url = \"http://a\"\nheaders = { X-A = \"1\\r\\nX-B: 2\" }",
-        "headers",
-        "holds a line break",
-    ),
-    (
-        "url = \"http://a\"\nheaders = { Connection = \"x\" }",
-        "headers",
-        "belongs to Checker",
-    ),
-    (
-        "url = \"http://a\"\nbody_matches = \"(\"",
-        "body_matches",
-        "is no regular expression",
-    ),
-    (
-        "url = \"http://a\"\nbody_contains = \"\"",
-        "body_contains",
-        "is in every body",
-    ),
-    (
-        "url = \"http://a\"\njson = \"status == 1\"",
-        "json",
-        "a path starts with $",
-    ),
-    (
-        "url = \"http://a\"\nbody_max = 0\njson = \"$ exists\"",
-        "body_max",
-        "no body is read",
-    ),
-    (
-        "url = \"http://a\"\nbody_max = 99999999999",
-        "body_max",
-        "64 MiB",
-    ),
-    (
-        "url = \"http://a\"\nlatency_warning = \"2\"",
-        "latency_warning",
-        "write it as \"10s\"",
-    ),
-    (
-        "url = \"http://a\"\nlatency_warning = \"3s\"\nlatency_critical = \"2s\"",
-        "latency_warning",
-        "shorter",
-    ),
-    (
-        "url = \"http://a\"\nlatency_critical = \"0s\"",
-        "latency_critical",
-        "longer than nothing",
-    ),
-    (
-        "url = \"http://a\"\nredirects = \"some\"",
-        "redirects",
-        "use same_host, follow or never",
-    ),
-    (
-        "url = \"http://a\"\nca_file = \"/nonexistent.pem\"",
-        "ca_file",
-        "/nonexistent.pem: No such file",
-    ),
-    (
-        "url = \"http://a\"\nuser = \"me\"",
-        "user",
-        "needs pass_file",
-    ),
-    (
-        "url = \"http://a\"\npass_file = \"/x\"",
-        "pass_file",
-        "needs user",
-    ),
-    (
-        "url = \"http://a\"\nuser = \"me\"\npass_file = \"/nonexistent\"",
-        "pass_file",
-        "No such file",
-    ),
-    (
-        "url = \"http://a\"\nuser = \"me\"\nbearer_file = \"/x\"",
-        "bearer_file",
-        "either",
-    ),
-    (
-        "url = \"http://a\"\nproxy = \"a:1\"",
-        "proxy",
-        "must start with",
-    ),
-    (
-        "url = \"http://a\"\naddress = \"b.example\"",
-        "address",
-        "is no IP address",
-    ),
-    (
-        "url = \"http://a\"\naddress = \"::1\"\nproxy = \"http://p\"",
-        "address",
-        "leave one",
-    ),
-    (
-        "url = \"http://a\"\nip = \"5\"",
-        "ip",
-        "use \"any\", \"4\" or \"6\"",
-    ),
-    (
-        "url = \"http://[::1]/\"\nip = \"4\"",
-        "ip",
-        "is of the other family",
-    ),
+    ("url = \"http://a\"\nheaders = { \"X y\" = \"1\" }", "headers", "is no name of a header"),
+    ("url = \"http://a\"\nheaders = { X-A = \"1\\r\\nX-B: 2\" }", "headers", "holds a line break"),
+    ("url = \"http://a\"\nheaders = { Connection = \"x\" }", "headers", "belongs to Checker"),
+    ("url = \"http://a\"\nbody_matches = \"(\"", "body_matches", "is no regular expression"),
+    ("url = \"http://a\"\nbody_contains = \"\"", "body_contains", "is in every body"),
+    ("url = \"http://a\"\njson = \"status == 1\"", "json", "a path starts with $"),
+    ("url = \"http://a\"\nbody_max = 0\njson = \"$ exists\"", "body_max", "no body is read"),
+    ("url = \"http://a\"\nbody_max = 99999999999", "body_max", "64 MiB"),
+    ("url = \"http://a\"\nlatency_warning = \"2\"", "latency_warning", "write it as \"10s\""),
+    ("url = \"http://a\"\nlatency_warning = \"3s\"\nlatency_critical = \"2s\"", "latency_warning", "shorter"),
+    ("url = \"http://a\"\nlatency_critical = \"0s\"", "latency_critical", "longer than nothing"),
+    ("url = \"http://a\"\nredirects = \"some\"", "redirects", "use same_host, follow or never"),
+    ("url = \"http://a\"\nca_file = \"/nonexistent.pem\"", "ca_file", "/nonexistent.pem: No such file"),
+    ("url = \"http://a\"\nuser = \"me\"", "user", "needs pass_file"),
+    ("url = \"http://a\"\npass_file = \"/x\"", "pass_file", "needs user"),
+    ("url = \"http://a\"\nuser = \"me\"\npass_file = \"/nonexistent\"", "pass_file", "No such file"),
+    ("url = \"http://a\"\nuser = \"me\"\nbearer_file = \"/x\"", "bearer_file", "either"),
+    ("url = \"http://a\"\nproxy = \"a:1\"", "proxy", "must start with"),
+    ("url = \"http://a\"\naddress = \"b.example\"", "address", "is no IP address"),
+    ("url = \"http://a\"\naddress = \"::1\"\nproxy = \"http://p\"", "address", "leave one"),
+    ("url = \"http://a\"\nip = \"5\"", "ip", "use \"any\", \"4\" or \"6\""),
+    ("url = \"http://[::1]/\"\nip = \"4\"", "ip", "is of the other family"),
 ];
 
 #[test]
@@ -232,20 +100,8 @@ fn all_problems_of_all_tables_come_at_once() {
         table("url = \"http://b\"\njson = [\"a\", \"b\"]"),
     ];
     let errors = spawn(&tables).unwrap_err();
-    let places: Vec<_> = errors
-        .iter()
-        .map(|e| (e.table, e.key.as_deref().unwrap()))
-        .collect();
-    assert_eq!(
-        places,
-        [
-            (0, "url"),
-            (0, "ip"),
-            (0, "redirects"),
-            (2, "json"),
-            (2, "json")
-        ]
-    );
+    let places: Vec<_> = errors.iter().map(|e| (e.table, e.key.as_deref().unwrap())).collect();
+    assert_eq!(places, [(0, "url"), (0, "ip"), (0, "redirects"), (2, "json"), (2, "json")]);
 }
 
 #[test]

@@ -10,11 +10,7 @@ const SHORT: Duration = Duration::from_millis(400);
 
 fn failed(outcome: &Outcome, start: &str) {
     assert_eq!(outcome.verdict, Verdict::Failed, "{outcome:?}");
-    assert!(
-        outcome.summary.starts_with(start),
-        "{}\nwanted {start}",
-        outcome.summary
-    );
+    assert!(outcome.summary.starts_with(start), "{}\nwanted {start}", outcome.summary);
 }
 
 /// Writes these pieces with 60 ms between them, and then waits for ever.
@@ -34,14 +30,8 @@ async fn dripping(pieces: &'static [&'static str]) -> crate::support::Server {
 async fn refused() {
     let port = closed_port().await;
     let outcome = run(&format!("url = \"http://127.0.0.1:{port}/\"")).await;
-    assert_eq!(
-        outcome.summary,
-        format!("could not connect: 127.0.0.1:{port} refused the connection")
-    );
-    assert!(
-        outcome.detail.contains("connect ") && !outcome.detail.contains("first byte"),
-        "{outcome:?}"
-    );
+    assert_eq!(outcome.summary, format!("could not connect: 127.0.0.1:{port} refused the connection"));
+    assert!(outcome.detail.contains("connect ") && !outcome.detail.contains("first byte"), "{outcome:?}");
 }
 
 #[tokio::test]
@@ -61,13 +51,8 @@ async fn a_name_is_resolved_and_the_next_address_tried() {
     let port = closed_port().await;
     let outcome = run(&format!("url = \"http://localhost:{port}/\"")).await;
     failed(&outcome, "could not connect: ");
-    let outcome =
-        run("url = \"http://localhost/\"\nip = \"4\"\nproxy = \"http://localhost:1\"").await;
-    assert_eq!(
-        outcome.verdict,
-        Verdict::Unknown,
-        "a proxy that is down says nothing of the target"
-    );
+    let outcome = run("url = \"http://localhost/\"\nip = \"4\"\nproxy = \"http://localhost:1\"").await;
+    assert_eq!(outcome.verdict, Verdict::Unknown, "a proxy that is down says nothing of the target");
 }
 
 #[tokio::test]
@@ -83,10 +68,7 @@ async fn never_lets_in() {
     }
     tokio::time::sleep(Duration::from_millis(50)).await;
     let outcome = run_for(&format!("url = \"http://{at}/\""), SHORT).await;
-    failed(
-        &outcome,
-        &format!("timed out connecting to {at}, after 400 ms"),
-    );
+    failed(&outcome, &format!("timed out connecting to {at}, after 400 ms"));
     waiting.iter().for_each(tokio::task::JoinHandle::abort);
 }
 
@@ -96,34 +78,19 @@ async fn accepts_and_never_answers() {
     let started = Instant::now();
     let outcome = run_for(&format!("url = \"{}\"", server.url("/")), SHORT).await;
     assert!(started.elapsed() < SHORT);
-    failed(
-        &outcome,
-        "timed out waiting for the first byte, after 400 ms",
-    );
-    assert!(
-        outcome.detail.contains("connect 0.") || outcome.detail.contains("connect "),
-        "{outcome:?}"
-    );
+    failed(&outcome, "timed out waiting for the first byte, after 400 ms");
+    assert!(outcome.detail.contains("connect 0.") || outcome.detail.contains("connect "), "{outcome:?}");
     let https = server.url("/").replace("http:", "https:");
     let outcome = run_for(&format!("url = \"{https}\""), SHORT).await;
     failed(&outcome, "timed out in TLS, after 400 ms");
-    assert!(
-        outcome
-            .metrics
-            .iter()
-            .any(|m| m.label == "time_tls" && m.value > 0.2),
-        "{outcome:?}"
-    );
+    assert!(outcome.metrics.iter().any(|m| m.label == "time_tls" && m.value > 0.2), "{outcome:?}");
 }
 
 #[tokio::test]
 async fn drips_its_header() {
     let server = dripping(&["HTTP/1.1 200", " OK\r\n", "X: y\r\n"]).await;
     let outcome = run_for(&format!("url = \"{}\"", server.url("/")), SHORT).await;
-    failed(
-        &outcome,
-        "timed out in the header, after 23 bytes and 400 ms",
-    );
+    failed(&outcome, "timed out in the header, after 23 bytes and 400 ms");
 }
 
 #[tokio::test]
@@ -132,11 +99,7 @@ async fn drips_its_body() {
     let outcome = run_for(&format!("url = \"{}\"", server.url("/")), SHORT).await;
     failed(&outcome, "timed out in the body, after 5 bytes and 400 ms");
     for phase in ["resolve ", "connect ", "first byte ", "body "] {
-        assert!(
-            outcome.detail.contains(phase),
-            "{phase}: {}",
-            outcome.detail
-        );
+        assert!(outcome.detail.contains(phase), "{phase}: {}", outcome.detail);
     }
 }
 
@@ -144,17 +107,11 @@ async fn drips_its_body() {
 async fn each_broken_answer_has_its_own_sentence() {
     for (text, want) in [
         ("", "closed the connection without an answer"),
-        (
-            "HTTP/1.1 200 OK\r\nX: ",
-            "closed the connection in the header, after 20 bytes",
-        ),
+        ("HTTP/1.1 200 OK\r\nX: ", "closed the connection in the header, after 20 bytes"),
         ("SSH-2.0-OpenSSH_9.2\r\n", "answer is not HTTP"),
         ("220 mail.example.com ESMTP\r\n", "answer is not HTTP"),
         ("\u{1}\u{2}\u{3}\u{4}\r\n\r\n", "answer is not HTTP"),
-        (
-            "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc",
-            "closed the connection in the body, after 3 of 10 bytes",
-        ),
+        ("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc", "closed the connection in the body, after 3 of 10 bytes"),
         (
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n",
             "closed the connection in the body, after 3 bytes",
@@ -163,10 +120,7 @@ async fn each_broken_answer_has_its_own_sentence() {
             "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nno size\r\n",
             "the body is not HTTP, after 3 bytes",
         ),
-        (
-            "HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n",
-            "answer is not HTTP",
-        ),
+        ("HTTP/1.1 200 OK\r\nContent-Length: many\r\n\r\n", "answer is not HTTP"),
     ] {
         let server = answer(move |_| text.to_owned()).await;
         let outcome = run(&format!("url = \"{}\"", server.url("/"))).await;
@@ -203,20 +157,10 @@ async fn a_body_without_end_is_read_to_the_limit() {
     let url = server.url("/");
     let outcome = run(&format!("url = \"{url}\"")).await;
     assert_eq!(outcome.verdict, Verdict::Ok, "{outcome:?}");
-    assert!(
-        outcome.summary.contains("more than 10"),
-        "{}",
-        outcome.summary
-    );
-    let met = run(&format!(
-        "url = \"{url}\"\nbody_max = 10000\nbody_contains = \"start\""
-    ))
-    .await;
+    assert!(outcome.summary.contains("more than 10"), "{}", outcome.summary);
+    let met = run(&format!("url = \"{url}\"\nbody_max = 10000\nbody_contains = \"start\"")).await;
     assert_eq!(met.verdict, Verdict::Ok, "{met:?}");
-    let unmet = run(&format!(
-        "url = \"{url}\"\nbody_max = 10000\nbody_contains = \"end\""
-    ))
-    .await;
+    let unmet = run(&format!("url = \"{url}\"\nbody_max = 10000\nbody_contains = \"end\"")).await;
     failed(
         &unmet,
         "body does not contain \"end\" (only its first 10000 bytes were read; it is longer: raise body_max)",
@@ -226,11 +170,7 @@ async fn a_body_without_end_is_read_to_the_limit() {
 #[tokio::test]
 async fn a_body_that_ends_with_the_connection_is_whole() {
     let server = answer(|_| "HTTP/1.0 200 OK\r\n\r\nthe end".to_owned()).await;
-    let outcome = run(&format!(
-        "url = \"{}\"\nbody_contains = \"the end\"",
-        server.url("/")
-    ))
-    .await;
+    let outcome = run(&format!("url = \"{}\"\nbody_contains = \"the end\"", server.url("/"))).await;
     assert_eq!(outcome.verdict, Verdict::Ok, "{outcome:?}");
 }
 
@@ -248,11 +188,7 @@ async fn a_run_is_small() {
 async fn an_unused_body_is_read_all_the_same() {
     let server = answer(|_| ok(&"x".repeat(50_000))).await;
     let outcome = run(&format!("url = \"{}\"", server.url("/"))).await;
-    assert!(
-        outcome.summary.ends_with(", 50000 bytes"),
-        "{}",
-        outcome.summary
-    );
+    assert!(outcome.summary.ends_with(", 50000 bytes"), "{}", outcome.summary);
     let outcome = run(&format!("url = \"{}\"\nbody_max = 0", server.url("/"))).await;
     assert_eq!(outcome.verdict, Verdict::Ok, "{outcome:?}");
 }

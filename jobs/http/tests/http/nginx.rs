@@ -20,17 +20,14 @@ impl Drop for Nginx {
 
 /// `None` on a machine that cannot have nginx; in CI that is a failure.
 fn program() -> Option<&'static str> {
-    let found = ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/bin/nginx"]
-        .into_iter()
-        .find(|p| Path::new(p).exists());
+    let found =
+        ["/usr/sbin/nginx", "/usr/local/sbin/nginx", "/usr/bin/nginx"].into_iter().find(|p| Path::new(p).exists());
     assert!(
         found.is_some() || std::env::var_os("CI").is_none(),
         "nginx is missing: apt-get install -y --no-install-recommends nginx-light"
     );
     if found.is_none() {
-        println!(
-            "SKIPPED: nginx is missing; apt-get install -y --no-install-recommends nginx-light"
-        );
+        println!("SKIPPED: nginx is missing; apt-get install -y --no-install-recommends nginx-light");
     }
     found
 }
@@ -85,11 +82,7 @@ impl Stand {
 
     async fn try_up(program: &str) -> Option<Self> {
         let (dir, pki) = (tempfile::tempdir().unwrap(), Pki::new());
-        let (http, https, dead) = (
-            closed_port().await,
-            closed_port().await,
-            closed_port().await,
-        );
+        let (http, https, dead) = (closed_port().await, closed_port().await, closed_port().await);
         let at = dir.path();
         let (certificate, key) = pki.good().pem();
         for (name, text) in [
@@ -101,11 +94,7 @@ impl Stand {
             std::fs::write(at.join(name), text).unwrap();
         }
         std::fs::create_dir(at.join("www")).unwrap();
-        std::fs::write(
-            at.join("www/index.html"),
-            format!("welcome{}", " ".repeat(200_000)),
-        )
-        .unwrap();
+        std::fs::write(at.join("www/index.html"), format!("welcome{}", " ".repeat(200_000))).unwrap();
         let mut child = Command::new(program)
             .args(["-c", "nginx.conf", "-p"])
             .arg(at)
@@ -128,20 +117,11 @@ impl Stand {
             println!("nginx did not start: {log}");
             return None;
         }
-        Some(Self {
-            _nginx: nginx,
-            dir,
-            pki,
-            http,
-            https,
-        })
+        Some(Self { _nginx: nginx, dir, pki, http, https })
     }
 
     fn plain(&self, path: &str, keys: &str) -> String {
-        format!(
-            "url = \"http://localhost:{}{path}\"\nip = \"4\"\n{keys}",
-            self.http
-        )
+        format!("url = \"http://localhost:{}{path}\"\nip = \"4\"\n{keys}", self.http)
     }
 
     fn ca(&self) -> String {
@@ -164,55 +144,15 @@ async fn pages_and_their_statuses() {
         return;
     };
     for (path, keys, verdict, want) in [
-        (
-            "/",
-            "body_contains = \"welcome\"",
-            Verdict::Ok,
-            "status 200 OK in ",
-        ),
+        ("/", "body_contains = \"welcome\"", Verdict::Ok, "status 200 OK in "),
         ("/", "method = \"HEAD\"", Verdict::Ok, "status 200 OK in "),
-        (
-            "/none",
-            "",
-            Verdict::Failed,
-            "status 404 Not Found, expected 200-299",
-        ),
-        (
-            "/none",
-            "status = 404",
-            Verdict::Ok,
-            "status 404 Not Found in ",
-        ),
-        (
-            "/dead",
-            "",
-            Verdict::Failed,
-            "status 502 Bad Gateway, expected 200-299",
-        ),
-        (
-            "/json",
-            "json = '$.status == \"ok\"'",
-            Verdict::Ok,
-            "status 200 OK",
-        ),
-        (
-            "/json",
-            "json = '$.queue.length < 1'",
-            Verdict::Failed,
-            "JSON: $.queue.length is 1, expected < 1",
-        ),
-        (
-            "/hangup",
-            "",
-            Verdict::Failed,
-            "closed the connection without an answer",
-        ),
-        (
-            "/away",
-            "",
-            Verdict::Failed,
-            "redirects with status 302 to another host, http://elsewhere.example/",
-        ),
+        ("/none", "", Verdict::Failed, "status 404 Not Found, expected 200-299"),
+        ("/none", "status = 404", Verdict::Ok, "status 404 Not Found in "),
+        ("/dead", "", Verdict::Failed, "status 502 Bad Gateway, expected 200-299"),
+        ("/json", "json = '$.status == \"ok\"'", Verdict::Ok, "status 200 OK"),
+        ("/json", "json = '$.queue.length < 1'", Verdict::Failed, "JSON: $.queue.length is 1, expected < 1"),
+        ("/hangup", "", Verdict::Failed, "closed the connection without an answer"),
+        ("/away", "", Verdict::Failed, "redirects with status 302 to another host, http://elsewhere.example/"),
     ] {
         expect(nginx.plain(path, keys), verdict, want).await;
     }
@@ -228,12 +168,7 @@ async fn logins() {
     let login = |file| nginx.plain("/private", &format!("user = \"me\"\npass_file = {file:?}"));
     expect(login(&right), Verdict::Ok, "status 200 OK in ").await;
     expect(login(&wrong), Verdict::Failed, "status 401 Unauthorized").await;
-    expect(
-        nginx.plain("/private", ""),
-        Verdict::Failed,
-        "status 401 Unauthorized",
-    )
-    .await;
+    expect(nginx.plain("/private", ""), Verdict::Failed, "status 401 Unauthorized").await;
 }
 
 #[tokio::test]
@@ -245,24 +180,9 @@ async fn https_beside_http() {
     let welcome = format!("{ca}\nbody_contains = \"welcome\"");
     let secure = |port: u16, keys: &str| format!("url = \"https://localhost:{port}/\"\n{keys}");
     expect(secure(https, &welcome), Verdict::Ok, "status 200 OK in ").await;
-    expect(
-        secure(https, ""),
-        Verdict::Failed,
-        "certificate is signed by an unknown authority",
-    )
-    .await;
-    expect(
-        secure(http, &ca),
-        Verdict::Failed,
-        "server does not speak TLS",
-    )
-    .await;
-    expect(
-        nginx.plain("/moved", &welcome),
-        Verdict::Ok,
-        "status 200 OK in ",
-    )
-    .await;
+    expect(secure(https, ""), Verdict::Failed, "certificate is signed by an unknown authority").await;
+    expect(secure(http, &ca), Verdict::Failed, "server does not speak TLS").await;
+    expect(nginx.plain("/moved", &welcome), Verdict::Ok, "status 200 OK in ").await;
     let plain = format!("url = \"http://localhost:{https}/\"");
     expect(plain, Verdict::Failed, "status 400 Bad Request").await;
 }

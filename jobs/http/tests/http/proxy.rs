@@ -13,16 +13,10 @@ async fn tunnel() -> Server {
         let head = read_head(&mut client).await;
         let target = head.split(' ').nth(1).unwrap_or_default().to_owned();
         let Ok(mut server) = TcpStream::connect(target).await else {
-            client
-                .write_all(b"HTTP/1.1 502 Bad Gateway\r\n\r\n")
-                .await
-                .unwrap();
+            client.write_all(b"HTTP/1.1 502 Bad Gateway\r\n\r\n").await.unwrap();
             return;
         };
-        client
-            .write_all(b"HTTP/1.1 200 Connection established\r\n\r\n")
-            .await
-            .unwrap();
+        client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await.unwrap();
         drop(tokio::io::copy_bidirectional(&mut client, &mut server).await);
     })
     .await
@@ -38,10 +32,7 @@ async fn plain_http_is_asked_for_as_a_whole() {
     .await;
     assert_eq!(outcome.verdict, Verdict::Ok, "{outcome:?}");
     let asked = proxy.asked().remove(0);
-    assert!(
-        asked.starts_with("GET http://no.such.example:81/x?y HTTP/1.1\r\n"),
-        "{asked}"
-    );
+    assert!(asked.starts_with("GET http://no.such.example:81/x?y HTTP/1.1\r\n"), "{asked}");
     assert!(asked.contains("host: no.such.example:81\r\n"), "{asked}");
 }
 
@@ -58,28 +49,17 @@ async fn https_goes_through_a_tunnel() {
     );
     let outcome = run(&settings).await;
     assert_eq!(outcome.verdict, Verdict::Ok, "{outcome:?}");
-    assert!(
-        outcome.detail.contains(", proxy ") && outcome.detail.contains(", TLS "),
-        "{}",
-        outcome.detail
-    );
+    assert!(outcome.detail.contains(", proxy ") && outcome.detail.contains(", TLS "), "{}", outcome.detail);
 }
 
 #[tokio::test]
 async fn a_target_that_the_proxy_cannot_reach_is_at_fault() {
     let (proxy, port) = (tunnel().await, closed_port().await);
-    let outcome = run(&format!(
-        "url = \"https://127.0.0.1:{port}/\"\nproxy = \"{}\"",
-        proxy.url("")
-    ))
-    .await;
+    let outcome = run(&format!("url = \"https://127.0.0.1:{port}/\"\nproxy = \"{}\"", proxy.url(""))).await;
     assert_eq!(outcome.verdict, Verdict::Failed, "{outcome:?}");
     assert_eq!(
         outcome.summary,
-        format!(
-            "the proxy {} could not connect to 127.0.0.1:{port}: 502 Bad Gateway",
-            proxy.at
-        )
+        format!("the proxy {} could not connect to 127.0.0.1:{port}: 502 Bad Gateway", proxy.at)
     );
 }
 
@@ -97,10 +77,7 @@ async fn a_proxy_that_is_broken_says_nothing_of_the_target() {
     .await;
     for (at, want) in [
         (closed, "refused the connection"),
-        (
-            login.at.to_string(),
-            "it answered 407 Proxy Authentication Required to CONNECT",
-        ),
+        (login.at.to_string(), "it answered 407 Proxy Authentication Required to CONNECT"),
         (garbage.at.to_string(), "its answer is not HTTP"),
         (closing.at.to_string(), "it closed the connection"),
         (endless.at.to_string(), "its answer does not end"),
@@ -109,14 +86,7 @@ async fn a_proxy_that_is_broken_says_nothing_of_the_target() {
         let settings = format!("url = \"https://target.example/\"\nproxy = \"http://{at}\"");
         let outcome = run_for(&settings, Duration::from_millis(400)).await;
         assert_eq!(outcome.verdict, Verdict::Unknown, "{outcome:?}");
-        assert_eq!(
-            outcome.cause,
-            Some(format!("the proxy {at} does not let us through"))
-        );
-        assert!(
-            outcome.summary.ends_with(want),
-            "{}\nwanted {want}",
-            outcome.summary
-        );
+        assert_eq!(outcome.cause, Some(format!("the proxy {at} does not let us through")));
+        assert!(outcome.summary.ends_with(want), "{}\nwanted {want}", outcome.summary);
     }
 }

@@ -13,23 +13,13 @@ use tokio::task::JoinHandle;
 
 /// The job that one table makes.
 pub(crate) fn job(settings: &str) -> HttpJob {
-    let table = Table {
-        name: None,
-        id: None,
-        policy: Policy::default(),
-        settings: toml::from_str(settings).unwrap(),
-    };
+    let table = Table { name: None, id: None, policy: Policy::default(), settings: toml::from_str(settings).unwrap() };
     Spawner::spawn(vec![table]).unwrap().remove(0)
 }
 
 /// A context with this timeout.
 pub(crate) fn context(timeout: Duration) -> Context {
-    Context::new(
-        Timestamp::from_secs(0),
-        timeout,
-        "run".to_owned(),
-        PathBuf::from("/nonexistent"),
-    )
+    Context::new(Timestamp::from_secs(0), timeout, "run".to_owned(), PathBuf::from("/nonexistent"))
 }
 
 /// Runs the job of `settings` once. Nothing in these tests needs 5 s.
@@ -83,11 +73,7 @@ where
             tokio::spawn(handle(stream));
         }
     });
-    Server {
-        at,
-        asked: Arc::default(),
-        task,
-    }
+    Server { at, asked: Arc::default(), task }
 }
 
 /// Answers each request with what `answer` makes of its head, and closes.
@@ -118,10 +104,7 @@ pub(crate) async fn says(body: &'static str) -> Server {
 
 /// A whole answer with this body.
 pub(crate) fn ok(body: &str) -> String {
-    format!(
-        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}",
-        body.len()
-    )
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len())
 }
 
 /// A redirect.

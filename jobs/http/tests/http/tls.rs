@@ -25,11 +25,7 @@ impl Identity {
     /// Certificate and key as a server reads them.
     pub(crate) fn pem(&self) -> (String, String) {
         let der = STANDARD.encode(&self.certificate);
-        let lines: Vec<&str> = der
-            .as_bytes()
-            .chunks(64)
-            .map(|line| std::str::from_utf8(line).unwrap())
-            .collect();
+        let lines: Vec<&str> = der.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
         let body = lines.join("\n");
         let pem = format!("-----BEGIN CERTIFICATE-----\n{body}\n-----END CERTIFICATE-----\n");
         (pem, self.key.serialize_pem())
@@ -55,10 +51,7 @@ impl Pki {
         let ca = params.self_signed(&key).unwrap();
         let dir = tempfile::tempdir().unwrap();
         std::fs::write(dir.path().join("ca.pem"), ca.pem()).unwrap();
-        Self {
-            dir,
-            issuer: Issuer::new(params, key),
-        }
+        Self { dir, issuer: Issuer::new(params, key) }
     }
 
     pub(crate) fn ca_file(&self) -> PathBuf {
@@ -124,11 +117,7 @@ async fn with_config(config: ServerConfig, answer: fn(&str) -> String) -> Server
 
 async fn ask(pki: &Pki, server: &Server, host: &str, more: &str) -> checker_job::Outcome {
     let port = server.at.port();
-    run(&format!(
-        "url = \"https://{host}:{port}/\"\nca_file = {:?}\n{more}",
-        pki.ca_file()
-    ))
-    .await
+    run(&format!("url = \"https://{host}:{port}/\"\nca_file = {:?}\n{more}", pki.ca_file())).await
 }
 
 #[tokio::test]
@@ -139,10 +128,7 @@ async fn an_own_authority_is_trusted() {
         let outcome = ask(&pki, &server, host, "body_contains = \"hello\"").await;
         assert_eq!(outcome.verdict, Verdict::Ok, "{outcome:?}");
         assert!(outcome.detail.contains(", TLS "), "{}", outcome.detail);
-        assert!(
-            outcome.metrics.iter().any(|m| m.label == "time_tls"),
-            "{outcome:?}"
-        );
+        assert!(outcome.metrics.iter().any(|m| m.label == "time_tls"), "{outcome:?}");
     }
 }
 
@@ -163,50 +149,25 @@ async fn a_body_without_tls_end() {
     assert_eq!(outcome.verdict, Verdict::Ok, "{outcome:?}");
     let short = tls_server(pki.good(), |_| ok("short").replace(": 5", ": 50")).await;
     let outcome = ask(&pki, &short, "localhost", "").await;
-    assert_eq!(
-        outcome.summary,
-        "closed the connection in the body, after 5 of 50 bytes"
-    );
+    assert_eq!(outcome.summary, "closed the connection in the body, after 5 of 50 bytes");
 }
 
 #[tokio::test]
 async fn each_wrong_certificate_has_its_own_sentence() {
     let pki = Pki::new();
     for (names, years, want) in [
-        (
-            ["localhost"],
-            (2019, 2020),
-            "certificate expired on 2020-01-02",
-        ),
-        (
-            ["localhost"],
-            (2190, 2200),
-            "certificate not yet valid: it starts on 2190-01-02",
-        ),
-        (
-            ["other.example"],
-            (2020, 2200),
-            "certificate is for other.example, not for localhost",
-        ),
+        (["localhost"], (2019, 2020), "certificate expired on 2020-01-02"),
+        (["localhost"], (2190, 2200), "certificate not yet valid: it starts on 2190-01-02"),
+        (["other.example"], (2020, 2200), "certificate is for other.example, not for localhost"),
     ] {
         let server = tls_server(pki.issue(&names, years), ok).await;
         let outcome = ask(&pki, &server, "localhost", "").await;
         assert_eq!(outcome.verdict, Verdict::Failed, "{outcome:?}");
-        assert!(
-            outcome.summary.starts_with(want),
-            "{}\nwanted {want}",
-            outcome.summary
-        );
+        assert!(outcome.summary.starts_with(want), "{}\nwanted {want}", outcome.summary);
     }
     for (name, want) in [
-        (
-            "a stranger",
-            "certificate is signed by an unknown authority (own CA? set ca_file",
-        ),
-        (
-            "our own authority",
-            "certificate is not signed by the authority that it names (an own CA made anew?",
-        ),
+        ("a stranger", "certificate is signed by an unknown authority (own CA? set ca_file"),
+        ("our own authority", "certificate is not signed by the authority that it names (an own CA made anew?"),
     ] {
         let server = tls_server(Pki::named(name).good(), ok).await;
         let outcome = ask(&pki, &server, "localhost", "").await;
@@ -216,31 +177,17 @@ async fn each_wrong_certificate_has_its_own_sentence() {
     let ca = own.issuer_itself();
     let server = tls_server(ca, ok).await;
     let outcome = ask(&own, &server, "localhost", "").await;
-    assert!(
-        outcome
-            .summary
-            .starts_with("certificate is that of an authority itself"),
-        "{outcome:?}"
-    );
+    assert!(outcome.summary.starts_with("certificate is that of an authority itself"), "{outcome:?}");
 }
 
 #[tokio::test]
 async fn a_server_without_tls() {
     let pki = Pki::new();
     for (text, want) in [
-        (
-            "HTTP/1.1 400 Bad Request\r\n\r\n",
-            "server does not speak TLS",
-        ),
-        (
-            "220 mail.example.com ESMTP\r\n",
-            "server does not speak TLS",
-        ),
+        ("HTTP/1.1 400 Bad Request\r\n\r\n", "server does not speak TLS"),
+        ("220 mail.example.com ESMTP\r\n", "server does not speak TLS"),
         ("SSH-2.0-OpenSSH_9.2\r\n", "server does not speak TLS"),
-        (
-            "",
-            "the server closed the connection during the TLS handshake",
-        ),
+        ("", "the server closed the connection during the TLS handshake"),
     ] {
         let server = serve(move |mut stream| async move {
             drop(stream.write_all(text.as_bytes()).await);
@@ -249,11 +196,7 @@ async fn a_server_without_tls() {
         })
         .await;
         let outcome = ask(&pki, &server, "127.0.0.1", "").await;
-        assert_eq!(
-            (outcome.verdict, outcome.summary.as_str()),
-            (Verdict::Failed, want),
-            "{text}"
-        );
+        assert_eq!((outcome.verdict, outcome.summary.as_str()), (Verdict::Failed, want), "{text}");
     }
 }
 
@@ -262,10 +205,7 @@ async fn a_plain_question_to_a_tls_server() {
     let pki = Pki::new();
     let server = tls_server(pki.good(), ok).await;
     let outcome = run(&format!("url = \"{}\"", server.url("/"))).await;
-    assert!(
-        outcome.summary.starts_with("answer is not HTTP"),
-        "{outcome:?}"
-    );
+    assert!(outcome.summary.starts_with("answer is not HTTP"), "{outcome:?}");
 }
 
 #[tokio::test]
@@ -275,12 +215,8 @@ async fn a_server_that_wants_a_client_certificate_says_so_after_the_handshake() 
     let provider = Arc::new(ring::default_provider());
     let mut roots = rustls::RootCertStore::empty();
     roots.add(identity.certificate.clone()).unwrap();
-    let verifier = rustls::server::WebPkiClientVerifier::builder_with_provider(
-        Arc::new(roots),
-        provider.clone(),
-    )
-    .build()
-    .unwrap();
+    let verifier =
+        rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone()).build().unwrap();
     let config = ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
@@ -292,10 +228,7 @@ async fn a_server_that_wants_a_client_certificate_says_so_after_the_handshake() 
         .unwrap();
     let server = with_config(config, ok).await;
     let outcome = ask(&pki, &server, "localhost", "").await;
-    assert_eq!(
-        outcome.summary,
-        "handshake refused: the server wants a client certificate"
-    );
+    assert_eq!(outcome.summary, "handshake refused: the server wants a client certificate");
 }
 
 #[tokio::test]
