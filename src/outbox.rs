@@ -227,7 +227,8 @@ impl Outbox<'_> {
                 health.failing_since = health.failing_since.or(Some(at));
                 health.failed_at = Some(at);
                 health.why = Some(why.clone());
-                tracing::error!("not told {}: {} ({why})", delivery.recipient, delivery.subject);
+                // Not an error line: that would be on stderr each minute, and cron mails it. The pass says it once an hour.
+                tracing::warn!("not told {}: {} ({why})", delivery.recipient, delivery.subject);
             }
         }
         let text = serde_json::to_string(&health).map_err(|e| StoreError::Refused(e.to_string()))?;

@@ -89,6 +89,9 @@ fn indent(out: &mut dyn Write, text: &str) -> io::Result<()> {
 
 fn pass(cx: &mut Cx<'_>, world: &World) -> Result<(), Failure> {
     writeln!(cx.out, "\n    $ checker cron --now")?;
+    cx.out.flush()?;
+    // So that the times in the messages are more than zero, and a reader can follow.
+    std::thread::sleep(Duration::from_millis(1_200));
     let report = cron::pass(world, Called::Now)?;
     let mut text = Vec::new();
     cron::show(&mut text, &report)?;
