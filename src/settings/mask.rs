@@ -49,6 +49,8 @@ enum Mode {
     Plain,
     /// Inside a secret text that goes on until this delimiter.
     Text(&'static str),
+    /// After a secret text whose quote was never closed.
+    Open,
     /// Inside a secret list with this many brackets open.
     List(i64),
 }
@@ -60,6 +62,9 @@ pub(crate) fn ranges(text: &str) -> Vec<Range<usize>> {
     for line in text.split_inclusive('\n') {
         let body = line.trim_end_matches(['\n', '\r']);
         let whole = offset..offset + body.len();
+        if matches!(mode, Mode::Open) && begins_anew(body) {
+            mode = Mode::Plain;
+        }
         match mode {
             Mode::Text(end) => {
                 out.push(whole);
@@ -67,6 +72,7 @@ pub(crate) fn ranges(text: &str) -> Vec<Range<usize>> {
                     mode = Mode::Plain;
                 }
             }
+            Mode::Open => out.push(whole),
             Mode::List(open) => {
                 let open = open + brackets(body);
                 out.push(whole);
@@ -121,6 +127,12 @@ pub(crate) fn values(text: &str, ranges: &[Range<usize>]) -> Vec<String> {
     found
 }
 
+/// Whether a line stands for itself, and is not the rest of the text before it.
+fn begins_anew(line: &str) -> bool {
+    let line = line.trim();
+    line.is_empty() || line.starts_with(['[', '#']) || line.contains('=')
+}
+
 fn brackets(line: &str) -> i64 {
     line.chars().fold(0, |n, c| match c {
         '[' => n + 1,
@@ -140,6 +152,12 @@ fn opened(value: &str) -> Mode {
         if value.matches(delimiter).count() % 2 == 1 {
             return Mode::Text(delimiter);
         }
+    }
+    let first = value.trim_start().chars().next();
+    if let Some(quote) = first.filter(|c| matches!(c, '"' | '\''))
+        && value.matches(quote).count() == 1
+    {
+        return Mode::Open;
     }
     match brackets(value) {
         n if n > 0 && value.trim_start().starts_with('[') => Mode::List(n),
@@ -232,6 +250,7 @@ mod tests {
             "[deadman]\nurl = \"https://hc/S3CR\"",
             "[[channel.webhook]]\nname=\"x\"\nurl = \"https://hc/S3CR\"",
             "pass = \"\"\"\nS3CR\nx = S3CR\n\"\"\"",
+            "pass = \"S3CR\nS3CR\"\nS3CR",
             "tokens = [\n \"S3CR\",\n \"S3CR\"\n]",
             "key = \"ed25519:S3CR\"",
         ] {

@@ -160,7 +160,7 @@ impl<'c, 'i> Section<'c, 'i> {
             self.cx.error(
                 text.span(),
                 format!("\"{key}\" is empty"),
-                format!("write for example: {key} = {example}, or take the line out"),
+                format!("write for example: {key} = {example}"),
             );
             return None;
         }
@@ -354,10 +354,11 @@ impl<'c, 'i> Section<'c, 'i> {
     pub(crate) fn finish(mut self) {
         let known = std::mem::take(&mut self.asked);
         for (key, value) in self.rest() {
-            let what = if matches!(value.get_ref(), DeValue::Table(_)) && self.title == "the file" {
-                "table"
-            } else {
-                "key"
+            let whole = matches!(value.get_ref(), DeValue::Table(_) | DeValue::Array(_));
+            let what = match self.title.as_str() {
+                "the file" if whole => "table",
+                "[channel]" => "kind of channel",
+                _ => "key",
             };
             self.cx.error(
                 key.span(),
