@@ -1,2 +1,3 @@
 //! Placeholder.
+#[cfg(test)]
 mod settings;

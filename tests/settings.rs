@@ -5,6 +5,7 @@
 //! Lines that begin with `#!` in such a file say what is around it: `#! file NAME MODE TEXT` is another file (`\n`
 //! stands for a line break), `#! mode MODE` is the mode of the file itself, 0600 otherwise.
 
+mod example;
 mod good;
 mod kinds;
 mod secrets;

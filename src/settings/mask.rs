@@ -103,6 +103,19 @@ pub(crate) fn ranges(text: &str) -> Vec<Range<usize>> {
     out
 }
 
+/// [`ranges`], and every other place where one of the secrets found stands again.
+pub(crate) fn everywhere(text: &str) -> Vec<Range<usize>> {
+    let mut all = ranges(text);
+    for value in values(text, &all) {
+        all.extend(
+            text.match_indices(value.as_str())
+                .map(|(at, found)| at..at + found.len()),
+        );
+    }
+    all.sort_by_key(|r| (r.start, r.end));
+    all
+}
+
 /// The secrets themselves, as far as they are long enough to be recognised elsewhere.
 pub(crate) fn values(text: &str, ranges: &[Range<usize>]) -> Vec<String> {
     let quotes = ['"', '\''];
@@ -117,7 +130,7 @@ pub(crate) fn values(text: &str, ranges: &[Range<usize>]) -> Vec<String> {
         }
         for value in pieces {
             let value = value.trim().trim_matches(quotes);
-            if value.chars().count() >= 4 {
+            if value.chars().count() >= 4 && value != "true" && value != "false" {
                 found.push(value.to_owned());
             }
         }

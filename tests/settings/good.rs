@@ -3,17 +3,17 @@
 use super::{folder, judged, kinds, put, rendered};
 use checker::registry::Registry;
 use checker::settings::{
-    COMMON_KEYS, Env, Level, Secret, Security, Settings, Transport, Via, Way, load, load_text,
-    locate,
+    Env, Level, Secret, Security, Settings, Transport, Via, Way, load, load_text, locate,
 };
 use checker_job::{Context, Frequency, Notify, Remind, Timestamp};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-const HEAD: &str = "[general]\nservername = \"alpha\"\nalertcontact = \"you@example.com\"\n";
-const MAIL: &str = "[email]\ntransport = \"file\"\n";
+pub(crate) const HEAD: &str =
+    "[general]\nservername = \"alpha\"\nalertcontact = \"you@example.com\"\n";
+pub(crate) const MAIL: &str = "[email]\ntransport = \"file\"\n";
 
-fn good(text: &str) -> Settings {
+pub(crate) fn good(text: &str) -> Settings {
     let dir = folder(text);
     let (settings, report) = judged(&dir).unwrap_or_else(|r| panic!("{r}"));
     assert_eq!(report.render(), "", "no warning is expected");
@@ -253,7 +253,7 @@ fn mail_servers_are_read_with_their_ports() {
     assert_eq!((report.errors(), report.warnings()), (0, 1), "{report}");
     assert!(
         rendered(&report, &dir)
-            .starts_with("settings.cfg:17:12: warning: messages cross the network in the clear")
+            .starts_with("settings.cfg:20:12: warning: messages cross the network in the clear")
     );
 }
 
@@ -385,71 +385,4 @@ fn the_toml_that_is_shown_for_a_first_program_loads() {
     assert!(!report.has_errors());
     assert_eq!(s.peers[0].admin, "admin@beta.example.com");
     assert!(s.email.bustgmailthreading && s.email.ideletesentmessagesautomatically);
-}
-
-/// The example as it stands, and with every line "#key" taken in.
-#[test]
-fn the_example_loads_as_it_is_and_whole() {
-    let example = include_str!("../../settings.cfg.example");
-    let whole: String = example
-        .lines()
-        .map(|l| match l.strip_prefix('#') {
-            Some(rest) if rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => rest,
-            _ => l,
-        })
-        .map(|l| format!("{l}\n"))
-        .collect();
-    for text in [example, &whole] {
-        let dir = folder(text);
-        put(&dir.path().join("mail.secret"), 0o600, "hunter2-planted");
-        put(
-            &dir.path().join("ntfy.url"),
-            0o600,
-            "https://ntfy.example.com/hunter2-planted",
-        );
-        put(&dir.path().join("own-ca.pem"), 0o644, "");
-        put(
-            &dir.path().join("settings.d/one.cfg"),
-            0o644,
-            "[[job.tcp]]\naddress = \"a:1\"\n",
-        );
-        let (s, report) = judged(&dir).unwrap_or_else(|r| panic!("{r}"));
-        let all_warnings_are_of_parts_to_come = report
-            .problems
-            .iter()
-            .all(|p| p.message.contains("this version does not act on it"));
-        assert!(all_warnings_are_of_parts_to_come, "{report}");
-        if text == whole {
-            assert_eq!((s.jobs.len(), s.peers.len(), s.channels.len()), (1, 2, 2));
-        }
-    }
-    for key in COMMON_KEYS {
-        assert!(
-            example.contains(&format!("{key} = ")),
-            "{key} is not in the example"
-        );
-    }
-    // What the example says to be built in is what holds without it.
-    let text = format!("{HEAD}{MAIL}[[job.tcp]]\naddress = \"a:1\"\n");
-    let bare = good(&text);
-    let section = |name: &str| {
-        let from = example.find(&format!("\n[{name}]\n")).unwrap() + 1;
-        example[from..].split("# -----").next().unwrap().to_owned()
-    };
-    let said = good(&format!(
-        "{HEAD}{MAIL}{}{}[[job.tcp]]\naddress = \"a:1\"\n",
-        section("defaults"),
-        section("log")
-    ));
-    assert_eq!(bare.jobs[0].policy(), said.jobs[0].policy());
-    let file = |s: &Settings| s.log.file.as_ref().unwrap().file_name().unwrap().to_owned();
-    assert_eq!(file(&bare), file(&said));
-    assert_eq!(
-        (bare.log.level, bare.log.max_bytes, bare.log.keep),
-        (said.log.level, said.log.max_bytes, said.log.keep)
-    );
-    assert_eq!(
-        (bare.log.format, bare.log.stderr_format),
-        (said.log.format, said.log.stderr_format)
-    );
 }
