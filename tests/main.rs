@@ -1,1 +1,4 @@
-//! Placeholder.
+//! One integration binary: it links once.
+
+#[cfg(test)]
+mod settings;
