@@ -7,7 +7,7 @@ use serde::Deserialize;
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     queue: std::path::PathBuf,
-    max: usize,
+    max: u32,
 }
 
 pub struct QueueJob {
@@ -28,7 +28,7 @@ impl Job for QueueJob {
     async fn execute(&self, _: &Context) -> Outcome {
         let (queue, max) = (self.settings.queue.display(), self.settings.max);
         let files = match std::fs::read_dir(&self.settings.queue) {
-            Ok(files) => files.count(),
+            Ok(files) => u32::try_from(files.count()).unwrap_or(u32::MAX),
             Err(why) => {
                 return Outcome::unknown(format!("cannot look into {queue}: {why}"), format!("{queue} is unreadable"));
             }
@@ -38,7 +38,7 @@ impl Job for QueueJob {
         } else {
             Outcome::ok(format!("{files} files wait"))
         };
-        outcome.with_metric(Metric::new("files", files as f64, ""))
+        outcome.with_metric(Metric::new("files", f64::from(files), ""))
     }
 
     fn on_failure(&self, failure: &Failure<'_>) -> Message {
