@@ -1,4 +1,6 @@
-//! One integration binary: it links once.
+//! The one integration binary: it links once.
 
 #[cfg(test)]
 mod settings;
+#[cfg(test)]
+mod tidy;
