@@ -48,6 +48,16 @@ pub(super) fn is_steady(flapping: &Flapping, now: Timestamp) -> bool {
     now.since(flapping.last_change) >= STEADY
 }
 
+/// Whether a job that could not be judged for `lasted` is told: not if that happens too often, until it has lasted.
+pub(super) fn may_tell_blind(told: &mut Vec<Timestamp>, now: Timestamp, lasted: Duration) -> bool {
+    told.retain(|&at| at <= now && now.since(at) < CHANGES_WINDOW);
+    let may = told.len() < CHANGES_MAX || lasted >= STEADY;
+    if may {
+        told.push(now);
+    }
+    may
+}
+
 /// On the bad edge: one message for all the changes to come.
 pub(super) fn tell_flapping(state: &mut JobState, input: &Input<'_>, drafts: &mut Vec<Draft>) {
     let Some(flapping) = &mut state.flapping else {

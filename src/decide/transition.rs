@@ -1,6 +1,6 @@
 //! One outcome's effect on one job: the next state, and what should be told. Pure.
 
-use super::noise::{changed, is_steady, settle_flapping, tell_flapping};
+use super::noise::{changed, is_steady, may_tell_blind, settle_flapping, tell_flapping};
 use super::{AlertKind, Episode, JobState, Recipient, Tally};
 use checker_job::{Notify, Outcome, Policy, Remind, Timestamp, Verdict};
 use std::time::Duration;
@@ -258,6 +258,10 @@ fn blind(state: &mut JobState, input: &Input<'_>, drafts: &mut Vec<Draft>) {
         return;
     }
     if episode.told_at.is_none() {
+        let lasted = input.now.since(episode.since);
+        if !may_tell_blind(&mut state.blinds, input.now, lasted) {
+            return;
+        }
         drafts.push(draft(
             episode,
             AlertKind::CannotJudge,
@@ -367,5 +371,7 @@ fn tell_bad(state: &mut JobState, input: &Input<'_>, drafts: &mut Vec<Draft>) {
     }
 }
 
+#[cfg(test)]
+mod table;
 #[cfg(test)]
 mod tests;
