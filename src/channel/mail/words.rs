@@ -184,6 +184,9 @@ fn certificate(why: &CertificateError) -> String {
         C::UnknownIssuer => "its certificate is signed by an authority that this machine does not know. If it is your own, \
              put the authority's certificate into ca_file"
             .to_owned(),
+        C::BadSignature => "its certificate is signed by another authority than the one that this machine knows by that \
+             name. Put the authority's current certificate into ca_file"
+            .to_owned(),
         C::Revoked => "its certificate is revoked".to_owned(),
         other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
             "its certificate is the certificate of an authority, not of a server. Make one for the server, signed by that \
