@@ -5,6 +5,7 @@
 
 use super::MailSettings;
 use crate::decide::{Delivery, SendResult};
+use crate::message::text::{cut, lines, one_line};
 use checker_job::Timestamp;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, SinglePart};
@@ -120,48 +121,6 @@ fn safe_id(id: &str) -> Option<String> {
 fn date(at: Timestamp) -> SystemTime {
     let secs = u64::try_from(at.secs()).unwrap_or(0).min(DATE_MAX_SECS);
     SystemTime::UNIX_EPOCH + Duration::from_secs(secs)
-}
-
-/// One line without control characters and without marks that reorder text.
-fn one_line(text: &str) -> String {
-    let line: String = text
-        .chars()
-        .filter_map(|c| match c {
-            '\u{2028}' | '\u{2029}' => Some(' '),
-            c if c.is_control() => Some(' '),
-            c if reorders(c) => None,
-            c => Some(c),
-        })
-        .collect();
-    line.trim().to_owned()
-}
-
-/// Lines parted by `\n`, without other control characters than the tab; the end of the last one is lettre's.
-fn lines(text: &str) -> String {
-    let out: String = text
-        .replace("\r\n", "\n")
-        .chars()
-        .filter_map(|c| match c {
-            '\r' | '\u{2028}' | '\u{2029}' => Some('\n'),
-            '\n' | '\t' => Some(c),
-            c if c.is_control() || reorders(c) => None,
-            c => Some(c),
-        })
-        .collect();
-    out.trim_end().to_owned()
-}
-
-fn reorders(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-fn cut(text: &str, max: usize) -> String {
-    if text.chars().count() <= max {
-        return text.to_owned();
-    }
-    let mut out: String = text.chars().take(max.saturating_sub(3)).collect();
-    out.push_str("...");
-    out
 }
 
 /// A header with a fixed name; our own headers are written, never read.

@@ -1,6 +1,7 @@
 //! What went wrong in a talk with a mail server, in words that say what to do.
 
 use super::{Security, Server};
+use crate::message::text;
 use lettre::transport::smtp::Error;
 use rustls::CertificateError;
 use std::error::Error as _;
@@ -254,8 +255,7 @@ fn secrets(server: &Server) -> Vec<String> {
 }
 
 pub(super) fn one_line(text: &str, max: usize) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(max).collect();
-    line.trim().to_owned()
+    text::cut(&text::one_line(text), max)
 }
 
 pub(super) fn seconds(time: Duration) -> String {
