@@ -127,7 +127,7 @@ impl Runner {
     /// The next run that ends within `wait`, or `None`.
     pub fn next(&mut self, wait: Duration) -> Option<Finished> {
         let until = Instant::now() + wait;
-        loop {
+        while self.open > 0 {
             let left = until.saturating_duration_since(Instant::now());
             match self.results.recv_timeout(left.min(HEARTBEAT)) {
                 Ok(finished) => {
@@ -135,7 +135,6 @@ impl Runner {
                         return Some(finished);
                     }
                 }
-                Err(_) if self.open == 0 => return None,
                 Err(_) => {}
             }
             if let Some(culprit) = self.blocked() {
@@ -145,6 +144,7 @@ impl Runner {
                 return None;
             }
         }
+        None
     }
 
     /// A run counts once: what a replaced runtime still sends is dropped.

@@ -6,6 +6,22 @@
 //! One call is one transaction over a batch. Owned values go in and come out; every write may be sent twice and counts
 //! once, because ids are made by the caller. Conflicts with other processes are waited for inside.
 
+mod group;
+mod lock;
+mod memory;
+mod rules;
+mod sqlite;
+mod time;
+
+#[cfg(test)]
+mod suite;
+
+pub use group::{Group, OfJobs, OfNode};
+pub use lock::{Guard, LockFile};
+pub use memory::{Memory, MemoryGroup, MemoryOwn, MemoryShared};
+pub use sqlite::{Sqlite, SqliteGroup, SqliteOwn, SqliteShared};
+pub use time::StoreClock;
+
 use crate::decide::{Alert, AlertId, Delivery, JobState, Recipient, SendResult, Sent, Tally, Waiting};
 use checker_job::{JobId, Outcome, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -137,13 +153,14 @@ pub struct Change {
     pub job: JobId,
     /// The `seq` of the state that this was decided on; 0 for a job that has none.
     pub expected_seq: u64,
-    /// The new state (its `seq` is `expected_seq + 1`), or `None` to forget the job.
+    /// The new state (its `seq` is `expected_seq + 1`), or `None` to forget the job. While alerts of a forgotten job are
+    /// kept, its counters are too (see [`Ledger::states`]).
     pub state: Option<JobState>,
-    /// The run that led to it.
+    /// The run that led to it. [`Own`] keeps no runs.
     pub run: Option<RunRecord>,
     /// What should be told. An alert that exists already is left as it is.
     pub alerts: Vec<Alert>,
-    /// An hour that is complete.
+    /// An hour that is complete. [`Own`] keeps no hours.
     pub hour: Option<Tally>,
 }
 
@@ -186,24 +203,39 @@ pub struct Planned {
 pub trait Ledger {
     /// What is quick to read, of all jobs.
     fn slots(&self) -> Result<BTreeMap<JobId, Slot>>;
-    /// The whole state of these jobs; a job without state is left out.
+    /// The whole state of these jobs; a job without state is left out. A forgotten job of which alerts are still kept is
+    /// here with `seq` and `episodes` alone, and not in [`Ledger::slots`]: if it comes back, its next episode must not
+    /// take the number, and so the alert ids, of an old one. So decide on what this answers, never on a default.
     fn states(&self, jobs: &[JobId]) -> Result<BTreeMap<JobId, JobState>>;
-    /// Runs, states and alerts in one commit. The answers are in the order of `changes`.
+    /// Runs, states and alerts in one commit. The answers are in the order of `changes`. A change that contradicts itself
+    /// (another job's run or alert, a `seq` that does not follow) is [`StoreError::Refused`], and then nothing is written.
     fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>>;
 
-    /// All alerts that some recipient has not been told and that no refusal or drop has settled.
+    /// All alerts that some recipient has not been told and that no refusal or drop has settled, oldest first.
     fn waiting(&self) -> Result<Vec<Waiting>>;
     /// Writes deliveries before they are sent, durably: after a power cut they are still there.
+    ///
+    /// In this order: superseded deliveries give their alerts back; new ones take theirs, also from older deliveries
+    /// (but an alert that was told stays told); then drops, then what is withheld of the alerts that still wait. A
+    /// delivery whose id exists is left as it is.
     fn plan(&self, planned: &Planned) -> Result<()>;
     /// Deliveries that are not accepted yet, in the order in which they are to be sent: urgent ones first, then by age.
     /// Refused ones are included.
     fn unsent(&self) -> Result<Vec<Delivery>>;
-    /// What the channel answered; `next_try` is when to try again unless it was accepted.
+    /// What the channel answered; `next_try` is when to try again unless it was accepted. `at` names the try: a second
+    /// answer with the same `at` is the same answer sent twice. An acceptance counts whatever was known before, also of
+    /// a superseded delivery; anything else about a delivery that is told or superseded is ignored.
     fn mark(&self, delivery: Uuid, result: &SendResult, at: Timestamp, next_try: Timestamp) -> Result<()>;
     /// Deliveries committed since `since` (superseded ones left out), oldest first.
     fn sent(&self, since: Timestamp) -> Result<Vec<Sent>>;
     /// The newest deliveries, newest first.
     fn deliveries(&self, limit: usize) -> Result<Vec<Delivery>>;
+
+    /// Removes what is too old, a batch at a time; the answer is how many runs, passes, hours, alerts and deliveries
+    /// went. Call it again while that is `keep.batch`. Always kept: the newest success of each script name and host,
+    /// runs that are not done, open passes, unsent deliveries, and the alerts of an episode that is open or that somebody
+    /// is still to be told about. A refused delivery goes by its age.
+    fn prune(&self, now: Timestamp, keep: &Retention) -> Result<u64>;
 }
 
 /// A pass that has begun.
@@ -263,16 +295,17 @@ impl Default for Retention {
 
 /// What is remembered about jobs.
 pub trait Shared: Ledger {
-    /// Notes a pass. It has no claims yet.
+    /// Notes a pass. It has no claims yet. A pass that is known is left as it is.
     fn begin(&self, pass: &PassStart) -> Result<()>;
     /// All passes that have not ended.
     fn open_passes(&self) -> Result<Vec<OpenPass>>;
     /// Takes jobs for a pass; jobs that another open pass holds are left out of the answer. Passes in `dead` are ended
-    /// first and their claims freed: the caller has seen that their lock is free and has killed their children.
+    /// first and their claims freed: the caller has seen that their lock is free and has killed their children. They are
+    /// in [`Shared::passes`] without an end. A pass that is not open itself is [`StoreError::Refused`].
     fn claim(&self, pass: Uuid, wanted: &BTreeMap<JobId, Uuid>, dead: &[Uuid]) -> Result<BTreeMap<JobId, Uuid>>;
     /// Gives claims back before the pass ends: those jobs are done.
     fn release(&self, pass: Uuid, jobs: &[JobId]) -> Result<()>;
-    /// Ends a pass and frees what it still holds.
+    /// Ends a pass and frees what it still holds. The first end counts.
     fn end(&self, pass: Uuid, end: &PassEnd) -> Result<()>;
     /// The newest passes, newest first.
     fn passes(&self, limit: usize) -> Result<Vec<(PassStart, Option<PassEnd>)>>;
@@ -282,9 +315,6 @@ pub trait Shared: Ledger {
     fn alerts(&self, job: Option<&JobId>, limit: usize) -> Result<Vec<Alert>>;
     /// The complete hours of a job since `since`, oldest first.
     fn hours(&self, job: &JobId, since: Timestamp) -> Result<Vec<Tally>>;
-    /// Removes what is too old, a batch at a time; the answer is how many rows went. Always kept: the newest success of
-    /// each script name and host, open alerts, unsent deliveries, open passes.
-    fn prune(&self, now: Timestamp, keep: &Retention) -> Result<u64>;
 }
 
 /// What is remembered about this node.

@@ -258,10 +258,11 @@ fn admit(recipient: &Recipient, units: Vec<Unit>, budget: &Budget, limits: &Limi
     push(slow, as_digest);
 }
 
-/// When to try again after `attempts` tries that failed: 1, 2, 4, 8, then 10 minutes.
+/// When to try again after `attempts` tries that failed: after 1, 2, 4, 8, then 10 minutes, less half a minute, so that
+/// it is the nearest pass that tries.
 pub fn retry_after(attempts: u32) -> Duration {
     let minutes = 1u64.checked_shl(attempts.saturating_sub(1)).unwrap_or(u64::MAX).min(10);
-    Duration::from_secs(minutes * 60)
+    Duration::from_secs(minutes * 60 - 30)
 }
 
 /// A message that was refused for good is tried again this much later.

@@ -58,7 +58,7 @@ pub fn check<S: JobSpawner>() {
             crate::Job::id(job)
         );
     }
-    unknown_key_is_refused::<S>(kind, &tables);
+    keys_are_strict_and_documented::<S>(kind, &tables);
 }
 
 #[expect(clippy::panic, reason = "a conformance kit reports by panicking inside a test")]
@@ -79,18 +79,84 @@ fn table_of<S: JobSpawner>(kind: &str, mut table: toml::Table) -> Table<S::Setti
     Table { name, id, policy: Policy::default(), settings }
 }
 
-/// A typing error in the settings of a watchdog must never mean "not watched".
-#[expect(clippy::panic, reason = "a conformance kit reports by panicking inside a test")]
-fn unknown_key_is_refused<S: JobSpawner>(kind: &str, tables: &[toml::Table]) {
+/// A typing error in the settings of a watchdog must never mean "not watched". And every key that is accepted must
+/// stand in EXAMPLE, in use or behind `# `, because that block is where people look; behind `# ` it must be right too.
+fn keys_are_strict_and_documented<S: JobSpawner>(kind: &str, tables: &[toml::Table]) {
     let Some(mut table) = tables.first().cloned() else {
         return;
     };
     for key in COMMON_KEYS {
         table.remove(key);
     }
-    table.insert("no_such_key_as_this".to_owned(), toml::Value::Boolean(true));
-    assert!(
-        S::Settings::deserialize(table).is_err(),
-        "{kind}: Settings accepts unknown keys; add #[serde(deny_unknown_fields)]"
-    );
+    let mut wrong = table.clone();
+    wrong.insert("no_such_key_as_this".to_owned(), toml::Value::Boolean(true));
+    let refused = S::Settings::deserialize(wrong).err().map(|e| e.to_string());
+    assert!(refused.is_some(), "{kind}: Settings accepts unknown keys; add #[serde(deny_unknown_fields)]");
+    for key in accepted_keys(&refused.unwrap_or_default()) {
+        assert!(
+            !COMMON_KEYS.contains(&key.as_str()),
+            "{kind}: the key {key} is a common one, which Checker takes out of the table; name it otherwise"
+        );
+        let lines: Vec<&str> = S::EXAMPLE.lines().filter_map(|line| line_of(line, kind, &key)).collect();
+        assert!(
+            !lines.is_empty(),
+            "{kind}: EXAMPLE does not show the key {key}; add it with its default, as in `# {key} = ...`"
+        );
+        // A value that goes over several lines is no TOML by its first one, and is only looked for.
+        for one in lines.iter().filter_map(|l| l.parse::<toml::Table>().ok()) {
+            let mut with = table.clone();
+            with.extend(one);
+            let read = S::Settings::deserialize(with);
+            assert!(
+                read.is_ok(),
+                "{kind}: EXAMPLE shows `{}`, which is not accepted: {}",
+                lines.join("` and `"),
+                read.err().map(|e| e.to_string()).unwrap_or_default()
+            );
+        }
+    }
+}
+
+/// The keys that serde lists behind "expected" when it refuses an unknown one.
+fn accepted_keys(refusal: &str) -> Vec<String> {
+    let listed = refusal.split_once("expected").map_or("", |(_, after)| after);
+    let quoted = listed.split('`').skip(1).step_by(2);
+    quoted.map(str::to_owned).collect()
+}
+
+/// The line, without a leading `# `, if it sets `key` or opens a table of that name.
+fn line_of<'a>(line: &'a str, kind: &str, key: &str) -> Option<&'a str> {
+    let bare = line.trim_start().trim_start_matches('#').trim_start();
+    let sets = bare.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with(['=', '.']));
+    let opens =
+        [format!("[job.{kind}.{key}]"), format!("[[job.{kind}.{key}]]")].iter().any(|header| bare.starts_with(header));
+    (sets || opens).then_some(bare)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_keys_are_read_off_serdes_own_words() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only its names matter")]
+        struct Three {
+            a: u8,
+            r#b_c: Option<u8>,
+            d: Option<u8>,
+        }
+        let refusal = toml::from_str::<Three>("a = 1\nx = 1").unwrap_err();
+        assert_eq!(accepted_keys(refusal.message()), ["a", "b_c", "d"]);
+    }
+
+    #[test]
+    fn a_key_is_found_in_use_and_behind_a_mark_only_as_a_whole() {
+        assert_eq!(line_of("# env = {}", "x", "env"), Some("env = {}"));
+        assert_eq!(line_of("  env.A = 1", "x", "env"), Some("env.A = 1"));
+        assert!(line_of("#[job.x.env]", "x", "env").is_some());
+        assert!(line_of("environment = 1", "x", "env").is_none());
+        assert!(line_of("# the env is cleared", "x", "env").is_none());
+    }
 }

@@ -1,0 +1,218 @@
+//! States and alerts of one group.
+
+use super::super::{Applied, Change, Group, Slot, rules};
+use super::errors::Step;
+use super::values::{from_json, id_or_none, int, int_or_none, row, rows, run, time_or_none, to_json, whole};
+use super::{runs, values};
+use crate::decide::{Alert, JobState};
+use checker_job::JobId;
+use rusqlite::{Connection, Transaction, params};
+use std::collections::BTreeMap;
+use uuid::Uuid;
+
+pub(super) fn slots<G: Group>(conn: &Connection) -> Step<BTreeMap<JobId, Slot>> {
+    let sql = format!("SELECT job, seq, slot, oldest_open FROM {}state WHERE forgotten = 0", G::PREFIX);
+    let found = rows(conn, &sql, [], |r| {
+        let slot = Slot { seq: int(r, 1)?, slot: time_or_none(r, 2)?, open: int_or_none::<u32>(r, 3)?.is_some() };
+        Ok((JobId::literal(r.get::<_, String>(0)?), slot))
+    })?;
+    Ok(found.into_iter().collect())
+}
+
+pub(super) fn states<G: Group>(conn: &Connection, jobs: &[JobId]) -> Step<BTreeMap<JobId, JobState>> {
+    let sql = format!("SELECT body FROM {}state WHERE job = ?1", G::PREFIX);
+    let mut out = BTreeMap::new();
+    for job in jobs {
+        let state = row(conn, &sql, [job.as_str()], |r| {
+            from_json(r.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?, || format!("the state of the job {job}"))
+        })?;
+        if let Some(state) = state {
+            out.insert(job.clone(), state);
+        }
+    }
+    Ok(out)
+}
+
+pub(super) fn commit<G: Group>(tx: &Transaction<'_>, changes: &[Change]) -> Step<Vec<Applied>> {
+    let book = Book::<G>::new(tx);
+    let mut tail = runs::Tail::default();
+    let answers = changes.iter().map(|change| book.apply(change, &mut tail)).collect::<Step<Vec<_>>>()?;
+    if G::RUNS {
+        tail.write(tx)?;
+    }
+    Ok(answers)
+}
+
+/// What is quick to read of a state that is to be changed.
+struct Current {
+    seq: u64,
+    run: Option<Uuid>,
+    episodes: u32,
+    forgotten: bool,
+}
+
+/// The statements of one commit.
+struct Book<'a, G> {
+    tx: &'a Transaction<'a>,
+    current: String,
+    body: String,
+    put: String,
+    forget: String,
+    alert: String,
+    addressee: String,
+    group: std::marker::PhantomData<G>,
+}
+
+impl<'a, G: Group> Book<'a, G> {
+    fn new(tx: &'a Transaction<'a>) -> Self {
+        let p = G::PREFIX;
+        Self {
+            tx,
+            current: format!("SELECT seq, run, episodes, forgotten FROM {p}state WHERE job = ?1"),
+            body: format!("SELECT body FROM {p}state WHERE job = ?1"),
+            put: format!(
+                "INSERT INTO {p}state (job, seq, run, slot, oldest_open, episodes, forgotten, body)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+                 ON CONFLICT (job) DO UPDATE SET seq = excluded.seq, run = excluded.run, slot = excluded.slot,
+                     oldest_open = excluded.oldest_open, episodes = excluded.episodes,
+                     forgotten = excluded.forgotten, body = excluded.body"
+            ),
+            forget: format!("DELETE FROM {p}state WHERE job = ?1"),
+            alert: format!(
+                "INSERT INTO {p}alert (job, episode, step, at, body) VALUES (?1, ?2, ?3, ?4, ?5)
+                 ON CONFLICT (job, episode, step) DO NOTHING"
+            ),
+            addressee: format!(
+                "INSERT INTO {p}addressee (job, episode, step, recipient, state)
+                 VALUES (?1, ?2, ?3, ?4, 'waiting')
+                 ON CONFLICT (job, episode, step, recipient) DO NOTHING"
+            ),
+            group: std::marker::PhantomData,
+        }
+    }
+
+    fn apply(&self, change: &Change, tail: &mut runs::Tail) -> Step<Applied> {
+        let current = self.current(&change.job)?;
+        let seq = current.as_ref().map_or(0, |c| c.seq);
+        let fresh = seq == change.expected_seq;
+        if !fresh && self.is_repeat(change, current.as_ref())? {
+            return Ok(Applied::Already);
+        }
+        if G::RUNS
+            && let Some(record) = &change.run
+        {
+            let leads_to = fresh.then(|| seq.saturating_add(1));
+            if let Some(before) = runs::put(self.tx, record, leads_to, tail)? {
+                return Ok(before);
+            }
+        }
+        if !fresh {
+            return Ok(Applied::Stale);
+        }
+        match &change.state {
+            Some(state) => self.put(&change.job, state, false)?,
+            None => self.forget(&change.job, current.as_ref())?,
+        }
+        for alert in &change.alerts {
+            self.add(alert)?;
+        }
+        if G::RUNS
+            && let Some(hour) = &change.hour
+        {
+            runs::add_hour(self.tx, &change.job, hour, tail)?;
+        }
+        Ok(Applied::Done)
+    }
+
+    fn current(&self, job: &JobId) -> Step<Option<Current>> {
+        row(self.tx, &self.current, [job.as_str()], |r| {
+            Ok(Current { seq: int(r, 0)?, run: id_or_none(r, 1)?, episodes: int(r, 2)?, forgotten: r.get(3)? })
+        })
+    }
+
+    /// Whether the state is what this change led to. Where runs are kept, a run is told from all others by its id.
+    fn is_repeat(&self, change: &Change, current: Option<&Current>) -> Step<bool> {
+        let run = change.run.as_ref().filter(|_| G::RUNS).map(|r| r.id);
+        let Some(current) = current else {
+            // It was forgotten, and there was nothing to keep of it.
+            return Ok(change.state.is_none() && run.is_none());
+        };
+        if Some(current.seq) != change.expected_seq.checked_add(1) {
+            return Ok(false);
+        }
+        match &change.state {
+            None => Ok(current.forgotten && run.is_none()),
+            Some(_) if run.is_some() => Ok(current.run == run),
+            Some(state) => {
+                let body: Option<String> = row(self.tx, &self.body, [change.job.as_str()], |r| Ok(r.get(0)?))?;
+                Ok(body == Some(to_json(state)?))
+            }
+        }
+    }
+
+    fn put(&self, job: &JobId, state: &JobState, forgotten: bool) -> Step<()> {
+        run(
+            self.tx,
+            &self.put,
+            params![
+                job.as_str(),
+                whole(state.seq),
+                state.run.map(Uuid::into_bytes),
+                state.slot.map(checker_job::Timestamp::micros),
+                rules::oldest_open(state),
+                state.episodes,
+                forgotten,
+                to_json(state)?,
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// A job that never had an episode leaves nothing; of any other the counters stay while its alerts do.
+    fn forget(&self, job: &JobId, current: Option<&Current>) -> Step<()> {
+        match current {
+            Some(c) if c.episodes > 0 => self.put(job, &rules::counters(c.seq.saturating_add(1), c.episodes), true),
+            Some(_) => run(self.tx, &self.forget, [job.as_str()]).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    fn add(&self, alert: &Alert) -> Step<()> {
+        let id = &alert.id;
+        let new = run(
+            self.tx,
+            &self.alert,
+            params![id.job.as_str(), id.episode, id.step, alert.at.micros(), to_json(alert)?],
+        )?;
+        if new == 0 {
+            return Ok(());
+        }
+        for recipient in &alert.recipients {
+            run(self.tx, &self.addressee, params![id.job.as_str(), id.episode, id.step, recipient.0])?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn alerts(conn: &Connection, job: Option<&JobId>, limit: usize) -> Step<Vec<Alert>> {
+    let read = |r: &rusqlite::Row<'_>| alert_of(r.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?);
+    let limit: i64 = values::whole(limit);
+    match job {
+        Some(job) => rows(
+            conn,
+            "SELECT body FROM alert WHERE job = ?1 ORDER BY at DESC, episode DESC, step DESC LIMIT ?2",
+            params![job.as_str(), limit],
+            read,
+        ),
+        None => rows(
+            conn,
+            "SELECT body FROM alert ORDER BY at DESC, job DESC, episode DESC, step DESC LIMIT ?1",
+            [limit],
+            read,
+        ),
+    }
+}
+
+pub(super) fn alert_of(text: &str) -> Step<Alert> {
+    from_json(text, || "an alert".to_owned())
+}

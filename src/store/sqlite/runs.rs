@@ -1,0 +1,181 @@
+//! Runs and the tallies of complete hours: jobs alone have them.
+
+use super::super::{Applied, RunRecord, RunStatus};
+use super::errors::Step;
+use super::values::{
+    from_json, id, id_or_none, int, row, rows, run, source_of, source_word, status_of, status_word, time, time_or_none,
+    to_json, whole,
+};
+use crate::decide::Tally;
+use checker_job::{JobId, Timestamp};
+use rusqlite::{Connection, Row, Transaction, params};
+use uuid::Uuid;
+
+/// What a commit writes once, at its end.
+#[derive(Debug, Default)]
+pub(super) struct Tail {
+    /// How many steady runs there are more.
+    steady: i64,
+    /// The oldest hour that was added.
+    oldest_hour: Option<Timestamp>,
+}
+
+impl Tail {
+    pub(super) fn write(self, tx: &Transaction<'_>) -> Step<()> {
+        if self.steady != 0 {
+            count_steady(tx, self.steady)?;
+        }
+        if let Some(hour) = self.oldest_hour {
+            // Hours before this mark were looked for already.
+            run(tx, "UPDATE counter SET value = 0 WHERE name = 'hours' AND value > ?1", [hour.micros()])?;
+        }
+        Ok(())
+    }
+}
+
+/// There may be very many steady runs, so they are counted as they come and go.
+pub(super) fn count_steady(tx: &Transaction<'_>, more: i64) -> Step<()> {
+    run(tx, "UPDATE counter SET value = value + ?1 WHERE name = 'steady'", [more])?;
+    Ok(())
+}
+
+/// Writes a run, with the number of the state that it led to (`None`: it came too late). If it was written before as
+/// done, nothing changes, and the answer is what became of it then.
+pub(super) fn put(
+    tx: &Transaction<'_>,
+    record: &RunRecord,
+    leads_to: Option<u64>,
+    tail: &mut Tail,
+) -> Step<Option<Applied>> {
+    if insert(tx, record, leads_to)? == 0 {
+        let key = record.id.into_bytes();
+        let found = row(tx, "SELECT status, seq, steady FROM run WHERE id = ?1", [key], |r| {
+            let done = status_of(&r.get::<_, String>(0)?)? == RunStatus::Done;
+            let applied = r.get::<_, Option<i64>>(1)?.is_some();
+            Ok((done, applied, r.get::<_, bool>(2)?))
+        })?;
+        if let Some((done, applied, steady)) = found {
+            if done {
+                return Ok(Some(if applied { Applied::Already } else { Applied::Stale }));
+            }
+            tail.steady -= i64::from(steady);
+        }
+        run(tx, "DELETE FROM run WHERE id = ?1", [key])?;
+        insert(tx, record, leads_to)?;
+    }
+    tail.steady += i64::from(record.steady);
+    Ok(None)
+}
+
+fn insert(tx: &Transaction<'_>, record: &RunRecord, leads_to: Option<u64>) -> Step<usize> {
+    run(
+        tx,
+        "INSERT INTO run (id, job, status, queue, priority, not_before, attempt, source, asked_by, args, node, host,
+             pass, started, ended, verdict, outcome, steady, seq)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+         ON CONFLICT (id) DO NOTHING",
+        params![
+            record.id.into_bytes(),
+            record.job.as_str(),
+            status_word(record.status),
+            record.queue,
+            record.priority,
+            record.not_before.map(Timestamp::micros),
+            record.attempt,
+            source_word(record.source),
+            record.asked_by,
+            record.args,
+            record.node.into_bytes(),
+            record.host,
+            record.pass.map(Uuid::into_bytes),
+            record.started.map(Timestamp::micros),
+            record.ended.map(Timestamp::micros),
+            record.outcome.as_ref().map(|o| o.verdict.word()),
+            record.outcome.as_ref().map(to_json).transpose()?,
+            record.steady,
+            leads_to.map(whole),
+        ],
+    )
+}
+
+pub(super) fn history(conn: &Connection, job: &JobId, limit: usize) -> Step<Vec<RunRecord>> {
+    rows(
+        conn,
+        "SELECT id, job, status, queue, priority, not_before, attempt, source, asked_by, args, node, host, pass,
+             started, ended, outcome, steady
+         FROM run WHERE job = ?1 ORDER BY id DESC LIMIT ?2",
+        params![job.as_str(), whole(limit)],
+        record_of,
+    )
+}
+
+fn record_of(r: &Row<'_>) -> Step<RunRecord> {
+    let id = id(r, 0)?;
+    let outcome: Option<String> = r.get(15)?;
+    Ok(RunRecord {
+        id,
+        job: JobId::literal(r.get::<_, String>(1)?),
+        status: status_of(&r.get::<_, String>(2)?)?,
+        queue: r.get(3)?,
+        priority: int(r, 4)?,
+        not_before: time_or_none(r, 5)?,
+        attempt: int(r, 6)?,
+        source: source_of(&r.get::<_, String>(7)?)?,
+        asked_by: r.get(8)?,
+        args: r.get(9)?,
+        node: super::values::id(r, 10)?,
+        host: r.get(11)?,
+        pass: id_or_none(r, 12)?,
+        started: time_or_none(r, 13)?,
+        ended: time_or_none(r, 14)?,
+        outcome: outcome.map(|text| from_json(&text, || format!("the outcome of the run {id}"))).transpose()?,
+        steady: r.get(16)?,
+    })
+}
+
+/// An hour is added once, with the state that it was counted in. It can come twice only if the wall clock was set back:
+/// then both parts count.
+pub(super) fn add_hour(tx: &Transaction<'_>, job: &JobId, hour: &Tally, tail: &mut Tail) -> Step<()> {
+    tail.oldest_hour = Some(tail.oldest_hour.map_or(hour.hour, |h| h.min(hour.hour)));
+    run(
+        tx,
+        "INSERT INTO hour (job, start, ok, warning, failed, unknown, micros_sum, micros_max)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
+         ON CONFLICT (job, start) DO UPDATE SET ok = hour.ok + excluded.ok, warning = hour.warning + excluded.warning,
+             failed = hour.failed + excluded.failed, unknown = hour.unknown + excluded.unknown,
+             micros_sum = hour.micros_sum + excluded.micros_sum,
+             micros_max = CASE WHEN hour.micros_max < excluded.micros_max THEN excluded.micros_max
+                 ELSE hour.micros_max END",
+        params![
+            job.as_str(),
+            hour.hour.micros(),
+            hour.ok,
+            hour.warning,
+            hour.failed,
+            hour.unknown,
+            whole(hour.micros_sum),
+            whole(hour.micros_max),
+        ],
+    )?;
+    Ok(())
+}
+
+pub(super) fn hours(conn: &Connection, job: &JobId, since: Timestamp) -> Step<Vec<Tally>> {
+    rows(
+        conn,
+        "SELECT start, ok, warning, failed, unknown, micros_sum, micros_max FROM hour
+         WHERE job = ?1 AND start >= ?2 ORDER BY start",
+        params![job.as_str(), since.micros()],
+        |r| {
+            Ok(Tally {
+                hour: time(r, 0)?,
+                ok: int(r, 1)?,
+                warning: int(r, 2)?,
+                failed: int(r, 3)?,
+                unknown: int(r, 4)?,
+                micros_sum: int(r, 5)?,
+                micros_max: int(r, 6)?,
+            })
+        },
+    )
+}

@@ -1,0 +1,128 @@
+//! Our values as `SQLite` keeps them, and back. A value that does not fit is a damaged file, not a panic.
+
+use super::errors::{Fault, Step};
+use crate::store::{RunStatus, Source};
+use checker_job::Timestamp;
+use rusqlite::{Connection, Params, Row};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use uuid::Uuid;
+
+/// All rows of a query, each made into a value.
+pub(super) fn rows<T>(
+    conn: &Connection,
+    sql: &str,
+    params: impl Params,
+    mut make: impl FnMut(&Row<'_>) -> Step<T>,
+) -> Step<Vec<T>> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut found = statement.query(params)?;
+    let mut out = Vec::new();
+    while let Some(row) = found.next()? {
+        out.push(make(row)?);
+    }
+    Ok(out)
+}
+
+/// The first row of a query.
+pub(super) fn row<T>(
+    conn: &Connection,
+    sql: &str,
+    params: impl Params,
+    make: impl FnOnce(&Row<'_>) -> Step<T>,
+) -> Step<Option<T>> {
+    let mut statement = conn.prepare_cached(sql)?;
+    let mut found = statement.query(params)?;
+    found.next()?.map(make).transpose()
+}
+
+/// Runs a statement; the answer is how many rows it changed.
+pub(super) fn run(conn: &Connection, sql: &str, params: impl Params) -> Step<usize> {
+    Ok(conn.prepare_cached(sql)?.execute(params)?)
+}
+
+pub(super) fn int<T: TryFrom<i64>>(row: &Row<'_>, at: usize) -> Step<T> {
+    let value: i64 = row.get(at)?;
+    T::try_from(value).map_err(|_| Fault::Text { what: "a number".to_owned(), why: format!("{value} is out of range") })
+}
+
+pub(super) fn int_or_none<T: TryFrom<i64>>(row: &Row<'_>, at: usize) -> Step<Option<T>> {
+    match row.get::<_, Option<i64>>(at)? {
+        None => Ok(None),
+        Some(_) => int(row, at).map(Some),
+    }
+}
+
+pub(super) fn time(row: &Row<'_>, at: usize) -> Step<Timestamp> {
+    Ok(Timestamp::from_micros(row.get(at)?))
+}
+
+pub(super) fn time_or_none(row: &Row<'_>, at: usize) -> Step<Option<Timestamp>> {
+    Ok(row.get::<_, Option<i64>>(at)?.map(Timestamp::from_micros))
+}
+
+pub(super) fn id(row: &Row<'_>, at: usize) -> Step<Uuid> {
+    Ok(Uuid::from_bytes(row.get(at)?))
+}
+
+pub(super) fn id_or_none(row: &Row<'_>, at: usize) -> Step<Option<Uuid>> {
+    Ok(row.get::<_, Option<[u8; 16]>>(at)?.map(Uuid::from_bytes))
+}
+
+/// A number that our columns can hold; what is larger counts as the largest.
+pub(super) fn whole(value: impl TryInto<i64>) -> i64 {
+    value.try_into().unwrap_or(i64::MAX)
+}
+
+pub(super) fn from_json<T: DeserializeOwned>(text: &str, what: impl Fn() -> String) -> Step<T> {
+    serde_json::from_str(text).map_err(|e| Fault::Text { what: what(), why: e.to_string() })
+}
+
+pub(super) fn to_json(value: &impl Serialize) -> Step<String> {
+    serde_json::to_string(value)
+        .map_err(|e| Fault::Text { what: "a value that was to be kept".to_owned(), why: e.to_string() })
+}
+
+pub(super) fn source_word(source: Source) -> &'static str {
+    match source {
+        Source::Cron => "cron",
+        Source::Manual => "manual",
+        Source::Script => "script",
+        Source::Call => "call",
+        Source::Spool => "spool",
+        Source::Remote => "remote",
+    }
+}
+
+pub(super) fn source_of(word: &str) -> Step<Source> {
+    Ok(match word {
+        "cron" => Source::Cron,
+        "manual" => Source::Manual,
+        "script" => Source::Script,
+        "call" => Source::Call,
+        "spool" => Source::Spool,
+        "remote" => Source::Remote,
+        other => return Err(no_word("the source of a run", other)),
+    })
+}
+
+pub(super) fn status_word(status: RunStatus) -> &'static str {
+    match status {
+        RunStatus::Pending => "pending",
+        RunStatus::Active => "active",
+        RunStatus::Done => "done",
+    }
+}
+
+pub(super) fn status_of(word: &str) -> Step<RunStatus> {
+    Ok(match word {
+        "pending" => RunStatus::Pending,
+        "active" => RunStatus::Active,
+        "done" => RunStatus::Done,
+        other => return Err(no_word("the status of a run", other)),
+    })
+}
+
+pub(super) fn no_word(what: &str, word: &str) -> Fault {
+    Fault::Text { what: what.to_owned(), why: format!("\"{word}\" is none of the words for it") }
+}
