@@ -41,8 +41,9 @@ impl File {
     }
 }
 
+/// Asked at run time first: with a shared target folder this program may have been built from another clone.
 fn root() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+    std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from)
 }
 
 /// All tracked text files.
