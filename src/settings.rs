@@ -21,6 +21,7 @@ mod general;
 mod graph;
 mod jobs;
 mod log;
+mod login;
 mod mask;
 pub(crate) mod nearest;
 mod outside;
@@ -47,7 +48,7 @@ use jobs::{Defaults, KindJobs, Rules};
 use section::{Cx, Section};
 use source::Sources;
 use std::cell::{OnceCell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -183,13 +184,15 @@ fn inline_secrets(cx: &Cx<'_>, table: &DeTable<'_>, mode: Option<u32>) {
             DeValue::String(_) if mask::holds_secret(key.get_ref()) => {
                 let file = cx.place(key.span());
                 let file = file.rsplit_once(':').map_or("FILE", |(f, _)| f);
+                let own = if key.get_ref() == "pass" {
+                    "   or move it into a file of its own: pass_file = \"mail.secret\""
+                } else {
+                    ""
+                };
                 cx.error(
                     key.span(),
                     format!("others on this host can read the secret in this file (its mode is {mode:04o})"),
-                    format!(
-                        "chmod 600 {file}   or keep the secret in a file of its own: {}_file = \"mail.secret\"",
-                        key.get_ref()
-                    ),
+                    format!("chmod 600 {file}{own}"),
                 );
             }
             _ => {}
@@ -255,8 +258,8 @@ fn sections<'i>(cx: &Cx<'i>, root: DeTable<'i>, others: Vec<DeTable<'i>>, regist
         refuse_rest(cx, file);
     }
     let mut take = |key: &str| shared.remove(key).unwrap_or_default();
-    let (channels, channel_names) = channels(cx, take("channel"));
-    let (peers, peer_names) = peers(cx, take("peer"));
+    let (channels, channel_names) = outside::all_channels(cx, take("channel"));
+    let (peers, peer_names) = outside::all_peers(cx, take("peer"));
     let general = match main.table("general", "[general]") {
         Some(s) => general::read(s, &channel_names),
         None => missing_table(&main, "general", "servername and alertcontact"),
@@ -318,40 +321,6 @@ fn refuse_rest(cx: &Cx<'_>, mut file: Section<'_, '_>) {
             "write it in the main settings file; included files hold [[job.*]], [[peer]] and [[channel.*]]",
         );
     }
-}
-
-fn channels<'i>(cx: &Cx<'i>, values: Vec<Spanned<DeValue<'i>>>) -> (Vec<Channel>, BTreeSet<String>) {
-    let (mut out, mut names, mut warned) = (Vec::new(), Vec::new(), false);
-    for value in values {
-        let span = value.span();
-        if let DeValue::Table(table) = value.into_inner() {
-            if !warned {
-                let first = table.iter().map(|(k, _)| k.span()).min_by_key(|s| s.start);
-                outside::not_built(cx, "channel", "[[channel.*]]", first.unwrap_or(span.clone()));
-                warned = true;
-            }
-            let s = Section::new(cx, "[channel]", span, table);
-            out.extend(outside::channels(s, &mut names));
-        } else {
-            cx.error(span, "a channel needs its way in its header", "write [[channel.webhook]] or [[channel.command]]");
-        }
-    }
-    (out, names.into_iter().collect())
-}
-
-fn peers<'i>(cx: &Cx<'i>, values: Vec<Spanned<DeValue<'i>>>) -> (Vec<Peer>, Vec<String>) {
-    let (mut out, mut names, mut warned) = (Vec::new(), Vec::new(), false);
-    for value in values {
-        for (span, table) in section::tables_of(cx, "[[peer]]", value) {
-            if !warned {
-                outside::not_built(cx, "peer", "[[peer]]", span.clone());
-                warned = true;
-            }
-            let s = Section::new(cx, "[[peer]]", span, table);
-            out.extend(outside::peer(s, &mut names));
-        }
-    }
-    (out, names)
 }
 
 type Jobs = Vec<Arc<dyn DynJob>>;

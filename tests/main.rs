@@ -1,14 +1,11 @@
-//! The tests that need the whole program, or real servers. One binary, so that they are linked once.
-#![expect(
-    clippy::unwrap_used,
-    clippy::expect_used,
-    clippy::panic,
-    clippy::indexing_slicing,
-    clippy::print_stderr,
-    clippy::string_slice,
-    unreachable_pub,
-    reason = "a test ends where something is not as it should be"
-)]
+//! The one integration binary: it links once. What needs real servers finds them in `support`.
+#![expect(unreachable_pub, reason = "what tests share is as public as it is anywhere")]
 
+#[cfg(test)]
 mod mail;
+#[cfg(test)]
+mod settings;
+#[cfg(test)]
 mod support;
+#[cfg(test)]
+mod tidy;

@@ -78,13 +78,15 @@ impl<'i> Attempt<'_, 'i> {
             if let Some(key) = missing(error.message()) {
                 return self.missing::<T>(&key);
             }
-            let (message, remedy) = words(error.message(), None);
+            let (message, remedy) = words(error.message(), "this");
             self.note(self.raw.span.clone(), message, remedy);
             return false;
         };
+        let part = self.in_value(&key, &span);
         let inner = self.take_element(&key, &span);
         if inner || !self.handled.contains(&key) {
-            let (message, remedy) = words(error.message(), Some(&key));
+            let named = if part { format!("a value in \"{key}\"") } else { format!("\"{key}\"") };
+            let (message, remedy) = words(error.message(), &named);
             self.note(span, message, remedy);
         }
         if !inner {
@@ -99,6 +101,12 @@ impl<'i> Attempt<'_, 'i> {
             .iter()
             .find(|(k, v)| within(span, &k.span()) || within(span, &v.span()))
             .map(|(k, _)| k.get_ref().to_string())
+    }
+
+    /// Whether `span` is a true part of the value of `key`.
+    fn in_value(&self, key: &str, span: &Range<usize>) -> bool {
+        let value = self.own.get(key).map(Spanned::span);
+        value.is_some_and(|v| within(span, &v) && *span != v)
     }
 
     /// Takes the element of the list `key` that holds `span` out, if there is one.
@@ -177,9 +185,8 @@ fn missing(message: &str) -> Option<String> {
 }
 
 /// serde's sentence in words for people. The value is not repeated: the report shows it, or hides it.
-fn words(message: &str, key: Option<&str>) -> (String, String) {
+fn words(message: &str, named: &str) -> (String, String) {
     let message = message.trim();
-    let named = key.map_or_else(|| "this".to_owned(), |k| format!("\"{k}\""));
     if let Some(inner) = missing(message) {
         let remedy = format!("add {inner} = ... to it");
         return (format!("{named} needs the key \"{inner}\""), remedy);

@@ -1,6 +1,7 @@
 //! `[canary]` and `[deadman]`: how we know that mail arrives, and who knows that we live.
 
-use super::email::{self, http_url, secret_file};
+use super::email::{self, http_url};
+use super::login::{login, secret_file};
 use super::outside::check_canary_peer;
 use super::secret::Secret;
 use super::section::Section;
@@ -63,7 +64,7 @@ pub(crate) fn read(mut s: Section<'_, '_>, peers: &[String]) -> Option<Canary> {
     let via = match word.as_ref().map(|w| *w.get_ref()) {
         Some("imap") => imap(&mut s),
         Some("maildir") => s.need("path", "\"/home/me/Maildir\"").map(|p| Via::Maildir(s.cx.paths.beside(p.get_ref()))),
-        Some("peer") => peer(&mut s, peers),
+        Some("peer") => Some(peer(&mut s, peers)),
         Some("human") => Some(Via::Human),
         Some(_) => Some(Via::None),
         None => None,
@@ -82,7 +83,7 @@ pub(crate) fn read(mut s: Section<'_, '_>, peers: &[String]) -> Option<Canary> {
     })
 }
 
-fn peer(s: &mut Section<'_, '_>, peers: &[String]) -> Option<Via> {
+fn peer(s: &mut Section<'_, '_>, peers: &[String]) -> Via {
     let name = s.text("peer", "\"beta\"");
     match &name {
         Some(name) => check_canary_peer(s.cx, name, peers),
@@ -93,7 +94,7 @@ fn peer(s: &mut Section<'_, '_>, peers: &[String]) -> Option<Via> {
         ),
         None => {}
     }
-    Some(Via::Peer(name.map(Spanned::into_inner)))
+    Via::Peer(name.map(Spanned::into_inner))
 }
 
 fn imap(s: &mut Section<'_, '_>) -> Option<Via> {
@@ -108,7 +109,7 @@ fn imap(s: &mut Section<'_, '_>) -> Option<Via> {
         s.take("pass_file");
         return None;
     }
-    Some(Via::Imap { login: email::login(s, &["canary", "mail"])?, host: host?.into_inner(), port, ca_file })
+    Some(Via::Imap { login: login(s, &["canary", "mail"])?, host: host?.into_inner(), port, ca_file })
 }
 
 /// Reads `[deadman]`.

@@ -1,11 +1,12 @@
 //! `[email]`, `[email.smtp]`, `[[email.fallback]]`, and where passwords come from.
 
 use super::general::address;
+use super::login::login;
 use super::secret::{self, Secret};
 use super::section::{Section, did_you_mean};
 use super::source::Fault;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use toml::Spanned;
 
 /// What `[email]` says.
@@ -97,7 +98,6 @@ pub struct SmtpServer {
 /// Reads `[email]`.
 pub(crate) fn read(mut s: Section<'_, '_>) -> Option<Email> {
     let word = s.word("transport", &["smtp", "sendmail", "file"]);
-    let wrong_word = word.is_none() && s.given("transport");
     let from = s.text("from", "\"alpha-checker@example.com\"");
     if let Some(from) = &from {
         address(s.cx, from);
@@ -108,45 +108,10 @@ pub(crate) fn read(mut s: Section<'_, '_>) -> Option<Email> {
     let nomail = flag(s.flag("nomail"));
     let bustgmailthreading = flag(s.flag("bustgmailthreading"));
     let ideletesentmessagesautomatically = flag(s.flag("ideletesentmessagesautomatically"));
-    let (has_smtp, smtp_span) = (s.has("smtp"), s.span_of("smtp"));
-    let mut servers: Vec<SmtpServer> = s.table("smtp", "[email.smtp]").and_then(server).into_iter().collect();
-    let fallbacks = s.tables("fallback", "[[email.fallback]]");
-    if let (Some(first), false) = (fallbacks.first(), has_smtp) {
-        s.cx.error(
-            first.span.clone(),
-            "[[email.fallback]] stands for [email.smtp] when that does not work, and there is no [email.smtp]",
-            "rename the first one to [email.smtp]",
-        );
-    }
-    servers.extend(fallbacks.into_iter().filter_map(server));
-    let chosen = match word.as_ref().map(|w| *w.get_ref()) {
-        Some(word) => Some(word),
-        None if wrong_word => None,
-        None if has_smtp => Some("smtp"),
-        None => {
-            s.missing(
-                "transport",
-                "\"smtp\" (with a table [email.smtp]), \"sendmail\" for the local queue, or \"file\"",
-            );
-            None
-        }
-    };
-    if let (Some(word), Some("smtp"), false) = (&word, chosen, has_smtp) {
-        s.cx.error(
-            word.span(),
-            "transport is \"smtp\", and there is no table [email.smtp]",
-            "add [email.smtp] with at least: host = \"smtp.example.com\"",
-        );
-    }
+    let chosen = chosen(&mut s, word.as_ref());
+    let servers = servers(&mut s);
     if matches!(chosen, Some("smtp" | "sendmail")) && !s.given("from") {
         s.missing("from", "\"alpha-checker@example.com\"");
-    }
-    if let (Some(word), true) = (&word, has_smtp && chosen != Some("smtp")) {
-        s.cx.warn(
-            smtp_span,
-            format!("[email.smtp] is not used, because transport is \"{}\"", word.get_ref()),
-            "take out transport to send by [email.smtp]",
-        );
     }
     let folder = s.cx.paths.state(folder.as_ref().map_or("mail", |f| f.get_ref()));
     s.finish();
@@ -162,6 +127,44 @@ pub(crate) fn read(mut s: Section<'_, '_>) -> Option<Email> {
         bustgmailthreading,
         ideletesentmessagesautomatically,
     })
+}
+
+/// The transport: the word, else `smtp` where `[email.smtp]` is given.
+fn chosen(s: &mut Section<'_, '_>, word: Option<&Spanned<&'static str>>) -> Option<&'static str> {
+    let has_smtp = s.has("smtp");
+    match word {
+        Some(word) if *word.get_ref() == "smtp" && !has_smtp => s.cx.error(
+            word.span(),
+            "transport is \"smtp\", and there is no table [email.smtp]",
+            "add [email.smtp] with at least: host = \"smtp.example.com\"",
+        ),
+        Some(word) if *word.get_ref() != "smtp" && has_smtp => s.cx.warn(
+            s.span_of("smtp"),
+            format!("[email.smtp] is not used, because transport is \"{}\"", word.get_ref()),
+            "take out transport to send by [email.smtp]",
+        ),
+        None if has_smtp && !s.given("transport") => return Some("smtp"),
+        None if !s.given("transport") => {
+            s.missing("transport", "\"sendmail\" (the local queue), \"file\" (a folder), or add a table [email.smtp]")
+        }
+        _ => {}
+    }
+    word.map(|w| *w.get_ref())
+}
+
+/// `[email.smtp]` and every `[[email.fallback]]`.
+fn servers(s: &mut Section<'_, '_>) -> Vec<SmtpServer> {
+    let has_smtp = s.has("smtp");
+    let first = s.table("smtp", "[email.smtp]").and_then(server);
+    let fallbacks = s.tables("fallback", "[[email.fallback]]");
+    if let (Some(fallback), false) = (fallbacks.first(), has_smtp) {
+        s.cx.error(
+            fallback.span.clone(),
+            "[[email.fallback]] stands in for [email.smtp], and there is no [email.smtp]",
+            "rename the first one to [email.smtp]",
+        );
+    }
+    first.into_iter().chain(fallbacks.into_iter().filter_map(server)).collect()
 }
 
 /// Reads `[email.smtp]` or `[[email.fallback]]`.
@@ -233,87 +236,6 @@ pub(crate) fn ca_file(s: &mut Section<'_, '_>) -> Option<PathBuf> {
         );
     }
     Some(path)
-}
-
-/// User and password; `credentials` are the names that are looked for in `$CREDENTIALS_DIRECTORY`.
-pub(crate) fn login(s: &mut Section<'_, '_>, credentials: &[&str]) -> Option<(String, Secret)> {
-    let tried = s.has("pass") || s.has("pass_file");
-    let pass_span = s.span_of(if s.has("pass") { "pass" } else { "pass_file" });
-    let user = s.text("user", "\"alpha-checker@example.com\"");
-    let found = password(s, credentials);
-    match (user, found) {
-        (Some(user), Some(pass)) => Some((user.into_inner(), pass)),
-        (Some(user), None) if !tried => {
-            s.cx.error(
-                user.span(),
-                "there is a user and no password",
-                format!(
-                    "add pass_file = \"mail.secret\" (a file with mode 600 that holds the password), or give the credential \"{}\"",
-                    credentials.first().copied().unwrap_or("mail")
-                ),
-            );
-            None
-        }
-        (None, _) if tried && !s.given("user") => {
-            s.cx.error(
-                pass_span,
-                "there is a password and no user",
-                "add for example: user = \"alpha-checker@example.com\"",
-            );
-            None
-        }
-        _ => None,
-    }
-}
-
-fn password(s: &mut Section<'_, '_>, credentials: &[&str]) -> Option<Secret> {
-    let (has_pass, file_span) = (s.has("pass"), s.span_of("pass_file"));
-    let pass = s.text("pass", "\"...\"");
-    let file = s.text("pass_file", "\"mail.secret\"");
-    if has_pass && file.is_some() {
-        s.cx.error(file_span, "\"pass\" and \"pass_file\" are both given", "keep pass_file, and take out pass");
-        return None;
-    }
-    if has_pass {
-        return pass.map(|p| Secret::new(p.into_inner()));
-    }
-    if let Some(name) = file {
-        return secret_file(s, &name);
-    }
-    for name in credentials {
-        let Some(path) = s.cx.env.credentials.as_ref().map(|c| c.join(name)) else {
-            break;
-        };
-        if path.exists() {
-            return match secret::read(&path, &guarded(s.cx.env)) {
-                Ok(secret) => Some(secret),
-                Err(fault) => {
-                    s.cx.fault(s.span.clone(), fault);
-                    None
-                }
-            };
-        }
-    }
-    s.cx.env.mail_pass.clone()
-}
-
-/// Reads the secret in the file that a key names.
-pub(crate) fn secret_file(s: &Section<'_, '_>, name: &Spanned<String>) -> Option<Secret> {
-    let path = s.cx.paths.beside(name.get_ref());
-    match secret::read(&path, &guarded(s.cx.env)) {
-        Ok(secret) => Some(secret),
-        Err(fault) => {
-            s.cx.fault(name.span(), fault);
-            None
-        }
-    }
-}
-
-/// Folders that the system guards as a whole, so that the modes of the files in them say nothing.
-pub(crate) fn guarded(env: &super::Env) -> Vec<&Path> {
-    let mut out = vec![Path::new("/run/secrets")];
-    out.extend(env.credentials.as_deref());
-    out
 }
 
 /// An address such as `https://host/path`.

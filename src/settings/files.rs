@@ -48,7 +48,7 @@ pub(crate) fn read(real: &Path, shown: &Path) -> Result<Loaded, Fault> {
     }
     let text = String::from_utf8(bytes).map_err(|e| {
         let good = e.as_bytes().get(..e.utf8_error().valid_up_to());
-        let line = good.unwrap_or_default().iter().filter(|b| **b == b'\n').count() + 1;
+        let line = good.unwrap_or_default().split(|b| *b == b'\n').count();
         Fault::new(
             format!("line {line} is not UTF-8 text"),
             "save the file as UTF-8, for example: iconv -f latin1 -t utf-8 OLD > NEW",

@@ -42,7 +42,7 @@ pub(crate) fn read(mut s: Section<'_, '_>, channels: &BTreeSet<String>) -> Optio
     }
     let contacts = contacts.unwrap_or_default();
     check_contacts(s.cx, &contacts, channels);
-    reaches_somebody(s.cx, &contacts, contacts_span);
+    reaches_somebody(s.cx, &contacts, channels, contacts_span);
     let state = s.text("state", "\"checker.db\"");
     let timezone = timezone(&mut s);
     s.take("include"); // read before, because it brings in the other files
@@ -95,8 +95,8 @@ pub(crate) fn check_contacts(cx: &Cx<'_>, contacts: &[Spanned<String>], channels
 }
 
 /// As long as only mail is built, a list of channels alone would tell nobody.
-pub(crate) fn reaches_somebody(cx: &Cx<'_>, contacts: &[Spanned<String>], span: Span) {
-    if !contacts.is_empty() && contacts.iter().all(|c| !c.get_ref().contains('@')) {
+pub(crate) fn reaches_somebody(cx: &Cx<'_>, contacts: &[Spanned<String>], channels: &BTreeSet<String>, span: Span) {
+    if !contacts.is_empty() && contacts.iter().all(|c| channels.contains(c.get_ref())) {
         cx.error(
             span,
             "no mail address is among these, and this version cannot send to channels yet: nobody would be told",

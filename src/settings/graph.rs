@@ -8,6 +8,8 @@ use checker_job::JobId;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+const SUGGESTED_MAX: usize = 100;
+
 /// Judges all jobs of all kinds together.
 pub(crate) fn check(cx: &Cx<'_>, kinds: &[KindJobs<'_>], registry: &Registry) {
     duplicates(cx, kinds, registry);
@@ -20,7 +22,10 @@ pub(crate) fn check(cx: &Cx<'_>, kinds: &[KindJobs<'_>], registry: &Registry) {
             if known.contains(text) || excused.contains(text) || excused.contains(target_part) {
                 continue;
             }
-            let remedy = match nearest(text, known.iter().copied()) {
+            // To compare with all names costs time, and nobody reads a thousand suggestions.
+            let near =
+                if cx.problems.borrow().len() < SUGGESTED_MAX { nearest(text, known.iter().copied()) } else { None };
+            let remedy = match near {
                 Some(near) => format!("did you mean \"{near}\"?"),
                 None => "name another job by its name or its id; `checker jobs` lists them".to_owned(),
             };

@@ -5,7 +5,7 @@ use super::general::{check_contacts, reaches_somebody};
 use super::nearest::nearest;
 use super::section::{Cx, Section, Span, tables_of};
 use super::source::Fault;
-use super::{email, mask, secret};
+use super::{login, mask, secret};
 use crate::registry::{DynJob, RawTable, Registry};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -117,7 +117,8 @@ fn check(common: &Common, cx: &Cx<'_>, rules: &Rules<'_>) {
     if let Some(contacts) = &common.contacts {
         check_contacts(cx, contacts, rules.channels);
         if let (Some(first), Some(last)) = (contacts.first(), contacts.last()) {
-            reaches_somebody(cx, contacts, first.span().start..last.span().end);
+            let span = first.span().start..last.span().end;
+            reaches_somebody(cx, contacts, rules.channels, span);
         }
     }
 }
@@ -222,7 +223,7 @@ fn files_of(cx: &Cx<'_>, own: &mut DeTable<'_>) {
         let stem = name.trim_end_matches("_file");
         if mask::is_secret_key(stem)
             && stem != "key"
-            && let Err(fault) = secret::read(&path, &email::guarded(cx.env))
+            && let Err(fault) = secret::read(&path, &login::guarded(cx.env))
         {
             cx.fault(span, fault);
         }

@@ -49,6 +49,8 @@ enum Mode {
     Plain,
     /// Inside a secret text that goes on until this delimiter.
     Text(&'static str),
+    /// After a secret text whose quote was never closed.
+    Open,
     /// Inside a secret list with this many brackets open.
     List(i64),
 }
@@ -60,6 +62,9 @@ pub(crate) fn ranges(text: &str) -> Vec<Range<usize>> {
     for line in text.split_inclusive('\n') {
         let body = line.trim_end_matches(['\n', '\r']);
         let whole = offset..offset + body.len();
+        if matches!(mode, Mode::Open) && begins_anew(body) {
+            mode = Mode::Plain;
+        }
         match mode {
             Mode::Text(end) => {
                 out.push(whole);
@@ -67,6 +72,7 @@ pub(crate) fn ranges(text: &str) -> Vec<Range<usize>> {
                     mode = Mode::Plain;
                 }
             }
+            Mode::Open => out.push(whole),
             Mode::List(open) => {
                 let open = open + brackets(body);
                 out.push(whole);
@@ -89,6 +95,16 @@ pub(crate) fn ranges(text: &str) -> Vec<Range<usize>> {
     out
 }
 
+/// [`ranges`], and every other place where one of the secrets found stands again.
+pub(crate) fn everywhere(text: &str) -> Vec<Range<usize>> {
+    let mut all = ranges(text);
+    for value in values(text, &all) {
+        all.extend(text.match_indices(value.as_str()).map(|(at, found)| at..at + found.len()));
+    }
+    all.sort_by_key(|r| (r.start, r.end));
+    all
+}
+
 /// The secrets themselves, as far as they are long enough to be recognised elsewhere.
 pub(crate) fn values(text: &str, ranges: &[Range<usize>]) -> Vec<String> {
     let quotes = ['"', '\''];
@@ -103,7 +119,7 @@ pub(crate) fn values(text: &str, ranges: &[Range<usize>]) -> Vec<String> {
         }
         for value in pieces {
             let value = value.trim().trim_matches(quotes);
-            if value.chars().count() >= 4 {
+            if value.chars().count() >= 4 && value != "true" && value != "false" {
                 found.push(value.to_owned());
             }
         }
@@ -111,6 +127,12 @@ pub(crate) fn values(text: &str, ranges: &[Range<usize>]) -> Vec<String> {
     found.sort_by_key(|v| std::cmp::Reverse(v.len()));
     found.dedup();
     found
+}
+
+/// Whether a line stands for itself, and is not the rest of the text before it.
+fn begins_anew(line: &str) -> bool {
+    let line = line.trim();
+    line.is_empty() || line.starts_with(['[', '#']) || line.contains('=')
 }
 
 fn brackets(line: &str) -> i64 {
@@ -131,6 +153,12 @@ fn opened(value: &str) -> Mode {
         if value.matches(delimiter).count() % 2 == 1 {
             return Mode::Text(delimiter);
         }
+    }
+    let first = value.trim_start().chars().next();
+    if let Some(quote) = first.filter(|c| matches!(c, '"' | '\''))
+        && value.matches(quote).count() == 1
+    {
+        return Mode::Open;
     }
     match brackets(value) {
         n if n > 0 && value.trim_start().starts_with('[') => Mode::List(n),
@@ -213,6 +241,7 @@ mod tests {
             "[deadman]\nurl = \"https://hc/S3CR\"",
             "[[channel.webhook]]\nname=\"x\"\nurl = \"https://hc/S3CR\"",
             "pass = \"\"\"\nS3CR\nx = S3CR\n\"\"\"",
+            "pass = \"S3CR\nS3CR\"\nS3CR",
             "tokens = [\n \"S3CR\",\n \"S3CR\"\n]",
             "key = \"ed25519:S3CR\"",
         ] {

@@ -5,7 +5,8 @@ use super::email::http_url;
 use super::general::address;
 use super::nearest::nearest;
 use super::secret::Secret;
-use super::section::{Cx, Section, did_you_mean, kind_of};
+use super::section::{Cx, Section, did_you_mean, kind_of, tables_of};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -87,7 +88,7 @@ fn name(s: &mut Section<'_, '_>, example: &str, names: &[String]) -> Option<Stri
     if names.contains(name.get_ref()) {
         s.cx.error(
             name.span(),
-            format!("there is another {} with the name \"{}\"", s.title, name.get_ref()),
+            format!("the name \"{}\" is taken: it stands above", name.get_ref()),
             "give each a name of its own",
         );
         return None;
@@ -97,7 +98,7 @@ fn name(s: &mut Section<'_, '_>, example: &str, names: &[String]) -> Option<Stri
 
 /// Reads `[channel]`, the parent of all `[[channel.*]]`. Names of unusable channels are noted too, so that contacts
 /// that use them cause no second error.
-pub(crate) fn channels(mut s: Section<'_, '_>, names: &mut Vec<String>) -> Vec<Channel> {
+fn channels(mut s: Section<'_, '_>, names: &mut Vec<String>) -> Vec<Channel> {
     let mut out = Vec::new();
     for mut t in s.tables("webhook", "[[channel.webhook]]") {
         let name = name(&mut t, "\"phone\"", names);
@@ -185,7 +186,7 @@ fn listen(s: &mut Section<'_, '_>, key: &'static str, example: &str) -> Option<S
 }
 
 /// Reads one `[[peer]]`.
-pub(crate) fn peer(mut s: Section<'_, '_>, names: &mut Vec<String>) -> Option<Peer> {
+fn peer(mut s: Section<'_, '_>, names: &mut Vec<String>) -> Option<Peer> {
     let name = name(&mut s, "\"beta\"", names);
     names.extend(name.clone());
     let url = s.need("url", "\"http://beta.example.com:5000\"");
@@ -289,4 +290,40 @@ pub(crate) fn check_canary_peer(cx: &Cx<'_>, name: &Spanned<String>, peers: &[St
             },
         );
     }
+}
+
+/// Every `[[channel.*]]` of every file, and the names that contacts may use.
+pub(crate) fn all_channels<'i>(cx: &Cx<'i>, values: Vec<Spanned<DeValue<'i>>>) -> (Vec<Channel>, BTreeSet<String>) {
+    let (mut out, mut names, mut warned) = (Vec::new(), Vec::new(), false);
+    for value in values {
+        let span = value.span();
+        if let DeValue::Table(table) = value.into_inner() {
+            if !warned {
+                let first = table.iter().map(|(k, _)| k.span()).min_by_key(|s| s.start);
+                not_built(cx, "channel", "[[channel.*]]", first.unwrap_or(span.clone()));
+                warned = true;
+            }
+            let s = Section::new(cx, "[channel]", span, table);
+            out.extend(channels(s, &mut names));
+        } else {
+            cx.error(span, "a channel needs its way in its header", "write [[channel.webhook]] or [[channel.command]]");
+        }
+    }
+    (out, names.into_iter().collect())
+}
+
+/// Every `[[peer]]` of every file, and their names.
+pub(crate) fn all_peers<'i>(cx: &Cx<'i>, values: Vec<Spanned<DeValue<'i>>>) -> (Vec<Peer>, Vec<String>) {
+    let (mut out, mut names, mut warned) = (Vec::new(), Vec::new(), false);
+    for value in values {
+        for (span, table) in tables_of(cx, "[[peer]]", value) {
+            if !warned {
+                not_built(cx, "peer", "[[peer]]", span.clone());
+                warned = true;
+            }
+            let s = Section::new(cx, "[[peer]]", span, table);
+            out.extend(peer(s, &mut names));
+        }
+    }
+    (out, names)
 }

@@ -143,11 +143,7 @@ impl<'c, 'i> Section<'c, 'i> {
     pub(crate) fn text(&mut self, key: &'static str, example: &str) -> Option<Spanned<String>> {
         let text = self.any_text(key, example)?;
         if text.get_ref().trim().is_empty() {
-            self.cx.error(
-                text.span(),
-                format!("\"{key}\" is empty"),
-                format!("write for example: {key} = {example}, or take the line out"),
-            );
+            self.cx.error(text.span(), format!("\"{key}\" is empty"), format!("write for example: {key} = {example}"));
             return None;
         }
         if text.get_ref().chars().any(char::is_control) {
@@ -323,8 +319,12 @@ impl<'c, 'i> Section<'c, 'i> {
     pub(crate) fn finish(mut self) {
         let known = std::mem::take(&mut self.asked);
         for (key, value) in self.rest() {
-            let what =
-                if matches!(value.get_ref(), DeValue::Table(_)) && self.title == "the file" { "table" } else { "key" };
+            let whole = matches!(value.get_ref(), DeValue::Table(_) | DeValue::Array(_));
+            let what = match self.title.as_str() {
+                "the file" if whole => "table",
+                "[channel]" => "kind of channel",
+                _ => "key",
+            };
             self.cx.error(
                 key.span(),
                 format!("unknown {what} \"{}\" in {}", key.get_ref(), self.title),

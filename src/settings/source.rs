@@ -29,11 +29,20 @@ struct Source<'i> {
     text: &'i str,
     base: usize,
     hidden: OnceCell<Vec<Range<usize>>>,
+    lines: OnceCell<Vec<usize>>,
 }
 
 impl Source<'_> {
+    /// Where each line begins.
+    fn line_starts(&self) -> &[usize] {
+        self.lines.get_or_init(|| {
+            let ends = self.text.match_indices('\n').map(|(at, _)| at + 1);
+            std::iter::once(0).chain(ends).collect()
+        })
+    }
+
     fn hidden(&self) -> &[Range<usize>] {
-        self.hidden.get_or_init(|| mask::ranges(self.text))
+        self.hidden.get_or_init(|| mask::everywhere(self.text))
     }
 }
 
@@ -51,7 +60,7 @@ impl<'i> Sources<'i> {
     /// Adds a file and parses it. Every problem with its form is returned, with its place.
     pub(crate) fn add(&mut self, path: &Path, text: &'i str) -> Result<DeTable<'i>, Vec<(Range<usize>, Fault)>> {
         let base = self.files.last().map_or(0, |f| f.base + f.text.len() + 1);
-        self.files.push(Source { path: path.to_owned(), text, base, hidden: OnceCell::new() });
+        self.files.push(Source { path: path.to_owned(), text, base, hidden: OnceCell::new(), lines: OnceCell::new() });
         self.secrets = OnceCell::new();
         let (root, errors) = DeTable::parse_recoverable(text);
         if errors.is_empty() {
@@ -112,18 +121,14 @@ const SHOWN_MAX: usize = 160;
 fn place(file: &Source<'_>, span: Range<usize>) -> Place {
     let text = file.text;
     let start = floor(text, span.start);
-    let line_start = text.get(..start).and_then(|t| t.rfind('\n')).map_or(0, |i| i + 1);
-    let line_end = text.get(start..).and_then(|t| t.find('\n')).map_or(text.len(), |i| start + i);
-    let end = floor(text, span.end).clamp(start, line_end);
-    let before = text.get(..line_start).unwrap_or_default();
+    let starts = file.line_starts();
+    let line = starts.partition_point(|s| *s <= start);
+    let line_start = starts.get(line.saturating_sub(1)).copied().unwrap_or(0);
+    let line_end = starts.get(line).map_or(text.len(), |next| next - 1);
+    let end = floor(text, span.end).clamp(start, line_end.max(start));
+    let before = text.get(line_start..start).unwrap_or_default();
     let (excerpt, from, to) = shown(file, line_start..line_end, start..end);
-    Place {
-        line: before.matches('\n').count() + 1,
-        column: text.get(line_start..start).unwrap_or_default().chars().count() + 1,
-        excerpt,
-        caret: from,
-        caret_len: to.saturating_sub(from).max(1),
-    }
+    Place { line, column: before.chars().count() + 1, excerpt, caret: from, caret_len: to.saturating_sub(from).max(1) }
 }
 
 /// The line as people may see it, and the columns of the marked part in it.
@@ -132,9 +137,11 @@ fn shown(file: &Source<'_>, line: Range<usize>, mark: Range<usize>) -> (String, 
     let (mut from, mut to) = (None, None);
     let mut hiding = false;
     let body = file.text.get(line.clone()).unwrap_or_default();
+    let secret: Vec<&Range<usize>> =
+        file.hidden().iter().filter(|r| r.start < line.end && line.start < r.end).collect();
     for (i, c) in body.trim_end_matches('\r').char_indices() {
         let at = line.start + i;
-        let hidden = file.hidden().iter().any(|r| r.contains(&at));
+        let hidden = secret.iter().any(|r| r.contains(&at));
         if hidden && !hiding {
             out.extend(HIDDEN.chars());
         }
@@ -201,4 +208,56 @@ fn shift_value(value: Spanned<DeValue<'_>>, by: usize) -> Spanned<DeValue<'_>> {
         other => other,
     };
     Spanned::new(span.start + by..span.end + by, inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn marked(text: &str, what: &str) -> (usize, usize, String, String) {
+        let mut sources = Sources::new();
+        let parsed = sources.add(Path::new("first"), "a = 1\n");
+        assert!(parsed.is_ok());
+        drop(sources.add(Path::new("x"), text));
+        let at = text.find(what).unwrap() + "a = 1\n".len() + 1;
+        let fault = Fault::new("message", "");
+        let problem = sources.problem(Severity::Error, at..at + what.len(), fault);
+        assert_eq!(problem.file, Path::new("x"));
+        let place = problem.place.unwrap();
+        let under: String = place.excerpt.chars().skip(place.caret).take(place.caret_len).collect();
+        (place.line, place.column, place.excerpt, under)
+    }
+
+    #[test]
+    fn the_mark_is_under_the_word_whatever_is_before_it() {
+        let line = |text: &str, what: &str| {
+            let (line, column, _, under) = marked(text, what);
+            (line, column, under)
+        };
+        assert_eq!(line("b = 1\r\nc = 2\r\n", "2"), (2, 5, "2".into()));
+        assert_eq!(line("\t\"ü\" = 7", "7"), (1, 8, "7".into()));
+        assert_eq!(line("b = \"\u{1b}[31m\" # x", "x"), (1, 15, "x".into()));
+        assert_eq!(line("s = { pass = \"S3CRET\", p = 7 }", "7").2, HIDDEN);
+    }
+
+    #[test]
+    fn long_lines_are_cut_around_the_mark() {
+        let text = format!("list = [{}9{}]", "1, ".repeat(500), ", 2".repeat(500));
+        let (_, column, excerpt, under) = marked(&text, "9");
+        assert_eq!((column, under.as_str()), (1509, "9"));
+        assert!(excerpt.chars().count() <= SHOWN_MAX);
+    }
+
+    #[test]
+    fn a_table_of_the_second_file_knows_its_place() {
+        let mut sources = Sources::new();
+        assert!(sources.add(Path::new("one"), "a = 1").is_ok());
+        let table = sources.add(Path::new("two"), "b = [{ c = 2 }]").unwrap();
+        let list = table.get("b").unwrap().get_ref().as_array().unwrap();
+        let inner = list.first().unwrap().get_ref().as_table().unwrap();
+        let span = inner.get("c").unwrap().span();
+        let problem = sources.problem(Severity::Error, span, Fault::new("m", "r"));
+        assert_eq!(problem.file, Path::new("two"));
+        assert_eq!(problem.place.unwrap().column, 12);
+    }
 }
