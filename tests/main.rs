@@ -15,3 +15,4 @@ mod mail;
 mod settings;
 mod support;
 mod tidy;
+mod watch;
