@@ -23,10 +23,8 @@ impl JobFolder {
         Some(table.get("package")?.get("name")?.as_str()?.to_owned())
     }
 
-    /// The folder's name, if a kind is in it: by custom they are the same.
-    pub fn kind(&self) -> Option<String> {
-        let is_kind = self.manifest.is_some() && !NO_KINDS.contains(&self.name.as_str());
-        is_kind.then(|| self.name.clone())
+    fn is_kind(&self) -> bool {
+        !NO_KINDS.contains(&self.name.as_str())
     }
 }
 
@@ -60,7 +58,7 @@ pub fn kinds_are_bundled(folders: &[JobFolder], root: &str, bundled: &str) -> Ve
             ));
             continue;
         };
-        if folder.kind().is_none() {
+        if !folder.is_kind() {
             continue;
         }
         if !dependencies.contains_key(&package) {

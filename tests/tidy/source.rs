@@ -20,7 +20,7 @@ const IMPURE: [&str; 26] = [
     "Instant",
     "Timestamp::now",
     "Zoned::now",
-    "clock",
+    "clock::",
     "tokio",
     "async fn",
     "async move",
@@ -39,7 +39,7 @@ const IMPURE: [&str; 26] = [
 /// `src/decide` sees values and nothing else.
 pub fn core_is_pure(file: &File) -> Vec<String> {
     let core = file.path == "src/decide.rs" || file.path.starts_with("src/decide/");
-    if !core || !file.is_rust() || file.is_test() {
+    if !core || !file.is_rust() || file.is_test {
         return Vec::new();
     }
     let code = code_of(&file.text);
@@ -50,7 +50,7 @@ pub fn core_is_pure(file: &File) -> Vec<String> {
 
 /// A second clock would be one that tests and simulations cannot set.
 pub fn only_the_clock_reads_the_time(file: &File) -> Vec<String> {
-    if !file.is_rust() || !file.path.starts_with("src/") || file.path == "src/clock.rs" || file.is_test() {
+    if !file.is_rust() || !file.path.starts_with("src/") || file.path == "src/clock.rs" || file.is_test {
         return Vec::new();
     }
     let code = code_of(&file.text);
