@@ -56,7 +56,7 @@ impl Desk {
     }
 
     fn render(&self, outgoing: &Outgoing, now: Timestamp) -> Rendered {
-        let facts = Facts { servername: &self.mail.servername, zone: &self.zone, now };
+        let facts = Facts { servername: &self.mail.servername, zone: &self.zone, now, command: "checker" };
         match outgoing.groups.as_slice() {
             [one] => message::single(&facts, one),
             many => message::digest(&facts, many),
