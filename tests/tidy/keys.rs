@@ -70,7 +70,7 @@ fn key(line: &str) -> Option<&str> {
 }
 
 /// The keys of the design.
-pub fn designed_keys_are_shown(example: &str) -> Vec<String> {
+pub(super) fn designed_keys_are_shown(example: &str) -> Vec<String> {
     let shown = Shown::in_text(example);
     let all = DESIGNED.iter().flat_map(|(table, keys)| keys.split(' ').map(move |key| (*table, key)));
     all.filter(|(table, key)| !shown.has(table, key))
@@ -81,7 +81,7 @@ pub fn designed_keys_are_shown(example: &str) -> Vec<String> {
 }
 
 /// The keys that one file of `src/settings/` reads.
-pub fn read_keys_are_shown(file: &File, example: &str) -> Vec<String> {
+pub(super) fn read_keys_are_shown(file: &File, example: &str) -> Vec<String> {
     if file.is_test {
         return Vec::new();
     }
@@ -100,7 +100,7 @@ pub fn read_keys_are_shown(file: &File, example: &str) -> Vec<String> {
 /// The texts that are the first argument of a method in [`ASKS`].
 fn keys_read(text: &str) -> Vec<&str> {
     let mut keys = Vec::new();
-    for (at, _) in text.match_indices("(") {
+    for (at, _) in text.match_indices('(') {
         let method = text[..at].rsplit(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or_default();
         let is_method = text[..at - method.len()].ends_with('.');
         let argument = text[at + 1..].trim_start().strip_prefix('"').and_then(|rest| rest.split_once('"'));
