@@ -91,7 +91,9 @@ impl Courier for ThreadCourier {
         }
         if let Some((sender, _)) = &self.running {
             // It has ended early only with an error, which `finish` tells.
-            drop(sender.send(within));
+            if sender.send(within).is_err() {
+                tracing::debug!("delivery has ended already");
+            }
         }
     }
 

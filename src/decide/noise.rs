@@ -85,11 +85,7 @@ pub(super) fn tell_flapping(state: &mut JobState, input: &Input<'_>, drafts: &mu
 /// After 30 steady minutes: one message with the count, to those who were told that it flaps (or, earlier in the same
 /// episode, that it fails). If it is failing, that message is the first news of the failure.
 pub(super) fn settle_flapping(state: &mut JobState, input: &Input<'_>, drafts: &mut Vec<Draft>) {
-    if state
-        .flapping
-        .as_ref()
-        .is_none_or(|f| !is_steady(f, input.now))
-    {
+    if state.flapping.as_ref().is_none_or(|f| !is_steady(f, input.now)) {
         return;
     }
     let failing = state.is_failing();

@@ -138,19 +138,12 @@ pub struct Slots<'a> {
 impl<'a> Slots<'a> {
     /// Slots at `now` in the zone whose midnight `day` means.
     pub fn new(now: Timestamp, zone: &'a TimeZone) -> Self {
-        Self {
-            now,
-            zone,
-            known: BTreeMap::new(),
-        }
+        Self { now, zone, known: BTreeMap::new() }
     }
 
     /// The start of the slot of `every` that holds `now`.
     pub fn of(&mut self, every: Frequency) -> Timestamp {
-        *self
-            .known
-            .entry(every)
-            .or_insert_with(|| slot(every, self.zone, self.now))
+        *self.known.entry(every).or_insert_with(|| slot(every, self.zone, self.now))
     }
 }
 
@@ -169,11 +162,7 @@ pub fn slot(every: Frequency, zone: &TimeZone, at: Timestamp) -> Timestamp {
         Frequency::Day => midnight(&local, at),
         Frequency::DayNoon => {
             let dates = (-2..=1).map(|days| local.date().checked_add(days.days()));
-            newest(
-                at,
-                zone,
-                dates.filter_map(|d| Some(d.ok()?.at(12, 0, 0, 0))),
-            )
+            newest(at, zone, dates.filter_map(|d| Some(d.ok()?.at(12, 0, 0, 0))))
         }
         Frequency::Minutes(n) => midnight(&local, at).map(|midnight| {
             let step = i64::from(n.max(1)) * 60;
@@ -290,12 +279,7 @@ pub struct ClassMemory {
 impl CronMemory {
     /// The memory after a pass at `now`. `needed` are the classes that have jobs, with their current slot.
     #[must_use]
-    pub fn after(
-        &self,
-        now: Timestamp,
-        called: Called,
-        needed: &BTreeMap<Class, Timestamp>,
-    ) -> Self {
+    pub fn after(&self, now: Timestamp, called: Called, needed: &BTreeMap<Class, Timestamp>) -> Self {
         let mut next = self.clone();
         next.classes.retain(|class, _| needed.contains_key(class));
         for (&class, &slot) in needed {
@@ -305,10 +289,7 @@ impl CronMemory {
                 continue;
             }
             if called == Called::All || called == Called::Class(class) {
-                *memory = ClassMemory {
-                    called_at: Some(now),
-                    ..ClassMemory::default()
-                };
+                *memory = ClassMemory { called_at: Some(now), ..ClassMemory::default() };
                 continue;
             }
             // Another line served the slot (`day` serves the hour of midnight). That its own line is there is not said.
@@ -316,16 +297,13 @@ impl CronMemory {
                 memory.called_at = Some(now);
                 continue;
             }
-            let before = self
-                .last_pass
-                .is_some_and(|last| last < slot && slot.since(last) <= WITNESS);
+            let before = self.last_pass.is_some_and(|last| last < slot && slot.since(last) <= WITNESS);
             if before && now.since(slot) <= WITNESS {
                 memory.witnessed = Some(slot);
             }
             let unserved = memory.called_at.is_none_or(|at| at < slot || at > now);
             let seen = memory.witnessed == Some(slot);
-            if unserved && seen && now.since(slot) >= CATCH_UP_GRACE && memory.counted != Some(slot)
-            {
+            if unserved && seen && now.since(slot) >= CATCH_UP_GRACE && memory.counted != Some(slot) {
                 memory.counted = Some(slot);
                 memory.missed = memory.missed.saturating_add(1);
             }
@@ -338,24 +316,16 @@ impl CronMemory {
 
     /// The classes whose crontab line is missing.
     pub fn missing(&self) -> impl Iterator<Item = Class> + '_ {
-        self.classes
-            .iter()
-            .filter(|(_, m)| m.missed >= MISSED_SLOTS_MAX)
-            .map(|(&class, _)| class)
+        self.classes.iter().filter(|(_, m)| m.missed >= MISSED_SLOTS_MAX).map(|(&class, _)| class)
     }
 }
 
 /// The classes that have jobs, each with the slot that holds `now`.
-pub fn needed(
-    frequencies: impl IntoIterator<Item = Frequency>,
-    slots: &mut Slots<'_>,
-) -> BTreeMap<Class, Timestamp> {
+pub fn needed(frequencies: impl IntoIterator<Item = Frequency>, slots: &mut Slots<'_>) -> BTreeMap<Class, Timestamp> {
     let mut classes = BTreeMap::new();
     for every in frequencies {
         let class = Class::of(every);
-        classes
-            .entry(class)
-            .or_insert_with(|| slots.of(class.frequency()));
+        classes.entry(class).or_insert_with(|| slots.of(class.frequency()));
     }
     classes
 }

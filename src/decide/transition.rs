@@ -69,8 +69,7 @@ pub fn transition(state: &JobState, input: &Input<'_>) -> Step {
     let mut next = state.clone();
     mend_clock(&mut next, input.now);
     let verdict = input.outcome.verdict;
-    let steady =
-        verdict == Verdict::Ok && state.verdict == Some(Verdict::Ok) && state.failure.is_none();
+    let steady = verdict == Verdict::Ok && state.verdict == Some(Verdict::Ok) && state.failure.is_none();
     let hour = tally(&mut next.tally, input);
     note_run(&mut next, input);
     let mut drafts = Vec::new();
@@ -86,12 +85,7 @@ pub fn transition(state: &JobState, input: &Input<'_>) -> Step {
             settle_flapping(&mut next, input, &mut drafts);
         }
     }
-    Step {
-        state: next,
-        drafts,
-        hour,
-        steady,
-    }
+    Step { state: next, drafts, hour, steady }
 }
 
 /// A job has left the settings: those who were told that it fails are told that nobody watches it any more.
@@ -149,10 +143,7 @@ fn tally(tally: &mut Tally, input: &Input<'_>) -> Option<Tally> {
     let runs = tally.ok + tally.warning + tally.failed + tally.unknown;
     let complete = (tally.hour != hour && runs > 0).then(|| tally.clone());
     if tally.hour != hour {
-        *tally = Tally {
-            hour,
-            ..Tally::default()
-        };
+        *tally = Tally { hour, ..Tally::default() };
     }
     match input.outcome.verdict {
         Verdict::Ok => tally.ok += 1,
@@ -189,12 +180,7 @@ fn open(slot: &mut Option<Episode>, number: &mut u32, now: Timestamp, verdict: V
     episode.verdict = verdict;
 }
 
-pub(super) fn draft(
-    episode: &mut Episode,
-    kind: AlertKind,
-    now: Timestamp,
-    recipients: &[Recipient],
-) -> Draft {
+pub(super) fn draft(episode: &mut Episode, kind: AlertKind, now: Timestamp, recipients: &[Recipient]) -> Draft {
     let step = episode.next_step;
     episode.next_step += 1;
     episode.addressed.extend(recipients.iter().cloned());
@@ -202,11 +188,7 @@ pub(super) fn draft(
         episode.told_at = Some(now);
         episode.told_verdict = Some(episode.verdict);
     }
-    let to = if kind.is_ending() {
-        episode.addressed.iter().cloned().collect()
-    } else {
-        recipients.to_vec()
-    };
+    let to = if kind.is_ending() { episode.addressed.iter().cloned().collect() } else { recipients.to_vec() };
     Draft {
         episode: episode.number,
         step,
@@ -244,12 +226,7 @@ fn remind_due(episode: &Episode, input: &Input<'_>) -> bool {
 fn blind(state: &mut JobState, input: &Input<'_>, drafts: &mut Vec<Draft>) {
     let held = input.held || silenced(state, input.now);
     let acked = state.ack.is_some();
-    open(
-        &mut state.blind,
-        &mut state.episodes,
-        input.now,
-        Verdict::Unknown,
-    );
+    open(&mut state.blind, &mut state.episodes, input.now, Verdict::Unknown);
     let Some(episode) = &mut state.blind else {
         return;
     };
@@ -262,19 +239,9 @@ fn blind(state: &mut JobState, input: &Input<'_>, drafts: &mut Vec<Draft>) {
         if !may_tell_blind(&mut state.blinds, input.now, lasted) {
             return;
         }
-        drafts.push(draft(
-            episode,
-            AlertKind::CannotJudge,
-            input.now,
-            input.recipients,
-        ));
+        drafts.push(draft(episode, AlertKind::CannotJudge, input.now, input.recipients));
     } else if !acked && remind_due(episode, input) {
-        drafts.push(draft(
-            episode,
-            AlertKind::StillCannotJudge,
-            input.now,
-            input.recipients,
-        ));
+        drafts.push(draft(episode, AlertKind::StillCannotJudge, input.now, input.recipients));
     }
 }
 
@@ -322,12 +289,7 @@ fn good(state: &mut JobState, input: &Input<'_>, drafts: &mut Vec<Draft>) {
 fn bad(state: &mut JobState, input: &Input<'_>, drafts: &mut Vec<Draft>) {
     let verdict_before = state.failure.as_ref().map(|e| e.verdict);
     state.good = 0;
-    open(
-        &mut state.failure,
-        &mut state.episodes,
-        input.now,
-        input.outcome.verdict,
-    );
+    open(&mut state.failure, &mut state.episodes, input.now, input.outcome.verdict);
     let Some(episode) = &mut state.failure else {
         return;
     };
@@ -336,10 +298,8 @@ fn bad(state: &mut JobState, input: &Input<'_>, drafts: &mut Vec<Draft>) {
     if !episode.confirmed {
         return;
     }
-    let worse =
-        verdict_before == Some(Verdict::Warning) && input.outcome.verdict == Verdict::Failed;
-    let better =
-        verdict_before == Some(Verdict::Failed) && input.outcome.verdict == Verdict::Warning;
+    let worse = verdict_before == Some(Verdict::Warning) && input.outcome.verdict == Verdict::Failed;
+    let better = verdict_before == Some(Verdict::Failed) && input.outcome.verdict == Verdict::Warning;
     if crossed || worse || better {
         changed(state, input.now, crossed || worse);
     }

@@ -2,6 +2,7 @@
 //!
 //! `tests/install` installs what they need.
 
+pub mod binary;
 pub mod cron;
 pub mod hostile;
 pub mod imap;

@@ -61,14 +61,8 @@ fn fire(zone: &TimeZone, from: Timestamp, until: Timestamp, lines: Option<&[Clas
 
 /// Cron wakes some time within the minute, and a busy host starts the program later still.
 fn start(at: i64, called: Called) -> Fired {
-    let jitter = at
-        .div_euclid(60)
-        .wrapping_mul(2_654_435_761)
-        .rem_euclid(49_000_000);
-    Fired {
-        at: instant_of(at).plus(Duration::from_micros(u64::try_from(jitter).unwrap())),
-        called,
-    }
+    let jitter = at.div_euclid(60).wrapping_mul(2_654_435_761).rem_euclid(49_000_000);
+    Fired { at: instant_of(at).plus(Duration::from_micros(u64::try_from(jitter).unwrap())), called }
 }
 
 struct Job {
@@ -99,23 +93,11 @@ fn live(zone: &TimeZone, fired: &[Fired], jobs: &mut [Job]) -> BTreeSet<Class> {
 }
 
 fn every(words: &[&str]) -> Vec<Job> {
-    words
-        .iter()
-        .map(|word| Job {
-            every: Frequency::parse(word).unwrap(),
-            served: None,
-            runs: Vec::new(),
-        })
-        .collect()
+    words.iter().map(|word| Job { every: Frequency::parse(word).unwrap(), served: None, runs: Vec::new() }).collect()
 }
 
 /// The slots that a person with a wall clock would write down, without [`slot`].
-fn expected(
-    every: Frequency,
-    zone: &TimeZone,
-    from: Timestamp,
-    until: Timestamp,
-) -> Vec<Timestamp> {
+fn expected(every: Frequency, zone: &TimeZone, from: Timestamp, until: Timestamp) -> Vec<Timestamp> {
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     let mut last_hour = 0;
@@ -171,11 +153,7 @@ fn check(jobs: &[Job], zone: &TimeZone, span: (Timestamp, Timestamp), fired: &[F
         assert_eq!(slots, want, "{}", job.every);
         for (slot, at) in job.runs.iter().filter(|r| r.0 >= span.0) {
             let after = at.since(*slot).as_secs();
-            assert!(
-                i64::try_from(after).unwrap() < late,
-                "{}: {after} s after its slot began",
-                job.every
-            );
+            assert!(i64::try_from(after).unwrap() < late, "{}: {after} s after its slot began", job.every);
         }
     }
 }
@@ -213,10 +191,7 @@ fn the_four_lines_of_the_first_program_run_every_job_once_in_each_slot() {
 #[test]
 fn in_the_skipped_hour_the_fixed_lines_fire_right_after_the_change() {
     let berlin = zone("Europe/Berlin");
-    let (from, until) = (
-        local("2026-03-29T01:58", &berlin),
-        local("2026-03-29T03:03", &berlin),
-    );
+    let (from, until) = (local("2026-03-29T01:58", &berlin), local("2026-03-29T03:03", &berlin));
     let fired = fire(&berlin, from, until, Some(&LINES));
     let calls: Vec<String> = fired.iter().map(|f| f.called.to_string()).collect();
     let want = ["minute", "minute", "hour", "hour", "minute", "minute"];
@@ -267,15 +242,9 @@ fn one_line_without_a_class_is_enough() {
 #[test]
 fn a_host_that_was_off_catches_up_in_silence() {
     let berlin = zone("Europe/Berlin");
-    let span = (
-        local("2026-03-28T00:00", &berlin),
-        local("2026-03-30T12:30", &berlin),
-    );
+    let span = (local("2026-03-28T00:00", &berlin), local("2026-03-30T12:30", &berlin));
     let mut fired = fire(&berlin, span.0, span.1, Some(&LINES));
-    let off = (
-        local("2026-03-28T23:30", &berlin),
-        local("2026-03-29T12:20", &berlin),
-    );
+    let off = (local("2026-03-28T23:30", &berlin), local("2026-03-29T12:20", &berlin));
     fired.retain(|f| f.at < off.0 || f.at >= off.1);
     let mut jobs = every(&["minute", "hour", "day", "day_noon"]);
     assert_eq!(live(&berlin, &fired, &mut jobs), BTreeSet::new());

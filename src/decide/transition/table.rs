@@ -20,16 +20,8 @@ const TABLE: &str = include_str!("table.txt");
 const POLICY: &str = include_str!("../../../docs/policy.md");
 
 /// The six words; `state_change` with each kind of `remind`.
-const WORDS: [&str; 8] = [
-    "every",
-    "5min",
-    "10min",
-    "hour",
-    "day",
-    "state_change",
-    "state_change/hour",
-    "state_change/never",
-];
+const WORDS: [&str; 8] =
+    ["every", "5min", "10min", "hour", "day", "state_change", "state_change/hour", "state_change/never"];
 const THRESHOLDS: [u32; 3] = [1, 2, 3];
 
 const HISTORIES: [&str; 33] = [
@@ -101,11 +93,7 @@ struct History {
 }
 
 fn parse(text: &str) -> History {
-    let mut history = History {
-        every: Frequency::Minute,
-        recovery: 1,
-        events: Vec::new(),
-    };
+    let mut history = History { every: Frequency::Minute, recovery: 1, events: Vec::new() };
     for word in text.split(' ') {
         if word == "good2:" {
             history.recovery = 2;
@@ -253,17 +241,11 @@ fn show(told: &Told) -> String {
     for &(letter, run) in told {
         letters.entry(letter).or_default().push(run);
     }
-    let mut words: Vec<(usize, String)> = letters
-        .iter()
-        .map(|(letter, runs)| (runs[0], format!("{letter}{}", ranges(runs))))
-        .collect();
+    let mut words: Vec<(usize, String)> =
+        letters.iter().map(|(letter, runs)| (runs[0], format!("{letter}{}", ranges(runs)))).collect();
     words.sort();
     let words: Vec<String> = words.into_iter().map(|w| w.1).collect();
-    if words.is_empty() {
-        "-".to_owned()
-    } else {
-        words.join(" ")
-    }
+    if words.is_empty() { "-".to_owned() } else { words.join(" ") }
 }
 
 fn ranges(mut runs: &[usize]) -> String {
@@ -298,9 +280,7 @@ struct Row {
 }
 
 fn rows() -> Vec<Row> {
-    let lines = TABLE
-        .lines()
-        .filter(|l| !l.is_empty() && !l.starts_with('#'));
+    let lines = TABLE.lines().filter(|l| !l.is_empty() && !l.starts_with('#'));
     lines
         .map(|line| {
             let cells: Vec<&str> = line.split('|').map(str::trim).collect();
@@ -322,9 +302,8 @@ fn rows() -> Vec<Row> {
 
 /// What is wrong with the justification of a row.
 fn unjustified(ours: &Told, theirs: &Told, labels: &[String]) -> Option<String> {
-    let alone = |a: &Told, b: &Told, sign: char| -> Vec<String> {
-        a.difference(b).map(|t| format!("{sign}{}", t.0)).collect()
-    };
+    let alone =
+        |a: &Told, b: &Told, sign: char| -> Vec<String> { a.difference(b).map(|t| format!("{sign}{}", t.0)).collect() };
     let mut differences = alone(ours, theirs, '+');
     differences.extend(alone(theirs, ours, '-'));
     let mut used = BTreeSet::new();
@@ -358,10 +337,7 @@ fn every_row_is_told_as_the_table_says_and_every_difference_has_its_reason() {
             let theirs = first_program(&history, word, row.threshold);
             let found = (show(&ours), show(&theirs));
             let at = format!("{} | {} | {word}", row.history, row.threshold);
-            assert!(
-                covered.insert((row.history.clone(), row.threshold, word.clone())),
-                "twice: {at}"
-            );
+            assert!(covered.insert((row.history.clone(), row.threshold, word.clone())), "twice: {at}");
             if found != (row.checker.clone(), row.first.clone()) {
                 wrong.push(format!("{at} | {} | {} |", found.0, found.1));
             } else if let Some(why) = unjustified(&ours, &theirs, &row.labels) {
@@ -369,11 +345,7 @@ fn every_row_is_told_as_the_table_says_and_every_difference_has_its_reason() {
             }
         }
     }
-    assert!(
-        wrong.is_empty(),
-        "these rows are so now:\n{}",
-        wrong.join("\n")
-    );
+    assert!(wrong.is_empty(), "these rows are so now:\n{}", wrong.join("\n"));
     for history in HISTORIES {
         for threshold in THRESHOLDS {
             for word in WORDS {
@@ -399,10 +371,7 @@ fn the_document_explains_every_label_and_no_other() {
         .collect();
     assert_eq!(explained, known, "labels explained in docs/policy.md");
     let count = format!("{} histories", HISTORIES.len());
-    assert!(
-        POLICY.contains(&count),
-        "docs/policy.md should say: {count}"
-    );
+    assert!(POLICY.contains(&count), "docs/policy.md should say: {count}");
 }
 
 /// Prints the rows as they are now, words that agree on one line: `cargo test -- --ignored table_now --nocapture`.
@@ -416,26 +385,18 @@ fn table_now() {
             for word in WORDS {
                 let ours = checker(&parsed, word, threshold);
                 let theirs = first_program(&parsed, word, threshold);
-                let old = rows().into_iter().find(|r| {
-                    r.history == history
-                        && r.threshold == threshold
-                        && r.words.iter().any(|w| w == word)
-                });
+                let old = rows()
+                    .into_iter()
+                    .find(|r| r.history == history && r.threshold == threshold && r.words.iter().any(|w| w == word));
                 let labels = old.map_or(String::new(), |r| r.labels.join(" "));
                 let (a, b) = (show(&ours), show(&theirs));
-                match lines
-                    .iter_mut()
-                    .find(|l| (&l.1, &l.2, &l.3) == (&a, &b, &labels))
-                {
+                match lines.iter_mut().find(|l| (&l.1, &l.2, &l.3) == (&a, &b, &labels)) {
                     Some(line) => line.0.push(word),
                     None => lines.push((vec![word], a, b, labels)),
                 }
             }
             for (words, a, b, labels) in lines {
-                println!(
-                    "{history} | {threshold} | {} | {a} | {b} | {labels}",
-                    words.join(" ")
-                );
+                println!("{history} | {threshold} | {} | {a} | {b} | {labels}", words.join(" "));
             }
         }
         println!();
