@@ -5,9 +5,11 @@
 #![deny(clippy::disallowed_methods)]
 
 mod alert;
+pub mod delivery;
+mod noise;
+pub mod schedule;
 mod state;
+pub mod transition;
 
-pub use alert::{
-    Alert, AlertId, AlertKind, Delivery, DeliveryState, Recipient, SendResult, Sent, Waiting,
-};
+pub use alert::{Alert, AlertId, AlertKind, Delivery, DeliveryState, Recipient, SendResult, Sent, Waiting};
 pub use state::{Ack, Episode, Flapping, JobState, Silence, Tally};

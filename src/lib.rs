@@ -1,7 +1,27 @@
 //! Checker: a watchdog that states how long a fault can stay untold, and proves it.
 //!
-//! The map, in the order in which the data flows.
+//! The map, in the order in which the data flows:
+//!
+//! 1. What people type and write: [`run`], [`settings`], [`registry`] and the list of [`bundled`] job kinds.
+//! 2. One pass: [`pass`] asks [`decide`] what is due, the [`runner`] runs it, `decide` says what it means.
+//! 3. What is remembered: [`store`].
+//! 4. What is told: [`node`] (troubles of our own), [`outbox`], [`message`], [`channel`].
+//! 5. Beside all: [`clock`], the only place that reads the time, and [`log`].
 
+pub mod bundled;
+pub mod channel;
+mod cli;
 pub mod clock;
 pub mod decide;
+pub mod log;
+pub mod message;
+pub mod node;
+pub mod outbox;
+pub mod pass;
+pub mod registry;
+pub mod runner;
+pub mod settings;
 pub mod store;
+
+pub use bundled::bundled;
+pub use cli::run;

@@ -22,9 +22,7 @@ pub use memory::{Memory, MemoryGroup, MemoryOwn, MemoryShared};
 pub use sqlite::{Sqlite, SqliteGroup, SqliteOwn, SqliteShared};
 pub use time::StoreClock;
 
-use crate::decide::{
-    Alert, AlertId, Delivery, JobState, Recipient, SendResult, Sent, Tally, Waiting,
-};
+use crate::decide::{Alert, AlertId, Delivery, JobState, Recipient, SendResult, Sent, Tally, Waiting};
 use checker_job::{JobId, Outcome, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -227,13 +225,7 @@ pub trait Ledger {
     /// What the channel answered; `next_try` is when to try again unless it was accepted. `at` names the try: a second
     /// answer with the same `at` is the same answer sent twice. An acceptance counts whatever was known before, also of
     /// a superseded delivery; anything else about a delivery that is told or superseded is ignored.
-    fn mark(
-        &self,
-        delivery: Uuid,
-        result: &SendResult,
-        at: Timestamp,
-        next_try: Timestamp,
-    ) -> Result<()>;
+    fn mark(&self, delivery: Uuid, result: &SendResult, at: Timestamp, next_try: Timestamp) -> Result<()>;
     /// Deliveries committed since `since` (superseded ones left out), oldest first.
     fn sent(&self, since: Timestamp) -> Result<Vec<Sent>>;
     /// The newest deliveries, newest first.
@@ -297,12 +289,7 @@ pub struct Retention {
 impl Default for Retention {
     fn default() -> Self {
         let day = Duration::from_secs(86_400);
-        Self {
-            age: day * 8,
-            steady_runs: 500_000,
-            hours: day * 366,
-            batch: 20_000,
-        }
+        Self { age: day * 8, steady_runs: 500_000, hours: day * 366, batch: 20_000 }
     }
 }
 
@@ -315,12 +302,7 @@ pub trait Shared: Ledger {
     /// Takes jobs for a pass; jobs that another open pass holds are left out of the answer. Passes in `dead` are ended
     /// first and their claims freed: the caller has seen that their lock is free and has killed their children. They are
     /// in [`Shared::passes`] without an end. A pass that is not open itself is [`StoreError::Refused`].
-    fn claim(
-        &self,
-        pass: Uuid,
-        wanted: &BTreeMap<JobId, Uuid>,
-        dead: &[Uuid],
-    ) -> Result<BTreeMap<JobId, Uuid>>;
+    fn claim(&self, pass: Uuid, wanted: &BTreeMap<JobId, Uuid>, dead: &[Uuid]) -> Result<BTreeMap<JobId, Uuid>>;
     /// Gives claims back before the pass ends: those jobs are done.
     fn release(&self, pass: Uuid, jobs: &[JobId]) -> Result<()>;
     /// Ends a pass and frees what it still holds. The first end counts.
@@ -343,8 +325,7 @@ pub trait Own: Ledger {
     fn set_meta(&self, key: &str, value: Option<&str>) -> Result<()>;
     /// Takes the lease `name` for `holder` until `ttl` from now by the store's own clock. Granted (`None`) if it is free,
     /// run out, held by `holder` itself, or held by one of `gone`; else the answer is who holds it.
-    fn lease(&self, name: &str, holder: Uuid, ttl: Duration, gone: &[Uuid])
-    -> Result<Option<Uuid>>;
+    fn lease(&self, name: &str, holder: Uuid, ttl: Duration, gone: &[Uuid]) -> Result<Option<Uuid>>;
     /// Gives a lease back, if `holder` holds it.
     fn release_lease(&self, name: &str, holder: Uuid) -> Result<()>;
 }

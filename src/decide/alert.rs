@@ -58,18 +58,12 @@ pub enum AlertKind {
 impl AlertKind {
     /// Whether this is news that must never be held by a limit: a trouble that nobody was told of yet.
     pub fn is_urgent(self) -> bool {
-        matches!(
-            self,
-            Self::Down | Self::Worse | Self::CannotJudge | Self::SteadyBad
-        )
+        matches!(self, Self::Down | Self::Worse | Self::CannotJudge | Self::SteadyBad)
     }
 
     /// Whether this ends an episode: it goes to those alone who were told of the episode.
     pub fn is_ending(self) -> bool {
-        matches!(
-            self,
-            Self::Recovery | Self::JudgedAgain | Self::SteadyGood | Self::Closed
-        )
+        matches!(self, Self::Recovery | Self::JudgedAgain | Self::SteadyGood | Self::Closed)
     }
 
     /// The word in the store and in `--json`.

@@ -54,11 +54,7 @@ impl LockFile {
             .mode(0o600)
             .open(path)
             .map_err(|e| cannot_make(path, &e))?;
-        Ok(Self(Arc::new(Shared {
-            file,
-            path: path.to_owned(),
-            held: Mutex::default(),
-        })))
+        Ok(Self(Arc::new(Shared { file, path: path.to_owned(), held: Mutex::default() })))
     }
 
     /// The lock file of a state file: `checker.db.lock` beside `checker.db`.
@@ -81,10 +77,7 @@ impl LockFile {
             )));
         }
         held.insert(id);
-        Ok(Guard {
-            lock: self.clone(),
-            id,
-        })
+        Ok(Guard { lock: self.clone(), id })
     }
 
     /// Whether nobody holds the lock of `id`: whoever had this id is dead, or has ended.

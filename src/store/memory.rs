@@ -7,8 +7,8 @@ mod passes;
 mod retention;
 
 use super::{
-    Applied, Change, Group, Ledger, OfJobs, OfNode, OpenPass, Own, PassEnd, PassStart, Planned,
-    Result, Retention, RunRecord, Shared, Slot, StoreClock, rules,
+    Applied, Change, Group, Ledger, OfJobs, OfNode, OpenPass, Own, PassEnd, PassStart, Planned, Result, Retention,
+    RunRecord, Shared, Slot, StoreClock, rules,
 };
 use crate::decide::{Alert, Delivery, JobState, SendResult, Sent, Tally, Waiting};
 use checker_job::{JobId, Timestamp};
@@ -59,11 +59,7 @@ impl fmt::Debug for Content {
 impl Memory {
     /// An empty store; leases are measured with `clock`.
     pub fn new(clock: StoreClock) -> Self {
-        Self(Arc::new(Content {
-            clock,
-            jobs: Mutex::default(),
-            node: Mutex::default(),
-        }))
+        Self(Arc::new(Content { clock, jobs: Mutex::default(), node: Mutex::default() }))
     }
 
     /// What is remembered about jobs.
@@ -79,10 +75,7 @@ impl Memory {
 
 impl<G> MemoryGroup<G> {
     fn of(content: &Arc<Content>) -> Self {
-        Self {
-            content: Arc::clone(content),
-            group: PhantomData,
-        }
+        Self { content: Arc::clone(content), group: PhantomData }
     }
 }
 
@@ -104,11 +97,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 impl<G: Group> MemoryGroup<G> {
     fn book<T>(&self, work: impl FnOnce(&mut Book) -> T) -> T {
-        if G::RUNS {
-            work(&mut lock(&self.content.jobs).0)
-        } else {
-            work(&mut lock(&self.content.node).0)
-        }
+        if G::RUNS { work(&mut lock(&self.content.jobs).0) } else { work(&mut lock(&self.content.node).0) }
     }
 }
 
@@ -140,13 +129,7 @@ impl<G: Group> Ledger for MemoryGroup<G> {
         Ok(self.book(|b| b.unsent()))
     }
 
-    fn mark(
-        &self,
-        delivery: Uuid,
-        result: &SendResult,
-        at: Timestamp,
-        next_try: Timestamp,
-    ) -> Result<()> {
+    fn mark(&self, delivery: Uuid, result: &SendResult, at: Timestamp, next_try: Timestamp) -> Result<()> {
         self.book(|b| b.mark(delivery, result, at, next_try))
     }
 
@@ -186,12 +169,7 @@ impl Shared for MemoryShared {
         Ok(self.passes_of(|p| p.open()))
     }
 
-    fn claim(
-        &self,
-        pass: Uuid,
-        wanted: &BTreeMap<JobId, Uuid>,
-        dead: &[Uuid],
-    ) -> Result<BTreeMap<JobId, Uuid>> {
+    fn claim(&self, pass: Uuid, wanted: &BTreeMap<JobId, Uuid>, dead: &[Uuid]) -> Result<BTreeMap<JobId, Uuid>> {
         self.passes_of(|p| p.claim(pass, wanted, dead))
     }
 
@@ -235,19 +213,11 @@ impl Own for MemoryOwn {
         Ok(())
     }
 
-    fn lease(
-        &self,
-        name: &str,
-        holder: Uuid,
-        ttl: Duration,
-        gone: &[Uuid],
-    ) -> Result<Option<Uuid>> {
+    fn lease(&self, name: &str, holder: Uuid, ttl: Duration, gone: &[Uuid]) -> Result<Option<Uuid>> {
         let now = self.content.clock.now();
         let leases = &mut lock(&self.content.node).1.leases;
         match leases.get(name) {
-            Some((other, until)) if *other != holder && *until > now && !gone.contains(other) => {
-                Ok(Some(*other))
-            }
+            Some((other, until)) if *other != holder && *until > now && !gone.contains(other) => Ok(Some(*other)),
             _ => {
                 leases.insert(name.to_owned(), (holder, now.plus(ttl)));
                 Ok(None)

@@ -39,11 +39,7 @@ pub(super) fn check_changes(changes: &[Change]) -> Result<()> {
 
 /// Refuses deliveries that are not new.
 pub(super) fn check_plan(planned: &Planned) -> Result<()> {
-    match planned
-        .deliveries
-        .iter()
-        .find(|d| d.state != DeliveryState::Unsent)
-    {
+    match planned.deliveries.iter().find(|d| d.state != DeliveryState::Unsent) {
         Some(d) => refuse(format!(
             "the delivery {} was planned as if it had been sent already. This is a fault of Checker: please report it",
             d.id
@@ -57,16 +53,12 @@ pub(super) fn check_v7(what: &str, id: Uuid) -> Result<()> {
     if id.get_version_num() == 7 {
         return Ok(());
     }
-    refuse(format!(
-        "the id {id} of a {what} is no UUID of version 7. This is a fault of Checker: please report it"
-    ))
+    refuse(format!("the id {id} of a {what} is no UUID of version 7. This is a fault of Checker: please report it"))
 }
 
 /// A delivery that is not there.
 pub(super) fn no_delivery(id: Uuid) -> StoreError {
-    StoreError::Refused(format!(
-        "the answer to the delivery {id} was not noted: there is no such delivery"
-    ))
+    StoreError::Refused(format!("the answer to the delivery {id} was not noted: there is no such delivery"))
 }
 
 /// A pass that was never begun.
@@ -83,9 +75,7 @@ pub(super) fn pass_closed(id: Uuid) -> StoreError {
 
 /// A pass that calls itself dead.
 pub(super) fn pass_dead(id: Uuid) -> StoreError {
-    StoreError::Refused(format!(
-        "the pass {id} called itself dead. This is a fault of Checker: please report it"
-    ))
+    StoreError::Refused(format!("the pass {id} called itself dead. This is a fault of Checker: please report it"))
 }
 
 fn refuse<T>(why: String) -> Result<T> {
@@ -101,11 +91,7 @@ pub(super) fn oldest_open(state: &JobState) -> Option<u32> {
 
 /// What stays of a forgotten job.
 pub(super) fn counters(seq: u64, episodes: u32) -> JobState {
-    JobState {
-        seq,
-        episodes,
-        ..JobState::default()
-    }
+    JobState { seq, episodes, ..JobState::default() }
 }
 
 /// What is older than this goes.

@@ -20,8 +20,8 @@ mod tests;
 pub(super) use place::{cannot_make, check_lock_file};
 
 use super::{
-    Applied, Change, Group, Ledger, OfJobs, OfNode, OpenPass, Own, PassEnd, PassStart, Planned,
-    Result, Retention, RunRecord, Shared, Slot, StoreClock, StoreError,
+    Applied, Change, Group, Ledger, OfJobs, OfNode, OpenPass, Own, PassEnd, PassStart, Planned, Result, Retention,
+    RunRecord, Shared, Slot, StoreClock, StoreError,
 };
 use crate::decide::{Alert, Delivery, JobState, SendResult, Sent, Tally, Waiting};
 use checker_job::{JobId, Timestamp};
@@ -100,11 +100,7 @@ impl Sqlite {
         let conn = Connection::open_with_flags(path, flags)
             .and_then(|conn| set_up(&conn).map(|()| conn))
             .map_err(|e| explain(e.into(), path, Moment::Work))?;
-        Ok(Db {
-            conn: Mutex::new(conn),
-            path: path.to_owned(),
-            clock,
-        })
+        Ok(Db { conn: Mutex::new(conn), path: path.to_owned(), clock })
     }
 
     /// What is remembered about jobs.
@@ -129,10 +125,8 @@ fn set_up(conn: &Connection) -> rusqlite::Result<()> {
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     conn.pragma_update(None, "synchronous", "NORMAL")?;
-    conn.pragma_update(None, "wal_autocheckpoint", WAL_PAGES)
-        .or_else(returned_rows)?;
-    conn.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024)
-        .or_else(returned_rows)
+    conn.pragma_update(None, "wal_autocheckpoint", WAL_PAGES).or_else(returned_rows)?;
+    conn.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024).or_else(returned_rows)
 }
 
 /// Some pragmas answer with their new value.
@@ -153,9 +147,7 @@ fn use_wal(conn: &Connection) -> rusqlite::Result<()> {
                 if left > 0
                     && matches!(
                         e.sqlite_error_code(),
-                        Some(
-                            rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked
-                        )
+                        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
                     ) =>
             {
                 left -= 1;
@@ -200,15 +192,10 @@ impl Db {
         self.transact(&conn, TransactionBehavior::Deferred, |tx| work(tx))
     }
 
-    fn write<T>(
-        &self,
-        how: Durability,
-        work: impl FnOnce(&Transaction<'_>) -> Step<T>,
-    ) -> Result<T> {
+    fn write<T>(&self, how: Durability, work: impl FnOnce(&Transaction<'_>) -> Step<T>) -> Result<T> {
         let conn = self.lock();
         let set = |level: &str| {
-            conn.pragma_update(None, "synchronous", level)
-                .map_err(|e| explain(e.into(), &self.path, Moment::Work))
+            conn.pragma_update(None, "synchronous", level).map_err(|e| explain(e.into(), &self.path, Moment::Work))
         };
         if how == Durability::Kill {
             return self.transact(&conn, TransactionBehavior::Immediate, work);
@@ -228,18 +215,14 @@ impl Db {
         let told = |fault: Fault| explain(fault, &self.path, Moment::Work);
         let tx = Transaction::new_unchecked(conn, behavior).map_err(|e| told(e.into()))?;
         let value = work(&tx).map_err(told)?;
-        tx.commit()
-            .map_err(|e| explain(e.into(), &self.path, Moment::Commit))?;
+        tx.commit().map_err(|e| explain(e.into(), &self.path, Moment::Commit))?;
         Ok(value)
     }
 }
 
 impl<G> SqliteGroup<G> {
     fn of(db: &Arc<Db>) -> Self {
-        Self {
-            db: Arc::clone(db),
-            group: PhantomData,
-        }
+        Self { db: Arc::clone(db), group: PhantomData }
     }
 }
 
@@ -266,8 +249,7 @@ impl<G: Group> Ledger for SqliteGroup<G> {
 
     fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>> {
         super::rules::check_changes(changes)?;
-        self.db
-            .write(Durability::Kill, |tx| ledger::commit::<G>(tx, changes))
+        self.db.write(Durability::Kill, |tx| ledger::commit::<G>(tx, changes))
     }
 
     fn waiting(&self) -> Result<Vec<Waiting>> {
@@ -276,24 +258,15 @@ impl<G: Group> Ledger for SqliteGroup<G> {
 
     fn plan(&self, planned: &Planned) -> Result<()> {
         super::rules::check_plan(planned)?;
-        self.db
-            .write(Durability::PowerCut, |tx| outbox::plan::<G>(tx, planned))
+        self.db.write(Durability::PowerCut, |tx| outbox::plan::<G>(tx, planned))
     }
 
     fn unsent(&self) -> Result<Vec<Delivery>> {
         self.db.read(outbox::unsent::<G>)
     }
 
-    fn mark(
-        &self,
-        delivery: Uuid,
-        result: &SendResult,
-        at: Timestamp,
-        next_try: Timestamp,
-    ) -> Result<()> {
-        self.db.write(Durability::Kill, |tx| {
-            outbox::mark::<G>(tx, delivery, result, at, next_try)
-        })
+    fn mark(&self, delivery: Uuid, result: &SendResult, at: Timestamp, next_try: Timestamp) -> Result<()> {
+        self.db.write(Durability::Kill, |tx| outbox::mark::<G>(tx, delivery, result, at, next_try))
     }
 
     fn sent(&self, since: Timestamp) -> Result<Vec<Sent>> {
@@ -305,40 +278,30 @@ impl<G: Group> Ledger for SqliteGroup<G> {
     }
 
     fn prune(&self, now: Timestamp, keep: &Retention) -> Result<u64> {
-        self.db
-            .write(Durability::Kill, |tx| retention::prune::<G>(tx, now, keep))
+        self.db.write(Durability::Kill, |tx| retention::prune::<G>(tx, now, keep))
     }
 }
 
 impl Shared for SqliteShared {
     fn begin(&self, pass: &PassStart) -> Result<()> {
         super::rules::check_v7("pass", pass.id)?;
-        self.db
-            .write(Durability::Kill, |tx| passes::begin(tx, pass))
+        self.db.write(Durability::Kill, |tx| passes::begin(tx, pass))
     }
 
     fn open_passes(&self) -> Result<Vec<OpenPass>> {
         self.db.read(passes::open)
     }
 
-    fn claim(
-        &self,
-        pass: Uuid,
-        wanted: &BTreeMap<JobId, Uuid>,
-        dead: &[Uuid],
-    ) -> Result<BTreeMap<JobId, Uuid>> {
-        self.db
-            .write(Durability::Kill, |tx| passes::claim(tx, pass, wanted, dead))
+    fn claim(&self, pass: Uuid, wanted: &BTreeMap<JobId, Uuid>, dead: &[Uuid]) -> Result<BTreeMap<JobId, Uuid>> {
+        self.db.write(Durability::Kill, |tx| passes::claim(tx, pass, wanted, dead))
     }
 
     fn release(&self, pass: Uuid, jobs: &[JobId]) -> Result<()> {
-        self.db
-            .write(Durability::Kill, |tx| passes::release(tx, pass, jobs))
+        self.db.write(Durability::Kill, |tx| passes::release(tx, pass, jobs))
     }
 
     fn end(&self, pass: Uuid, end: &PassEnd) -> Result<()> {
-        self.db
-            .write(Durability::Kill, |tx| passes::end(tx, pass, end))
+        self.db.write(Durability::Kill, |tx| passes::end(tx, pass, end))
     }
 
     fn passes(&self, limit: usize) -> Result<Vec<(PassStart, Option<PassEnd>)>> {
@@ -364,17 +327,10 @@ impl Own for SqliteOwn {
     }
 
     fn set_meta(&self, key: &str, value: Option<&str>) -> Result<()> {
-        self.db
-            .write(Durability::Kill, |tx| own::set_meta(tx, key, value))
+        self.db.write(Durability::Kill, |tx| own::set_meta(tx, key, value))
     }
 
-    fn lease(
-        &self,
-        name: &str,
-        holder: Uuid,
-        ttl: Duration,
-        gone: &[Uuid],
-    ) -> Result<Option<Uuid>> {
+    fn lease(&self, name: &str, holder: Uuid, ttl: Duration, gone: &[Uuid]) -> Result<Option<Uuid>> {
         self.db.write(Durability::Kill, |tx| {
             // Read when the write lock is ours: the wait for it may have been long.
             own::lease(tx, self.db.clock.now(), name, holder, ttl, gone)
@@ -382,7 +338,6 @@ impl Own for SqliteOwn {
     }
 
     fn release_lease(&self, name: &str, holder: Uuid) -> Result<()> {
-        self.db
-            .write(Durability::Kill, |tx| own::release_lease(tx, name, holder))
+        self.db.write(Durability::Kill, |tx| own::release_lease(tx, name, holder))
     }
 }

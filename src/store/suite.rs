@@ -12,9 +12,7 @@ mod retention;
 mod unknown;
 mod via;
 
-use super::{
-    Memory, MemoryOwn, MemoryShared, Own, Shared, Sqlite, SqliteOwn, SqliteShared, StoreClock,
-};
+use super::{Memory, MemoryOwn, MemoryShared, Own, Shared, Sqlite, SqliteOwn, SqliteShared, StoreClock};
 use std::path::PathBuf;
 use via::{How, Via};
 
@@ -58,20 +56,12 @@ macro_rules! bench {
 /// A folder in memory, where there is one, so that durable commits do not slow the tests down.
 fn folder() -> tempfile::TempDir {
     let fast = PathBuf::from("/dev/shm");
-    if fast.is_dir() {
-        tempfile::tempdir_in(fast).unwrap()
-    } else {
-        tempfile::tempdir().unwrap()
-    }
+    if fast.is_dir() { tempfile::tempdir_in(fast).unwrap() } else { tempfile::tempdir().unwrap() }
 }
 
 bench!(OnMemory, MemoryShared, MemoryOwn, |clock| {
     let store = Memory::new(clock);
-    Handles {
-        jobs: store.shared(),
-        node: store.own(),
-        _folder: None,
-    }
+    Handles { jobs: store.shared(), node: store.own(), _folder: None }
 });
 
 bench!(OnMemoryTwice, Via<MemoryShared>, Via<MemoryOwn>, |clock| {
@@ -86,11 +76,7 @@ bench!(OnMemoryTwice, Via<MemoryShared>, Via<MemoryOwn>, |clock| {
 bench!(OnFile, SqliteShared, SqliteOwn, |clock| {
     let folder = folder();
     let store = Sqlite::open(&folder.path().join("checker.db"), clock).unwrap();
-    Handles {
-        jobs: store.shared(),
-        node: store.own(),
-        _folder: Some(folder),
-    }
+    Handles { jobs: store.shared(), node: store.own(), _folder: Some(folder) }
 });
 
 fn two_connections(clock: &StoreClock, how: How) -> Handles<Via<SqliteShared>, Via<SqliteOwn>> {
@@ -104,13 +90,9 @@ fn two_connections(clock: &StoreClock, how: How) -> Handles<Via<SqliteShared>, V
     }
 }
 
-bench!(OnFileInTurns, Via<SqliteShared>, Via<SqliteOwn>, |clock| {
-    two_connections(&clock, How::Turns)
-});
+bench!(OnFileInTurns, Via<SqliteShared>, Via<SqliteOwn>, |clock| two_connections(&clock, How::Turns));
 
-bench!(OnFileTwice, Via<SqliteShared>, Via<SqliteOwn>, |clock| {
-    two_connections(&clock, How::Twice)
-});
+bench!(OnFileTwice, Via<SqliteShared>, Via<SqliteOwn>, |clock| two_connections(&clock, How::Twice));
 
 macro_rules! on_every_store {
     ($($room:ident::$case:ident,)*) => {

@@ -31,38 +31,20 @@ pub const COMMON_KEYS: [&str; 13] = [
 ///
 /// # Panics
 /// With a sentence that says what does not hold.
-#[expect(
-    clippy::panic,
-    reason = "a conformance kit reports by panicking inside a test"
-)]
+#[expect(clippy::panic, reason = "a conformance kit reports by panicking inside a test")]
 pub fn check<S: JobSpawner>() {
     let kind = S::KIND;
-    if kind.is_empty()
-        || !kind
-            .chars()
-            .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_')
-    {
+    if kind.is_empty() || !kind.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_') {
         panic!("KIND {kind:?} must be lower case letters, digits and _");
     }
     let tables = example_tables(kind, S::EXAMPLE);
-    assert!(
-        !tables.is_empty(),
-        "EXAMPLE of {kind} holds no [[job.{kind}]] table"
-    );
+    assert!(!tables.is_empty(), "EXAMPLE of {kind} holds no [[job.{kind}]] table");
     let spawn = || {
-        let tables = tables
-            .iter()
-            .map(|t| table_of::<S>(kind, t.clone()))
-            .collect();
-        S::spawn(tables)
-            .unwrap_or_else(|errors| panic!("EXAMPLE of {kind} does not spawn: {errors:?}"))
+        let tables = tables.iter().map(|t| table_of::<S>(kind, t.clone())).collect();
+        S::spawn(tables).unwrap_or_else(|errors| panic!("EXAMPLE of {kind} does not spawn: {errors:?}"))
     };
     let (first, second) = (spawn(), spawn());
-    let ids = |jobs: &[S::Job]| {
-        jobs.iter()
-            .map(|j| crate::Job::id(j).clone())
-            .collect::<Vec<_>>()
-    };
+    let ids = |jobs: &[S::Job]| jobs.iter().map(|j| crate::Job::id(j).clone()).collect::<Vec<_>>();
     assert!(
         ids(&first) == ids(&second),
         "{kind}: the same tables gave other ids: {:?} and {:?}",
@@ -76,64 +58,105 @@ pub fn check<S: JobSpawner>() {
             crate::Job::id(job)
         );
     }
-    unknown_key_is_refused::<S>(kind, &tables);
+    keys_are_strict_and_documented::<S>(kind, &tables);
 }
 
-#[expect(
-    clippy::panic,
-    reason = "a conformance kit reports by panicking inside a test"
-)]
+#[expect(clippy::panic, reason = "a conformance kit reports by panicking inside a test")]
 fn example_tables(kind: &str, example: &str) -> Vec<toml::Table> {
-    let parsed: toml::Table = example
-        .parse()
-        .unwrap_or_else(|e| panic!("EXAMPLE of {kind} is no TOML: {e}"));
-    let tables = parsed
-        .get("job")
-        .and_then(|j| j.get(kind))
-        .and_then(|t| t.as_array())
-        .cloned()
-        .unwrap_or_default();
-    tables
-        .into_iter()
-        .filter_map(|t| t.as_table().cloned())
-        .collect()
+    let parsed: toml::Table = example.parse().unwrap_or_else(|e| panic!("EXAMPLE of {kind} is no TOML: {e}"));
+    let tables = parsed.get("job").and_then(|j| j.get(kind)).and_then(|t| t.as_array()).cloned().unwrap_or_default();
+    tables.into_iter().filter_map(|t| t.as_table().cloned()).collect()
 }
 
-#[expect(
-    clippy::panic,
-    reason = "a conformance kit reports by panicking inside a test"
-)]
+#[expect(clippy::panic, reason = "a conformance kit reports by panicking inside a test")]
 fn table_of<S: JobSpawner>(kind: &str, mut table: toml::Table) -> Table<S::Settings> {
     let text = |v: Option<toml::Value>| v.and_then(|v| v.as_str().map(str::to_owned));
     let (name, id) = (text(table.remove("name")), text(table.remove("id")));
     for key in COMMON_KEYS {
         table.remove(key);
     }
-    let settings = S::Settings::deserialize(table)
-        .unwrap_or_else(|e| panic!("EXAMPLE of {kind} is not accepted: {e}"));
-    Table {
-        name,
-        id,
-        policy: Policy::default(),
-        settings,
-    }
+    let settings = S::Settings::deserialize(table).unwrap_or_else(|e| panic!("EXAMPLE of {kind} is not accepted: {e}"));
+    Table { name, id, policy: Policy::default(), settings }
 }
 
-/// A typing error in the settings of a watchdog must never mean "not watched".
-#[expect(
-    clippy::panic,
-    reason = "a conformance kit reports by panicking inside a test"
-)]
-fn unknown_key_is_refused<S: JobSpawner>(kind: &str, tables: &[toml::Table]) {
+/// A typing error in the settings of a watchdog must never mean "not watched". And every key that is accepted must
+/// stand in EXAMPLE, in use or behind `# `, because that block is where people look; behind `# ` it must be right too.
+fn keys_are_strict_and_documented<S: JobSpawner>(kind: &str, tables: &[toml::Table]) {
     let Some(mut table) = tables.first().cloned() else {
         return;
     };
     for key in COMMON_KEYS {
         table.remove(key);
     }
-    table.insert("no_such_key_as_this".to_owned(), toml::Value::Boolean(true));
-    assert!(
-        S::Settings::deserialize(table).is_err(),
-        "{kind}: Settings accepts unknown keys; add #[serde(deny_unknown_fields)]"
-    );
+    let mut wrong = table.clone();
+    wrong.insert("no_such_key_as_this".to_owned(), toml::Value::Boolean(true));
+    let refused = S::Settings::deserialize(wrong).err().map(|e| e.to_string());
+    assert!(refused.is_some(), "{kind}: Settings accepts unknown keys; add #[serde(deny_unknown_fields)]");
+    for key in accepted_keys(&refused.unwrap_or_default()) {
+        assert!(
+            !COMMON_KEYS.contains(&key.as_str()),
+            "{kind}: the key {key} is a common one, which Checker takes out of the table; name it otherwise"
+        );
+        let lines: Vec<&str> = S::EXAMPLE.lines().filter_map(|line| line_of(line, kind, &key)).collect();
+        assert!(
+            !lines.is_empty(),
+            "{kind}: EXAMPLE does not show the key {key}; add it with its default, as in `# {key} = ...`"
+        );
+        // A value that goes over several lines is no TOML by its first one, and is only looked for.
+        for one in lines.iter().filter_map(|l| l.parse::<toml::Table>().ok()) {
+            let mut with = table.clone();
+            with.extend(one);
+            let read = S::Settings::deserialize(with);
+            assert!(
+                read.is_ok(),
+                "{kind}: EXAMPLE shows `{}`, which is not accepted: {}",
+                lines.join("` and `"),
+                read.err().map(|e| e.to_string()).unwrap_or_default()
+            );
+        }
+    }
+}
+
+/// The keys that serde lists behind "expected" when it refuses an unknown one.
+fn accepted_keys(refusal: &str) -> Vec<String> {
+    let listed = refusal.split_once("expected").map_or("", |(_, after)| after);
+    let quoted = listed.split('`').skip(1).step_by(2);
+    quoted.map(str::to_owned).collect()
+}
+
+/// The line, without a leading `# `, if it sets `key` or opens a table of that name.
+fn line_of<'a>(line: &'a str, kind: &str, key: &str) -> Option<&'a str> {
+    let bare = line.trim_start().trim_start_matches('#').trim_start();
+    let sets = bare.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with(['=', '.']));
+    let opens =
+        [format!("[job.{kind}.{key}]"), format!("[[job.{kind}.{key}]]")].iter().any(|header| bare.starts_with(header));
+    (sets || opens).then_some(bare)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_keys_are_read_off_serdes_own_words() {
+        #[derive(Debug, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        #[expect(dead_code, reason = "only its names matter")]
+        struct Three {
+            a: u8,
+            r#b_c: Option<u8>,
+            d: Option<u8>,
+        }
+        let refusal = toml::from_str::<Three>("a = 1\nx = 1").unwrap_err();
+        assert_eq!(accepted_keys(refusal.message()), ["a", "b_c", "d"]);
+    }
+
+    #[test]
+    fn a_key_is_found_in_use_and_behind_a_mark_only_as_a_whole() {
+        assert_eq!(line_of("# env = {}", "x", "env"), Some("env = {}"));
+        assert_eq!(line_of("  env.A = 1", "x", "env"), Some("env.A = 1"));
+        assert!(line_of("#[job.x.env]", "x", "env").is_some());
+        assert!(line_of("environment = 1", "x", "env").is_none());
+        assert!(line_of("# the env is cleared", "x", "env").is_none());
+    }
 }

@@ -41,14 +41,7 @@ impl Context {
 
     /// A context for one run. `scratch` need not exist.
     pub fn new(now: Timestamp, timeout: Duration, run_id: String, scratch: PathBuf) -> Self {
-        Self {
-            now,
-            timeout,
-            run_id,
-            cancel: Cancel::default(),
-            scratch,
-            log: Mutex::new(Vec::new()),
-        }
+        Self { now, timeout, run_id, cancel: Cancel::default(), scratch, log: Mutex::new(Vec::new()) }
     }
 
     /// A folder of this run alone, removed when the run ends.
@@ -71,9 +64,6 @@ impl Context {
 
     /// The lines noted so far.
     pub fn log_lines(&self) -> Vec<String> {
-        self.log
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone()
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

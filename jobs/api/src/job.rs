@@ -79,13 +79,7 @@ impl<S> Table<S> {
             Some(name) => format!("{name} ({target})"),
             None => target.to_owned(),
         };
-        (
-            id,
-            Policy {
-                name,
-                ..self.policy.clone()
-            },
-        )
+        (id, Policy { name, ..self.policy.clone() })
     }
 }
 
@@ -103,20 +97,12 @@ pub struct SpawnError {
 impl SpawnError {
     /// A problem of `key` in table number `table`.
     pub fn key(table: usize, key: &str, message: impl Into<String>) -> Self {
-        Self {
-            table,
-            key: Some(key.to_owned()),
-            message: message.into(),
-        }
+        Self { table, key: Some(key.to_owned()), message: message.into() }
     }
 
     /// A problem of table number `table` as a whole.
     pub fn table(table: usize, message: impl Into<String>) -> Self {
-        Self {
-            table,
-            key: None,
-            message: message.into(),
-        }
+        Self { table, key: None, message: message.into() }
     }
 }
 

@@ -30,11 +30,7 @@ impl Failure<'_> {
     /// The standard wording.
     pub fn message(&self) -> Message {
         let state = if self.reminder { "STILL DOWN" } else { "DOWN" };
-        let state = if self.outcome.verdict == crate::Verdict::Warning {
-            "WARNING"
-        } else {
-            state
-        };
+        let state = if self.outcome.verdict == crate::Verdict::Warning { "WARNING" } else { state };
         Message {
             subject: format!("{state}: {}: {}", self.policy.name, self.outcome.summary),
             body: self.outcome.detail.clone(),
@@ -62,10 +58,7 @@ impl Recovery<'_> {
     pub fn message(&self) -> Message {
         let lasted = duration_words(self.now.since(self.since));
         Message {
-            subject: format!(
-                "UP: {}: {} (was down {lasted})",
-                self.policy.name, self.outcome.summary
-            ),
+            subject: format!("UP: {}: {} (was down {lasted})", self.policy.name, self.outcome.summary),
             body: self.outcome.detail.clone(),
         }
     }

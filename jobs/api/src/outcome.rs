@@ -61,15 +61,7 @@ pub struct Metric {
 impl Metric {
     /// A value without ranges.
     pub fn new(label: impl Into<String>, value: f64, unit: impl Into<String>) -> Self {
-        Self {
-            label: label.into(),
-            value,
-            unit: unit.into(),
-            warning: None,
-            critical: None,
-            min: None,
-            max: None,
-        }
+        Self { label: label.into(), value, unit: unit.into(), warning: None, critical: None, min: None, max: None }
     }
 }
 
@@ -192,24 +184,17 @@ mod tests {
 
     #[test]
     fn bounded_leaves_no_way_to_inject_and_no_broken_character() {
-        let o = Outcome::failed("bad\r\nBcc: x@y\u{202e}\u{0}")
-            .with_detail("one\ntwo\r\n\u{1b}[31mred")
-            .bounded(100, 100);
+        let o =
+            Outcome::failed("bad\r\nBcc: x@y\u{202e}\u{0}").with_detail("one\ntwo\r\n\u{1b}[31mred").bounded(100, 100);
         assert_eq!(o.summary, "bad  Bcc: x@y");
         assert_eq!(o.detail, "one\ntwo \n[31mred");
         let long = Outcome::failed("ü".repeat(100)).bounded(21, 10);
-        assert!(
-            long.summary.len() <= 21 && long.summary.ends_with(" [...]"),
-            "{}",
-            long.summary
-        );
+        assert!(long.summary.len() <= 21 && long.summary.ends_with(" [...]"), "{}", long.summary);
     }
 
     #[test]
     fn a_newer_writer_is_read() {
-        let o: Outcome =
-            serde_json::from_str(r#"{"v":7,"verdict":"failed","summary":"x","colour":"red"}"#)
-                .unwrap();
+        let o: Outcome = serde_json::from_str(r#"{"v":7,"verdict":"failed","summary":"x","colour":"red"}"#).unwrap();
         assert_eq!((o.version, o.verdict), (7, Verdict::Failed));
         let text = serde_json::to_string(&Outcome::ok("fine")).unwrap();
         assert_eq!(text, r#"{"v":1,"verdict":"ok","summary":"fine"}"#);

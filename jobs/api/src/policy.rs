@@ -24,8 +24,7 @@ impl Frequency {
     /// # Errors
     /// A sentence that says what is allowed.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let allowed =
-            "use minute, hour, day, day_noon, or whole minutes or hours such as \"5min\" or \"2h\"";
+        let allowed = "use minute, hour, day, day_noon, or whole minutes or hours such as \"5min\" or \"2h\"";
         match text {
             "minute" => return Ok(Self::Minute),
             "hour" => return Ok(Self::Hour),
@@ -36,10 +35,7 @@ impl Frequency {
         let duration = parse_duration(text).map_err(|_| allowed.to_owned())?;
         let minutes = duration.as_secs() / 60;
         if duration.subsec_nanos() != 0 || !duration.as_secs().is_multiple_of(60) {
-            return Err(
-                "cron starts Checker once a minute, so this must be whole minutes or hours"
-                    .to_owned(),
-            );
+            return Err("cron starts Checker once a minute, so this must be whole minutes or hours".to_owned());
         }
         match u32::try_from(minutes) {
             Ok(1) => Ok(Self::Minute),
@@ -95,14 +91,8 @@ pub enum Notify {
 
 impl Notify {
     /// All words, in the order of the documents.
-    pub const ALL: [Self; 6] = [
-        Self::Every,
-        Self::FiveMinutes,
-        Self::TenMinutes,
-        Self::Hour,
-        Self::Day,
-        Self::StateChange,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Every, Self::FiveMinutes, Self::TenMinutes, Self::Hour, Self::Day, Self::StateChange];
 
     /// The word in the settings.
     pub fn word(self) -> &'static str {
@@ -149,10 +139,7 @@ impl Remind {
             "day" => Ok(Self::Every(Duration::from_secs(86_400))),
             other => match parse_duration(other) {
                 Ok(d) if d >= Duration::from_secs(60) => Ok(Self::Every(d)),
-                Ok(_) => Err(
-                    "a reminder more than once a minute cannot be sent; use \"1min\" or more"
-                        .to_owned(),
-                ),
+                Ok(_) => Err("a reminder more than once a minute cannot be sent; use \"1min\" or more".to_owned()),
                 Err(_) => Err("use never, hour, day, or a time such as \"4h\"".to_owned()),
             },
         }
@@ -210,8 +197,7 @@ impl Default for Policy {
 /// # Errors
 /// A sentence that shows the form.
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
-    let form =
-        || format!("\"{text}\" is no time; write it as \"10s\", \"5min\", \"1h30min\" or \"2d\"");
+    let form = || format!("\"{text}\" is no time; write it as \"10s\", \"5min\", \"1h30min\" or \"2d\"");
     let mut rest = text.trim();
     if rest.is_empty() {
         return Err(form());
@@ -220,9 +206,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(form)?;
         let (number, after) = rest.split_at_checked(digits).ok_or_else(form)?;
-        let unit_len = after
-            .find(|c: char| !c.is_ascii_alphabetic())
-            .unwrap_or(after.len());
+        let unit_len = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
         let (unit, tail) = after.split_at_checked(unit_len).ok_or_else(form)?;
         let n: u64 = number.parse().map_err(|_| form())?;
         let millis = match unit {
@@ -235,9 +219,7 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
             _ => return Err(form()),
         };
         let part = n.checked_mul(millis).ok_or_else(form)?;
-        total = total
-            .checked_add(Duration::from_millis(part))
-            .ok_or_else(form)?;
+        total = total.checked_add(Duration::from_millis(part)).ok_or_else(form)?;
         rest = tail.trim_start();
     }
     Ok(total)
@@ -247,21 +229,12 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 pub fn duration_words(d: Duration) -> String {
     let secs = d.as_secs();
     let two = |big: u64, big_unit: &str, small: u64, small_unit: &str| {
-        if small == 0 {
-            format!("{big} {big_unit}")
-        } else {
-            format!("{big} {big_unit} {small} {small_unit}")
-        }
+        if small == 0 { format!("{big} {big_unit}") } else { format!("{big} {big_unit} {small} {small_unit}") }
     };
     match secs {
         0 => format!("{} ms", d.as_millis()),
         1..60 => format!("{secs} s"),
-        60..3_600 => two(
-            secs / 60,
-            "min",
-            if secs < 600 { secs % 60 } else { 0 },
-            "s",
-        ),
+        60..3_600 => two(secs / 60, "min", if secs < 600 { secs % 60 } else { 0 }, "s"),
         3_600..86_400 => two(secs / 3_600, "h", secs % 3_600 / 60, "min"),
         _ => two(secs / 86_400, "d", secs % 86_400 / 3_600, "h"),
     }
@@ -273,29 +246,12 @@ mod tests {
 
     #[test]
     fn durations_read_and_print() {
-        for (text, secs) in [
-            ("10s", 10),
-            ("5min", 300),
-            ("5m", 300),
-            ("1h30min", 5_400),
-            ("2d", 172_800),
-            ("1w", 604_800),
-        ] {
-            assert_eq!(
-                parse_duration(text),
-                Ok(Duration::from_secs(secs)),
-                "{text}"
-            );
+        for (text, secs) in
+            [("10s", 10), ("5min", 300), ("5m", 300), ("1h30min", 5_400), ("2d", 172_800), ("1w", 604_800)]
+        {
+            assert_eq!(parse_duration(text), Ok(Duration::from_secs(secs)), "{text}");
         }
-        for bad in [
-            "",
-            "10",
-            "s",
-            "5 parsecs",
-            "-1s",
-            "1.5h",
-            "99999999999999999999d",
-        ] {
+        for bad in ["", "10", "s", "5 parsecs", "-1s", "1.5h", "99999999999999999999d"] {
             assert!(parse_duration(bad).is_err(), "{bad}");
         }
         for (secs, words) in [

@@ -2,9 +2,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// An instant in UTC, in whole microseconds since 1970. The only form of time that is stored or decided with.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Timestamp(i64);
 
@@ -61,11 +59,6 @@ mod tests {
         assert_eq!(t.since(Timestamp::from_secs(20)), Duration::ZERO);
         assert_eq!(t.plus(Duration::from_millis(1_500)).micros(), 11_500_000);
         assert_eq!(Timestamp::from_micros(-1).secs(), -1);
-        assert_eq!(
-            Timestamp::from_micros(i64::MAX)
-                .plus(Duration::MAX)
-                .micros(),
-            i64::MAX
-        );
+        assert_eq!(Timestamp::from_micros(i64::MAX).plus(Duration::MAX).micros(), i64::MAX);
     }
 }

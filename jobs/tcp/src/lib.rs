@@ -1,1 +1,171 @@
-//! Placeholder.
+//! Job kind `tcp`: connect to a port.
+//!
+//! A connection to every address that a name resolves to, IPv4 and IPv6, is tried at the same time. If all fail, the job
+//! failed; if some do, it is a warning that says which and why. An address that this host has no route for is not
+//! counted: a host without IPv6 is no fault of the target. If no address is left, or the resolver is silent, the outcome
+//! is `Unknown`, because the target was never asked.
+//!
+//! With `expect`, the server must say that text, as its greeting or as the answer to `send`.
+//!
+//! Metric: `time` in seconds, from the start of the run until the slowest address that works had answered.
+
+mod judge;
+mod probe;
+#[cfg(test)]
+mod tests;
+
+use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
+use checker_parts::net::{Endpoint, NO_RESOLVER, ResolveError};
+use checker_parts::one_or_many::OneOrMany;
+use probe::{Limit, Talk};
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::{Instant, timeout_at};
+
+/// Addresses of one name that are tried; a name with more is a mistake or an attack.
+const ADDRESSES_MAX: usize = 32;
+
+/// The keys of `[[job.tcp]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Where to connect; a list makes one job each.
+    pub address: OneOrMany<String>,
+    /// What to send once connected.
+    pub send: Option<String>,
+    /// What the server's answer must contain.
+    pub expect: Option<String>,
+}
+
+/// A port to connect to.
+#[derive(Debug)]
+pub struct TcpJob {
+    id: JobId,
+    policy: Policy,
+    endpoint: Endpoint,
+    talk: Arc<Talk>,
+}
+
+impl Job for TcpJob {
+    fn id(&self) -> &JobId {
+        &self.id
+    }
+
+    fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    async fn execute(&self, cx: &Context) -> Outcome {
+        let limit = Limit::of(cx.timeout);
+        if let Some(address) = self.endpoint.literal() {
+            let result = probe::probe(address, &self.talk, &limit).await;
+            return judge::one(address, &result);
+        }
+        match timeout_at(limit.until, self.endpoint.resolve()).await {
+            Ok(Ok(addresses)) => self.all(cx, addresses, &limit).await,
+            Ok(Err(error)) => self.unresolved(error),
+            Err(_) => self.unresolved(ResolveError::NoResolver(format!("no answer within {}", limit.words()))),
+        }
+    }
+}
+
+impl TcpJob {
+    /// Tries all addresses at once.
+    async fn all(&self, cx: &Context, mut addresses: Vec<SocketAddr>, limit: &Limit) -> Outcome {
+        if addresses.len() > ADDRESSES_MAX {
+            cx.log(format!("{} has {} addresses; the first {ADDRESSES_MAX} are tried", self.endpoint, addresses.len()));
+            addresses.truncate(ADDRESSES_MAX);
+        }
+        for address in &addresses {
+            cx.log(format!("{} resolves to {}", self.endpoint, address.ip()));
+        }
+        let results = probe::probe_all(&addresses, &self.talk, limit).await;
+        judge::many(&self.endpoint, &results)
+    }
+
+    fn unresolved(&self, error: ResolveError) -> Outcome {
+        let host = self.endpoint.host();
+        match error {
+            ResolveError::NoSuchName => {
+                Outcome::failed(format!("could not resolve {host}: there is no such name, or it has no address"))
+            }
+            ResolveError::NoResolver(said) => {
+                Outcome::unknown(format!("could not resolve {host}: {NO_RESOLVER} ({said})"), NO_RESOLVER)
+            }
+            ResolveError::Ours(cause) => Outcome::unknown(format!("could not resolve {host}: {cause}"), cause),
+        }
+    }
+}
+
+/// Makes the jobs of all `[[job.tcp]]` tables.
+#[derive(Debug)]
+pub struct Spawner;
+
+impl JobSpawner for Spawner {
+    const KIND: &'static str = "tcp";
+    const EXAMPLE: &'static str = include_str!("../example.cfg");
+    const BLOCKING: bool = false;
+    type Settings = Settings;
+    type Job = TcpJob;
+
+    fn spawn(tables: Vec<Table<Settings>>) -> Result<Vec<TcpJob>, Vec<SpawnError>> {
+        let (mut jobs, mut errors) = (Vec::with_capacity(tables.len()), Vec::new());
+        for (index, table) in tables.iter().enumerate() {
+            match jobs_of(table) {
+                Ok(of_table) => jobs.extend(of_table),
+                Err(problems) => {
+                    errors.extend(problems.into_iter().map(|(key, message)| SpawnError::key(index, key, message)))
+                }
+            }
+        }
+        if errors.is_empty() { Ok(jobs) } else { Err(errors) }
+    }
+}
+
+/// The jobs of one table, or all that is wrong with it, as key and sentence.
+fn jobs_of(table: &Table<Settings>) -> Result<Vec<TcpJob>, Vec<(&'static str, String)>> {
+    let Settings { address, send, expect } = &table.settings;
+    let mut problems = Vec::new();
+    if address.is_empty() {
+        let message = "the list is empty; name at least one, as in \"ns.example.com:53\"";
+        problems.push(("address", message.to_owned()));
+    }
+    for (key, text) in [("send", send), ("expect", expect)] {
+        if text.as_ref().is_some_and(String::is_empty) {
+            problems.push((key, "it is empty; leave the key out".to_owned()));
+        }
+    }
+    let talk = Arc::new(Talk {
+        send: send.clone().unwrap_or_default().into_bytes(),
+        expect: expect.clone().unwrap_or_default(),
+    });
+    let mut jobs: Vec<TcpJob> = Vec::with_capacity(address.len());
+    for text in address {
+        let endpoint = match Endpoint::parse(text) {
+            Ok(endpoint) => endpoint,
+            Err(message) => {
+                problems.push(("address", message));
+                continue;
+            }
+        };
+        if jobs.iter().any(|job| job.endpoint == endpoint) {
+            let message = format!("{endpoint} stands in the list twice; take one out");
+            problems.push(("address", message));
+            continue;
+        }
+        let (id, policy) = table.job(Spawner::KIND, &endpoint.to_string(), address.len() == 1);
+        jobs.push(TcpJob { id, policy, endpoint, talk: Arc::clone(&talk) });
+    }
+    if problems.is_empty() { Ok(jobs) } else { Err(problems) }
+}
+
+impl Limit {
+    /// Ends a little before the framework's own limit, so that the job can still say in which phase time ran out.
+    fn of(timeout: Duration) -> Self {
+        let begin = Instant::now();
+        let margin = Duration::from_millis(50).min(timeout / 10);
+        Self { begin, until: begin + timeout.saturating_sub(margin), timeout }
+    }
+}

@@ -85,17 +85,10 @@ impl Book {
         if let Some(record) = run {
             match self.runs.get(&record.id) {
                 Some(before) if before.record.status == RunStatus::Done => {
-                    return if before.applied {
-                        Applied::Already
-                    } else {
-                        Applied::Stale
-                    };
+                    return if before.applied { Applied::Already } else { Applied::Stale };
                 }
                 _ => {
-                    let kept = KeptRun {
-                        record: record.clone(),
-                        applied: fresh,
-                    };
+                    let kept = KeptRun { record: record.clone(), applied: fresh };
                     self.runs.insert(record.id, kept);
                 }
             }
@@ -105,10 +98,7 @@ impl Book {
         }
         match &change.state {
             Some(state) => {
-                let kept = Kept {
-                    state: state.clone(),
-                    forgotten: false,
-                };
+                let kept = Kept { state: state.clone(), forgotten: false };
                 self.states.insert(change.job.clone(), kept);
             }
             None => self.forget(&change.job),
@@ -139,10 +129,7 @@ impl Book {
             && kept.state.episodes > 0
         {
             let state = rules::counters(kept.state.seq + 1, kept.state.episodes);
-            let kept = Kept {
-                state,
-                forgotten: true,
-            };
+            let kept = Kept { state, forgotten: true };
             self.states.insert(job.clone(), kept);
         }
     }
@@ -160,10 +147,7 @@ impl Book {
 
     fn add_hour(&mut self, job: &JobId, hour: &Tally) {
         let key = (job.clone(), hour.hour);
-        let there = self.hours.entry(key).or_insert_with(|| Tally {
-            hour: hour.hour,
-            ..Tally::default()
-        });
+        let there = self.hours.entry(key).or_insert_with(|| Tally { hour: hour.hour, ..Tally::default() });
         there.ok += hour.ok;
         there.warning += hour.warning;
         there.failed += hour.failed;
@@ -178,19 +162,13 @@ impl Book {
     }
 
     pub(super) fn newest_alerts(&self, job: Option<&JobId>, limit: usize) -> Vec<Alert> {
-        let mut found: Vec<&Alert> = self
-            .alerts
-            .values()
-            .filter(|a| job.is_none_or(|job| a.id.job == *job))
-            .collect();
+        let mut found: Vec<&Alert> = self.alerts.values().filter(|a| job.is_none_or(|job| a.id.job == *job)).collect();
         found.sort_by_key(|a| std::cmp::Reverse((a.at, &a.id)));
         found.into_iter().take(limit).cloned().collect()
     }
 
     pub(super) fn hours(&self, job: &JobId, since: Timestamp) -> Vec<Tally> {
         let all = self.hours.iter();
-        all.filter(|((of, start), _)| of == job && *start >= since)
-            .map(|(_, tally)| tally.clone())
-            .collect()
+        all.filter(|((of, start), _)| of == job && *start >= since).map(|(_, tally)| tally.clone()).collect()
     }
 }

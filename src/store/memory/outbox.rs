@@ -73,10 +73,7 @@ impl Book {
             return;
         };
         let delivery = &mut posted.delivery;
-        if !matches!(
-            delivery.state,
-            DeliveryState::Unsent | DeliveryState::Refused { .. }
-        ) {
+        if !matches!(delivery.state, DeliveryState::Unsent | DeliveryState::Refused { .. }) {
             return;
         }
         delivery.state = DeliveryState::Superseded;
@@ -91,10 +88,7 @@ impl Book {
         if self.deliveries.contains_key(&delivery.id) {
             return;
         }
-        let posted = Posted {
-            delivery: delivery.clone(),
-            tried_at: None,
-        };
+        let posted = Posted { delivery: delivery.clone(), tried_at: None };
         self.deliveries.insert(delivery.id, posted);
         for id in &delivery.alerts {
             self.advance(id, &delivery.recipient, Progress::Planned(delivery.id));
@@ -109,9 +103,7 @@ impl Book {
         let key = (id.clone(), recipient.clone());
         let there = self.addressees.entry(key).or_insert(Progress::Waiting);
         match (&*there, &to) {
-            (Progress::Told(at, thread), Progress::Told(new_at, new_thread))
-                if (new_at, new_thread) < (at, thread) =>
-            {
+            (Progress::Told(at, thread), Progress::Told(new_at, new_thread)) if (new_at, new_thread) < (at, thread) => {
                 *there = to;
             }
             (Progress::Told(..), _) => {}
@@ -119,17 +111,8 @@ impl Book {
         }
     }
 
-    pub(super) fn mark(
-        &mut self,
-        id: Uuid,
-        result: &SendResult,
-        at: Timestamp,
-        next_try: Timestamp,
-    ) -> Result<()> {
-        let posted = self
-            .deliveries
-            .get_mut(&id)
-            .ok_or_else(|| rules::no_delivery(id))?;
+    pub(super) fn mark(&mut self, id: Uuid, result: &SendResult, at: Timestamp, next_try: Timestamp) -> Result<()> {
+        let posted = self.deliveries.get_mut(&id).ok_or_else(|| rules::no_delivery(id))?;
         let delivery = &mut posted.delivery;
         let (why, refused) = match (&delivery.state, result) {
             (DeliveryState::Told { .. }, _) => return Ok(()),
@@ -168,24 +151,16 @@ impl Book {
 
     pub(super) fn unsent(&self) -> Vec<Delivery> {
         let all = self.deliveries.values().map(|p| &p.delivery);
-        let mut found: Vec<Delivery> = all
-            .filter(|d| {
-                matches!(
-                    d.state,
-                    DeliveryState::Unsent | DeliveryState::Refused { .. }
-                )
-            })
-            .cloned()
-            .collect();
+        let mut found: Vec<Delivery> =
+            all.filter(|d| matches!(d.state, DeliveryState::Unsent | DeliveryState::Refused { .. })).cloned().collect();
         found.sort_by_key(|d| (!d.urgent, d.created_at, d.id));
         found
     }
 
     pub(super) fn sent(&self, since: Timestamp) -> Vec<Sent> {
         let all = self.deliveries.values().map(|p| &p.delivery);
-        let mut found: Vec<&Delivery> = all
-            .filter(|d| d.created_at >= since && d.state != DeliveryState::Superseded)
-            .collect();
+        let mut found: Vec<&Delivery> =
+            all.filter(|d| d.created_at >= since && d.state != DeliveryState::Superseded).collect();
         found.sort_by_key(|d| (d.created_at, d.id));
         let short = |d: &Delivery| Sent {
             recipient: d.recipient.clone(),

@@ -26,12 +26,7 @@ impl Passes {
 
     pub(super) fn open(&self) -> Vec<OpenPass> {
         let open = self.0.values().filter(|p| p.is_open);
-        open.map(|p| OpenPass {
-            id: p.start.id,
-            started: p.start.started,
-            claims: p.claims.clone(),
-        })
-        .collect()
+        open.map(|p| OpenPass { id: p.start.id, started: p.start.started, claims: p.claims.clone() }).collect()
     }
 
     pub(super) fn claim(
@@ -87,13 +82,7 @@ impl Passes {
     pub(super) fn remove_old(&mut self, cutoff: Timestamp, at_most: usize) -> usize {
         let bound = rules::first_id(cutoff);
         let old = |p: &&Pass| p.start.id < bound && p.start.started < cutoff && !p.is_open;
-        let ids: Vec<Uuid> = self
-            .0
-            .values()
-            .filter(old)
-            .take(at_most)
-            .map(|p| p.start.id)
-            .collect();
+        let ids: Vec<Uuid> = self.0.values().filter(old).take(at_most).map(|p| p.start.id).collect();
         for id in &ids {
             self.0.remove(id);
         }

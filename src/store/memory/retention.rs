@@ -6,12 +6,7 @@ use checker_job::{Timestamp, Verdict};
 use uuid::Uuid;
 
 /// The same kinds in the same order as every store: runs, passes, hours, alerts, deliveries.
-pub(super) fn prune(
-    book: &mut Book,
-    passes: Option<&mut Passes>,
-    now: Timestamp,
-    keep: &Retention,
-) -> u64 {
+pub(super) fn prune(book: &mut Book, passes: Option<&mut Passes>, now: Timestamp, keep: &Retention) -> u64 {
     let batch = usize::try_from(keep.batch).unwrap_or(usize::MAX);
     let cutoff = rules::cutoff(now, keep);
     let mut left = batch;
@@ -24,8 +19,7 @@ pub(super) fn prune(
     left -= alerts(book, cutoff, left);
     left -= deliveries(book, cutoff, left);
     let alerts = &book.alerts;
-    book.states
-        .retain(|job, kept| !kept.forgotten || alerts.keys().any(|id| id.job == *job));
+    book.states.retain(|job, kept| !kept.forgotten || alerts.keys().any(|id| id.job == *job));
     (batch - left) as u64
 }
 
@@ -36,20 +30,15 @@ fn is_success(run: &RunRecord) -> bool {
 
 /// Whether a run may go at all.
 fn may_go(book: &Book, run: &RunRecord) -> bool {
-    let newer = |other: &RunRecord| {
-        is_success(other) && other.job == run.job && other.host == run.host && other.id > run.id
-    };
+    let newer =
+        |other: &RunRecord| is_success(other) && other.job == run.job && other.host == run.host && other.id > run.id;
     let newest_success = is_success(run) && !book.runs.values().any(|k| newer(&k.record));
     run.status == RunStatus::Done && !newest_success
 }
 
 fn remove_runs(book: &mut Book, at_most: usize, which: impl Fn(&RunRecord) -> bool) -> usize {
     let all = book.runs.values().map(|k| &k.record);
-    let ids: Vec<Uuid> = all
-        .filter(|run| which(run) && may_go(book, run))
-        .map(|run| run.id)
-        .take(at_most)
-        .collect();
+    let ids: Vec<Uuid> = all.filter(|run| which(run) && may_go(book, run)).map(|run| run.id).take(at_most).collect();
     for id in &ids {
         book.runs.remove(id);
     }
@@ -58,9 +47,7 @@ fn remove_runs(book: &mut Book, at_most: usize, which: impl Fn(&RunRecord) -> bo
 
 fn old_runs(book: &mut Book, cutoff: Timestamp, at_most: usize) -> usize {
     let bound = rules::first_id(cutoff);
-    remove_runs(book, at_most, |run| {
-        run.id < bound && run.ended.is_none_or(|ended| ended < cutoff)
-    })
+    remove_runs(book, at_most, |run| run.id < bound && run.ended.is_none_or(|ended| ended < cutoff))
 }
 
 fn steady_runs(book: &mut Book, keep: &Retention, at_most: usize) -> usize {
@@ -102,14 +89,8 @@ fn alert_may_go(book: &Book, id: &AlertId, cutoff: Timestamp) -> bool {
         .get(&id.job)
         .and_then(|kept| rules::oldest_open(&kept.state))
         .is_some_and(|oldest| oldest <= id.episode);
-    let young = book
-        .alerts
-        .values()
-        .any(|other| same(&other.id) && other.at >= cutoff);
-    let untold = book
-        .addressees
-        .iter()
-        .any(|((of, _), progress)| same(of) && progress.is_open());
+    let young = book.alerts.values().any(|other| same(&other.id) && other.at >= cutoff);
+    let untold = book.addressees.iter().any(|((of, _), progress)| same(of) && progress.is_open());
     !is_open && !young && !untold
 }
 

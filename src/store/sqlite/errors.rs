@@ -42,10 +42,9 @@ pub(in crate::store) enum Moment {
 pub(in crate::store) fn explain(fault: Fault, path: &Path, moment: Moment) -> StoreError {
     match fault {
         Fault::Told(e) => e,
-        Fault::Text { what, why } => StoreError::Corrupt(format!(
-            "{what} in {} is not readable ({why}): {REMEDY}",
-            path.display()
-        )),
+        Fault::Text { what, why } => {
+            StoreError::Corrupt(format!("{what} in {} is not readable ({why}): {REMEDY}", path.display()))
+        }
         Fault::Sql(e) => explain_sql(&e, path, moment),
     }
 }
@@ -56,28 +55,22 @@ const REMEDY: &str = "move the file away, with those of the same name that end i
 fn explain_sql(e: &rusqlite::Error, path: &Path, moment: Moment) -> StoreError {
     let file = path.display();
     let Some(code) = e.sqlite_error_code() else {
-        return StoreError::Corrupt(format!(
-            "{file} holds a value that Checker never writes ({e}): {REMEDY}"
-        ));
+        return StoreError::Corrupt(format!("{file} holds a value that Checker never writes ({e}): {REMEDY}"));
     };
     match code {
         ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => StoreError::Unavailable(format!(
             "{file} stayed locked by another process ({e}): see which one with `fuser -v {file}`"
         )),
         ErrorCode::DiskFull => no_room(path),
-        ErrorCode::ReadOnly
-        | ErrorCode::PermissionDenied
-        | ErrorCode::AuthorizationForStatementDenied => read_only(path, &e.to_string()),
+        ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::AuthorizationForStatementDenied => {
+            read_only(path, &e.to_string())
+        }
         ErrorCode::CannotOpen if !folder_is_writable(path) => read_only(path, &e.to_string()),
-        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
-            StoreError::Corrupt(format!("{file}: {e}: {REMEDY}"))
-        }
+        ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => StoreError::Corrupt(format!("{file}: {e}: {REMEDY}")),
         ErrorCode::SystemIoFailure if is_shm_size(e) => no_room(path),
-        ErrorCode::SystemIoFailure if moment == Moment::Commit => {
-            StoreError::OutcomeUnknown(format!(
-                "{file} could not be written for certain ({e}): look for disk errors in the system's log"
-            ))
-        }
+        ErrorCode::SystemIoFailure if moment == Moment::Commit => StoreError::OutcomeUnknown(format!(
+            "{file} could not be written for certain ({e}): look for disk errors in the system's log"
+        )),
         ErrorCode::SystemIoFailure => StoreError::Unavailable(format!(
             "{file} could not be read or written ({e}): look for disk errors in the system's log"
         )),
@@ -85,9 +78,7 @@ fn explain_sql(e: &rusqlite::Error, path: &Path, moment: Moment) -> StoreError {
         ErrorCode::Unknown | ErrorCode::ConstraintViolation | ErrorCode::TypeMismatch => {
             StoreError::Corrupt(format!("{file} is not as Checker left it ({e}): {REMEDY}"))
         }
-        ErrorCode::TooBig => {
-            StoreError::Refused(format!("a value is too large to be kept in {file} ({e})"))
-        }
+        ErrorCode::TooBig => StoreError::Refused(format!("a value is too large to be kept in {file} ({e})")),
         _ => StoreError::Unavailable(format!("{file}: {e}")),
     }
 }
@@ -98,8 +89,7 @@ fn is_shm_size(e: &rusqlite::Error) -> bool {
 }
 
 fn folder_is_writable(path: &Path) -> bool {
-    path.parent()
-        .is_some_and(|p| access(p, AccessFlags::W_OK | AccessFlags::X_OK).is_ok())
+    path.parent().is_some_and(|p| access(p, AccessFlags::W_OK | AccessFlags::X_OK).is_ok())
 }
 
 pub(in crate::store) fn no_room(path: &Path) -> StoreError {

@@ -2,9 +2,7 @@
 
 use super::super::{Applied, Change, Group, Slot, rules};
 use super::errors::Step;
-use super::values::{
-    from_json, id_or_none, int, int_or_none, row, rows, run, time_or_none, to_json, whole,
-};
+use super::values::{from_json, id_or_none, int, int_or_none, row, rows, run, time_or_none, to_json, whole};
 use super::{runs, values};
 use crate::decide::{Alert, JobState};
 use checker_job::JobId;
@@ -13,33 +11,20 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 pub(super) fn slots<G: Group>(conn: &Connection) -> Step<BTreeMap<JobId, Slot>> {
-    let sql = format!(
-        "SELECT job, seq, slot, oldest_open FROM {}state WHERE forgotten = 0",
-        G::PREFIX
-    );
+    let sql = format!("SELECT job, seq, slot, oldest_open FROM {}state WHERE forgotten = 0", G::PREFIX);
     let found = rows(conn, &sql, [], |r| {
-        let slot = Slot {
-            seq: int(r, 1)?,
-            slot: time_or_none(r, 2)?,
-            open: int_or_none::<u32>(r, 3)?.is_some(),
-        };
+        let slot = Slot { seq: int(r, 1)?, slot: time_or_none(r, 2)?, open: int_or_none::<u32>(r, 3)?.is_some() };
         Ok((JobId::literal(r.get::<_, String>(0)?), slot))
     })?;
     Ok(found.into_iter().collect())
 }
 
-pub(super) fn states<G: Group>(
-    conn: &Connection,
-    jobs: &[JobId],
-) -> Step<BTreeMap<JobId, JobState>> {
+pub(super) fn states<G: Group>(conn: &Connection, jobs: &[JobId]) -> Step<BTreeMap<JobId, JobState>> {
     let sql = format!("SELECT body FROM {}state WHERE job = ?1", G::PREFIX);
     let mut out = BTreeMap::new();
     for job in jobs {
         let state = row(conn, &sql, [job.as_str()], |r| {
-            from_json(
-                r.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?,
-                || format!("the state of the job {job}"),
-            )
+            from_json(r.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?, || format!("the state of the job {job}"))
         })?;
         if let Some(state) = state {
             out.insert(job.clone(), state);
@@ -51,10 +36,7 @@ pub(super) fn states<G: Group>(
 pub(super) fn commit<G: Group>(tx: &Transaction<'_>, changes: &[Change]) -> Step<Vec<Applied>> {
     let book = Book::<G>::new(tx);
     let mut tail = runs::Tail::default();
-    let answers = changes
-        .iter()
-        .map(|change| book.apply(change, &mut tail))
-        .collect::<Step<Vec<_>>>()?;
+    let answers = changes.iter().map(|change| book.apply(change, &mut tail)).collect::<Step<Vec<_>>>()?;
     if G::RUNS {
         tail.write(tx)?;
     }
@@ -144,12 +126,7 @@ impl<'a, G: Group> Book<'a, G> {
 
     fn current(&self, job: &JobId) -> Step<Option<Current>> {
         row(self.tx, &self.current, [job.as_str()], |r| {
-            Ok(Current {
-                seq: int(r, 0)?,
-                run: id_or_none(r, 1)?,
-                episodes: int(r, 2)?,
-                forgotten: r.get(3)?,
-            })
+            Ok(Current { seq: int(r, 0)?, run: id_or_none(r, 1)?, episodes: int(r, 2)?, forgotten: r.get(3)? })
         })
     }
 
@@ -167,13 +144,7 @@ impl<'a, G: Group> Book<'a, G> {
             None => Ok(current.forgotten && run.is_none()),
             Some(_) if run.is_some() => Ok(current.run == run),
             Some(state) => {
-                let body: Option<String> =
-                    row(
-                        self.tx,
-                        &self.body,
-                        [change.job.as_str()],
-                        |r| Ok(r.get(0)?),
-                    )?;
+                let body: Option<String> = row(self.tx, &self.body, [change.job.as_str()], |r| Ok(r.get(0)?))?;
                 Ok(body == Some(to_json(state)?))
             }
         }
@@ -200,11 +171,7 @@ impl<'a, G: Group> Book<'a, G> {
     /// A job that never had an episode leaves nothing; of any other the counters stay while its alerts do.
     fn forget(&self, job: &JobId, current: Option<&Current>) -> Step<()> {
         match current {
-            Some(c) if c.episodes > 0 => self.put(
-                job,
-                &rules::counters(c.seq.saturating_add(1), c.episodes),
-                true,
-            ),
+            Some(c) if c.episodes > 0 => self.put(job, &rules::counters(c.seq.saturating_add(1), c.episodes), true),
             Some(_) => run(self.tx, &self.forget, [job.as_str()]).map(drop),
             None => Ok(()),
         }
@@ -215,31 +182,20 @@ impl<'a, G: Group> Book<'a, G> {
         let new = run(
             self.tx,
             &self.alert,
-            params![
-                id.job.as_str(),
-                id.episode,
-                id.step,
-                alert.at.micros(),
-                to_json(alert)?
-            ],
+            params![id.job.as_str(), id.episode, id.step, alert.at.micros(), to_json(alert)?],
         )?;
         if new == 0 {
             return Ok(());
         }
         for recipient in &alert.recipients {
-            run(
-                self.tx,
-                &self.addressee,
-                params![id.job.as_str(), id.episode, id.step, recipient.0],
-            )?;
+            run(self.tx, &self.addressee, params![id.job.as_str(), id.episode, id.step, recipient.0])?;
         }
         Ok(())
     }
 }
 
 pub(super) fn alerts(conn: &Connection, job: Option<&JobId>, limit: usize) -> Step<Vec<Alert>> {
-    let read =
-        |r: &rusqlite::Row<'_>| alert_of(r.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?);
+    let read = |r: &rusqlite::Row<'_>| alert_of(r.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?);
     let limit: i64 = values::whole(limit);
     match job {
         Some(job) => rows(

@@ -5,9 +5,7 @@
 use super::super::{Group, Planned, rules};
 use super::errors::{Fault, Step};
 use super::ledger::alert_of;
-use super::values::{
-    from_json, id, id_or_none, int, no_word, row, rows, run, time, time_or_none, to_json, whole,
-};
+use super::values::{from_json, id, id_or_none, int, no_word, row, rows, run, time, time_or_none, to_json, whole};
 use crate::decide::{AlertId, Delivery, DeliveryState, Recipient, SendResult, Sent, Waiting};
 use checker_job::Timestamp;
 use rusqlite::{Connection, Row, Transaction, params};
@@ -51,28 +49,14 @@ pub(super) fn plan<G: Group>(tx: &Transaction<'_>, planned: &Planned) -> Step<()
              AND state IN ('waiting', 'withheld', 'planned')"
     );
     for (alert, recipient, why) in &planned.dropped {
-        run(
-            tx,
-            &drop_one,
-            params![
-                alert.job.as_str(),
-                alert.episode,
-                alert.step,
-                recipient.0,
-                why
-            ],
-        )?;
+        run(tx, &drop_one, params![alert.job.as_str(), alert.episode, alert.step, recipient.0, why])?;
     }
     let withhold = format!(
         "UPDATE {p}addressee SET state = 'withheld'
          WHERE job = ?1 AND episode = ?2 AND step = ?3 AND recipient = ?4 AND state = 'waiting'"
     );
     for (alert, recipient) in &planned.withheld {
-        run(
-            tx,
-            &withhold,
-            params![alert.job.as_str(), alert.episode, alert.step, recipient.0],
-        )?;
+        run(tx, &withhold, params![alert.job.as_str(), alert.episode, alert.step, recipient.0])?;
     }
     Ok(())
 }
@@ -91,12 +75,7 @@ fn supersede<G: Group>(tx: &Transaction<'_>, id: Uuid) -> Step<()> {
     if replaced == 0 {
         return Ok(());
     }
-    settle::<G>(
-        tx,
-        id,
-        "state = 'waiting', delivery = NULL",
-        "state IN ('planned', 'refused')",
-    )
+    settle::<G>(tx, id, "state = 'waiting', delivery = NULL", "state IN ('planned', 'refused')")
 }
 
 /// Changes the addressees that are in a delivery and as `which` says.
@@ -108,30 +87,15 @@ fn settle<G: Group>(tx: &Transaction<'_>, id: Uuid, to: &str, which: &str) -> St
          WHERE job = ?1 AND episode = ?2 AND step = ?3 AND recipient = ?4 AND delivery = ?5 AND {which}"
     );
     for alert in &alerts {
-        run(
-            tx,
-            &sql,
-            params![
-                alert.job.as_str(),
-                alert.episode,
-                alert.step,
-                recipient,
-                id.into_bytes()
-            ],
-        )?;
+        run(tx, &sql, params![alert.job.as_str(), alert.episode, alert.step, recipient, id.into_bytes()])?;
     }
     Ok(())
 }
 
 fn carried<G: Group>(conn: &Connection, id: Uuid) -> Step<(String, Vec<AlertId>)> {
-    let sql = format!(
-        "SELECT recipient, alerts FROM {}delivery WHERE id = ?1",
-        G::PREFIX
-    );
-    row(conn, &sql, [id.into_bytes()], |r| {
-        Ok((r.get(0)?, alerts_of(&r.get::<_, String>(1)?, id)?))
-    })?
-    .ok_or_else(|| Fault::Told(rules::no_delivery(id)))
+    let sql = format!("SELECT recipient, alerts FROM {}delivery WHERE id = ?1", G::PREFIX);
+    row(conn, &sql, [id.into_bytes()], |r| Ok((r.get(0)?, alerts_of(&r.get::<_, String>(1)?, id)?)))?
+        .ok_or_else(|| Fault::Told(rules::no_delivery(id)))
 }
 
 fn alerts_of(text: &str, delivery: Uuid) -> Step<Vec<AlertId>> {
@@ -175,17 +139,7 @@ fn add<G: Group>(tx: &Transaction<'_>, d: &Delivery) -> Step<()> {
              reason = NULL WHERE {p}addressee.state <> 'told'"
     );
     for alert in &d.alerts {
-        run(
-            tx,
-            &take,
-            params![
-                alert.job.as_str(),
-                alert.episode,
-                alert.step,
-                d.recipient.0,
-                d.id.into_bytes()
-            ],
-        )?;
+        run(tx, &take, params![alert.job.as_str(), alert.episode, alert.step, d.recipient.0, d.id.into_bytes()])?;
     }
     Ok(())
 }
@@ -205,17 +159,9 @@ pub(super) fn mark<G: Group>(
     at: Timestamp,
     next_try: Timestamp,
 ) -> Step<()> {
-    let sql = format!(
-        "SELECT state, tried_at, message_id, created_at FROM {}delivery WHERE id = ?1",
-        G::PREFIX
-    );
+    let sql = format!("SELECT state, tried_at, message_id, created_at FROM {}delivery WHERE id = ?1", G::PREFIX);
     let found = row(tx, &sql, [id.into_bytes()], |r| {
-        Ok(Marked {
-            state: r.get(0)?,
-            tried_at: time_or_none(r, 1)?,
-            message_id: r.get(2)?,
-            created_at: time(r, 3)?,
-        })
+        Ok(Marked { state: r.get(0)?, tried_at: time_or_none(r, 1)?, message_id: r.get(2)?, created_at: time(r, 3)? })
     })?
     .ok_or_else(|| Fault::Told(rules::no_delivery(id)))?;
     if found.state == "told" {
@@ -242,9 +188,7 @@ pub(super) fn mark<G: Group>(
     if refused {
         run(
             tx,
-            &format!(
-                "UPDATE {p}delivery SET state = 'refused', settled_at = ?2, answer = ?3 WHERE id = ?1"
-            ),
+            &format!("UPDATE {p}delivery SET state = 'refused', settled_at = ?2, answer = ?3 WHERE id = ?1"),
             params![id.into_bytes(), at.micros(), why],
         )?;
         settle::<G>(tx, id, "state = 'refused'", "state = 'planned'")?;
@@ -253,19 +197,11 @@ pub(super) fn mark<G: Group>(
 }
 
 /// The recipient has it, whatever was thought before.
-fn accept<G: Group>(
-    tx: &Transaction<'_>,
-    id: Uuid,
-    found: &Marked,
-    answer: &str,
-    at: Timestamp,
-) -> Step<()> {
+fn accept<G: Group>(tx: &Transaction<'_>, id: Uuid, found: &Marked, answer: &str, at: Timestamp) -> Step<()> {
     let p = G::PREFIX;
     run(
         tx,
-        &format!(
-            "UPDATE {p}delivery SET state = 'told', settled_at = ?2, answer = ?3, tried_at = ?2 WHERE id = ?1"
-        ),
+        &format!("UPDATE {p}delivery SET state = 'told', settled_at = ?2, answer = ?3, tried_at = ?2 WHERE id = ?1"),
         params![id.into_bytes(), at.micros(), answer],
     )?;
     // The thread begins with the earliest delivery that told of it.
@@ -308,10 +244,7 @@ pub(super) fn unsent<G: Group>(conn: &Connection) -> Step<Vec<Delivery>> {
 }
 
 pub(super) fn deliveries<G: Group>(conn: &Connection, limit: usize) -> Step<Vec<Delivery>> {
-    let sql = format!(
-        "SELECT {COLUMNS} FROM {}delivery ORDER BY created_at DESC, id DESC LIMIT ?1",
-        G::PREFIX
-    );
+    let sql = format!("SELECT {COLUMNS} FROM {}delivery ORDER BY created_at DESC, id DESC LIMIT ?1", G::PREFIX);
     rows(conn, &sql, [whole(limit)], delivery_of)
 }
 
@@ -350,11 +283,6 @@ pub(super) fn sent<G: Group>(conn: &Connection, since: Timestamp) -> Step<Vec<Se
         G::PREFIX
     );
     rows(conn, &sql, [since.micros()], |r| {
-        Ok(Sent {
-            recipient: Recipient(r.get(0)?),
-            at: time(r, 1)?,
-            digest: r.get(2)?,
-            urgent: r.get(3)?,
-        })
+        Ok(Sent { recipient: Recipient(r.get(0)?), at: time(r, 1)?, digest: r.get(2)?, urgent: r.get(3)? })
     })
 }

@@ -8,9 +8,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 pub(super) fn meta(conn: &Connection, key: &str) -> Step<Option<String>> {
-    row(conn, "SELECT value FROM meta WHERE key = ?1", [key], |r| {
-        Ok(r.get(0)?)
-    })
+    row(conn, "SELECT value FROM meta WHERE key = ?1", [key], |r| Ok(r.get(0)?))
 }
 
 pub(super) fn set_meta(tx: &Transaction<'_>, key: &str, value: Option<&str>) -> Step<()> {
@@ -33,12 +31,7 @@ pub(super) fn lease(
     ttl: Duration,
     gone: &[Uuid],
 ) -> Step<Option<Uuid>> {
-    let held = row(
-        tx,
-        "SELECT holder, until FROM lease WHERE name = ?1",
-        [name],
-        |r| Ok((id(r, 0)?, time(r, 1)?)),
-    )?;
+    let held = row(tx, "SELECT holder, until FROM lease WHERE name = ?1", [name], |r| Ok((id(r, 0)?, time(r, 1)?)))?;
     if let Some((other, until)) = held
         && other != holder
         && until > now
@@ -56,10 +49,5 @@ pub(super) fn lease(
 }
 
 pub(super) fn release_lease(tx: &Transaction<'_>, name: &str, holder: Uuid) -> Step<()> {
-    run(
-        tx,
-        "DELETE FROM lease WHERE name = ?1 AND holder = ?2",
-        params![name, holder.into_bytes()],
-    )
-    .map(drop)
+    run(tx, "DELETE FROM lease WHERE name = ?1 AND holder = ?2", params![name, holder.into_bytes()]).map(drop)
 }

@@ -16,51 +16,28 @@ pub(super) fn begin(tx: &Transaction<'_>, pass: &PassStart) -> Step<()> {
         tx,
         "INSERT INTO pass (id, node, started, called, claims, is_open, runs, bad)
          VALUES (?1, ?2, ?3, ?4, '{}', 1, 0, 0) ON CONFLICT (id) DO NOTHING",
-        params![
-            pass.id.into_bytes(),
-            pass.node.into_bytes(),
-            pass.started.micros(),
-            pass.called,
-        ],
+        params![pass.id.into_bytes(), pass.node.into_bytes(), pass.started.micros(), pass.called,],
     )
     .map(drop)
 }
 
 pub(super) fn open(conn: &Connection) -> Step<Vec<OpenPass>> {
-    rows(
-        conn,
-        "SELECT id, started, claims FROM pass WHERE is_open = 1 ORDER BY id",
-        [],
-        |r| {
-            let id = id(r, 0)?;
-            Ok(OpenPass {
-                id,
-                started: time(r, 1)?,
-                claims: claims_of(&r.get::<_, String>(2)?, id)?,
-            })
-        },
-    )
+    rows(conn, "SELECT id, started, claims FROM pass WHERE is_open = 1 ORDER BY id", [], |r| {
+        let id = id(r, 0)?;
+        Ok(OpenPass { id, started: time(r, 1)?, claims: claims_of(&r.get::<_, String>(2)?, id)? })
+    })
 }
 
 fn claims_of(text: &str, pass: Uuid) -> Step<Claims> {
     from_json(text, || format!("what the pass {pass} has claimed"))
 }
 
-pub(super) fn claim(
-    tx: &Transaction<'_>,
-    pass: Uuid,
-    wanted: &Claims,
-    dead: &[Uuid],
-) -> Step<Claims> {
+pub(super) fn claim(tx: &Transaction<'_>, pass: Uuid, wanted: &Claims, dead: &[Uuid]) -> Step<Claims> {
     if dead.contains(&pass) {
         return Err(Fault::Told(rules::pass_dead(pass)));
     }
     for id in dead {
-        run(
-            tx,
-            "UPDATE pass SET is_open = 0, claims = '{}' WHERE id = ?1 AND is_open = 1",
-            [id.into_bytes()],
-        )?;
+        run(tx, "UPDATE pass SET is_open = 0, claims = '{}' WHERE id = ?1 AND is_open = 1", [id.into_bytes()])?;
     }
     let mut mine = None;
     let mut taken = BTreeSet::new();
@@ -77,11 +54,8 @@ pub(super) fn claim(
             Some(_) => rules::pass_closed(pass),
         }));
     };
-    let granted: Claims = wanted
-        .iter()
-        .filter(|(job, _)| !taken.contains(*job))
-        .map(|(job, run)| (job.clone(), *run))
-        .collect();
+    let granted: Claims =
+        wanted.iter().filter(|(job, _)| !taken.contains(*job)).map(|(job, run)| (job.clone(), *run)).collect();
     if !granted.is_empty() {
         mine.extend(granted.clone());
         write_claims(tx, pass, &mine)?;
@@ -90,30 +64,17 @@ pub(super) fn claim(
 }
 
 fn is_open(conn: &Connection, pass: Uuid) -> Step<Option<bool>> {
-    row(
-        conn,
-        "SELECT is_open FROM pass WHERE id = ?1",
-        [pass.into_bytes()],
-        |r| Ok(r.get(0)?),
-    )
+    row(conn, "SELECT is_open FROM pass WHERE id = ?1", [pass.into_bytes()], |r| Ok(r.get(0)?))
 }
 
 fn write_claims(tx: &Transaction<'_>, pass: Uuid, claims: &Claims) -> Step<()> {
-    run(
-        tx,
-        "UPDATE pass SET claims = ?2 WHERE id = ?1",
-        params![pass.into_bytes(), to_json(claims)?],
-    )
-    .map(drop)
+    run(tx, "UPDATE pass SET claims = ?2 WHERE id = ?1", params![pass.into_bytes(), to_json(claims)?]).map(drop)
 }
 
 pub(super) fn release(tx: &Transaction<'_>, pass: Uuid, jobs: &[JobId]) -> Step<()> {
-    let held = row(
-        tx,
-        "SELECT claims FROM pass WHERE id = ?1 AND is_open = 1",
-        [pass.into_bytes()],
-        |r| claims_of(&r.get::<_, String>(0)?, pass),
-    )?;
+    let held = row(tx, "SELECT claims FROM pass WHERE id = ?1 AND is_open = 1", [pass.into_bytes()], |r| {
+        claims_of(&r.get::<_, String>(0)?, pass)
+    })?;
     // A pass that is closed holds nothing.
     let Some(mut held) = held else { return Ok(()) };
     let before = held.len();
@@ -145,12 +106,7 @@ pub(super) fn newest(conn: &Connection, limit: usize) -> Step<Vec<(PassStart, Op
         "SELECT id, node, started, called, ended, runs, bad FROM pass ORDER BY id DESC LIMIT ?1",
         [whole(limit)],
         |r| {
-            let start = PassStart {
-                id: id(r, 0)?,
-                node: id(r, 1)?,
-                started: time(r, 2)?,
-                called: r.get(3)?,
-            };
+            let start = PassStart { id: id(r, 0)?, node: id(r, 1)?, started: time(r, 2)?, called: r.get(3)? };
             let (runs, bad) = (int(r, 5)?, int(r, 6)?);
             let end = time_or_none(r, 4)?.map(|ended| PassEnd { ended, runs, bad });
             Ok((start, end))

@@ -103,14 +103,10 @@ fn network_name(magic: impl Into<i64>) -> Option<&'static str> {
 fn check_file(path: &Path, found: &Metadata, me: Uid) -> Result<()> {
     let file = path.display();
     if found.is_dir() {
-        return Err(StoreError::Refused(format!(
-            "the state cannot be {file}: that is a folder. Name a file in it"
-        )));
+        return Err(StoreError::Refused(format!("the state cannot be {file}: that is a folder. Name a file in it")));
     }
     if !found.is_file() {
-        return Err(StoreError::Refused(format!(
-            "the state cannot be {file}: that is not an ordinary file"
-        )));
+        return Err(StoreError::Refused(format!("the state cannot be {file}: that is not an ordinary file")));
     }
     let owner = Uid::from_raw(found.uid());
     if owner != me {
@@ -137,11 +133,7 @@ fn user_name(uid: Uid) -> String {
 }
 
 fn make(path: &Path, folder: &Path) -> Result<()> {
-    let made = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(path);
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     match made {
         Ok(_) => {}
         // Another process was quicker.
@@ -149,18 +141,14 @@ fn make(path: &Path, folder: &Path) -> Result<()> {
         Err(e) => return Err(cannot_make(path, &e)),
     }
     // So that the name, too, is there after a power cut.
-    File::open(folder)
-        .and_then(|f| f.sync_all())
-        .map_err(|e| unavailable(folder, &e))
+    File::open(folder).and_then(|f| f.sync_all()).map_err(|e| unavailable(folder, &e))
 }
 
 /// Why a file of ours could not be made.
 pub(in crate::store) fn cannot_make(path: &Path, e: &std::io::Error) -> StoreError {
     match e.kind() {
         ErrorKind::StorageFull | ErrorKind::QuotaExceeded => no_room(path),
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
-            read_only(path, &e.to_string())
-        }
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => read_only(path, &e.to_string()),
         _ => unavailable(path, e),
     }
 }
@@ -173,17 +161,8 @@ mod tests {
     fn a_network_file_system_is_known_by_its_number() {
         // As /usr/include/linux/magic.h and the kernel's own headers have them; the sign of a 32-bit one does not matter.
         assert_eq!(network_name(0x6969_i64), Some("NFS"));
-        assert_eq!(
-            network_name(i64::from(0xff53_4d42_u32.cast_signed())),
-            Some("CIFS")
-        );
-        for local in [
-            0xef53_i64,
-            0x9123_683e,
-            0x5846_5342,
-            0x0102_1994,
-            0x794c_7630,
-        ] {
+        assert_eq!(network_name(i64::from(0xff53_4d42_u32.cast_signed())), Some("CIFS"));
+        for local in [0xef53_i64, 0x9123_683e, 0x5846_5342, 0x0102_1994, 0x794c_7630] {
             assert_eq!(network_name(local), None);
         }
     }
@@ -199,19 +178,13 @@ mod tests {
         assert_eq!(check_file(&path, &found, me), Ok(()));
         let other = Uid::from_raw(found.uid() + 4711);
         let why = check_file(&path, &found, other).unwrap_err().to_string();
-        assert!(
-            why.contains("belongs to the user") && why.contains("sudo -u"),
-            "{why}"
-        );
+        assert!(why.contains("belongs to the user") && why.contains("sudo -u"), "{why}");
 
         let mut mode = found.permissions();
         std::os::unix::fs::PermissionsExt::set_mode(&mut mode, 0o660);
         std::fs::set_permissions(&path, mode).unwrap();
         let why = prepare(&path, true).unwrap_err().to_string();
-        assert!(
-            why.contains("mode 660") && why.contains("chmod 600"),
-            "{why}"
-        );
+        assert!(why.contains("mode 660") && why.contains("chmod 600"), "{why}");
     }
 
     #[test]

@@ -30,11 +30,7 @@ const NO_NEWEST: &str = "NOT (source = 'script' AND verdict = 'ok' AND NOT EXIST
 /// The ids bound what is looked at; the instants decide.
 fn old_runs(tx: &Transaction<'_>, cutoff: Timestamp, left: i64) -> Step<i64> {
     let which = "id < ?1 AND (ended IS NULL OR ended < ?2)";
-    remove_runs(
-        tx,
-        which,
-        params![rules::first_id(cutoff).into_bytes(), cutoff.micros(), left],
-    )
+    remove_runs(tx, which, params![rules::first_id(cutoff).into_bytes(), cutoff.micros(), left])
 }
 
 fn steady_runs(tx: &Transaction<'_>, limit: u64, left: i64) -> Step<i64> {
@@ -81,8 +77,7 @@ fn hours(tx: &Transaction<'_>, cutoff: Timestamp, left: i64) -> Step<i64> {
     let (mut gone, mut job) = (0, String::new());
     loop {
         let next = "SELECT min(job) FROM hour WHERE job > ?1";
-        let Some(found) = row(tx, next, [&job], |r| Ok(r.get::<_, Option<String>>(0)?))?.flatten()
-        else {
+        let Some(found) = row(tx, next, [&job], |r| Ok(r.get::<_, Option<String>>(0)?))?.flatten() else {
             break;
         };
         let removed = run(
@@ -97,11 +92,7 @@ fn hours(tx: &Transaction<'_>, cutoff: Timestamp, left: i64) -> Step<i64> {
         }
         job = found;
     }
-    run(
-        tx,
-        "UPDATE counter SET value = ?1 WHERE name = 'hours'",
-        [cutoff.micros()],
-    )?;
+    run(tx, "UPDATE counter SET value = ?1 WHERE name = 'hours'", [cutoff.micros()])?;
     Ok(gone)
 }
 
@@ -118,9 +109,8 @@ fn alerts<G: Group>(tx: &Transaction<'_>, cutoff: Timestamp, left: i64) -> Step<
              AND NOT EXISTS (SELECT 1 FROM {p}alert b WHERE b.job = a.job AND b.episode = a.episode AND b.at >= ?1)
          ORDER BY a.at, a.job, a.episode, a.step LIMIT ?2"
     );
-    let gone: Vec<(String, i64, i64)> = rows(tx, &sql, params![cutoff.micros(), left], |r| {
-        Ok((r.get(0)?, r.get(1)?, r.get(2)?))
-    })?;
+    let gone: Vec<(String, i64, i64)> =
+        rows(tx, &sql, params![cutoff.micros(), left], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))?;
     for table in ["alert", "addressee"] {
         let sql = format!("DELETE FROM {p}{table} WHERE job = ?1 AND episode = ?2 AND step = ?3");
         for (job, episode, step) in &gone {

@@ -3,8 +3,8 @@
 use super::super::{Applied, RunRecord, RunStatus};
 use super::errors::Step;
 use super::values::{
-    from_json, id, id_or_none, int, row, rows, run, source_of, source_word, status_of, status_word,
-    time, time_or_none, to_json, whole,
+    from_json, id, id_or_none, int, row, rows, run, source_of, source_word, status_of, status_word, time, time_or_none,
+    to_json, whole,
 };
 use crate::decide::Tally;
 use checker_job::{JobId, Timestamp};
@@ -27,11 +27,7 @@ impl Tail {
         }
         if let Some(hour) = self.oldest_hour {
             // Hours before this mark were looked for already.
-            run(
-                tx,
-                "UPDATE counter SET value = 0 WHERE name = 'hours' AND value > ?1",
-                [hour.micros()],
-            )?;
+            run(tx, "UPDATE counter SET value = 0 WHERE name = 'hours' AND value > ?1", [hour.micros()])?;
         }
         Ok(())
     }
@@ -39,11 +35,7 @@ impl Tail {
 
 /// There may be very many steady runs, so they are counted as they come and go.
 pub(super) fn count_steady(tx: &Transaction<'_>, more: i64) -> Step<()> {
-    run(
-        tx,
-        "UPDATE counter SET value = value + ?1 WHERE name = 'steady'",
-        [more],
-    )?;
+    run(tx, "UPDATE counter SET value = value + ?1 WHERE name = 'steady'", [more])?;
     Ok(())
 }
 
@@ -57,23 +49,14 @@ pub(super) fn put(
 ) -> Step<Option<Applied>> {
     if insert(tx, record, leads_to)? == 0 {
         let key = record.id.into_bytes();
-        let found = row(
-            tx,
-            "SELECT status, seq, steady FROM run WHERE id = ?1",
-            [key],
-            |r| {
-                let done = status_of(&r.get::<_, String>(0)?)? == RunStatus::Done;
-                let applied = r.get::<_, Option<i64>>(1)?.is_some();
-                Ok((done, applied, r.get::<_, bool>(2)?))
-            },
-        )?;
+        let found = row(tx, "SELECT status, seq, steady FROM run WHERE id = ?1", [key], |r| {
+            let done = status_of(&r.get::<_, String>(0)?)? == RunStatus::Done;
+            let applied = r.get::<_, Option<i64>>(1)?.is_some();
+            Ok((done, applied, r.get::<_, bool>(2)?))
+        })?;
         if let Some((done, applied, steady)) = found {
             if done {
-                return Ok(Some(if applied {
-                    Applied::Already
-                } else {
-                    Applied::Stale
-                }));
+                return Ok(Some(if applied { Applied::Already } else { Applied::Stale }));
             }
             tail.steady -= i64::from(steady);
         }
@@ -145,21 +128,14 @@ fn record_of(r: &Row<'_>) -> Step<RunRecord> {
         pass: id_or_none(r, 12)?,
         started: time_or_none(r, 13)?,
         ended: time_or_none(r, 14)?,
-        outcome: outcome
-            .map(|text| from_json(&text, || format!("the outcome of the run {id}")))
-            .transpose()?,
+        outcome: outcome.map(|text| from_json(&text, || format!("the outcome of the run {id}"))).transpose()?,
         steady: r.get(16)?,
     })
 }
 
 /// An hour is added once, with the state that it was counted in. It can come twice only if the wall clock was set back:
 /// then both parts count.
-pub(super) fn add_hour(
-    tx: &Transaction<'_>,
-    job: &JobId,
-    hour: &Tally,
-    tail: &mut Tail,
-) -> Step<()> {
+pub(super) fn add_hour(tx: &Transaction<'_>, job: &JobId, hour: &Tally, tail: &mut Tail) -> Step<()> {
     tail.oldest_hour = Some(tail.oldest_hour.map_or(hour.hour, |h| h.min(hour.hour)));
     run(
         tx,

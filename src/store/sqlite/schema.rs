@@ -176,21 +176,15 @@ pub(in crate::store) fn migrate(conn: &Connection, path: &Path, steps: &[Migrati
         0 => None,
         v => Some(copy_beside(conn, path, v).map_err(told)?),
     };
-    let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)
-        .map_err(|e| told(e.into()))?;
+    let tx = Transaction::new_unchecked(conn, TransactionBehavior::Immediate).map_err(|e| told(e.into()))?;
     // Another process may have done it by now.
     let found = version(&tx, path, steps).map_err(told)?;
     if let Some((made, kept)) = copy {
-        if found == before {
-            std::fs::rename(&made, &kept)
-        } else {
-            std::fs::remove_file(&made)
-        }
-        .map_err(|e| place::cannot_make(&kept, &e))?;
+        if found == before { std::fs::rename(&made, &kept) } else { std::fs::remove_file(&made) }
+            .map_err(|e| place::cannot_make(&kept, &e))?;
     }
     apply(&tx, found, steps).map_err(told)?;
-    tx.commit()
-        .map_err(|e| explain(e.into(), path, Moment::Commit))
+    tx.commit().map_err(|e| explain(e.into(), path, Moment::Commit))
 }
 
 fn apply(tx: &Transaction<'_>, found: u32, steps: &[Migration]) -> Step<()> {

@@ -38,19 +38,8 @@ fn change(n: u64, expected_seq: u64, fresh: u64) -> Change {
         outcome: Some(Outcome::ok("connected to 192.0.2.7 in 12 ms")),
         steady: true,
     };
-    let state = JobState {
-        seq: expected_seq + 1,
-        run: Some(id),
-        ..JobState::default()
-    };
-    Change {
-        job,
-        expected_seq,
-        state: Some(state),
-        run: Some(run),
-        alerts: Vec::new(),
-        hour: None,
-    }
+    let state = JobState { seq: expected_seq + 1, run: Some(id), ..JobState::default() };
+    Change { job, expected_seq, state: Some(state), run: Some(run), alerts: Vec::new(), hour: None }
 }
 
 #[test]
@@ -84,9 +73,7 @@ fn only_a_plan_waits_for_the_disk() {
     assert_eq!(under(Durability::PowerCut), full);
     assert_eq!(under(Durability::Kill), normal);
     // And a failed one does not leave the others slow.
-    let failed: Result<()> = s.0.write(Durability::PowerCut, |_| {
-        Err(Fault::Told(E::Full("x".to_owned())))
-    });
+    let failed: Result<()> = s.0.write(Durability::PowerCut, |_| Err(Fault::Told(E::Full("x".to_owned()))));
     assert!(failed.is_err());
     assert_eq!(under(Durability::Kill), normal);
 }
@@ -96,29 +83,17 @@ fn what_is_not_ours_is_refused_and_left_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("other.db");
     let other = Connection::open(&path).unwrap();
-    other
-        .execute_batch("CREATE TABLE x (y); PRAGMA user_version = 57")
-        .unwrap();
+    other.execute_batch("CREATE TABLE x (y); PRAGMA user_version = 57").unwrap();
     drop(other);
     let before = std::fs::read(&path).unwrap();
     let why = open(&path).unwrap_err();
-    assert!(
-        matches!(&why, StoreError::Refused(w) if w.contains("another program")),
-        "{why}"
-    );
+    assert!(matches!(&why, StoreError::Refused(w) if w.contains("another program")), "{why}");
     assert_eq!(std::fs::read(&path).unwrap(), before);
 
     let text = folder.path().join("text");
-    std::fs::write(
-        &text,
-        "This was never a database, but it is long enough to be one.".repeat(99),
-    )
-    .unwrap();
+    std::fs::write(&text, "This was never a database, but it is long enough to be one.".repeat(99)).unwrap();
     let why = open(&text).unwrap_err();
-    assert!(
-        matches!(&why, StoreError::Corrupt(w) if w.contains("move the file away")),
-        "{why}"
-    );
+    assert!(matches!(&why, StoreError::Corrupt(w) if w.contains("move the file away")), "{why}");
 }
 
 #[test]
@@ -127,14 +102,9 @@ fn a_newer_format_is_told_with_both_numbers() {
     let path = folder.path().join("checker.db");
     let newest = schema::newest(MIGRATIONS);
     let s = open(&path).unwrap();
-    s.0.lock()
-        .pragma_update(None, "user_version", newest + 3)
-        .unwrap();
+    s.0.lock().pragma_update(None, "user_version", newest + 3).unwrap();
     drop(s);
-    let expected = StoreError::SchemaNewer {
-        found: newest + 3,
-        known: newest,
-    };
+    let expected = StoreError::SchemaNewer { found: newest + 3, known: newest };
     assert_eq!(open(&path).unwrap_err(), expected);
     let look = Sqlite::open_read_only(&path, StoreClock::system());
     assert_eq!(look.unwrap_err(), expected);
@@ -155,26 +125,18 @@ fn an_older_file_is_copied_and_brought_up_to_date() {
     .unwrap();
     drop(old);
     let look = Sqlite::open_read_only(&path, StoreClock::system()).unwrap_err();
-    assert!(
-        matches!(&look, StoreError::Unavailable(w) if w.contains("older Checker")),
-        "{look}"
-    );
+    assert!(matches!(&look, StoreError::Unavailable(w) if w.contains("older Checker")), "{look}");
 
     let s = open(&path).unwrap();
     let job = JobId::literal("tcp:x:1");
-    assert_eq!(
-        s.shared().states(std::slice::from_ref(&job)).unwrap()[&job].seq,
-        7
-    );
+    assert_eq!(s.shared().states(std::slice::from_ref(&job)).unwrap()[&job].seq, 7);
     s.own().set_meta("x", Some("y")).unwrap();
 
     let copy = folder.path().join("checker.db.v1.bak");
     assert_eq!(std::fs::metadata(&copy).unwrap().mode() & 0o777, 0o600);
     let kept = Connection::open(&copy).unwrap();
     assert_eq!(schema::version(&kept, &copy, MIGRATIONS).unwrap(), 1);
-    let seq: i64 = kept
-        .query_row("SELECT seq FROM state", [], |r| r.get(0))
-        .unwrap();
+    let seq: i64 = kept.query_row("SELECT seq FROM state", [], |r| r.get(0)).unwrap();
     assert_eq!(seq, 7);
     // No other copy is left over, and a second opening makes none.
     drop(s);
@@ -195,11 +157,8 @@ fn a_step_that_fails_leaves_the_older_file_whole() {
     steps.push(|| "CREATE TABLE later (x); CREATE TABLE state (x)".to_owned());
     assert!(migrate(&s.0.lock(), &path, &steps).is_err());
     assert_eq!(schema::version(&s.0.lock(), &path, MIGRATIONS).unwrap(), 2);
-    let later = s.0.lock().query_row(
-        "SELECT count(*) FROM sqlite_schema WHERE name = 'later'",
-        [],
-        |r| r.get::<_, i64>(0),
-    );
+    let later =
+        s.0.lock().query_row("SELECT count(*) FROM sqlite_schema WHERE name = 'later'", [], |r| r.get::<_, i64>(0));
     assert_eq!(later, Ok(0));
     drop(s);
     assert!(open(&path).is_ok());
@@ -233,9 +192,7 @@ fn a_damaged_file_is_told() {
     let s = open(&path).unwrap();
     let many: Vec<_> = (0..500).map(|n| change(n, 0, n)).collect();
     s.shared().commit(&many).unwrap();
-    s.0.lock()
-        .query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
-        .unwrap();
+    s.0.lock().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
     drop(s);
     let mut bytes = std::fs::read(&path).unwrap();
     for byte in bytes.iter_mut().skip(8_192) {
@@ -252,15 +209,10 @@ fn a_text_that_is_not_ours_is_damage_that_names_the_job() {
     let path = folder.path().join("checker.db");
     let s = open(&path).unwrap();
     s.shared().commit(&[change(1, 0, 1)]).unwrap();
-    s.0.lock()
-        .execute("UPDATE state SET body = 'x'", [])
-        .unwrap();
+    s.0.lock().execute("UPDATE state SET body = 'x'", []).unwrap();
     let job = change(1, 0, 1).job;
     let why = s.shared().states(std::slice::from_ref(&job)).unwrap_err();
-    assert!(
-        matches!(&why, StoreError::Corrupt(w) if w.contains(job.as_str())),
-        "{why}"
-    );
+    assert!(matches!(&why, StoreError::Corrupt(w) if w.contains(job.as_str())), "{why}");
 }
 
 #[test]
@@ -268,23 +220,14 @@ fn a_file_that_stays_locked_is_told_after_some_patience() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checker.db");
     let (ours, theirs) = (open(&path).unwrap(), open(&path).unwrap());
-    ours.0
-        .lock()
-        .busy_timeout(Duration::from_millis(50))
-        .unwrap();
+    ours.0.lock().busy_timeout(Duration::from_millis(50)).unwrap();
     theirs.0.lock().execute_batch("BEGIN IMMEDIATE").unwrap();
     let why = ours.shared().commit(&[change(1, 0, 1)]).unwrap_err();
-    assert!(
-        matches!(&why, StoreError::Unavailable(w) if w.contains("locked") && w.contains("fuser")),
-        "{why}"
-    );
+    assert!(matches!(&why, StoreError::Unavailable(w) if w.contains("locked") && w.contains("fuser")), "{why}");
     // Reading goes on meanwhile.
     assert!(ours.shared().slots().unwrap().is_empty());
     theirs.0.lock().execute_batch("ROLLBACK").unwrap();
-    assert_eq!(
-        ours.shared().commit(&[change(1, 0, 1)]).unwrap(),
-        [Applied::Done]
-    );
+    assert_eq!(ours.shared().commit(&[change(1, 0, 1)]).unwrap(), [Applied::Done]);
 }
 
 #[test]
@@ -293,27 +236,13 @@ fn a_full_disk_writes_nothing_of_the_batch() {
     let path = folder.path().join("checker.db");
     let s = open(&path).unwrap();
     s.shared().commit(&[change(9_999, 0, 9_999)]).unwrap();
-    let pages: i64 =
-        s.0.lock()
-            .pragma_query_value(None, "page_count", |r| r.get(0))
-            .unwrap();
-    s.0.lock()
-        .query_row(
-            &format!("PRAGMA max_page_count = {}", pages + 4),
-            [],
-            |_| Ok(()),
-        )
-        .unwrap();
+    let pages: i64 = s.0.lock().pragma_query_value(None, "page_count", |r| r.get(0)).unwrap();
+    s.0.lock().query_row(&format!("PRAGMA max_page_count = {}", pages + 4), [], |_| Ok(())).unwrap();
     let many: Vec<_> = (0..500).map(|n| change(n, 0, n)).collect();
     let why = s.shared().commit(&many).unwrap_err();
-    assert!(
-        matches!(&why, StoreError::Full(w) if w.contains("make room")),
-        "{why}"
-    );
+    assert!(matches!(&why, StoreError::Full(w) if w.contains("make room")), "{why}");
     assert_eq!(s.shared().slots().unwrap().len(), 1);
-    s.0.lock()
-        .query_row("PRAGMA max_page_count = 1000000", [], |_| Ok(()))
-        .unwrap();
+    s.0.lock().query_row("PRAGMA max_page_count = 1000000", [], |_| Ok(())).unwrap();
     assert_eq!(s.shared().commit(&many).unwrap().len(), 500);
 }
 
@@ -344,9 +273,7 @@ fn a_file_that_may_not_be_written_is_told() {
         return;
     }
     std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o400)).unwrap();
-    let why = open(&path)
-        .and_then(|s| s.shared().commit(&[change(1, 0, 1)]))
-        .unwrap_err();
+    let why = open(&path).and_then(|s| s.shared().commit(&[change(1, 0, 1)])).unwrap_err();
     assert!(matches!(why, StoreError::ReadOnly(_)), "{why}");
 }
 
@@ -360,33 +287,15 @@ fn codes_become_what_a_caller_can_act_on() {
         explain(e.into(), path, moment)
     };
     let cases: [(i32, Moment, Right); 9] = [
-        (ffi::SQLITE_IOERR_FSYNC, Moment::Commit, |e| {
-            matches!(e, E::OutcomeUnknown(_))
-        }),
-        (ffi::SQLITE_IOERR_READ, Moment::Work, |e| {
-            matches!(e, E::Unavailable(_))
-        }),
-        (ffi::SQLITE_IOERR_SHMSIZE, Moment::Commit, |e| {
-            matches!(e, E::Full(_))
-        }),
-        (ffi::SQLITE_FULL, Moment::Commit, |e| {
-            matches!(e, E::Full(_))
-        }),
-        (ffi::SQLITE_BUSY_SNAPSHOT, Moment::Work, |e| {
-            matches!(e, E::Unavailable(_))
-        }),
-        (ffi::SQLITE_READONLY_DIRECTORY, Moment::Work, |e| {
-            matches!(e, E::ReadOnly(_))
-        }),
-        (ffi::SQLITE_CORRUPT, Moment::Commit, |e| {
-            matches!(e, E::Corrupt(_))
-        }),
-        (ffi::SQLITE_NOTADB, Moment::Work, |e| {
-            matches!(e, E::Corrupt(_))
-        }),
-        (ffi::SQLITE_TOOBIG, Moment::Work, |e| {
-            matches!(e, E::Refused(_))
-        }),
+        (ffi::SQLITE_IOERR_FSYNC, Moment::Commit, |e| matches!(e, E::OutcomeUnknown(_))),
+        (ffi::SQLITE_IOERR_READ, Moment::Work, |e| matches!(e, E::Unavailable(_))),
+        (ffi::SQLITE_IOERR_SHMSIZE, Moment::Commit, |e| matches!(e, E::Full(_))),
+        (ffi::SQLITE_FULL, Moment::Commit, |e| matches!(e, E::Full(_))),
+        (ffi::SQLITE_BUSY_SNAPSHOT, Moment::Work, |e| matches!(e, E::Unavailable(_))),
+        (ffi::SQLITE_READONLY_DIRECTORY, Moment::Work, |e| matches!(e, E::ReadOnly(_))),
+        (ffi::SQLITE_CORRUPT, Moment::Commit, |e| matches!(e, E::Corrupt(_))),
+        (ffi::SQLITE_NOTADB, Moment::Work, |e| matches!(e, E::Corrupt(_))),
+        (ffi::SQLITE_TOOBIG, Moment::Work, |e| matches!(e, E::Refused(_))),
     ];
     for (code, moment, right) in cases {
         let e = told(code, moment);
@@ -406,9 +315,7 @@ fn ten_thousand_changes_are_one_short_commit() {
     let jobs = 10_000;
     let mut spent = Duration::ZERO;
     for pass in 0..3 {
-        let changes: Vec<_> = (0..jobs)
-            .map(|n| change(n, pass, pass * jobs + n))
-            .collect();
+        let changes: Vec<_> = (0..jobs).map(|n| change(n, pass, pass * jobs + n)).collect();
         let begun = cpu();
         let answers = s.commit(&changes).unwrap();
         spent = cpu().saturating_sub(begun);

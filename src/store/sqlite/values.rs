@@ -43,10 +43,7 @@ pub(super) fn run(conn: &Connection, sql: &str, params: impl Params) -> Step<usi
 
 pub(super) fn int<T: TryFrom<i64>>(row: &Row<'_>, at: usize) -> Step<T> {
     let value: i64 = row.get(at)?;
-    T::try_from(value).map_err(|_| Fault::Text {
-        what: "a number".to_owned(),
-        why: format!("{value} is out of range"),
-    })
+    T::try_from(value).map_err(|_| Fault::Text { what: "a number".to_owned(), why: format!("{value} is out of range") })
 }
 
 pub(super) fn int_or_none<T: TryFrom<i64>>(row: &Row<'_>, at: usize) -> Step<Option<T>> {
@@ -78,17 +75,12 @@ pub(super) fn whole(value: impl TryInto<i64>) -> i64 {
 }
 
 pub(super) fn from_json<T: DeserializeOwned>(text: &str, what: impl Fn() -> String) -> Step<T> {
-    serde_json::from_str(text).map_err(|e| Fault::Text {
-        what: what(),
-        why: e.to_string(),
-    })
+    serde_json::from_str(text).map_err(|e| Fault::Text { what: what(), why: e.to_string() })
 }
 
 pub(super) fn to_json(value: &impl Serialize) -> Step<String> {
-    serde_json::to_string(value).map_err(|e| Fault::Text {
-        what: "a value that was to be kept".to_owned(),
-        why: e.to_string(),
-    })
+    serde_json::to_string(value)
+        .map_err(|e| Fault::Text { what: "a value that was to be kept".to_owned(), why: e.to_string() })
 }
 
 pub(super) fn source_word(source: Source) -> &'static str {
@@ -132,8 +124,5 @@ pub(super) fn status_of(word: &str) -> Step<RunStatus> {
 }
 
 pub(super) fn no_word(what: &str, word: &str) -> Fault {
-    Fault::Text {
-        what: what.to_owned(),
-        why: format!("\"{word}\" is none of the words for it"),
-    }
+    Fault::Text { what: what.to_owned(), why: format!("\"{word}\" is none of the words for it") }
 }

@@ -1,10 +1,7 @@
 use super::super::{
-    Applied, Change, Ledger, PassStart, Planned, Result, RunRecord, RunStatus, Source, StoreClock,
-    StoreError,
+    Applied, Change, Ledger, PassStart, Planned, Result, RunRecord, RunStatus, Source, StoreClock, StoreError,
 };
-use crate::decide::{
-    Alert, AlertId, AlertKind, Delivery, DeliveryState, Episode, JobState, Recipient, SendResult,
-};
+use crate::decide::{Alert, AlertId, AlertKind, Delivery, DeliveryState, Episode, JobState, Recipient, SendResult};
 use checker_job::{JobId, Outcome, Timestamp, Verdict};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -106,11 +103,7 @@ pub(super) fn failing(seq: u64, run: Option<Uuid>, episode: u32) -> JobState {
 }
 
 pub(super) fn alert_id(n: u16, episode: u32, step: u32) -> AlertId {
-    AlertId {
-        job: job(n),
-        episode,
-        step,
-    }
+    AlertId { job: job(n), episode, step }
 }
 
 pub(super) fn alert(id: AlertId, secs: i64, recipients: &[Recipient]) -> Alert {
@@ -156,12 +149,7 @@ pub(super) fn down(n: u16, secs: i64, recipients: &[Recipient]) -> Change {
     }
 }
 
-pub(super) fn delivery(
-    which: u16,
-    recipient: Recipient,
-    alerts: &[AlertId],
-    secs: i64,
-) -> Delivery {
+pub(super) fn delivery(which: u16, recipient: Recipient, alerts: &[AlertId], secs: i64) -> Delivery {
     let id = id(secs, which);
     Delivery {
         id,
@@ -182,37 +170,23 @@ pub(super) fn delivery(
 }
 
 pub(super) fn plan_of(deliveries: &[Delivery]) -> Planned {
-    Planned {
-        deliveries: deliveries.to_vec(),
-        ..Planned::default()
-    }
+    Planned { deliveries: deliveries.to_vec(), ..Planned::default() }
 }
 
 pub(super) fn accepted() -> SendResult {
-    SendResult::Accepted {
-        answer: "250 ok".to_owned(),
-    }
+    SendResult::Accepted { answer: "250 ok".to_owned() }
 }
 
 pub(super) fn later() -> SendResult {
-    SendResult::Later {
-        why: "450 try again".to_owned(),
-    }
+    SendResult::Later { why: "450 try again".to_owned() }
 }
 
 pub(super) fn refused() -> SendResult {
-    SendResult::Refused {
-        why: "550 no such user".to_owned(),
-    }
+    SendResult::Refused { why: "550 no such user".to_owned() }
 }
 
 pub(super) fn pass(secs: i64, which: u16) -> PassStart {
-    PassStart {
-        id: id(secs, which),
-        node: id(0, 999),
-        started: at(secs),
-        called: "minute".to_owned(),
-    }
+    PassStart { id: id(secs, which), node: id(0, 999), started: at(secs), called: "minute".to_owned() }
 }
 
 pub(super) fn commit_one(store: &impl Ledger, change: &Change) -> Applied {

@@ -27,10 +27,7 @@ pub(in crate::store) fn await_word(child: &mut Child, word: &str) -> String {
     let out = child.stdout.take().unwrap();
     let mut lines = BufReader::new(out).lines();
     loop {
-        let line = lines
-            .next()
-            .expect("the child ended without the word")
-            .unwrap();
+        let line = lines.next().expect("the child ended without the word").unwrap();
         // The test harness may have begun the line.
         if let Some((_, rest)) = line.split_once(word) {
             return rest.trim().to_owned();
@@ -46,11 +43,7 @@ fn batch(seq: u64) -> Vec<Change> {
             job: job(n),
             expected_seq: seq,
             state: Some(failing(seq + 1, Some(record.id), 1)),
-            alerts: vec![alert(
-                alert_id(n, 1, u32::try_from(seq).unwrap()),
-                secs,
-                &[to(1)],
-            )],
+            alerts: vec![alert(alert_id(n, 1, u32::try_from(seq).unwrap()), secs, &[to(1)])],
             run: Some(record),
             hour: None,
         }
@@ -64,28 +57,15 @@ fn child_that_commits() {
     let Some(path) = std::env::var_os(STATE) else {
         return;
     };
-    let s = Sqlite::open(Path::new(&path), any_clock())
-        .unwrap()
-        .shared();
+    let s = Sqlite::open(Path::new(&path), any_clock()).unwrap().shared();
     let slots = s.slots().unwrap();
     let mut seq = slots.values().next().map_or(0, |slot| slot.seq);
     let first = seq;
     loop {
         s.commit(&batch(seq)).unwrap();
         let which = u16::try_from(seq % 60_000).unwrap();
-        let carried: Vec<_> = s
-            .waiting()
-            .unwrap()
-            .into_iter()
-            .map(|w| w.alert.id)
-            .collect();
-        s.plan(&plan_of(&[delivery(
-            which,
-            to(1),
-            &carried,
-            i64::try_from(seq).unwrap(),
-        )]))
-        .unwrap();
+        let carried: Vec<_> = s.waiting().unwrap().into_iter().map(|w| w.alert.id).collect();
+        s.plan(&plan_of(&[delivery(which, to(1), &carried, i64::try_from(seq).unwrap())])).unwrap();
         seq += 1;
         if seq == first + 1 {
             println!("begun");
@@ -120,11 +100,7 @@ fn a_kill_leaves_whole_batches() {
         let answers = s.commit(&batch(seq - 1)).unwrap();
         assert!(answers.iter().all(|a| *a == Applied::Already));
         let unsent = s.unsent().unwrap();
-        assert!(
-            unsent
-                .iter()
-                .all(|d| d.created_at < at(i64::try_from(seq).unwrap()))
-        );
+        assert!(unsent.iter().all(|d| d.created_at < at(i64::try_from(seq).unwrap())));
         before = seq;
     }
 }

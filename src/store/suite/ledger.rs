@@ -1,8 +1,8 @@
 use super::super::{Applied, Change, Ledger, RunStatus, Shared, Slot, Source};
 use super::Bench;
 use super::fixtures::{
-    alert, alert_id, any_clock, at, change, commit_one, delivery, down, failing, good, id,
-    is_refused, job, plan_of, run, state_of, to,
+    alert, alert_id, any_clock, at, change, commit_one, delivery, down, failing, good, id, is_refused, job, plan_of,
+    run, state_of, to,
 };
 use crate::decide::{JobState, Tally};
 use checker_job::{Metric, Outcome};
@@ -19,11 +19,7 @@ pub(super) fn a_change_counts_once<B: Bench>() {
     let waiting = s.waiting().unwrap();
     let whom: Vec<_> = waiting.iter().map(|w| w.recipient.clone()).collect();
     assert_eq!(whom, [to(1), to(2)]);
-    assert!(
-        waiting
-            .iter()
-            .all(|w| !w.told && !w.withheld && w.delivery.is_none())
-    );
+    assert!(waiting.iter().all(|w| !w.told && !w.withheld && w.delivery.is_none()));
 }
 
 pub(super) fn a_repeat_is_known_when_the_state_has_moved_on<B: Bench>() {
@@ -47,20 +43,13 @@ pub(super) fn a_stale_result_leaves_its_run_alone<B: Bench>() {
     let newer = change(1, 0, Some(run(1, 60, 1)));
     commit_one(s, &newer);
     let mut late = down(1, 0, &[to(1)]);
-    late.hour = Some(Tally {
-        hour: at(0),
-        ok: 1,
-        ..Tally::default()
-    });
+    late.hour = Some(Tally { hour: at(0), ok: 1, ..Tally::default() });
     assert_eq!(commit_one(s, &late), Applied::Stale);
     assert_eq!(state_of(s, 1), newer.state);
     assert_eq!(s.waiting().unwrap(), []);
     assert_eq!(s.alerts(Some(&job(1)), 9).unwrap(), []);
     assert_eq!(s.hours(&job(1), at(-9_999)).unwrap(), []);
-    assert_eq!(
-        s.history(&job(1), 9).unwrap(),
-        [newer.run.unwrap(), late.run.unwrap()]
-    );
+    assert_eq!(s.history(&job(1), 9).unwrap(), [newer.run.unwrap(), late.run.unwrap()]);
 }
 
 pub(super) fn two_passes_decide_one_alert_at_once<B: Bench>() {
@@ -90,15 +79,7 @@ pub(super) fn answers_come_in_the_order_of_the_changes<B: Bench>() {
         change(3, 5, Some(run(3, 1, 4))),
     ];
     let answers = s.commit(&batch).unwrap();
-    assert_eq!(
-        answers,
-        [
-            Applied::Already,
-            Applied::Done,
-            Applied::Done,
-            Applied::Stale
-        ]
-    );
+    assert_eq!(answers, [Applied::Already, Applied::Done, Applied::Done, Applied::Stale]);
     assert_eq!(state_of(s, 1).map(|s| s.seq), Some(2));
     assert_eq!(state_of(s, 3), None);
     assert_eq!(s.commit(&[]).unwrap(), []);
@@ -147,20 +128,12 @@ pub(super) fn a_forgotten_job_keeps_its_counters_while_its_alerts_are_kept<B: Be
     let b = B::new(any_clock());
     let s = b.jobs();
     commit_one(s, &down(1, 0, &[to(1)]));
-    let forget = Change {
-        state: None,
-        alerts: vec![alert(alert_id(1, 1, 1), 60, &[to(1)])],
-        ..change(1, 1, None)
-    };
+    let forget = Change { state: None, alerts: vec![alert(alert_id(1, 1, 1), 60, &[to(1)])], ..change(1, 1, None) };
     assert_eq!(commit_one(s, &forget), Applied::Done);
     assert_eq!(commit_one(s, &forget), Applied::Already);
     assert!(s.slots().unwrap().is_empty());
     let left = state_of(s, 1).unwrap();
-    let counters = JobState {
-        seq: 2,
-        episodes: 1,
-        ..JobState::default()
-    };
+    let counters = JobState { seq: 2, episodes: 1, ..JobState::default() };
     assert_eq!(left, counters);
     assert_eq!(s.waiting().unwrap().len(), 2);
 
@@ -180,10 +153,7 @@ pub(super) fn a_job_without_episodes_is_forgotten_whole<B: Bench>() {
     let b = B::new(any_clock());
     let s = b.jobs();
     commit_one(s, &change(1, 0, None));
-    let forget = Change {
-        state: None,
-        ..change(1, 1, None)
-    };
+    let forget = Change { state: None, ..change(1, 1, None) };
     assert_eq!(commit_one(s, &forget), Applied::Done);
     assert_eq!(commit_one(s, &forget), Applied::Already);
     assert_eq!(state_of(s, 1), None);
@@ -197,15 +167,10 @@ pub(super) fn slots_say_what_is_due_and_what_is_open<B: Bench>() {
     let state = blind.state.as_mut().unwrap();
     state.blind = failing(1, None, 1).failure;
     state.slot = None;
-    s.commit(&[change(1, 0, None), down(2, 0, &[]), blind])
-        .unwrap();
+    s.commit(&[change(1, 0, None), down(2, 0, &[]), blind]).unwrap();
     let slots = s.slots().unwrap();
     let slot = |slot, open| Slot { seq: 1, slot, open };
-    let expected = [
-        (job(1), slot(Some(at(0)), false)),
-        (job(2), slot(Some(at(0)), true)),
-        (job(3), slot(None, true)),
-    ];
+    let expected = [(job(1), slot(Some(at(0)), false)), (job(2), slot(Some(at(0)), true)), (job(3), slot(None, true))];
     assert_eq!(slots, expected.into());
 }
 
@@ -221,22 +186,12 @@ pub(super) fn hours_add_up<B: Bench>() {
         micros_sum: 10,
         micros_max: max,
     };
-    for (seq, hour) in [tally(7_200, 5, 4), tally(3_600, 6, 4), tally(3_600, 7, 3)]
-        .into_iter()
-        .enumerate()
-    {
+    for (seq, hour) in [tally(7_200, 5, 4), tally(3_600, 6, 4), tally(3_600, 7, 3)].into_iter().enumerate() {
         let mut change = change(1, seq as u64, None);
         change.hour = Some(hour);
         assert_eq!(commit_one(s, &change), Applied::Done);
     }
-    let both = Tally {
-        ok: 13,
-        warning: 2,
-        failed: 4,
-        unknown: 6,
-        micros_sum: 20,
-        ..tally(3_600, 0, 4)
-    };
+    let both = Tally { ok: 13, warning: 2, failed: 4, unknown: 6, micros_sum: 20, ..tally(3_600, 0, 4) };
     let hours = s.hours(&job(1), at(3_600)).unwrap();
     assert_eq!(hours, [both, tally(7_200, 5, 4)]);
     assert_eq!(s.hours(&job(1), at(3_601)).unwrap().len(), 1);
@@ -278,14 +233,7 @@ pub(super) fn a_run_that_waited_becomes_done_once<B: Bench>() {
 pub(super) fn all_of_a_run_comes_back<B: Bench>() {
     let b = B::new(any_clock());
     let s = b.jobs();
-    let sources = [
-        Source::Cron,
-        Source::Manual,
-        Source::Script,
-        Source::Call,
-        Source::Spool,
-        Source::Remote,
-    ];
+    let sources = [Source::Cron, Source::Manual, Source::Script, Source::Call, Source::Spool, Source::Remote];
     for (n, source) in (0..).zip(sources) {
         let mut full = run(1, i64::from(n), n);
         full.source = source;
@@ -302,34 +250,19 @@ pub(super) fn all_of_a_run_comes_back<B: Bench>() {
                 .with_detail("two\nlines 'quoted' \u{fc}")
                 .with_metric(Metric::new("time", 0.25, "s")),
         );
-        assert_eq!(
-            commit_one(s, &change(1, u64::from(n), Some(full.clone()))),
-            Applied::Done
-        );
+        assert_eq!(commit_one(s, &change(1, u64::from(n), Some(full.clone()))), Applied::Done);
         assert_eq!(s.history(&job(1), 1).unwrap(), [full]);
     }
     let newest: Vec<_> = s.history(&job(1), 2).unwrap();
-    assert_eq!(
-        newest.iter().map(|r| r.id).collect::<Vec<_>>(),
-        [id(5, 5), id(4, 4)]
-    );
+    assert_eq!(newest.iter().map(|r| r.id).collect::<Vec<_>>(), [id(5, 5), id(4, 4)]);
 }
 
 pub(super) fn alerts_come_newest_first<B: Bench>() {
     let b = B::new(any_clock());
     let s = b.jobs();
-    let batch = [
-        down(1, 60, &[to(1)]),
-        down(2, 120, &[to(1)]),
-        down(3, 60, &[to(1)]),
-    ];
+    let batch = [down(1, 60, &[to(1)]), down(2, 120, &[to(1)]), down(3, 60, &[to(1)])];
     s.commit(&batch).unwrap();
-    let jobs: Vec<_> = s
-        .alerts(None, 9)
-        .unwrap()
-        .into_iter()
-        .map(|a| a.id.job)
-        .collect();
+    let jobs: Vec<_> = s.alerts(None, 9).unwrap().into_iter().map(|a| a.id.job).collect();
     assert_eq!(jobs, [job(2), job(3), job(1)]);
     assert_eq!(s.alerts(None, 1).unwrap().len(), 1);
     assert_eq!(s.alerts(Some(&job(1)), 9).unwrap(), batch[0].alerts);

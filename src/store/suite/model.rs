@@ -1,11 +1,8 @@
 //! The file against the model: any history, and after each call the same answer and the same content.
 
-use super::super::{
-    Change, Ledger, Memory, Own, PassEnd, Planned, Result, Retention, Shared, Sqlite,
-};
+use super::super::{Change, Ledger, Memory, Own, PassEnd, Planned, Result, Retention, Shared, Sqlite};
 use super::fixtures::{
-    Hands, accepted, alert, alert_id, at, delivery, failing, good, id, job, later, pass, refused,
-    run, to,
+    Hands, accepted, alert, alert_id, at, delivery, failing, good, id, job, later, pass, refused, run, to,
 };
 use super::folder;
 use crate::decide::{Delivery, JobState, SendResult, Tally};
@@ -50,17 +47,10 @@ fn on_ledger(call: &Call, s: &impl Ledger) -> Option<String> {
 
 fn make(call: &Call, jobs: &impl Shared, node: &impl Own) -> String {
     let about_jobs = match call {
-        Call::Commit(jobs, _)
-        | Call::Plan(jobs, _)
-        | Call::Mark(jobs, ..)
-        | Call::Prune(jobs, ..) => *jobs,
+        Call::Commit(jobs, _) | Call::Plan(jobs, _) | Call::Mark(jobs, ..) | Call::Prune(jobs, ..) => *jobs,
         _ => true,
     };
-    let done = if about_jobs {
-        on_ledger(call, jobs)
-    } else {
-        on_ledger(call, node)
-    };
+    let done = if about_jobs { on_ledger(call, jobs) } else { on_ledger(call, node) };
     done.unwrap_or_else(|| match call {
         Call::Begin(secs, n) => words(jobs.begin(&pass(*secs, *n))),
         Call::Claim(id, wanted, dead) => words(jobs.claim(*id, wanted, dead)),
@@ -70,9 +60,7 @@ fn make(call: &Call, jobs: &impl Shared, node: &impl Own) -> String {
             let value = value.map(|v| v.to_string());
             words(node.set_meta(&key.to_string(), value.as_deref()))
         }
-        Call::Lease(who, secs, gone) => {
-            words(node.lease("x", id(0, *who), Duration::from_secs(*secs), gone))
-        }
+        Call::Lease(who, secs, gone) => words(node.lease("x", id(0, *who), Duration::from_secs(*secs), gone)),
         Call::ReleaseLease(who) => words(node.release_lease("x", id(0, *who))),
         _ => String::new(),
     })
@@ -164,11 +152,7 @@ impl World {
     }
 
     fn known(&self, jobs: bool, n: u16) -> Option<JobState> {
-        let found = if jobs {
-            self.model.shared().states(&[job(n)])
-        } else {
-            self.model.own().states(&[job(n)])
-        };
+        let found = if jobs { self.model.shared().states(&[job(n)]) } else { self.model.own().states(&[job(n)]) };
         found.unwrap().remove(&job(n))
     }
 
@@ -196,17 +180,14 @@ impl World {
         let seq = expected_seq + 1;
         let state = match fate % 8 {
             0 => None,
-            1..=3 => Some(JobState {
-                episodes: before.episodes,
-                ..good(seq, by)
-            }),
+            1..=3 => Some(JobState { episodes: before.episodes, ..good(seq, by) }),
             4 => Some(failing(seq, by, before.episodes + 1)),
             _ => Some(failing(seq, by, before.episodes.max(1))),
         };
         let episode = before.episodes.max(1);
         let whom: Vec<_> = (0..3).filter(|r| (odd >> r) & 1 == 1).map(to).collect();
-        let alerts = (!what.is_multiple_of(3))
-            .then(|| alert(alert_id(n, episode, u32::from(fate % 3)), self.secs, &whom));
+        let alerts =
+            (!what.is_multiple_of(3)).then(|| alert(alert_id(n, episode, u32::from(fate % 3)), self.secs, &whom));
         Change {
             job: job(n),
             expected_seq,
@@ -223,19 +204,11 @@ impl World {
     }
 
     fn deliveries(&self, jobs: bool) -> Vec<Delivery> {
-        if jobs {
-            self.model.shared().deliveries(99).unwrap()
-        } else {
-            self.model.own().deliveries(99).unwrap()
-        }
+        if jobs { self.model.shared().deliveries(99).unwrap() } else { self.model.own().deliveries(99).unwrap() }
     }
 
     fn plan(&mut self, jobs: bool, b: u8, c: u8, d: u8) -> Planned {
-        let waiting = if jobs {
-            self.model.shared().waiting().unwrap()
-        } else {
-            self.model.own().waiting().unwrap()
-        };
+        let waiting = if jobs { self.model.shared().waiting().unwrap() } else { self.model.own().waiting().unwrap() };
         let mut planned = Planned::default();
         let chosen = |mask: u8, i: usize| (mask >> (i % 8)) & 1 == 1;
         let whom = to(u16::from(b) % 3);
@@ -259,10 +232,7 @@ impl World {
             }
         }
         let old = self.deliveries(jobs);
-        let superseded = old
-            .iter()
-            .enumerate()
-            .filter(|(i, _)| b > 128 && chosen(d, *i));
+        let superseded = old.iter().enumerate().filter(|(i, _)| b > 128 && chosen(d, *i));
         planned.superseded = superseded.map(|(_, old)| old.id).collect();
         planned
     }
@@ -312,12 +282,7 @@ fn drive(dice: Vec<Dice>) -> usize {
     let hands = Hands::at(0);
     let folder = folder();
     let file = Sqlite::open(&folder.path().join("checker.db"), hands.clock()).unwrap();
-    let mut world = World {
-        model: Memory::new(hands.clock()),
-        secs: 0,
-        fresh: 0,
-        made: Vec::new(),
-    };
+    let mut world = World { model: Memory::new(hands.clock()), secs: 0, fresh: 0, made: Vec::new() };
     let mut before = content(&world.model.shared(), &world.model.own());
     let mut wrote = 0;
     for roll in dice {
@@ -353,9 +318,7 @@ fn most_calls_of_a_history_write() {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         u8::try_from(seed >> 56).unwrap()
     };
-    let dice = (0..400)
-        .map(|_| (byte(), byte(), byte(), byte(), byte()))
-        .collect();
+    let dice = (0..400).map(|_| (byte(), byte(), byte(), byte(), byte())).collect();
     let wrote = drive(dice);
     assert!(wrote > 150, "{wrote} of 400");
 }

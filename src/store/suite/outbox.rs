@@ -1,8 +1,8 @@
 use super::super::{Change, Ledger, Planned};
 use super::Bench;
 use super::fixtures::{
-    accepted, alert, alert_id, any_clock, at, change, commit_one, delivery, down, failing, id,
-    is_refused, later, plan_of, refused, to,
+    accepted, alert, alert_id, any_clock, at, change, commit_one, delivery, down, failing, id, is_refused, later,
+    plan_of, refused, to,
 };
 use crate::decide::{DeliveryState, Sent, Waiting};
 use uuid::Uuid;
@@ -42,10 +42,7 @@ pub(super) fn an_alert_is_told_and_the_next_one_continues_its_thread<B: Bench>()
     s.mark(mail.id, &accepted(), at(6), at(9)).unwrap();
     assert_eq!(s.waiting().unwrap(), []);
     assert_eq!(s.unsent().unwrap(), []);
-    let told = DeliveryState::Told {
-        at: at(6),
-        answer: "250 ok".to_owned(),
-    };
+    let told = DeliveryState::Told { at: at(6), answer: "250 ok".to_owned() };
     assert_eq!(state_of(s, mail.id), told);
     // An answer that comes again, or another one that comes late, changes nothing.
     s.mark(mail.id, &accepted(), at(7), at(9)).unwrap();
@@ -56,12 +53,7 @@ pub(super) fn an_alert_is_told_and_the_next_one_continues_its_thread<B: Bench>()
     // The other recipient was not told of this episode, and nobody of the next job's.
     next_alert(s, 1, 1, 60, &[1, 2]);
     commit_one(s, &down(2, 61, &[to(1)]));
-    let seen: Vec<_> = s
-        .waiting()
-        .unwrap()
-        .into_iter()
-        .map(|w| (w.alert.id, w.recipient, w.told, w.thread))
-        .collect();
+    let seen: Vec<_> = s.waiting().unwrap().into_iter().map(|w| (w.alert.id, w.recipient, w.told, w.thread)).collect();
     let thread = Some(mail.message_id);
     let expected = [
         (alert_id(1, 1, 1), to(1), true, thread),
@@ -74,9 +66,8 @@ pub(super) fn an_alert_is_told_and_the_next_one_continues_its_thread<B: Bench>()
 pub(super) fn urgent_ones_leave_first_and_then_the_oldest<B: Bench>() {
     let b = B::new(any_clock());
     let s = b.jobs();
-    let mut mails: Vec<_> = [(1, 30), (2, 10), (3, 20), (4, 10), (5, 5)]
-        .map(|(n, secs)| delivery(n, to(1), &[], secs))
-        .into();
+    let mut mails: Vec<_> =
+        [(1, 30), (2, 10), (3, 20), (4, 10), (5, 5)].map(|(n, secs)| delivery(n, to(1), &[], secs)).into();
     mails[0].urgent = true;
     mails[2].urgent = true;
     s.plan(&plan_of(&mails)).unwrap();
@@ -117,10 +108,7 @@ pub(super) fn a_refused_delivery_is_retried_and_its_alert_waits_no_more<B: Bench
     // The other recipient is not concerned.
     assert_eq!(only(s.waiting().unwrap()).recipient, to(2));
     let kept = s.unsent().unwrap();
-    assert_eq!(
-        (kept.len(), kept[0].attempts, kept[0].next_try),
-        (1, 1, at(3_601))
-    );
+    assert_eq!((kept.len(), kept[0].attempts, kept[0].next_try), (1, 1, at(3_601)));
     let why = "550 no such user".to_owned();
     assert_eq!(kept[0].state, DeliveryState::Refused { at: at(1), why });
 
@@ -140,16 +128,11 @@ pub(super) fn a_refused_delivery_is_retried_and_its_alert_waits_no_more<B: Bench
 pub(super) fn superseded_deliveries_hand_their_alerts_over<B: Bench>() {
     let b = B::new(any_clock());
     let s = b.jobs();
-    s.commit(&[down(1, 0, &[to(1)]), down(2, 1, &[to(1)])])
-        .unwrap();
+    s.commit(&[down(1, 0, &[to(1)]), down(2, 1, &[to(1)])]).unwrap();
     let one = delivery(1, to(1), &[alert_id(1, 1, 0), alert_id(2, 1, 0)], 0);
     s.plan(&plan_of(std::slice::from_ref(&one))).unwrap();
     let two = delivery(2, to(1), &[alert_id(1, 1, 0)], 60);
-    let replace = Planned {
-        deliveries: vec![two.clone()],
-        superseded: vec![one.id, id(7, 7)],
-        ..Planned::default()
-    };
+    let replace = Planned { deliveries: vec![two.clone()], superseded: vec![one.id, id(7, 7)], ..Planned::default() };
     s.plan(&replace).unwrap();
     let carried: Vec<_> = s.waiting().unwrap().iter().map(|w| w.delivery).collect();
     assert_eq!(carried, [Some(two.id), None]);
@@ -164,10 +147,7 @@ pub(super) fn superseded_deliveries_hand_their_alerts_over<B: Bench>() {
     // A refused one gives its alerts back, too.
     s.mark(two.id, &refused(), at(70), at(99)).unwrap();
     assert_eq!(s.waiting().unwrap().len(), 1);
-    let give_up = Planned {
-        superseded: vec![two.id],
-        ..Planned::default()
-    };
+    let give_up = Planned { superseded: vec![two.id], ..Planned::default() };
     s.plan(&give_up).unwrap();
     let carried: Vec<_> = s.waiting().unwrap().iter().map(|w| w.delivery).collect();
     assert_eq!(carried, [None, None]);
@@ -181,10 +161,7 @@ pub(super) fn an_acceptance_after_superseding_is_the_truth<B: Bench>() {
     let one = delivery(1, to(1), &[alert_id(1, 1, 0)], 0);
     let two = delivery(2, to(1), &[alert_id(1, 1, 0)], 60);
     s.plan(&plan_of(std::slice::from_ref(&one))).unwrap();
-    let replace = Planned {
-        superseded: vec![one.id],
-        ..plan_of(std::slice::from_ref(&two))
-    };
+    let replace = Planned { superseded: vec![one.id], ..plan_of(std::slice::from_ref(&two)) };
     s.plan(&replace).unwrap();
     s.mark(one.id, &accepted(), at(61), at(99)).unwrap();
     assert!(matches!(state_of(s, one.id), DeliveryState::Told { .. }));
@@ -208,12 +185,7 @@ pub(super) fn withheld_and_dropped_alerts<B: Bench>() {
         ..Planned::default()
     };
     s.plan(&settle).unwrap();
-    let seen: Vec<_> = s
-        .waiting()
-        .unwrap()
-        .into_iter()
-        .map(|w| (w.recipient, w.withheld))
-        .collect();
+    let seen: Vec<_> = s.waiting().unwrap().into_iter().map(|w| (w.recipient, w.withheld)).collect();
     assert_eq!(seen, [(to(2), true), (to(3), false)]);
 
     // Mail is on again: it leaves like any other, and is not withheld once more by a plan of before.
@@ -224,10 +196,7 @@ pub(super) fn withheld_and_dropped_alerts<B: Bench>() {
     assert_eq!((waits.withheld, waits.delivery), (false, Some(mail.id)));
 
     // Dropped while it is in a delivery: it waits no more, and if that is accepted nevertheless, it was told.
-    let drop_it = Planned {
-        dropped: vec![(key, to(2), "it is well again".to_owned())],
-        ..Planned::default()
-    };
+    let drop_it = Planned { dropped: vec![(key, to(2), "it is well again".to_owned())], ..Planned::default() };
     s.plan(&drop_it).unwrap();
     assert_eq!(only(s.waiting().unwrap()).recipient, to(3));
     s.mark(mail.id, &accepted(), at(61), at(99)).unwrap();
@@ -257,12 +226,7 @@ pub(super) fn a_delivery_may_carry_what_is_not_known<B: Bench>() {
     // A second recipient for a known alert, and an alert that is gone.
     let mail = delivery(1, to(9), &[alert_id(1, 1, 0), alert_id(8, 1, 0)], 0);
     s.plan(&plan_of(std::slice::from_ref(&mail))).unwrap();
-    let seen: Vec<_> = s
-        .waiting()
-        .unwrap()
-        .into_iter()
-        .map(|w| (w.recipient, w.delivery))
-        .collect();
+    let seen: Vec<_> = s.waiting().unwrap().into_iter().map(|w| (w.recipient, w.delivery)).collect();
     assert_eq!(seen, [(to(1), None), (to(9), Some(mail.id))]);
     s.mark(mail.id, &accepted(), at(1), at(9)).unwrap();
     next_alert(s, 1, 1, 60, &[9]);
@@ -291,29 +255,13 @@ pub(super) fn what_was_sent_counts_for_the_budget<B: Bench>() {
     let mut urgent = delivery(2, to(2), &[], 20);
     urgent.urgent = true;
     urgent.digest = true;
-    let mails = [
-        delivery(1, to(1), &[], 30),
-        urgent,
-        delivery(3, to(1), &[], 10),
-        delivery(4, to(1), &[], 40),
-    ];
+    let mails = [delivery(1, to(1), &[], 30), urgent, delivery(3, to(1), &[], 10), delivery(4, to(1), &[], 40)];
     s.plan(&plan_of(&mails)).unwrap();
     s.mark(mails[1].id, &accepted(), at(41), at(99)).unwrap();
     s.mark(mails[0].id, &refused(), at(41), at(99)).unwrap();
-    let give_up = Planned {
-        superseded: vec![mails[3].id],
-        ..Planned::default()
-    };
+    let give_up = Planned { superseded: vec![mails[3].id], ..Planned::default() };
     s.plan(&give_up).unwrap();
-    let sent = |n, secs, both| Sent {
-        recipient: to(n),
-        at: at(secs),
-        digest: both,
-        urgent: both,
-    };
-    assert_eq!(
-        s.sent(at(20)).unwrap(),
-        [sent(2, 20, true), sent(1, 30, false)]
-    );
+    let sent = |n, secs, both| Sent { recipient: to(n), at: at(secs), digest: both, urgent: both };
+    assert_eq!(s.sent(at(20)).unwrap(), [sent(2, 20, true), sent(1, 30, false)]);
     assert_eq!(s.sent(at(0)).unwrap().len(), 3);
 }

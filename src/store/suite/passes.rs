@@ -24,16 +24,10 @@ pub(super) fn a_job_is_held_by_one_pass<B: Bench>() {
         started: start.started,
         claims: claims.clone(),
     };
-    assert_eq!(
-        s.open_passes().unwrap(),
-        [open(&one, &mine), open(&two, &theirs)]
-    );
+    assert_eq!(s.open_passes().unwrap(), [open(&one, &mine), open(&two, &theirs)]);
 
     // One more, later, and one given back.
-    assert_eq!(
-        s.claim(one.id, &wanted(&[4], 5), &[]).unwrap(),
-        wanted(&[4], 5)
-    );
+    assert_eq!(s.claim(one.id, &wanted(&[4], 5), &[]).unwrap(), wanted(&[4], 5));
     s.release(one.id, &[job(2), job(99)]).unwrap();
     let theirs = s.claim(two.id, &wanted(&[1, 2, 4], 61), &[]).unwrap();
     assert_eq!(theirs, wanted(&[2], 61));
@@ -51,9 +45,7 @@ pub(super) fn claims_of_the_dead_are_freed_and_of_the_living_not<B: Bench>() {
     }
     s.claim(dead.id, &wanted(&[1], 0), &[]).unwrap();
     s.claim(living.id, &wanted(&[2], 1), &[]).unwrap();
-    let got = s
-        .claim(new.id, &wanted(&[1, 2], 60), &[dead.id, id(9, 9)])
-        .unwrap();
+    let got = s.claim(new.id, &wanted(&[1, 2], 60), &[dead.id, id(9, 9)]).unwrap();
     assert_eq!(got, wanted(&[1], 60));
     let open: Vec<_> = s.open_passes().unwrap().into_iter().map(|p| p.id).collect();
     assert_eq!(open, [living.id, new.id]);
@@ -68,9 +60,7 @@ pub(super) fn a_pass_that_is_not_open_takes_nothing<B: Bench>() {
     assert!(is_refused(s.claim(one.id, &wanted(&[1], 0), &[])).contains("never begun"));
     s.begin(&one).unwrap();
     s.begin(&two).unwrap();
-    assert!(
-        is_refused(s.claim(one.id, &wanted(&[1], 0), &[one.id])).contains("called itself dead")
-    );
+    assert!(is_refused(s.claim(one.id, &wanted(&[1], 0), &[one.id])).contains("called itself dead"));
     s.claim(two.id, &BTreeMap::new(), &[one.id]).unwrap();
     assert!(is_refused(s.claim(one.id, &wanted(&[1], 0), &[])).contains("took it for dead"));
     s.release(one.id, &[job(1)]).unwrap();
@@ -89,11 +79,7 @@ pub(super) fn an_end_frees_and_the_first_one_counts<B: Bench>() {
     s.begin(&one).unwrap();
     s.begin(&two).unwrap();
     s.claim(one.id, &wanted(&[1], 0), &[]).unwrap();
-    let end = |secs, runs| PassEnd {
-        ended: at(secs),
-        runs,
-        bad: 1,
-    };
+    let end = |secs, runs| PassEnd { ended: at(secs), runs, bad: 1 };
     s.end(one.id, &end(50, 7)).unwrap();
     s.end(one.id, &end(51, 8)).unwrap();
     let first = (one, Some(end(50, 7)));

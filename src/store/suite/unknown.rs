@@ -1,11 +1,8 @@
 //! A write whose outcome is unknown: it was done, and the caller was told "perhaps". The caller sends it again.
 
-use super::super::{
-    Applied, Change, Ledger, Own, PassEnd, Planned, Result, Shared, Sqlite, StoreError,
-};
+use super::super::{Applied, Change, Ledger, Own, PassEnd, Planned, Result, Shared, Sqlite, StoreError};
 use super::fixtures::{
-    accepted, alert_id, any_clock, at, change, delivery, down, id, job, later, pass, plan_of,
-    state_of, to,
+    accepted, alert_id, any_clock, at, change, delivery, down, id, job, later, pass, plan_of, state_of, to,
 };
 use super::folder;
 use super::via::{How, Via};
@@ -13,10 +10,7 @@ use std::time::Duration;
 
 fn again<T: std::fmt::Debug>(work: impl Fn() -> Result<T>) -> T {
     let first = work();
-    assert!(
-        matches!(first, Err(StoreError::OutcomeUnknown(_))),
-        "{first:?}"
-    );
+    assert!(matches!(first, Err(StoreError::OutcomeUnknown(_))), "{first:?}");
     work().unwrap()
 }
 
@@ -34,18 +28,9 @@ fn a_caller_in_doubt_sends_again_and_everything_counts_once() {
     assert_eq!(again(|| jobs.claim(start.id, &wanted, &[])), wanted);
 
     let first = down(1, 0, &[to(1)]);
-    assert_eq!(
-        again(|| jobs.commit(std::slice::from_ref(&first))),
-        [Applied::Already]
-    );
-    let forget = Change {
-        state: None,
-        ..change(2, 0, None)
-    };
-    assert_eq!(
-        again(|| jobs.commit(std::slice::from_ref(&forget))),
-        [Applied::Done]
-    );
+    assert_eq!(again(|| jobs.commit(std::slice::from_ref(&first))), [Applied::Already]);
+    let forget = Change { state: None, ..change(2, 0, None) };
+    assert_eq!(again(|| jobs.commit(std::slice::from_ref(&forget))), [Applied::Done]);
     assert_eq!(state_of(&jobs, 1), first.state);
     assert_eq!(jobs.history(&job(1), 9).unwrap().len(), 1);
     again(|| jobs.release(start.id, &[job(1)]));
@@ -55,21 +40,14 @@ fn a_caller_in_doubt_sends_again_and_everything_counts_once() {
     again(|| jobs.plan(&plan_of(std::slice::from_ref(&one))));
     again(|| jobs.mark(one.id, &later(), at(3), at(60)));
     assert_eq!(jobs.unsent().unwrap()[0].attempts, 1);
-    let replace = Planned {
-        superseded: vec![one.id],
-        ..plan_of(std::slice::from_ref(&two))
-    };
+    let replace = Planned { superseded: vec![one.id], ..plan_of(std::slice::from_ref(&two)) };
     again(|| jobs.plan(&replace));
     assert_eq!(jobs.unsent().unwrap(), std::slice::from_ref(&two));
     again(|| jobs.mark(two.id, &accepted(), at(4), at(60)));
     assert_eq!(jobs.waiting().unwrap(), []);
     assert_eq!(jobs.deliveries(9).unwrap().len(), 2);
 
-    let end = PassEnd {
-        ended: at(5),
-        runs: 1,
-        bad: 1,
-    };
+    let end = PassEnd { ended: at(5), runs: 1, bad: 1 };
     again(|| jobs.end(start.id, &end));
     assert_eq!(jobs.passes(9).unwrap(), [(start, Some(end))]);
 

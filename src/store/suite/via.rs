@@ -1,6 +1,6 @@
 use super::super::{
-    Applied, Change, Ledger, OpenPass, Own, PassEnd, PassStart, Planned, Result, Retention,
-    RunRecord, Shared, Slot, StoreError,
+    Applied, Change, Ledger, OpenPass, Own, PassEnd, PassStart, Planned, Result, Retention, RunRecord, Shared, Slot,
+    StoreError,
 };
 use crate::decide::{Alert, Delivery, JobState, SendResult, Sent, Tally, Waiting};
 use checker_job::{JobId, Timestamp};
@@ -30,12 +30,7 @@ pub(super) struct Via<S> {
 
 impl<S> Via<S> {
     pub(super) fn new(stores: Vec<S>, how: How) -> Self {
-        Self {
-            stores,
-            how,
-            turn: Cell::new(0),
-            in_doubt: Cell::new(false),
-        }
+        Self { stores, how, turn: Cell::new(0), in_doubt: Cell::new(false) }
     }
 
     fn next(&self) -> &S {
@@ -48,11 +43,7 @@ impl<S> Via<S> {
         self.write_like(work, |first, second| first == second)
     }
 
-    fn write_like<T: Debug>(
-        &self,
-        work: impl Fn(&S) -> Result<T>,
-        alike: impl Fn(&T, &T) -> bool,
-    ) -> Result<T> {
+    fn write_like<T: Debug>(&self, work: impl Fn(&S) -> Result<T>, alike: impl Fn(&T, &T) -> bool) -> Result<T> {
         match self.how {
             How::Turns => work(self.next()),
             How::Twice => {
@@ -90,10 +81,7 @@ impl<S: Ledger> Ledger for Via<S> {
             Applied::Done => Applied::Already,
             other => *other,
         };
-        self.write_like(
-            |s| s.commit(changes),
-            |first, second| first.iter().map(again).eq(second.iter().copied()),
-        )
+        self.write_like(|s| s.commit(changes), |first, second| first.iter().map(again).eq(second.iter().copied()))
     }
     fn waiting(&self) -> Result<Vec<Waiting>> {
         self.next().waiting()
@@ -104,13 +92,7 @@ impl<S: Ledger> Ledger for Via<S> {
     fn unsent(&self) -> Result<Vec<Delivery>> {
         self.next().unsent()
     }
-    fn mark(
-        &self,
-        delivery: Uuid,
-        result: &SendResult,
-        at: Timestamp,
-        next_try: Timestamp,
-    ) -> Result<()> {
+    fn mark(&self, delivery: Uuid, result: &SendResult, at: Timestamp, next_try: Timestamp) -> Result<()> {
         self.write(|s| s.mark(delivery, result, at, next_try))
     }
     fn sent(&self, since: Timestamp) -> Result<Vec<Sent>> {
@@ -132,12 +114,7 @@ impl<S: Shared> Shared for Via<S> {
     fn open_passes(&self) -> Result<Vec<OpenPass>> {
         self.next().open_passes()
     }
-    fn claim(
-        &self,
-        pass: Uuid,
-        wanted: &BTreeMap<JobId, Uuid>,
-        dead: &[Uuid],
-    ) -> Result<BTreeMap<JobId, Uuid>> {
+    fn claim(&self, pass: Uuid, wanted: &BTreeMap<JobId, Uuid>, dead: &[Uuid]) -> Result<BTreeMap<JobId, Uuid>> {
         self.write(|s| s.claim(pass, wanted, dead))
     }
     fn release(&self, pass: Uuid, jobs: &[JobId]) -> Result<()> {
@@ -167,13 +144,7 @@ impl<S: Own> Own for Via<S> {
     fn set_meta(&self, key: &str, value: Option<&str>) -> Result<()> {
         self.write(|s| s.set_meta(key, value))
     }
-    fn lease(
-        &self,
-        name: &str,
-        holder: Uuid,
-        ttl: Duration,
-        gone: &[Uuid],
-    ) -> Result<Option<Uuid>> {
+    fn lease(&self, name: &str, holder: Uuid, ttl: Duration, gone: &[Uuid]) -> Result<Option<Uuid>> {
         self.write(|s| s.lease(name, holder, ttl, gone))
     }
     fn release_lease(&self, name: &str, holder: Uuid) -> Result<()> {

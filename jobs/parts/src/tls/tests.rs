@@ -1,0 +1,117 @@
+use super::*;
+use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
+use rustls_pki_types::UnixTime;
+use std::io;
+use std::time::Duration;
+
+fn at(secs: u64) -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_secs(secs))
+}
+
+fn sentence(error: Error) -> String {
+    let error = io::Error::new(io::ErrorKind::InvalidData, error);
+    let fault = words::of_io(&error, "www.example.com", false);
+    assert_eq!(fault.cause, None);
+    fault.sentence
+}
+
+#[test]
+fn each_error_has_its_own_sentence() {
+    let expired = CertificateError::ExpiredContext { time: at(0), not_after: at(1_767_312_000) };
+    let early = CertificateError::NotValidYetContext { time: at(0), not_before: at(1_767_312_000) };
+    let other = CertificateError::NotValidForNameContext {
+        expected: server_name("www.example.com").unwrap(),
+        presented: vec!["DnsName(\"other.example\")".to_owned(), "IpAddress(192.0.2.1)".to_owned()],
+    };
+    for (error, want) in [
+        (expired.into(), "certificate expired on 2026-01-02"),
+        (early.into(), "certificate not yet valid: it starts on 2026-01-02"),
+        (other.into(), "certificate is for other.example, 192.0.2.1, not for www.example.com"),
+        (CertificateError::UnknownIssuer.into(), "certificate is signed by an unknown authority (own CA? set ca_file"),
+        (InvalidMessage::InvalidContentType.into(), "server does not speak TLS"),
+        (Error::AlertReceived(AlertDescription::ProtocolVersion), "handshake refused: the server speaks neither"),
+    ] {
+        let got = sentence(error);
+        assert!(got.starts_with(want), "{got}\nwanted {want}");
+    }
+}
+
+#[test]
+fn a_certificate_with_many_names_does_not_fill_the_line() {
+    let many = CertificateError::NotValidForNameContext {
+        expected: server_name("www.example.com").unwrap(),
+        presented: (0..50).map(|n| format!("DnsName(\"h{n}.example\")")).collect(),
+    };
+    assert_eq!(
+        sentence(many.into()),
+        "certificate is for h0.example, h1.example, h2.example and 47 more, not for www.example.com"
+    );
+}
+
+#[test]
+fn names_and_addresses_are_told_apart() {
+    for (host, ip) in [("192.0.2.1", true), ("[::1]", true), ("::1", true), ("a.example.", false)] {
+        let name = server_name(host).unwrap();
+        assert_eq!(matches!(name, ServerName::IpAddress(_)), ip, "{host}");
+    }
+    assert!(server_name("not a name").is_err());
+}
+
+#[test]
+fn a_bad_ca_file_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let missing = dir.path().join("missing.pem");
+    let error = Trust::with_ca_file(&missing, &[]).unwrap_err();
+    assert!(error.contains("missing.pem") && error.contains("No such file"), "{error}");
+    let empty = dir.path().join("empty.pem");
+    std::fs::write(&empty, "hello").unwrap();
+    let error = Trust::with_ca_file(&empty, &[]).unwrap_err();
+    assert!(error.contains("holds no certificate"), "{error}");
+    let rubbish = dir.path().join("rubbish.pem");
+    std::fs::write(&rubbish, "-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n").unwrap();
+    let error = Trust::with_ca_file(&rubbish, &[]).unwrap_err();
+    assert!(error.contains("cannot be used"), "{error}");
+}
+
+#[test]
+fn a_configuration_is_made_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ca.pem");
+    let ca = rcgen::generate_simple_self_signed(vec!["ca.example".to_owned()]).unwrap();
+    std::fs::write(&path, ca.cert.pem()).unwrap();
+    let trust = Trust::with_ca_file(&path, &[b"http/1.1"]).unwrap();
+    let (first, second) = (trust.config().unwrap(), trust.config().unwrap());
+    assert!(Arc::ptr_eq(&first, &second));
+    assert_eq!(first.alpn_protocols, vec![b"http/1.1".to_vec()]);
+}
+
+/// Run by the test below in a process of its own, because it needs another environment.
+#[test]
+#[ignore = "started by without_system_certificates_the_fault_is_ours"]
+fn child_without_system_certificates() {
+    let fault = Trust::system(&[]).config().unwrap_err();
+    assert_eq!(fault.cause, Some(NO_SYSTEM_ROOTS));
+    assert!(fault.sentence.contains("install the package ca-certificates"), "{fault:?}");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ca.pem");
+    let ca = rcgen::generate_simple_self_signed(vec!["ca.example".to_owned()]).unwrap();
+    std::fs::write(&path, ca.cert.pem()).unwrap();
+    let own = Trust::with_ca_file(&path, &[]).unwrap();
+    own.config().unwrap();
+    let unknown = io::Error::other(Error::from(CertificateError::UnknownIssuer));
+    assert_eq!(own.explain(&unknown, "x").cause, Some(NO_SYSTEM_ROOTS));
+    let expired = io::Error::other(Error::from(CertificateError::Expired));
+    assert_eq!(own.explain(&expired, "x").cause, None);
+}
+
+#[test]
+fn without_system_certificates_the_fault_is_ours() {
+    let status = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "tls::tests::child_without_system_certificates"])
+        .env("SSL_CERT_FILE", "/nonexistent/ca.pem")
+        .env("SSL_CERT_DIR", "/nonexistent")
+        .output()
+        .unwrap();
+    let out = String::from_utf8_lossy(&status.stdout).into_owned();
+    assert!(status.status.success() && out.contains("1 passed"), "{out}");
+}

@@ -1,0 +1,103 @@
+//! From what was tried to an outcome. Pure.
+
+use crate::probe::{Problem, Tried};
+use checker_job::{Metric, Outcome};
+use checker_parts::net::{Endpoint, NO_ROUTE};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+/// The outcome of a target that is one address.
+pub(crate) fn one(to: SocketAddr, result: &Result<Duration, Problem>) -> Outcome {
+    match result {
+        Ok(time) => Outcome::ok(format!("{to} answers in {}", time_words(*time))).with_metric(Metric::new(
+            "time",
+            time.as_secs_f64(),
+            "s",
+        )),
+        Err(Problem::Target(sentence)) => Outcome::failed(sentence),
+        Err(Problem::NoRoute) => Outcome::unknown(format!("{NO_ROUTE} to {to}"), NO_ROUTE),
+        Err(Problem::Ours(cause)) => Outcome::unknown(format!("could not connect to {to}: {cause}"), cause),
+    }
+}
+
+/// The outcome of a name with any number of addresses.
+pub(crate) fn many(endpoint: &Endpoint, tried: &[Tried]) -> Outcome {
+    if let [(to, result)] = tried {
+        return one(*to, result);
+    }
+    let mut slowest = None;
+    let (mut good, mut bad, mut causes) = (0_usize, Vec::new(), Vec::new());
+    for (_, result) in tried {
+        match result {
+            Ok(time) => {
+                good += 1;
+                slowest = slowest.max(Some(*time));
+            }
+            Err(Problem::Target(sentence)) => bad.push(sentence.as_str()),
+            Err(Problem::NoRoute) => causes.push(NO_ROUTE),
+            Err(Problem::Ours(cause)) => causes.push(cause),
+        }
+    }
+    let usable = good + bad.len();
+    let uncounted = if causes.is_empty() { String::new() } else { format!(" ({} not counted)", causes.len()) };
+    let outcome = match (slowest, bad.as_slice()) {
+        (Some(slowest), []) if good == 1 => {
+            Outcome::ok(format!("{endpoint} answers in {}{uncounted}", time_words(slowest)))
+        }
+        (Some(slowest), []) => Outcome::ok(format!(
+            "all {good} addresses of {endpoint} answer, the slowest in {}{uncounted}",
+            time_words(slowest)
+        )),
+        (Some(_), bad) => Outcome::warning(format!(
+            "{} of {usable} addresses of {endpoint} fail{}{uncounted}: {}",
+            bad.len(),
+            if bad.len() == 1 { "s" } else { "" },
+            listed(bad)
+        )),
+        (None, []) => {
+            // A shortage of ours says more than a family that this host never had.
+            let cause = causes.iter().find(|c| **c != NO_ROUTE).copied().unwrap_or(NO_ROUTE);
+            Outcome::unknown(format!("could not connect to {endpoint}: {cause}"), cause)
+        }
+        (None, [sentence]) => Outcome::failed(format!("{sentence}{uncounted}")),
+        (None, bad) => {
+            Outcome::failed(format!("none of the {usable} addresses of {endpoint} works{uncounted}: {}", listed(bad)))
+        }
+    };
+    let outcome = outcome.with_detail(tried.iter().map(line).collect::<Vec<_>>().join("\n"));
+    match slowest {
+        Some(time) => outcome.with_metric(Metric::new("time", time.as_secs_f64(), "s")),
+        None => outcome,
+    }
+}
+
+/// The first sentences, and how many there are besides. All stand in the detail.
+fn listed(sentences: &[&str]) -> String {
+    const LISTED_MAX: usize = 3;
+    let head = sentences.get(..LISTED_MAX).unwrap_or(sentences).join("; ");
+    match sentences.len().saturating_sub(LISTED_MAX) {
+        0 => head,
+        more => format!("{head}; and {more} more"),
+    }
+}
+
+fn line((to, result): &Tried) -> String {
+    match result {
+        Ok(time) => format!("{to} answers in {}", time_words(*time)),
+        Err(Problem::Target(sentence)) => sentence.clone(),
+        Err(Problem::NoRoute) => format!("{to} is not counted: {NO_ROUTE} to it"),
+        Err(Problem::Ours(cause)) => format!("{to} is not counted: {cause}"),
+    }
+}
+
+/// A time of the size that connections take.
+fn time_words(time: Duration) -> String {
+    let ms = time.as_secs_f64() * 1_000.0;
+    if ms < 10.0 {
+        format!("{ms:.1} ms")
+    } else if ms < 10_000.0 {
+        format!("{ms:.0} ms")
+    } else {
+        format!("{:.1} s", ms / 1_000.0)
+    }
+}

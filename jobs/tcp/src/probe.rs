@@ -1,0 +1,190 @@
+//! One connection to one address, and many at the same time.
+
+use checker_job::duration_words;
+use checker_parts::net::Trouble;
+use std::future::poll_fn;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::Poll;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout_at};
+
+/// The expected text must come within so many bytes.
+const ANSWER_MAX: usize = 64 * 1024;
+
+/// What is said on the connection. Empty means: nothing is.
+#[derive(Debug)]
+pub(crate) struct Talk {
+    pub(crate) send: Vec<u8>,
+    pub(crate) expect: String,
+}
+
+/// The time that a run has.
+#[derive(Debug)]
+pub(crate) struct Limit {
+    pub(crate) begin: Instant,
+    pub(crate) until: Instant,
+    pub(crate) timeout: Duration,
+}
+
+impl Limit {
+    /// As the settings know it.
+    pub(crate) fn words(&self) -> String {
+        duration_words(self.timeout)
+    }
+}
+
+/// Why an address did not do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Problem {
+    /// The target is at fault: a whole sentence.
+    Target(String),
+    /// This host has no route to the address.
+    NoRoute,
+    /// This host is at fault: the cause.
+    Ours(String),
+}
+
+/// How far a connection came.
+enum Phase {
+    Connecting,
+    Sending,
+    Waiting(Vec<u8>),
+}
+
+/// What ended a connection before it was good.
+enum End {
+    Error(io::Error),
+    Closed,
+    TooMuch,
+}
+
+/// Tries one address. The time is that of the whole run so far.
+pub(crate) async fn probe(to: SocketAddr, talk: &Talk, limit: &Limit) -> Result<Duration, Problem> {
+    let mut phase = Phase::Connecting;
+    let end = match timeout_at(limit.until, converse(to, talk, &mut phase)).await {
+        Ok(Ok(())) => return Ok(limit.begin.elapsed()),
+        Ok(Err(end)) => Some(end),
+        Err(_) => None,
+    };
+    Err(explain(to, talk, limit, &phase, end))
+}
+
+async fn converse(to: SocketAddr, talk: &Talk, phase: &mut Phase) -> Result<(), End> {
+    let mut stream = TcpStream::connect(to).await.map_err(End::Error)?;
+    if !talk.send.is_empty() {
+        *phase = Phase::Sending;
+        stream.write_all(&talk.send).await.map_err(End::Error)?;
+    }
+    if talk.expect.is_empty() {
+        return Ok(());
+    }
+    *phase = Phase::Waiting(Vec::new());
+    let Phase::Waiting(got) = phase else {
+        return Ok(());
+    };
+    let wanted = talk.expect.as_bytes();
+    loop {
+        let before = got.len();
+        if stream.read_buf(got).await.map_err(End::Error)? == 0 {
+            return Err(End::Closed);
+        }
+        // The text may begin in what came before, by all of its bytes but one.
+        let from = before.saturating_sub(wanted.len() - 1);
+        let fresh = got.get(from..).unwrap_or_default();
+        if fresh.windows(wanted.len()).any(|window| window == wanted) {
+            return Ok(());
+        }
+        if got.len() > ANSWER_MAX {
+            return Err(End::TooMuch);
+        }
+    }
+}
+
+/// Words the end of a connection; without one, time ran out.
+fn explain(to: SocketAddr, talk: &Talk, limit: &Limit, phase: &Phase, end: Option<End>) -> Problem {
+    let trouble = match &end {
+        Some(End::Error(error)) => Some(Trouble::of(error, to)),
+        _ => None,
+    };
+    match trouble {
+        Some(Trouble::NoRoute) => return Problem::NoRoute,
+        Some(Trouble::Ours(cause)) => return Problem::Ours(cause),
+        _ => {}
+    }
+    let wanted = format!("{:?}", talk.expect);
+    let within = format!("within {}", limit.words());
+    Problem::Target(match (phase, end, trouble) {
+        (Phase::Connecting, _, Some(Trouble::Refused)) => format!("{to} refuses the connection"),
+        (Phase::Connecting, _, Some(Trouble::Unreachable)) => {
+            format!("{to} is not there: the network answers that it cannot be reached")
+        }
+        (Phase::Connecting, _, Some(Trouble::TimedOut)) => {
+            format!("timed out connecting to {to}")
+        }
+        (Phase::Connecting, None, _) => {
+            format!("timed out connecting to {to} after {}", limit.words())
+        }
+        (Phase::Sending, None, _) => format!("{to} takes nothing of what is sent {within}"),
+        (Phase::Waiting(got), None, _) if got.is_empty() => {
+            format!("{to} accepts the connection, but says nothing {within}; expected {wanted}")
+        }
+        (Phase::Waiting(got), None, _) => {
+            format!("{to} answers {} and not {wanted} {within}", shown(got))
+        }
+        (Phase::Waiting(got), Some(End::TooMuch), _) => {
+            format!("{to} answers {}, and no {wanted} in {} KiB", shown(got), ANSWER_MAX / 1024)
+        }
+        (Phase::Waiting(got), Some(End::Closed), _) if got.is_empty() => {
+            format!("{to} closed the connection and said nothing; expected {wanted}")
+        }
+        (Phase::Waiting(got), Some(End::Closed), _) => {
+            format!("{to} answers {} and not {wanted}, and closed the connection", shown(got))
+        }
+        (Phase::Waiting(_), _, Some(Trouble::Reset)) => {
+            format!("{to} reset the connection before it said {wanted}")
+        }
+        (_, _, Some(Trouble::Reset)) => format!("{to} reset the connection"),
+        (_, Some(End::Error(error)), _) => format!("the connection to {to} broke: {error}"),
+        (_, Some(_), _) => format!("{to} closed the connection"),
+    })
+}
+
+/// The first bytes of an answer, in quotes, without anything that could disturb a line.
+fn shown(got: &[u8]) -> String {
+    const SHOWN_MAX: usize = 60;
+    let head = got.get(..SHOWN_MAX).unwrap_or(got);
+    let more = if got.len() > SHOWN_MAX { "..." } else { "" };
+    format!("{:?}{more}", String::from_utf8_lossy(head))
+}
+
+/// What came of one address.
+pub(crate) type Tried = (SocketAddr, Result<Duration, Problem>);
+
+/// Tries all addresses at the same time, without a task for each.
+pub(crate) async fn probe_all(addresses: &[SocketAddr], talk: &Talk, limit: &Limit) -> Vec<Tried> {
+    let mut running: Vec<_> = addresses
+        .iter()
+        .map(|to| {
+            let probe: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(probe(*to, talk, limit));
+            (*to, probe, None)
+        })
+        .collect();
+    poll_fn(|task| {
+        let mut pending = false;
+        for (_, probe, result) in &mut running {
+            if result.is_none() {
+                match probe.as_mut().poll(task) {
+                    Poll::Ready(done) => *result = Some(done),
+                    Poll::Pending => pending = true,
+                }
+            }
+        }
+        if pending { Poll::Pending } else { Poll::Ready(()) }
+    })
+    .await;
+    running.into_iter().filter_map(|(to, _, result)| result.map(|result| (to, result))).collect()
+}

@@ -1,0 +1,291 @@
+//! What went wrong in a talk with a mail server, in words that say what to do.
+
+use super::{Security, Server};
+use crate::message::text;
+use lettre::transport::smtp::Error;
+use rustls::CertificateError;
+use std::error::Error as _;
+use std::io::ErrorKind;
+use std::time::Duration;
+
+/// The longest part of a server's words that is passed on, in characters.
+const REPLY_MAX: usize = 300;
+
+/// What a step of the talk met.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Fault {
+    /// The server said no.
+    Reply {
+        /// Its code, 400 to 599.
+        code: u16,
+        /// Its code and words.
+        text: String,
+    },
+    /// It did not let us connect.
+    Connect(ErrorKind, String),
+    /// It said nothing in time.
+    Timeout,
+    /// It ended the connection.
+    Closed,
+    /// Its certificate is not good.
+    Certificate(String),
+    /// It does not speak TLS as it should.
+    Tls(String),
+    /// Anything else.
+    Other(String),
+}
+
+impl Fault {
+    /// What lettre's error stands for.
+    pub(super) fn of(error: &Error, server: &Server) -> Self {
+        if let Some(code) = error.status() {
+            let words = error.source().map(ToString::to_string).unwrap_or_default();
+            return Self::Reply { code: code.into(), text: reply(&format!("{code} {words}"), server) };
+        }
+        if let Some(io) = error.source().and_then(|source| source.downcast_ref::<std::io::Error>()) {
+            return Self::of_io(io, error);
+        }
+        let text = error.to_string();
+        if text.contains("incomplete response") {
+            return Self::Closed;
+        }
+        Self::Other(reply(&text, server))
+    }
+
+    fn of_io(io: &std::io::Error, error: &Error) -> Self {
+        let tls = io.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
+        if let Some(tls) = tls {
+            return match tls {
+                rustls::Error::InvalidCertificate(why) => Self::Certificate(certificate(why)),
+                other => Self::Tls(other.to_string()),
+            };
+        }
+        // lettre tells a failed connect from a failed talk by these words alone.
+        if error.to_string().starts_with("Connection error") {
+            return Self::Connect(io.kind(), io.to_string());
+        }
+        match io.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => Self::Timeout,
+            ErrorKind::UnexpectedEof
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe => Self::Closed,
+            _ => Self::Other(io.to_string()),
+        }
+    }
+
+    /// The server wants a login, another login, or TLS first.
+    pub(super) fn wants_login(&self) -> bool {
+        matches!(self, Self::Reply { code: 530 | 534 | 535 | 538, .. })
+    }
+
+    /// The connection cannot be used any more.
+    pub(super) fn hung_up(&self) -> bool {
+        !matches!(self, Self::Reply { code, .. } if *code != 421)
+    }
+
+    /// The fault in the middle of a sentence.
+    pub(super) fn short(&self, waited: Duration) -> String {
+        match self {
+            Self::Reply { text, .. } => format!("it answered \"{text}\""),
+            Self::Connect(_, text) | Self::Other(text) => text.clone(),
+            Self::Timeout => format!("it said nothing for {}", seconds(waited)),
+            Self::Closed => "it ended the connection".to_owned(),
+            Self::Certificate(why) | Self::Tls(why) => why.clone(),
+        }
+    }
+}
+
+/// The server in a sentence.
+pub(super) fn name(server: &Server) -> String {
+    if server.host.contains(':') {
+        format!("mail server [{}]:{}", server.host, server.port)
+    } else {
+        format!("mail server {}:{}", server.host, server.port)
+    }
+}
+
+/// Connect, TLS, greeting or EHLO failed.
+pub(super) fn no_way_in(server: &Server, fault: &Fault, waited: Duration) -> String {
+    let (name, table) = (name(server), &server.table);
+    match fault {
+        Fault::Connect(ErrorKind::ConnectionRefused, _) => format!(
+            "{name} refuses the connection: nothing listens there. Start it, or mend host and port under {table}."
+        ),
+        Fault::Connect(ErrorKind::TimedOut | ErrorKind::WouldBlock, _) => format!(
+            "{name} cannot be reached: no connection within {}. Look for a firewall that blocks port {}, or mend host and \
+             port under {table}.",
+            seconds(waited),
+            server.port
+        ),
+        Fault::Connect(_, why) => format!(
+            "{name} cannot be reached ({why}). Look at this machine's network, or mend host and port under {table}."
+        ),
+        Fault::Timeout => {
+            format!("{name} takes connections but said nothing for {}.{}", seconds(waited), wrong_port(server))
+        }
+        Fault::Closed => format!("{name} ended the connection before it had answered.{}", wrong_port(server)),
+        Fault::Certificate(why) => format!("{name} is not trusted, so nothing was sent: {why} (table {table})."),
+        Fault::Tls(why) => format!("{name} did not agree on TLS ({why}), so nothing was sent.{}", wrong_port(server)),
+        Fault::Reply { code, text } if (400..500).contains(code) => {
+            format!("{name} takes no mail at the moment: it answered \"{text}\".")
+        }
+        Fault::Reply { text, .. } => {
+            format!("{name} does not want to talk to us: it answered \"{text}\". Ask its operator.")
+        }
+        Fault::Other(why) => {
+            format!("{name} does not talk as a mail server does ({why}). Mend host and port under {table}.")
+        }
+    }
+}
+
+/// The login failed.
+pub(super) fn no_login(server: &Server, fault: &Fault, waited: Duration) -> String {
+    let (name, table) = (name(server), &server.table);
+    let Some(login) = &server.login else {
+        return format!("{name} wants a login first: {}. Give user and pass_file under {table}.", fault.short(waited));
+    };
+    match fault {
+        Fault::Reply { code, text } if *code >= 500 => format!(
+            "{name} refuses the login of \"{}\" ({text}). Mend user, or pass_file (or pass), under {table}; messages are \
+             kept until then.",
+            login.user
+        ),
+        Fault::Reply { text, .. } => {
+            format!("{name} cannot judge the login of \"{}\" at the moment ({text}). It is tried again.", login.user)
+        }
+        other => format!("the login of \"{}\" at {name} did not come to an end: {}.", login.user, other.short(waited)),
+    }
+}
+
+/// The sender was refused.
+pub(super) fn no_sender(server: &Server, from: &str, fault: &Fault, waited: Duration) -> String {
+    let name = name(server);
+    match fault {
+        Fault::Reply { code, text } if *code >= 500 => format!(
+            "{name} refuses the sender {from} ({text}). Mend from under [email], so that it fits the login under {}.",
+            server.table
+        ),
+        other => format!("{name} takes no mail from {from} now: {}.", other.short(waited)),
+    }
+}
+
+/// The certificate problem that rustls names, and what to do about it.
+fn certificate(why: &CertificateError) -> String {
+    use CertificateError as C;
+    match why {
+        C::Expired | C::ExpiredContext { .. } => {
+            "its certificate has expired. Renew it there, or set this machine's clock".to_owned()
+        }
+        C::NotValidYet | C::NotValidYetContext { .. } => {
+            "its certificate is not valid yet. Set this machine's clock, or wait".to_owned()
+        }
+        C::NotValidForName => wrong_host(&[]),
+        C::NotValidForNameContext { presented, .. } => wrong_host(presented),
+        C::UnknownIssuer => "its certificate is signed by an authority that this machine does not know. If it is your own, \
+             put the authority's certificate into ca_file"
+            .to_owned(),
+        C::BadSignature => "its certificate is signed by another authority than the one that this machine knows by that \
+             name. Put the authority's current certificate into ca_file"
+            .to_owned(),
+        C::Revoked => "its certificate is revoked".to_owned(),
+        other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
+            "its certificate is the certificate of an authority, not of a server. Make one for the server, signed by that \
+             authority"
+                .to_owned()
+        }
+        other => format!("its certificate is not good ({other})"),
+    }
+}
+
+fn wrong_host(presented: &[String]) -> String {
+    let mut text = "its certificate is for another name".to_owned();
+    if !presented.is_empty() {
+        let names: Vec<&str> = presented.iter().take(5).map(String::as_str).collect();
+        text.push_str(" (");
+        text.push_str(&one_line(&names.join(", "), REPLY_MAX));
+        text.push(')');
+    }
+    text + ". Use that name as host"
+}
+
+/// A hint for the commonest mistake: the right server at the wrong port.
+pub(super) fn wrong_port(server: &Server) -> String {
+    match server.security {
+        Security::Tls => format!(
+            " If port {} is for STARTTLS (587 usually is), set security = \"starttls\" under {}.",
+            server.port, server.table
+        ),
+        Security::Starttls | Security::None => format!(
+            " If port {} expects TLS from the start (465 usually does), set security = \"tls\" under {}.",
+            server.port, server.table
+        ),
+    }
+}
+
+/// A server's words: one bounded line in which our password cannot stand.
+pub(super) fn reply(text: &str, server: &Server) -> String {
+    let mut text = text.to_owned();
+    for secret in secrets(server) {
+        text = text.replace(&secret, "[secret]");
+    }
+    one_line(&text, REPLY_MAX)
+}
+
+/// The password in the forms in which it goes over the wire.
+fn secrets(server: &Server) -> Vec<String> {
+    use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+    use lettre::transport::smtp::commands::Auth;
+    let Some(login) = server.login.as_ref().filter(|l| !l.pass.is_empty()) else {
+        return Vec::new();
+    };
+    let mut all = vec![login.pass.clone()];
+    let credentials = || Credentials::new(login.user.clone(), login.pass.clone());
+    let forms = [
+        Auth::new(Mechanism::Plain, credentials(), None),
+        Auth::new(Mechanism::Login, credentials(), Some("Password:".to_owned())),
+    ];
+    for form in forms.into_iter().flatten() {
+        if let Some(word) = form.to_string().split_whitespace().last() {
+            all.push(word.to_owned());
+        }
+    }
+    all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    all
+}
+
+pub(super) fn one_line(text: &str, max: usize) -> String {
+    text::cut(&text::one_line(text), max)
+}
+
+pub(super) fn seconds(time: Duration) -> String {
+    checker_job::duration_words(if time < Duration::from_secs(1) {
+        time
+    } else {
+        Duration::from_secs(time.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX))
+    })
+}
+
+/// The text was sent, and what the server did with it is not known.
+pub(super) fn unknown(server: &Server, what: &str) -> String {
+    format!(
+        "whether {} took the message is not known: {what} after the text was sent. It is sent again with the same \
+         Message-ID, so at worst it arrives twice.",
+        name(server)
+    )
+}
+
+/// A refusal of a recipient or a message.
+pub(super) fn refused(server: &Server, what: &str, text: &str, later: bool) -> String {
+    let now = if later { " for now" } else { "" };
+    format!("{} refuses {what}{now}: \"{text}\"", name(server))
+}
+
+/// The name could not be resolved.
+pub(super) fn no_address(server: &Server, why: &str) -> String {
+    format!(
+        "the address of {} could not be found ({why}). Mend host under {}, or look at this machine's name resolution.",
+        name(server),
+        server.table
+    )
+}

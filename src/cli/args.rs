@@ -1,0 +1,263 @@
+//! The arguments, as clap sees them; and the first program's way of writing them.
+
+use super::exit::Exit;
+use crate::decide::schedule::Class;
+use clap::error::ErrorKind;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// A watchdog for your own servers that proves that it is running.
+#[derive(Debug, Parser)]
+#[command(name = "checker", version, disable_help_subcommand = true)]
+#[command(after_help = "Start with: checker demo    then: checker init")]
+pub(super) struct Line {
+    #[command(flatten)]
+    pub(super) options: Options,
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+/// Options that stand before or after the subcommand.
+#[derive(Args, Clone, Debug, Default)]
+pub(super) struct Options {
+    /// The settings file [default: $CHECKER_SETTINGS, ./settings.cfg, /etc/checker/settings.cfg]
+    #[arg(short = 'f', long = "file", visible_alias = "config", global = true, value_name = "FILE")]
+    pub(super) file: Option<PathBuf>,
+    /// Answer in JSON
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+    /// Log at level debug into the log file
+    #[arg(short = 'v', long = "verbose", global = true)]
+    pub(super) verbose: bool,
+    /// Log at level debug on stderr
+    #[arg(short = 'd', long = "debug", global = true)]
+    pub(super) debug: bool,
+    /// Send no mail: alerts are kept and withheld
+    #[arg(long, global = true)]
+    pub(super) nomail: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run one pass: check what is due, decide, tell, remember (for cron)
+    Cron(Cron),
+    /// Ask six things, write the settings, print the crontab line
+    Init(Init),
+    /// Judge the settings, without the network: every problem at once
+    Check,
+    /// Log in at the mail server, send one marked message, run each job once
+    Test(Test),
+    /// Run one job now and show what it sees; changes nothing
+    Try(Try),
+    /// List the jobs of the settings
+    Jobs,
+    /// Show how the jobs are and what is waiting to be told
+    Status(Status),
+    /// Stop reminders of a failing job until it recovers
+    Ack(Ack),
+    /// Tell nothing new of a job for a while
+    Silence(Silence),
+    /// Show the whole life of an alert, on this machine, in half a minute
+    Demo(Demo),
+}
+
+#[derive(Args, Debug, Default)]
+pub(super) struct Cron {
+    /// The class that this crontab line stands for; without it, all that is due
+    #[arg(short = 'c', long = "crontime", value_name = "CLASS")]
+    pub(super) class: Option<ClassWord>,
+    /// Run every job now, whatever its slot
+    #[arg(long, conflicts_with = "class")]
+    pub(super) now: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(super) enum ClassWord {
+    Minute,
+    Hour,
+    Day,
+    DayNoon,
+}
+
+impl From<ClassWord> for Class {
+    fn from(word: ClassWord) -> Self {
+        match word {
+            ClassWord::Minute => Self::Minute,
+            ClassWord::Hour => Self::Hour,
+            ClassWord::Day => Self::Day,
+            ClassWord::DayNoon => Self::DayNoon,
+        }
+    }
+}
+
+#[derive(Args, Debug, Default)]
+pub(super) struct Init {
+    /// This server's name, as it stands in every subject
+    #[arg(long, value_name = "NAME")]
+    pub(super) servername: Option<String>,
+    /// Who is told
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) contact: Option<String>,
+    /// How mail leaves: a mail server as HOST or HOST:PORT, or `sendmail`, or `file`
+    #[arg(long, value_name = "SERVER")]
+    pub(super) mail: Option<String>,
+    /// The account at the mail server, or `none`
+    #[arg(long, value_name = "USER")]
+    pub(super) user: Option<String>,
+    /// A file that holds the account's password (mode 0600); without it, the password is asked for
+    #[arg(long, value_name = "FILE")]
+    pub(super) pass_file: Option<PathBuf>,
+    /// The sender's address
+    #[arg(long, value_name = "ADDRESS")]
+    pub(super) from: Option<String>,
+    /// starttls, tls or none [default: as the port suggests]
+    #[arg(long, value_name = "SECURITY")]
+    pub(super) security: Option<String>,
+    /// Certificates (PEM) to trust at the mail server, if it has its own
+    #[arg(long, value_name = "FILE")]
+    pub(super) ca_file: Option<PathBuf>,
+    /// Write over a settings file that exists
+    #[arg(long)]
+    pub(super) force: bool,
+}
+
+#[derive(Args, Debug, Default)]
+pub(super) struct Test {
+    /// Only the mail part
+    #[arg(long)]
+    pub(super) mail_only: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Try {
+    /// The job's name or id
+    pub(super) name: String,
+}
+
+#[derive(Args, Debug, Default)]
+pub(super) struct Status {
+    /// Only what is not well
+    #[arg(long)]
+    pub(super) failing: bool,
+    /// Grouped by host
+    #[arg(long)]
+    pub(super) by_host: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Ack {
+    /// The job's name or id
+    pub(super) name: String,
+    /// Why, for the others
+    #[arg(long, value_name = "TEXT")]
+    pub(super) note: Option<String>,
+    /// Take it back
+    #[arg(long)]
+    pub(super) undo: bool,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Silence {
+    /// The job's name or id
+    pub(super) name: String,
+    /// For how long, as in 2h or 1d
+    #[arg(required_unless_present = "undo")]
+    pub(super) time: Option<String>,
+    /// Why, for the others
+    #[arg(long, value_name = "TEXT")]
+    pub(super) note: Option<String>,
+    /// End it now
+    #[arg(long)]
+    pub(super) undo: bool,
+}
+
+#[derive(Args, Debug, Default)]
+pub(super) struct Demo {
+    /// Keep the folder with settings, state and messages
+    #[arg(long)]
+    pub(super) keep: bool,
+}
+
+/// Something to print instead of running: help, version, or a wrong argument.
+#[derive(Debug)]
+pub(super) struct Told(clap::Error);
+
+impl Told {
+    /// Prints it; the answer is the exit code: 64 for wrong arguments (clap's own 2 would read as CRITICAL).
+    pub(super) fn show(&self) -> u8 {
+        // A closed pipe is no trouble here either.
+        drop(self.0.print());
+        match self.0.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Ok as u8,
+            _ => Exit::Usage as u8,
+        }
+    }
+}
+
+/// Reads the arguments.
+pub(super) fn parse(argv: Vec<OsString>) -> Result<Line, Told> {
+    Line::try_parse_from(modern(argv)).map_err(Told)
+}
+
+/// The first program's `-m cron -c minute` and `--mode daemon` become subcommands.
+fn modern(argv: Vec<OsString>) -> Vec<OsString> {
+    let mut rest: Vec<OsString> = Vec::with_capacity(argv.len());
+    let mut mode = None;
+    let mut words = argv.into_iter();
+    let program = words.next();
+    while let Some(word) = words.next() {
+        let text = word.to_str().unwrap_or_default();
+        if mode.is_some() || text == "--" {
+            rest.push(word);
+            rest.extend(words.by_ref());
+            break;
+        }
+        match text {
+            "-m" | "--mode" => mode = words.next(),
+            _ => match text.strip_prefix("--mode=").or_else(|| text.strip_prefix("-m").filter(|m| !m.is_empty())) {
+                Some(value) => mode = Some(OsString::from(value)),
+                None => rest.push(word),
+            },
+        }
+    }
+    // The mode may stand anywhere, and so may `-c`: the subcommand goes first.
+    program.into_iter().chain(mode).chain(rest).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn modern_text(line: &str) -> String {
+        let words = modern(line.split(' ').map(OsString::from).collect());
+        words.iter().map(|w| w.to_string_lossy()).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn the_first_programs_lines_are_understood() {
+        for (old, new) in [
+            ("checker -m cron -c minute", "checker cron -c minute"),
+            ("checker -c hour -m cron", "checker cron -c hour"),
+            ("checker --mode=daemon -v", "checker daemon -v"),
+            ("checker -f x.cfg -mcron", "checker cron -f x.cfg"),
+            ("checker status", "checker status"),
+            ("checker try -- -m", "checker try -- -m"),
+        ] {
+            assert_eq!(modern_text(old), new);
+        }
+        let line = parse(["checker", "-m", "cron", "-c", "day_noon"].map(OsString::from).to_vec()).unwrap();
+        assert!(matches!(line.command, Command::Cron(Cron { class: Some(ClassWord::DayNoon), now: false })));
+    }
+
+    #[test]
+    fn options_stand_before_or_after() {
+        for words in [["checker", "--json", "status"], ["checker", "status", "--json"]] {
+            let line = parse(words.map(OsString::from).to_vec()).unwrap();
+            assert!(line.options.json);
+        }
+        let wrong = parse(["checker", "cron", "-c", "often"].map(OsString::from).to_vec()).unwrap_err();
+        assert_eq!(wrong.0.kind(), ErrorKind::InvalidValue);
+    }
+}

@@ -1,0 +1,121 @@
+//! Delivery on a thread of its own, with a connection of its own to the store.
+
+use crate::channel::mail::{MailSettings, Mailer, message_id};
+use crate::decide::delivery::{Limits, Outgoing};
+use crate::decide::{Delivery, SendResult};
+use crate::message::{self, Facts, Rendered};
+use crate::outbox::{Channel, Drained, Outbox};
+use crate::pass::Courier;
+use crate::store::LockFile;
+use crate::store::{Result, Sqlite, StoreClock, StoreError};
+use checker_job::Timestamp;
+use jiff::tz::TimeZone;
+use std::path::PathBuf;
+use std::sync::mpsc;
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// What delivery works on.
+#[derive(Clone, Debug)]
+pub(super) struct Desk {
+    pub(super) state: PathBuf,
+    pub(super) locks: PathBuf,
+    pub(super) mail: MailSettings,
+    pub(super) zone: TimeZone,
+    pub(super) limits: Limits,
+    pub(super) nomail: bool,
+    /// Who drains: its lock tells whether it lives.
+    pub(super) holder: Uuid,
+}
+
+impl Channel for Mailer {
+    fn send(&mut self, delivery: &Delivery, deadline: Instant) -> SendResult {
+        Mailer::send(self, delivery, deadline)
+    }
+}
+
+impl Desk {
+    /// Drains the outbox once, within `within`.
+    pub(super) fn drain(&self, within: Duration) -> Result<Drained> {
+        let store = Sqlite::open(&self.state, StoreClock::system())?;
+        let locks = LockFile::open(&self.locks)?;
+        let mut mailer = Mailer::new(self.mail.clone());
+        let mut outbox = Outbox {
+            shared: &store.shared(),
+            own: &store.own(),
+            holder: self.holder,
+            is_gone: &|other| locks.is_free(other).unwrap_or(false),
+            channel: &mut mailer,
+            render: &|outgoing, now| self.render(outgoing, now),
+            message_id: &|id| message_id(id, &self.mail.from),
+            limits: self.limits,
+            nomail: self.nomail,
+        };
+        outbox.drain(Instant::now() + within)
+    }
+
+    fn render(&self, outgoing: &Outgoing, now: Timestamp) -> Rendered {
+        let facts = Facts { servername: &self.mail.servername, zone: &self.zone, now, command: "checker" };
+        match outgoing.groups.as_slice() {
+            [one] => message::single(&facts, one),
+            many => message::digest(&facts, many),
+        }
+    }
+}
+
+/// Starts its thread with the first wave, so that a pass with nothing to tell pays nothing.
+pub(super) struct ThreadCourier {
+    desk: Desk,
+    running: Option<(mpsc::Sender<Duration>, JoinHandle<Result<Drained>>)>,
+}
+
+impl ThreadCourier {
+    pub(super) fn new(desk: Desk) -> Self {
+        Self { desk, running: None }
+    }
+}
+
+impl Courier for ThreadCourier {
+    fn wave(&mut self, within: Duration) {
+        if self.running.is_none() {
+            let (sender, waves) = mpsc::channel();
+            let desk = self.desk.clone();
+            match std::thread::Builder::new().name("outbox".to_owned()).spawn(move || serve(&desk, &waves)) {
+                Ok(thread) => self.running = Some((sender, thread)),
+                Err(why) => {
+                    tracing::error!("no thread to deliver on: {why}; what waits leaves with the next pass");
+                    return;
+                }
+            }
+        }
+        if let Some((sender, _)) = &self.running {
+            // It has ended early only with an error, which `finish` tells.
+            if sender.send(within).is_err() {
+                tracing::debug!("delivery has ended already");
+            }
+        }
+    }
+
+    fn finish(&mut self) -> Result<Drained> {
+        let Some((sender, thread)) = self.running.take() else { return Ok(Drained::default()) };
+        drop(sender);
+        let ended =
+            || StoreError::Unavailable("delivery ended in the middle; the next pass goes on with it".to_owned());
+        thread.join().unwrap_or_else(|_| Err(ended()))
+    }
+}
+
+fn serve(desk: &Desk, waves: &mpsc::Receiver<Duration>) -> Result<Drained> {
+    let mut all = Drained::default();
+    for within in waves {
+        let one = desk.drain(within)?;
+        all = Drained {
+            accepted: all.accepted + one.accepted,
+            withheld: all.withheld + one.withheld,
+            problem: one.problem.clone().or(all.problem),
+            ..one
+        };
+    }
+    Ok(all)
+}

@@ -1,0 +1,205 @@
+//! `checker status`: how the jobs are, what waits to be told, and how Checker itself is.
+
+use super::args::Status;
+use super::exit::{Exit, Failure};
+use super::world::World;
+use super::{Cx, json_line, local_time};
+use crate::clock;
+use crate::decide::{DeliveryState, JobState};
+use crate::outbox::{MailHealth, mail_health};
+use crate::store::{Ledger, PassEnd, PassStart, Shared, Sqlite};
+use checker_job::{JobId, Policy, Timestamp, Verdict, duration_words};
+use serde_json::json;
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+/// What is shown, read in one go.
+struct View {
+    now: Timestamp,
+    jobs: Vec<Line>,
+    pass: Option<(PassStart, Option<PassEnd>)>,
+    mail: MailHealth,
+    unsent: Vec<(String, String, Option<String>, bool)>,
+    waiting: usize,
+}
+
+struct Line {
+    id: JobId,
+    policy: Policy,
+    state: Option<JobState>,
+}
+
+impl Line {
+    fn word(&self) -> &'static str {
+        match &self.state {
+            None => "new",
+            Some(s) if s.flapping.is_some() => "flapping",
+            Some(s) if s.blind.as_ref().is_some_and(|b| b.confirmed) => "unknown",
+            Some(s) => match (&s.failure, s.verdict) {
+                (Some(e), _) if e.confirmed && e.verdict == Verdict::Warning => "warning",
+                (Some(e), _) if e.confirmed => "failed",
+                (Some(_), _) => "suspect",
+                (None, Some(Verdict::Unknown)) => "unsure",
+                (None, Some(_)) => "ok",
+                (None, None) => "new",
+            },
+        }
+    }
+
+    fn is_well(&self) -> bool {
+        matches!(self.word(), "ok" | "new")
+    }
+}
+
+pub(super) fn run(cx: &mut Cx<'_>, args: &Status) -> Result<Exit, Failure> {
+    let world = World::load(cx, true)?;
+    let mut view = read(&world, world.look()?.as_ref())?;
+    if args.failing {
+        view.jobs.retain(|l| !l.is_well());
+    }
+    if args.by_host {
+        view.jobs.sort_by(|a, b| (&a.policy.host, &a.policy.name).cmp(&(&b.policy.host, &b.policy.name)));
+    }
+    if cx.options.json {
+        let value = to_json(&view);
+        json_line(cx, &value)?;
+        return Ok(Exit::Ok);
+    }
+    show_jobs(cx.out, &world, &view, args)?;
+    show_self(cx.out, &world, &view)?;
+    Ok(Exit::Ok)
+}
+
+fn read(world: &World, store: Option<&Sqlite>) -> Result<View, Failure> {
+    let now = clock::now().wall;
+    let ids: Vec<JobId> = world.settings.jobs.iter().map(|j| j.id().clone()).collect();
+    let mut view =
+        View { now, jobs: Vec::new(), pass: None, mail: MailHealth::default(), unsent: Vec::new(), waiting: 0 };
+    let mut states = BTreeMap::new();
+    if let Some(store) = store {
+        let (shared, own) = (store.shared(), store.own());
+        states = shared.states(&ids)?;
+        view.pass = shared.passes(1)?.into_iter().next();
+        view.mail = mail_health(&own)?;
+        let ledgers: [&dyn Ledger; 2] = [&own, &shared];
+        for ledger in ledgers {
+            view.waiting += ledger.waiting()?.iter().filter(|w| w.delivery.is_none()).count();
+            view.unsent.extend(ledger.unsent()?.into_iter().map(|d| {
+                let refused = matches!(d.state, DeliveryState::Refused { .. });
+                (d.recipient.0, d.subject, d.last_error, refused)
+            }));
+        }
+    }
+    view.jobs = (world.settings.jobs.iter())
+        .map(|j| Line { id: j.id().clone(), policy: j.policy().clone(), state: states.remove(j.id()) })
+        .collect();
+    Ok(view)
+}
+
+fn show_jobs(out: &mut dyn Write, world: &World, view: &View, args: &Status) -> io::Result<()> {
+    let mut host: Option<&Option<String>> = None;
+    for line in &view.jobs {
+        if args.by_host && host != Some(&line.policy.host) {
+            writeln!(out, "{}:", line.policy.host.as_deref().unwrap_or("(no host)"))?;
+            host = Some(&line.policy.host);
+        }
+        let summary = line.state.as_ref().map_or("has not run yet", |s| s.summary.as_str());
+        writeln!(out, "{:8} {}: {summary}", line.word(), line.policy.name)?;
+        if let Some(state) = &line.state {
+            show_more(out, world, view.now, state)?;
+        }
+    }
+    let well = view.jobs.iter().filter(|l| l.is_well()).count();
+    match (view.jobs.len() - well, args.failing) {
+        (0, true) => writeln!(out, "nothing is failing")?,
+        (bad, true) => writeln!(out, "{bad} not well")?,
+        (bad, false) => writeln!(out, "{well} well, {bad} not well")?,
+    }
+    Ok(())
+}
+
+fn show_more(out: &mut dyn Write, world: &World, now: Timestamp, state: &JobState) -> io::Result<()> {
+    for episode in [&state.failure, &state.blind].into_iter().flatten() {
+        let lasts = duration_words(now.since(episode.since));
+        let told = match episode.told_at {
+            Some(at) => format!("last alert {}", local_time(world, at)),
+            None => "nobody was told yet".to_owned(),
+        };
+        let since = local_time(world, episode.since);
+        writeln!(out, "         since {since} ({lasts}), {} times; {told}", episode.count)?;
+    }
+    if let Some(ack) = &state.ack {
+        let note = ack.note.as_ref().map(|n| format!(": {n}")).unwrap_or_default();
+        writeln!(out, "         acknowledged by {}{note}", ack.by)?;
+    }
+    if let Some(silence) = state.silence.as_ref().filter(|s| now < s.until) {
+        let note = silence.note.as_ref().map(|n| format!(": {n}")).unwrap_or_default();
+        writeln!(out, "         silenced until {} by {}{note}", local_time(world, silence.until), silence.by)?;
+    }
+    Ok(())
+}
+
+fn show_self(out: &mut dyn Write, world: &World, view: &View) -> io::Result<()> {
+    match &view.pass {
+        None => writeln!(out, "no pass has run yet: is the crontab line there? `checker init` prints it")?,
+        Some((start, end)) => {
+            let ago = duration_words(view.now.since(start.started));
+            let end = if end.is_some() { "" } else { " and has not ended" };
+            writeln!(out, "last pass with work began {ago} ago{end}")?;
+        }
+    }
+    let mail = &view.mail;
+    match (&mail.why, mail.accepted_at) {
+        (Some(why), _) => {
+            let since = mail.failing_since.map(|at| local_time(world, at)).unwrap_or_default();
+            writeln!(out, "MAIL DOES NOT LEAVE since {since}: {why}")?;
+        }
+        (None, Some(at)) => writeln!(out, "mail was last accepted {}", local_time(world, at))?,
+        (None, None) => writeln!(out, "no mail has been sent yet: `checker test` sends one")?,
+    }
+    if world.settings.email.nomail {
+        writeln!(out, "MAIL IS SWITCHED OFF (nomail): alerts are withheld")?;
+    }
+    for (recipient, subject, error, refused) in &view.unsent {
+        let state = if *refused { "refused" } else { "kept" };
+        let why = error.as_ref().map(|e| format!(" ({e})")).unwrap_or_default();
+        writeln!(out, "{state} for {recipient}: {subject}{why}")?;
+    }
+    if view.waiting > 0 {
+        writeln!(out, "{} alert(s) wait for the next message", view.waiting)?;
+    }
+    Ok(())
+}
+
+fn to_json(view: &View) -> serde_json::Value {
+    let rfc = |at: Timestamp| super::rfc3339(at);
+    let jobs: Vec<_> = view
+        .jobs
+        .iter()
+        .map(|l| {
+            let s = l.state.as_ref();
+            json!({
+                "id": l.id, "name": l.policy.name, "host": l.policy.host, "state": l.word(),
+                "verdict": s.and_then(|s| s.verdict), "summary": s.map(|s| &s.summary),
+                "since": s.and_then(|s| s.failure.as_ref()).map(|e| rfc(e.since)),
+                "failures": s.and_then(|s| s.failure.as_ref()).map(|e| e.count),
+                "ran_at": s.and_then(|s| s.ran_at).map(rfc),
+                "acknowledged": s.is_some_and(|s| s.ack.is_some()),
+                "silenced_until": s.and_then(|s| s.silence.as_ref()).filter(|q| view.now < q.until).map(|q| rfc(q.until)),
+            })
+        })
+        .collect();
+    let unsent: Vec<_> = view
+        .unsent
+        .iter()
+        .map(|(to, subject, why, refused)| json!({"to": to, "subject": subject, "why": why, "refused": refused}))
+        .collect();
+    json!({
+        "v": 1, "jobs": jobs, "unsent": unsent, "waiting": view.waiting,
+        "mail": {
+            "accepted_at": view.mail.accepted_at.map(rfc), "failing_since": view.mail.failing_since.map(rfc),
+            "why": view.mail.why,
+        },
+        "last_pass": view.pass.as_ref().map(|(s, e)| json!({"started": rfc(s.started), "ended": e.map(|e| rfc(e.ended))})),
+    })
+}

@@ -1,0 +1,129 @@
+//! `checker test`: logs in at the mail server, sends one marked message through the real outbox, runs each job once.
+//! Changes no state of any job.
+
+use super::args;
+use super::exit::{Exit, Failure};
+use super::try_job::once;
+use super::world::World;
+use super::{Cx, local_time};
+use crate::channel::mail::{Mailer, message_id};
+use crate::clock;
+use crate::decide::{Delivery, DeliveryState, Recipient};
+use crate::outbox::again;
+use crate::store::{Ledger, Planned};
+use checker_job::{Timestamp, duration_words};
+use std::time::Duration;
+use uuid::Uuid;
+
+pub(super) fn run(cx: &mut Cx<'_>, args: &args::Test) -> Result<Exit, Failure> {
+    let world = World::load(cx, true)?;
+    write!(cx.out, "{}", world.warnings.render())?;
+    writeln!(cx.out, "settings  {}: good", world.path.display())?;
+    let mail = mail(cx, &world)?;
+    if !args.mail_only {
+        jobs(cx, &world)?;
+    }
+    Ok(if mail { Exit::Ok } else { Exit::Later })
+}
+
+/// Whether mail leaves.
+fn mail(cx: &mut Cx<'_>, world: &World) -> Result<bool, Failure> {
+    if world.settings.email.nomail {
+        writeln!(cx.out, "mail      switched off (nomail): nobody would be told of anything")?;
+        return Ok(false);
+    }
+    match Mailer::new(world.mail()?).probe() {
+        Ok(said) => {
+            for line in said.lines() {
+                writeln!(cx.out, "mail      {line}")?;
+            }
+        }
+        Err(said) => {
+            for line in said.lines() {
+                writeln!(cx.out, "mail      {line}")?;
+            }
+            writeln!(cx.out, "mail      NOT SENT: mend this first")?;
+            return Ok(false);
+        }
+    }
+    cx.out.flush()?;
+    send(cx, world)
+}
+
+/// One marked message to everybody, by the way that alerts take.
+fn send(cx: &mut Cx<'_>, world: &World) -> Result<bool, Failure> {
+    let store = world.open()?;
+    let own = store.own();
+    let locks = world.locks()?;
+    let id = Uuid::now_v7();
+    let _alive = locks.hold(id)?;
+    let desk = world.desk(id)?;
+    let now = clock::now().wall;
+    let deliveries: Vec<Delivery> = world.contacts().into_iter().map(|r| marked(world, r, now)).collect();
+    let ids: Vec<Uuid> = deliveries.iter().map(|d| d.id).collect();
+    again(|| own.plan(&Planned { deliveries: deliveries.clone(), ..Planned::default() }))?;
+    desk.drain(Duration::from_secs(30))?;
+    let mut all = true;
+    for delivery in own.deliveries(1_000)?.into_iter().filter(|d| ids.contains(&d.id)) {
+        let to = &delivery.recipient;
+        match delivery.state {
+            DeliveryState::Told { answer, .. } => writeln!(cx.out, "message   accepted for {to}: {answer}")?,
+            state => {
+                all = false;
+                let why = delivery.last_error.unwrap_or_else(|| match state {
+                    DeliveryState::Refused { why, .. } => why,
+                    _ => "another process delivers just now; look with `checker status`".to_owned(),
+                });
+                writeln!(cx.out, "message   NOT ACCEPTED for {to}, kept and tried again: {why}")?;
+            }
+        }
+    }
+    if all {
+        writeln!(cx.out, "message   now look into the mailbox, and into its spam folder: accepted is not yet arrived")?;
+    }
+    Ok(all)
+}
+
+fn marked(world: &World, recipient: Recipient, now: Timestamp) -> Delivery {
+    let id = Uuid::now_v7();
+    let name = &world.settings.general.servername;
+    let from = world.settings.email.from.clone().unwrap_or_default();
+    let when = local_time(world, now);
+    Delivery {
+        id,
+        recipient,
+        alerts: Vec::new(),
+        subject: format!("[{name}] TEST: Checker can reach you"),
+        body: format!(
+            "This is the test message that somebody asked for with `checker test`\non {name} at {when}.\n\nAlerts come by \
+             the same way. If this one is in the spam folder,\nthey will be as well: mark it as wanted.\n"
+        ),
+        message_id: message_id(id, &from),
+        in_reply_to: None,
+        urgent: true,
+        digest: false,
+        created_at: now,
+        attempts: 0,
+        next_try: now,
+        last_error: None,
+        state: DeliveryState::Unsent,
+    }
+}
+
+fn jobs(cx: &mut Cx<'_>, world: &World) -> Result<(), Failure> {
+    let jobs = &world.settings.jobs;
+    if jobs.is_empty() {
+        writeln!(cx.out, "jobs      none: add one to {}", world.path.display())?;
+        return Ok(());
+    }
+    let all = once(jobs, |_| {})?;
+    let mut bad = 0;
+    for finished in &all {
+        let Some(job) = jobs.get(finished.index) else { continue };
+        let (verdict, took) = (finished.outcome.verdict, duration_words(finished.took));
+        bad += usize::from(verdict != checker_job::Verdict::Ok);
+        writeln!(cx.out, "{:9} {}: {} [{took}]", verdict.word(), job.policy().name, finished.outcome.summary)?;
+    }
+    writeln!(cx.out, "jobs      {} run, {bad} not ok; nobody was told of them", all.len())?;
+    Ok(())
+}

@@ -1,0 +1,122 @@
+//! `checker try NAME`: runs one job now, shows what it sees and what that would lead to. Changes nothing.
+
+use super::args::Try;
+use super::exit::{Exit, Failure};
+use super::world::World;
+use super::{Cx, json_line};
+use crate::clock;
+use crate::decide::JobState;
+use crate::decide::transition::{Input, Step, transition};
+use crate::registry::DynJob;
+use crate::runner::{Finished, Options, Runner, Work};
+use crate::store::Ledger;
+use checker_job::duration_words;
+use serde_json::json;
+use std::io::Write;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+pub(super) fn run(cx: &mut Cx<'_>, args: &Try) -> Result<Exit, Failure> {
+    let world = World::load(cx, true)?;
+    let job = world.job(&args.name)?;
+    let finished = once(&[Arc::clone(&job)], |_| {})?
+        .pop()
+        .ok_or_else(|| Failure::Other(Exit::Io, "the job gave no answer".to_owned()))?;
+    let (before, step) = foresee(&world, job.as_ref(), &finished)?;
+    if cx.options.json {
+        let value = to_json(job.as_ref(), &finished, &step);
+        json_line(cx, &value)?;
+    } else {
+        show(cx.out, job.as_ref(), &finished, &before, &step)?;
+    }
+    Ok(Exit::Ok)
+}
+
+/// Runs jobs once, beside the passes: no slot is served, no state is touched.
+pub(super) fn once(jobs: &[Arc<dyn DynJob>], mut each: impl FnMut(&Finished)) -> Result<Vec<Finished>, Failure> {
+    let work = jobs.iter().map(|job| Work { job: Arc::clone(job), run: Uuid::now_v7() }).collect();
+    let scratch = std::env::temp_dir().join(format!("checker-{}", Uuid::now_v7().simple()));
+    let options = Options { now: clock::now().wall, in_flight_max: 64, threads_max: 16, scratch: scratch.clone() };
+    let mut runner =
+        Runner::start(work, options).map_err(|e| Failure::Other(Exit::Io, format!("no thread for the job: {e}")))?;
+    let mut all = Vec::new();
+    while runner.open() > 0 {
+        if let Some(finished) = runner.next(Duration::from_secs(1)) {
+            each(&finished);
+            all.push(finished);
+        }
+    }
+    if scratch.exists()
+        && let Err(why) = std::fs::remove_dir_all(&scratch)
+    {
+        tracing::warn!("the scratch folder {} stays: {why}", scratch.display());
+    }
+    all.sort_by_key(|f| f.index);
+    Ok(all)
+}
+
+/// The decision that this outcome would lead to in a pass.
+fn foresee(world: &World, job: &dyn DynJob, finished: &Finished) -> Result<(JobState, Step), Failure> {
+    let id = job.id();
+    let before = match world.look()? {
+        Some(store) => store.shared().states(std::slice::from_ref(id))?.remove(id).unwrap_or_default(),
+        None => JobState::default(),
+    };
+    let now = clock::now().wall;
+    let step = transition(
+        &before,
+        &Input {
+            now,
+            slot: now,
+            run: Uuid::now_v7(),
+            started: finished.started,
+            took: finished.took,
+            outcome: &finished.outcome,
+            policy: job.policy(),
+            recipients: &world.contacts(),
+            held: false,
+        },
+    );
+    Ok((before, step))
+}
+
+fn show(
+    out: &mut dyn Write,
+    job: &dyn DynJob,
+    finished: &Finished,
+    before: &JobState,
+    step: &Step,
+) -> std::io::Result<()> {
+    let outcome = &finished.outcome;
+    writeln!(out, "{}: {}", job.policy().name, outcome.verdict.word())?;
+    writeln!(out, "  {}", outcome.summary)?;
+    for line in outcome.detail.lines() {
+        writeln!(out, "  | {line}")?;
+    }
+    for m in &outcome.metrics {
+        writeln!(out, "  {} = {}{}", m.label, m.value, m.unit)?;
+    }
+    for line in &finished.log {
+        writeln!(out, "  log: {line}")?;
+    }
+    writeln!(out, "  took {}", duration_words(finished.took))?;
+    let was = if before.is_failing() { "failing" } else { "not failing" };
+    let count = step.state.failure.as_ref().map_or(0, |e| e.count);
+    let threshold = job.policy().failure_threshold;
+    writeln!(out, "in a pass: it was {was}; failures in a row now {count} of {threshold}")?;
+    match step.drafts.first() {
+        Some(draft) => writeln!(out, "in a pass: would tell ({})", draft.kind.word())?,
+        None => writeln!(out, "in a pass: would tell nobody")?,
+    }
+    writeln!(out, "nothing was changed and nobody was told")
+}
+
+fn to_json(job: &dyn DynJob, finished: &Finished, step: &Step) -> serde_json::Value {
+    json!({
+        "v": 1, "id": job.id(), "name": job.policy().name, "outcome": finished.outcome,
+        "seconds": finished.took.as_secs_f64(), "log": finished.log,
+        "would_tell": step.drafts.iter().map(|d| d.kind.word()).collect::<Vec<_>>(),
+        "failing": step.state.is_failing(),
+    })
+}

@@ -1,0 +1,207 @@
+//! Settings become the parts that a subcommand works with.
+
+use super::exit::{Exit, Failure};
+use super::{Cx, courier::Desk};
+use crate::channel::mail::{Login, MailSettings, Security, Server, Transport};
+use crate::decide::Recipient;
+use crate::decide::delivery::Limits;
+use crate::pass::Setup;
+use crate::registry::DynJob;
+use crate::settings::{self, Env, Report, Settings};
+use crate::store::LockFile;
+use crate::store::{Own, Sqlite, StoreClock, StoreError};
+use crate::{log, settings::Secret};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// Where this node's identity is kept in the own group.
+const NODE: &str = "node";
+/// Awaiting jobs in flight.
+const IN_FLIGHT_MAX: usize = 256;
+
+/// The settings in use.
+pub(super) struct World {
+    pub(super) settings: Settings,
+    pub(super) warnings: Report,
+    pub(super) path: PathBuf,
+}
+
+impl World {
+    /// Finds, reads and judges the settings. `for_person`: look at `./settings.cfg` too.
+    pub(super) fn load(cx: &Cx<'_>, for_person: bool) -> Result<Self, Failure> {
+        let env = Env::from_process();
+        let path = settings::locate(cx.options.file.as_deref(), for_person, &env)?;
+        let (mut settings, warnings) = settings::load(&path, cx.registry, &env)?;
+        settings.email.nomail |= cx.options.nomail;
+        if cx.options.verbose {
+            settings.log.level = log::Level::Debug;
+        }
+        if cx.options.debug {
+            settings.log.stderr_level = log::Level::Debug;
+        }
+        if let Err(why) = log::init(&settings.log) {
+            return Err(Failure::Other(Exit::Settings, format!("[log]: {why}")));
+        }
+        Ok(Self { settings, warnings, path })
+    }
+
+    /// The state file.
+    pub(super) fn state(&self) -> &Path {
+        &self.settings.general.state
+    }
+
+    /// Opens the state and makes it if it is missing.
+    pub(super) fn open(&self) -> Result<Sqlite, Failure> {
+        let exists = self.state().symlink_metadata().is_ok();
+        Sqlite::open(self.state(), StoreClock::system()).map_err(|e| match (exists, e) {
+            (false, e) => Failure::Other(Exit::CannotCreate, e.to_string()),
+            (true, e) => Failure::Store(e),
+        })
+    }
+
+    /// Opens the state to look at it; `None` if there is none yet.
+    pub(super) fn look(&self) -> Result<Option<Sqlite>, Failure> {
+        if self.state().symlink_metadata().is_err() {
+            return Ok(None);
+        }
+        Ok(Some(Sqlite::open_read_only(self.state(), StoreClock::system())?))
+    }
+
+    /// The file whose locks tell living passes from dead ones.
+    pub(super) fn locks(&self) -> Result<LockFile, Failure> {
+        LockFile::open(&beside(self.state(), ".lock")).map_err(Failure::Store)
+    }
+
+    /// Whom alerts go to where a job names nobody.
+    pub(super) fn contacts(&self) -> Vec<Recipient> {
+        self.settings.general.alertcontact.iter().cloned().map(Recipient).collect()
+    }
+
+    /// What a pass works on.
+    pub(super) fn setup(&self, node: Uuid) -> Setup {
+        Setup {
+            jobs: self.settings.jobs.clone(),
+            contacts: self.contacts(),
+            zone: self.settings.general.timezone.clone(),
+            node,
+            host: host_name(),
+            in_flight_max: IN_FLIGHT_MAX,
+            scratch: std::env::temp_dir().join(format!("checker-{}", Uuid::now_v7().simple())),
+        }
+    }
+
+    /// What delivery works on.
+    pub(super) fn desk(&self, holder: Uuid) -> Result<Desk, Failure> {
+        let email = &self.settings.email;
+        Ok(Desk {
+            state: self.state().to_owned(),
+            locks: beside(self.state(), ".lock"),
+            mail: self.mail()?,
+            zone: self.settings.general.timezone.clone(),
+            limits: Limits { daily: email.daily_limit as usize, ..Limits::default() },
+            nomail: email.nomail,
+            holder,
+        })
+    }
+
+    /// How mail leaves.
+    pub(super) fn mail(&self) -> Result<MailSettings, Failure> {
+        let email = &self.settings.email;
+        let servername = self.settings.general.servername.clone();
+        Ok(MailSettings {
+            from: email.from.clone().unwrap_or_else(|| format!("checker@{}", host_name())),
+            servername,
+            transport: transport(&email.transport)?,
+            timeout: Duration::from_secs(10),
+            deadline: Duration::from_secs(20),
+            bust_gmail_threading: email.bustgmailthreading,
+        })
+    }
+
+    /// The job of this name or id.
+    pub(super) fn job(&self, name: &str) -> Result<Arc<dyn DynJob>, Failure> {
+        let jobs = &self.settings.jobs;
+        let by_id = jobs.iter().find(|j| j.id().as_str() == name);
+        let mut named = jobs.iter().filter(|j| j.policy().name == name);
+        match (by_id, named.next(), named.next()) {
+            (Some(job), _, _) | (None, Some(job), None) => Ok(Arc::clone(job)),
+            (None, Some(a), Some(b)) => Err(Failure::usage(format!(
+                "several jobs are called \"{name}\": say which by id, such as \"{}\" or \"{}\"",
+                a.id(),
+                b.id()
+            ))),
+            (None, None, _) => {
+                let words = jobs.iter().flat_map(|j| [j.policy().name.as_str(), j.id().as_str()]);
+                let near = settings::nearest::nearest(name, words);
+                let hint = near.map_or_else(
+                    || "`checker jobs` lists all of them".to_owned(),
+                    |n| format!("did you mean \"{n}\"? `checker jobs` lists all of them"),
+                );
+                Err(Failure::usage(format!("there is no job \"{name}\"; {hint}")))
+            }
+        }
+    }
+}
+
+/// This node's identity, made at its first pass.
+pub(super) fn node_id(own: &dyn Own) -> Result<Uuid, StoreError> {
+    if let Some(id) = own.meta(NODE)?.and_then(|t| Uuid::parse_str(&t).ok()) {
+        return Ok(id);
+    }
+    let id = Uuid::now_v7();
+    own.set_meta(NODE, Some(&id.to_string()))?;
+    Ok(id)
+}
+
+/// The system's host name.
+pub(super) fn host_name() -> String {
+    let name = nix::unistd::gethostname().ok().and_then(|n| n.into_string().ok());
+    name.filter(|n| !n.is_empty()).unwrap_or_else(|| "localhost".to_owned())
+}
+
+/// The login name of whoever runs this, for acknowledgements.
+pub(super) fn user_name() -> String {
+    let user = nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten();
+    user.map_or_else(|| format!("uid {}", nix::unistd::getuid()), |u| u.name)
+}
+
+fn beside(path: &Path, ending: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(ending);
+    PathBuf::from(name)
+}
+
+fn transport(transport: &settings::Transport) -> Result<Transport, Failure> {
+    Ok(match transport {
+        settings::Transport::Smtp(servers) => {
+            let many = servers.iter().enumerate().map(|(n, s)| server(n, s));
+            Transport::Smtp(many.collect::<Result<_, _>>()?)
+        }
+        settings::Transport::Sendmail => Transport::Sendmail { program: PathBuf::from("/usr/sbin/sendmail") },
+        settings::Transport::File(folder) => Transport::File { folder: folder.clone() },
+    })
+}
+
+fn server(n: usize, s: &settings::SmtpServer) -> Result<Server, Failure> {
+    let ca = s.ca_file.as_ref().map(|file| {
+        std::fs::read(file)
+            .map_err(|e| Failure::Other(Exit::Settings, format!("the CA file {} cannot be read: {e}", file.display())))
+    });
+    Ok(Server {
+        host: s.host.clone(),
+        port: s.port,
+        security: match s.security {
+            settings::Security::StartTls => Security::Starttls,
+            settings::Security::Tls => Security::Tls,
+            settings::Security::None => Security::None,
+        },
+        login: s
+            .login
+            .as_ref()
+            .map(|(user, pass): &(String, Secret)| Login { user: user.clone(), pass: pass.expose().to_owned() }),
+        ca: ca.transpose()?,
+        table: if n == 0 { "[email.smtp]".to_owned() } else { "[[email.fallback]]".to_owned() },
+    })
+}

@@ -1,0 +1,344 @@
+//! Which messages leave now: what is waiting, merged, put into lanes and held by limits. Pure.
+//!
+//! Limits slow reminders, recoveries and flappers, never a first down: it leaves at once while its recipient had fewer
+//! than [`Limits::burst`] messages in [`Limits::window`], and in a digest as soon as that window has room again.
+
+use super::{Alert, AlertId, AlertKind, Recipient, Sent, Waiting};
+use checker_job::{JobId, Timestamp};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// What one recipient and the mail account may get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// More news than this in one wave for one recipient become one digest.
+    pub few: usize,
+    /// Messages to one recipient within `window`.
+    pub burst: usize,
+    /// Of `burst`, kept free for first news.
+    pub reserve: usize,
+    /// The window of `burst`.
+    pub window: Duration,
+    /// Messages that the mail account may send a day (`daily_limit`).
+    pub daily: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { few: 3, burst: 10, reserve: 3, window: Duration::from_secs(600), daily: 200 }
+    }
+}
+
+impl Limits {
+    /// From here on all but first news waits for one digest an hour.
+    pub fn is_near(&self, sent_today: usize) -> bool {
+        sent_today.saturating_mul(4) >= self.daily.saturating_mul(3)
+    }
+}
+
+/// A message to be rendered, committed and sent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// Whom it goes to.
+    pub recipient: Recipient,
+    /// What it tells: for each episode its pending alerts, oldest first.
+    pub groups: Vec<Vec<Alert>>,
+    /// Whether limits may not hold it.
+    pub urgent: bool,
+    /// The Message-ID that it continues, if it is about one episode.
+    pub thread: Option<String>,
+}
+
+impl Outgoing {
+    /// Whether it carries more than one episode.
+    pub fn is_digest(&self) -> bool {
+        self.groups.len() > 1
+    }
+
+    /// All alerts it carries.
+    pub fn alerts(&self) -> impl Iterator<Item = &Alert> {
+        self.groups.iter().flatten()
+    }
+}
+
+/// What leaves now, and what need not leave at all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Plan {
+    /// Messages, urgent ones first.
+    pub outgoing: Vec<Outgoing>,
+    /// Unsent deliveries whose alerts are in `outgoing` now.
+    pub superseded: Vec<Uuid>,
+    /// Alerts that this recipient need not be told, and why.
+    pub dropped: Vec<(AlertId, Recipient, String)>,
+    /// Alerts kept back because mail is switched off.
+    pub withheld: Vec<(AlertId, Recipient)>,
+    /// Episodes that a limit holds for a later pass.
+    pub held: usize,
+}
+
+/// Decides what leaves at `now`. `sent` are the deliveries of the last 24 hours; `nomail` says that mail is switched off.
+pub fn plan(now: Timestamp, waiting: &[Waiting], sent: &[Sent], limits: &Limits, nomail: bool) -> Plan {
+    let mut plan = Plan::default();
+    if nomail {
+        let fresh = waiting.iter().filter(|w| w.delivery.is_none() && !w.withheld);
+        plan.withheld = fresh.map(|w| (w.alert.id.clone(), w.recipient.clone())).collect();
+        return plan;
+    }
+    let mut by_recipient: BTreeMap<&Recipient, Vec<&Waiting>> = BTreeMap::new();
+    for w in waiting {
+        by_recipient.entry(&w.recipient).or_default().push(w);
+    }
+    for (recipient, waiting) in by_recipient {
+        let budget = Budget::of(now, recipient, sent, limits);
+        if budget.room == 0 {
+            let fresh = waiting.iter().filter(|w| w.delivery.is_none());
+            let held: BTreeSet<_> = fresh.map(|w| (&w.alert.id.job, w.alert.id.episode)).collect();
+            plan.held += held.len();
+            continue;
+        }
+        let jobs = by_job(&waiting);
+        let (gone, piled_up) = dissolved(&jobs, limits);
+        let units = units(recipient, jobs, &gone, &mut plan);
+        plan.superseded.extend(gone);
+        admit(recipient, units, piled_up, &budget, limits, &mut plan);
+    }
+    plan.outgoing.sort_by_key(|o| !o.urgent);
+    plan
+}
+
+/// One message's worth of news: one job, or all jobs that one cause hinders.
+struct Unit {
+    groups: Vec<Vec<Alert>>,
+    urgent: bool,
+    /// It replaces an unsent delivery, which is in the budget already: it may not be held.
+    replaces: bool,
+    thread: Option<String>,
+}
+
+impl Unit {
+    fn absorb(&mut self, other: Self) {
+        self.groups.extend(other.groups);
+        self.urgent |= other.urgent;
+        self.replaces |= other.replaces;
+        self.thread = None;
+    }
+
+    /// What hinders it, if that is all it says.
+    fn cause(&self) -> Option<String> {
+        let alerts = || self.groups.iter().flatten();
+        let cause = alerts().next()?.cause.as_ref()?;
+        let blind = |k: AlertKind| matches!(k, AlertKind::CannotJudge | AlertKind::StillCannotJudge);
+        alerts().all(|a| blind(a.kind) && a.cause.as_ref() == Some(cause)).then(|| cause.clone())
+    }
+}
+
+/// The alerts of one job by episode, each in the order of its steps.
+type Episodes<'a> = BTreeMap<u32, Vec<&'a Waiting>>;
+
+fn by_job<'a>(waiting: &[&'a Waiting]) -> BTreeMap<&'a JobId, Episodes<'a>> {
+    let mut jobs: BTreeMap<&JobId, Episodes<'_>> = BTreeMap::new();
+    for &w in waiting {
+        let episodes = jobs.entry(&w.alert.id.job).or_default();
+        episodes.entry(w.alert.id.episode).or_default().push(w);
+    }
+    for group in jobs.values_mut().flat_map(BTreeMap::values_mut) {
+        group.sort_by_key(|w| w.alert.id.step);
+    }
+    jobs
+}
+
+/// All news of one job makes one message, so that an old recovery never arrives after a new failure.
+fn units(
+    recipient: &Recipient,
+    jobs: BTreeMap<&JobId, Episodes<'_>>,
+    dissolved: &BTreeSet<Uuid>,
+    plan: &mut Plan,
+) -> Vec<Unit> {
+    let mut units: Vec<Unit> = Vec::new();
+    let mut by_cause: BTreeMap<String, usize> = BTreeMap::new();
+    for episodes in jobs.into_values() {
+        let mut whole: Option<Unit> = None;
+        for group in episodes.into_values() {
+            let (fresh, pending): (Vec<&Waiting>, Vec<&Waiting>) =
+                group.into_iter().partition(|w| w.delivery.is_none_or(|d| dissolved.contains(&d)));
+            let Some(unit) = resolve(recipient, &fresh, !pending.is_empty(), plan) else {
+                continue;
+            };
+            match &mut whole {
+                Some(whole) => whole.absorb(unit),
+                None => whole = Some(unit),
+            }
+        }
+        let Some(unit) = whole else {
+            continue;
+        };
+        let cause = unit.cause();
+        let alike = cause.as_ref().and_then(|c| by_cause.get(c)).copied();
+        match (alike.and_then(|at| units.get_mut(at)), cause) {
+            (Some(first), _) => first.absorb(unit),
+            (None, Some(cause)) => {
+                by_cause.insert(cause, units.len());
+                units.push(unit);
+            }
+            (None, None) => units.push(unit),
+        }
+    }
+    units
+}
+
+/// Unsent deliveries whose alerts are told anew: those that newer news of one of their jobs would overtake or make
+/// untrue; and all of them (then the answer is true) if more than a few would pile up while nothing leaves.
+fn dissolved(jobs: &BTreeMap<&JobId, Episodes<'_>>, limits: &Limits) -> (BTreeSet<Uuid>, bool) {
+    let mut gone = BTreeSet::new();
+    let mut unsent = BTreeSet::new();
+    let mut news = 0;
+    for episodes in jobs.values() {
+        let mine: BTreeSet<Uuid> = episodes.values().flatten().filter_map(|w| w.delivery).collect();
+        let is_news = episodes.values().any(|group| is_news(group));
+        news += usize::from(is_news && mine.is_empty());
+        if is_news {
+            gone.extend(mine.iter().copied());
+        }
+        unsent.extend(mine);
+    }
+    if news > 0 && !unsent.is_empty() && unsent.len() + news > limits.few {
+        return (unsent, true);
+    }
+    (gone, false)
+}
+
+/// Whether an episode has something to tell that a message that has not left yet does not say already.
+fn is_news(group: &[&Waiting]) -> bool {
+    let pending = group.iter().any(|w| w.delivery.is_some());
+    let mut fresh = group.iter().filter(|w| w.delivery.is_none());
+    if pending {
+        return fresh.any(|w| turns(w.alert.kind));
+    }
+    // An end of what this recipient was never told is dropped.
+    fresh.any(|w| w.told || !w.alert.kind.is_ending())
+}
+
+/// Whether a message that has not left would be untrue or too weak without this.
+fn turns(kind: AlertKind) -> bool {
+    kind.is_ending() || matches!(kind, AlertKind::Worse | AlertKind::SteadyBad)
+}
+
+/// Merges the pending alerts of one episode into what is still worth telling.
+fn resolve(recipient: &Recipient, fresh: &[&Waiting], pending: bool, plan: &mut Plan) -> Option<Unit> {
+    let first = fresh.first()?;
+    let told = fresh.iter().any(|w| w.told);
+    let mut drop_all = |alerts: &[&Waiting], why: &str| {
+        plan.dropped.extend(alerts.iter().map(|w| (w.alert.id.clone(), recipient.clone(), why.to_owned())));
+    };
+    if pending {
+        drop_all(fresh, "the message before it has not left yet");
+        return None;
+    }
+    let (ends, news): (Vec<&Waiting>, Vec<&Waiting>) = fresh.iter().copied().partition(|w| w.alert.kind.is_ending());
+    let kept: Vec<&Waiting> = match (ends.is_empty(), told) {
+        (false, false) if news.is_empty() => {
+            drop_all(&ends, "this recipient was not told of the failure");
+            return None;
+        }
+        (false, false) if news.iter().all(|w| w.withheld) => {
+            drop_all(fresh, "it began and ended while mail was switched off");
+            return None;
+        }
+        (false, true) => {
+            drop_all(&news, "it has ended");
+            ends
+        }
+        _ => fresh.to_vec(),
+    };
+    let over = kept.iter().any(|w| w.alert.kind.is_ending());
+    let urgent = !over && kept.iter().any(|w| w.alert.kind.is_urgent() && (!w.told || turns(w.alert.kind)));
+    Some(Unit {
+        groups: vec![kept.iter().map(|w| w.alert.clone()).collect()],
+        urgent,
+        replaces: fresh.iter().any(|w| w.delivery.is_some()),
+        thread: first.thread.clone(),
+    })
+}
+
+/// Passes overlap, so a delivery may be this much newer than `now`.
+const AHEAD_MAX: Duration = Duration::from_secs(60);
+
+struct Budget {
+    room: usize,
+    slow_room: usize,
+    /// As the day's limit nears, the rest waits for one digest an hour.
+    hourly: bool,
+    hour_is_over: bool,
+}
+
+impl Budget {
+    fn of(now: Timestamp, recipient: &Recipient, sent: &[Sent], limits: &Limits) -> Self {
+        // What lies in the future was sent while the clock was ahead: it must not hold anything until then.
+        let within = |s: &Sent, time: Duration| s.at <= now.plus(AHEAD_MAX) && now.since(s.at) < time;
+        let mine = || sent.iter().filter(|s| s.recipient == *recipient);
+        let recent = mine().filter(|s| within(s, limits.window)).count();
+        let today = sent.iter().filter(|s| within(s, Duration::from_secs(86_400))).count();
+        let room = limits.burst.saturating_sub(recent);
+        Self {
+            room,
+            slow_room: room.saturating_sub(limits.reserve),
+            hourly: limits.is_near(today),
+            hour_is_over: !mine().any(|s| !s.urgent && within(s, Duration::from_secs(3_600))),
+        }
+    }
+}
+
+fn admit(recipient: &Recipient, units: Vec<Unit>, piled_up: bool, budget: &Budget, limits: &Limits, plan: &mut Plan) {
+    let (urgent, slow): (Vec<Unit>, Vec<Unit>) = units.into_iter().partition(|u| u.urgent || u.replaces);
+    let mut push = |units: Vec<Unit>, as_digest: bool| {
+        if units.is_empty() {
+            return;
+        }
+        let mut merged: Vec<Outgoing> = Vec::new();
+        for unit in units {
+            match merged.first_mut() {
+                Some(all) if as_digest => {
+                    all.groups.extend(unit.groups);
+                    all.urgent |= unit.urgent;
+                    all.thread = None;
+                }
+                _ => merged.push(Outgoing {
+                    recipient: recipient.clone(),
+                    groups: unit.groups,
+                    urgent: unit.urgent,
+                    thread: unit.thread,
+                }),
+            }
+        }
+        plan.outgoing.extend(merged);
+    };
+    // One digest carries all that waits: then the slow ones cost nothing.
+    let slow_may = if budget.hourly { budget.hour_is_over } else { budget.slow_room > 0 };
+    let total = urgent.len() + if slow_may { slow.len() } else { 0 };
+    let urgent_digest = urgent.len() > limits.few.min(budget.room);
+    if piled_up || urgent_digest || (total > limits.few && !urgent.is_empty()) {
+        push(urgent.into_iter().chain(slow).collect(), true);
+        return;
+    }
+    let room_left = budget.slow_room.saturating_sub(urgent.len());
+    push(urgent, false);
+    if !slow_may || room_left == 0 {
+        plan.held += slow.len();
+        return;
+    }
+    let as_digest = budget.hourly || slow.len() > limits.few.min(room_left);
+    push(slow, as_digest);
+}
+
+/// When to try again after `attempts` tries that failed: 1, 2, 4, 8, then 10 minutes.
+pub fn retry_after(attempts: u32) -> Duration {
+    let minutes = 1u64.checked_shl(attempts.saturating_sub(1)).unwrap_or(u64::MAX).min(10);
+    Duration::from_secs(minutes * 60)
+}
+
+/// A message that was refused for good is tried again this much later.
+pub const REFUSED_RETRY: Duration = Duration::from_secs(3_600);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,120 @@
+//! Troubles of this node itself: each is a job of the own group whose outcome the pass knows by itself. So its
+//! threshold, its reminders, its recovery and its delivery are the same as everybody's.
+
+use crate::decide::schedule::Class;
+use crate::decide::transition::{Input, transition};
+use crate::decide::{Alert, AlertId, AlertKind, JobState, Recipient};
+use crate::outbox::again;
+use crate::store::{Change, Own, Result};
+use checker_job::{Frequency, JobId, Notify, Outcome, Policy, Remind, Timestamp, Verdict, duration_words};
+use std::time::Duration;
+use uuid::Uuid;
+
+/// One trouble that this node may have.
+struct Trouble<'a> {
+    id: &'a str,
+    name: &'a str,
+    remind: Remind,
+}
+
+/// A class of jobs whose crontab line does not come.
+///
+/// # Errors
+/// Of the store.
+pub fn crontab(own: &dyn Own, contacts: &[Recipient], class: Class, missing: bool, now: Timestamp) -> Result<()> {
+    let id = format!("node:crontab:{class}");
+    let name = format!("crontab line for {class}");
+    let trouble = Trouble { id: &id, name: &name, remind: Remind::Never };
+    let outcome = if missing {
+        Outcome::warning(format!("cron does not call `checker cron -c {class}`; its jobs run 10 minutes late"))
+            .with_detail(format!(
+                "Add this line to the crontab (with your own path):\n\n    {} checker cron -c {class}\n\nor use one line \
+                 for all:\n\n    * * * * * checker cron",
+                class.crontab()
+            ))
+    } else {
+        Outcome::ok("cron calls for it")
+    };
+    judge(own, contacts, &trouble, &outcome, now)
+}
+
+/// Settings that do not load: the last accepted ones are in use.
+///
+/// # Errors
+/// Of the store.
+pub fn settings(own: &dyn Own, contacts: &[Recipient], problem: Option<&str>, now: Timestamp) -> Result<()> {
+    let hour = Remind::Every(Duration::from_secs(3_600));
+    let trouble = Trouble { id: "node:settings", name: "settings", remind: hour };
+    let outcome = match problem {
+        Some(report) => Outcome::failed("the settings do not load; the last accepted ones are in use")
+            .with_detail(format!("{report}\n\nMend the file, then look with: checker check")),
+        None => Outcome::ok("the settings load"),
+    };
+    judge(own, contacts, &trouble, &outcome, now)
+}
+
+/// Decides on a trouble as on any job; writes only if something changes.
+fn judge(
+    own: &dyn Own,
+    contacts: &[Recipient],
+    trouble: &Trouble<'_>,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> Result<()> {
+    let id = JobId::literal(trouble.id);
+    let before = own.states(std::slice::from_ref(&id))?.remove(&id);
+    if before.as_ref().is_none_or(|s| s.failure.is_none()) && outcome.verdict == Verdict::Ok {
+        return Ok(());
+    }
+    let before: JobState = before.unwrap_or_default();
+    let policy = Policy {
+        name: trouble.name.to_owned(),
+        every: Frequency::Minute,
+        notify: Notify::StateChange,
+        remind: trouble.remind,
+        failure_threshold: 1,
+        ..Policy::default()
+    };
+    let step = transition(
+        &before,
+        &Input {
+            now,
+            slot: now,
+            run: Uuid::now_v7(),
+            started: now,
+            took: Duration::ZERO,
+            outcome,
+            policy: &policy,
+            recipients: contacts,
+            held: false,
+        },
+    );
+    let alerts = step
+        .drafts
+        .into_iter()
+        .map(|draft| {
+            let (word, lasted) = match draft.kind {
+                AlertKind::Recovery => ("SOLVED", format!(" (after {})", duration_words(now.since(draft.since)))),
+                AlertKind::Reminder => ("STILL", String::new()),
+                _ => ("CHECKER ITSELF", String::new()),
+            };
+            Alert {
+                id: AlertId { job: id.clone(), episode: draft.episode, step: draft.step },
+                kind: draft.kind,
+                verdict: draft.verdict,
+                at: now,
+                since: draft.since,
+                failures: draft.failures,
+                name: trouble.name.to_owned(),
+                host: None,
+                cause: None,
+                subject: format!("{word}: {}: {}{lasted}", trouble.name, outcome.summary),
+                body: outcome.detail.clone(),
+                note: None,
+                recipients: draft.recipients,
+            }
+        })
+        .collect();
+    let change = Change { job: id, expected_seq: before.seq, state: Some(step.state), run: None, alerts, hour: None };
+    again(|| own.commit(std::slice::from_ref(&change))).map(|_| ())
+}

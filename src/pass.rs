@@ -1,0 +1,273 @@
+//! One cron pass: what is due runs, outcomes are decided, states and alerts are committed together, alerts leave in
+//! waves.
+//!
+//! This is a shell: it reads the clock, the store and the runner, and asks [`crate::decide`] what all of it means.
+
+mod due;
+mod results;
+mod waves;
+mod wording;
+
+use crate::clock;
+use crate::decide::schedule::{Called, CronMemory, Reason, Slots, needed};
+use crate::decide::{JobState, Recipient};
+use crate::node;
+use crate::outbox::{Drained, again};
+use crate::registry::DynJob;
+use crate::runner::{Options, Runner, Work};
+use crate::store::{Own, PassEnd, PassStart, Result, Retention, Shared, Slot};
+use checker_job::{JobId, Policy, Timestamp, Verdict};
+use due::Due;
+use jiff::tz::TimeZone;
+use results::Results;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+use waves::Waves;
+
+pub use due::Skipped;
+pub use wording::alert as word_alert;
+
+/// Where the memory of the crontab is kept in the own group.
+const CRON_MEMORY: &str = "cron";
+/// When the store was last cleaned, in the own group.
+const PRUNED_AT: &str = "pruned_at";
+/// Delivery of the last wave may take this long after the last job.
+const DELIVERY_TIME: Duration = Duration::from_secs(20);
+
+/// What a pass works on: settings, ready to use.
+#[derive(Clone)]
+pub struct Setup {
+    /// The jobs.
+    pub jobs: Vec<Arc<dyn DynJob>>,
+    /// Whom alerts go to where a job names nobody.
+    pub contacts: Vec<Recipient>,
+    /// Whose midnight `day` means.
+    pub zone: TimeZone,
+    /// This node.
+    pub node: Uuid,
+    /// Its host name.
+    pub host: String,
+    /// Awaiting jobs in flight.
+    pub in_flight_max: usize,
+    /// Below it runs get scratch folders.
+    pub scratch: PathBuf,
+}
+
+impl Setup {
+    /// Whom a job's alerts go to.
+    pub fn recipients(&self, policy: &Policy) -> Vec<Recipient> {
+        if policy.contacts.is_empty() {
+            return self.contacts.clone();
+        }
+        policy.contacts.iter().map(|c| Recipient(c.clone())).collect()
+    }
+}
+
+/// Sends what waits, on another thread and with connections of its own, so that no mail server holds up the checks.
+pub trait Courier {
+    /// Asks for a drain that ends within `within`. Returns at once.
+    fn wave(&mut self, within: Duration);
+    /// Waits for the drains asked for, and tells what they did.
+    fn finish(&mut self) -> Result<Drained>;
+}
+
+/// The parts that a pass is given.
+pub struct Pass<'a> {
+    /// Jobs and whom to tell.
+    pub setup: &'a Setup,
+    /// What is remembered of jobs.
+    pub shared: &'a dyn Shared,
+    /// What is remembered of this node.
+    pub own: &'a dyn Own,
+    /// This pass. Its lock is held by the caller for as long as the pass lives.
+    pub id: Uuid,
+    /// Whether the process of another pass is gone.
+    pub is_gone: &'a dyn Fn(Uuid) -> bool,
+    /// The way out.
+    pub courier: &'a mut dyn Courier,
+    /// What cron called for.
+    pub called: Called,
+}
+
+/// One run, for people who watch.
+#[derive(Clone, Debug)]
+pub struct Ran {
+    /// The job's name.
+    pub name: String,
+    /// Why it was due.
+    pub reason: Reason,
+    /// What it found.
+    pub verdict: Verdict,
+    /// What it said.
+    pub summary: String,
+    /// How long it took.
+    pub took: Duration,
+    /// It was decided on a state that had moved on meanwhile.
+    pub stale: bool,
+}
+
+/// What a pass did.
+#[derive(Clone, Debug, Default)]
+pub struct Report {
+    /// Runs, in the order in which they ended.
+    pub ran: Vec<Ran>,
+    /// Jobs that did not run, and why.
+    pub skipped: Vec<(String, Skipped)>,
+    /// What was delivered.
+    pub drained: Drained,
+}
+
+impl Pass<'_> {
+    /// Runs the pass to its end.
+    ///
+    /// # Errors
+    /// Of the store: then what was not committed will be found due again.
+    pub fn run(&mut self) -> Result<Report> {
+        let now = clock::now().wall;
+        let mut slots = Slots::new(now, &self.setup.zone);
+        let known = self.shared.slots()?;
+        let mut report = Report::default();
+        let due = due::select(&self.setup.jobs, &known, &mut slots, now, self.called, &mut report.skipped);
+        self.watch_crontab(now, &mut slots)?;
+        let gone = self.left_the_settings(&known);
+        if due.is_empty() && gone.is_empty() {
+            self.deliver_leftovers()?;
+            report.drained = self.courier.finish()?;
+            return Ok(report);
+        }
+        let start = PassStart { id: self.id, node: self.setup.node, started: now, called: self.called.to_string() };
+        again(|| self.shared.begin(&start))?;
+        let due = self.claim(due, now, &mut report)?;
+        results::close(self, &gone, now)?;
+        self.run_due(&due, now, &mut report)?;
+        let bad = report.ran.iter().filter(|r| r.verdict.is_bad()).count();
+        let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        let end = PassEnd { ended: clock::now().wall, runs: count(report.ran.len()), bad: count(bad) };
+        again(|| self.shared.end(self.id, &end))?;
+        report.drained = self.courier.finish()?;
+        self.prune(now)?;
+        Ok(report)
+    }
+
+    fn run_due(&mut self, due: &[Due], now: Timestamp, report: &mut Report) -> Result<()> {
+        let work: Vec<Work> = due.iter().map(|d| Work { job: Arc::clone(&d.job), run: d.run }).collect();
+        let options = Options {
+            now,
+            in_flight_max: self.setup.in_flight_max,
+            threads_max: 32,
+            scratch: self.setup.scratch.clone(),
+        };
+        let mut runner = Runner::start(work, options)
+            .map_err(|e| crate::store::StoreError::Refused(format!("no thread for the jobs: {e}")))?;
+        let mut results = Results::new(self, due)?;
+        let mut waves = Waves::new(due.iter().map(|d| d.job.policy().timeout));
+        let started = Instant::now();
+        loop {
+            if let Some(finished) = runner.next(Duration::from_millis(200)) {
+                waves.ended(finished.index);
+                results.take(finished);
+                while let Some(more) = (results.waiting() < 1_000).then(|| runner.next(Duration::ZERO)).flatten() {
+                    waves.ended(more.index);
+                    results.take(more);
+                }
+            }
+            let (all_done, wave) = (runner.open() == 0, waves.is_due(started.elapsed()));
+            results.commit(self, all_done || wave, report)?;
+            if all_done {
+                std::thread::sleep(waves.pause(started.elapsed()));
+            }
+            if wave || all_done {
+                self.courier.wave(DELIVERY_TIME);
+                waves.left(started.elapsed());
+            }
+            if all_done && results.waiting() == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes what nobody else runs. A job that another pass has served meanwhile is left out.
+    fn claim(&mut self, due: Vec<Due>, now: Timestamp, report: &mut Report) -> Result<Vec<Due>> {
+        let open = self.shared.open_passes()?;
+        let dead: Vec<_> = open.iter().filter(|p| p.id != self.id && (self.is_gone)(p.id)).collect();
+        let runs: Vec<String> = dead.iter().flat_map(|p| p.claims.values()).map(Uuid::to_string).collect();
+        checker_parts::child::kill_groups_of_runs(&runs);
+        let dead: Vec<Uuid> = dead.iter().map(|p| p.id).collect();
+        let wanted: BTreeMap<JobId, Uuid> = due.iter().map(|d| (d.job.id().clone(), d.run)).collect();
+        let granted = again(|| self.shared.claim(self.id, &wanted, &dead))?;
+        let fresh = self.shared.slots()?;
+        let mut served = Vec::new();
+        let mut kept = Vec::new();
+        for item in due {
+            let name = item.job.policy().name.clone();
+            if !granted.contains_key(item.job.id()) {
+                tracing::info!("{name} is still running in an earlier pass");
+                report.skipped.push((name, Skipped::Running));
+            } else if item.still_due(fresh.get(item.job.id()), now, self.called) {
+                kept.push(item);
+            } else {
+                served.push(item.job.id().clone());
+                report.skipped.push((name, Skipped::Served));
+            }
+        }
+        if !served.is_empty() {
+            again(|| self.shared.release(self.id, &served))?;
+        }
+        Ok(kept)
+    }
+
+    /// Jobs that are remembered, by more than the number of their episodes, and not watched any more.
+    fn left_the_settings(&self, known: &BTreeMap<JobId, Slot>) -> Vec<JobId> {
+        let watched: BTreeSet<&JobId> = self.setup.jobs.iter().map(|j| j.id()).collect();
+        let gone = known.iter().filter(|(id, slot)| (slot.slot.is_some() || slot.open) && !watched.contains(id));
+        gone.map(|(id, _)| id.clone()).collect()
+    }
+
+    /// Notices a class whose crontab line is missing.
+    fn watch_crontab(&mut self, now: Timestamp, slots: &mut Slots<'_>) -> Result<()> {
+        let memory: CronMemory =
+            self.own.meta(CRON_MEMORY)?.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default();
+        let needed = needed(self.setup.jobs.iter().map(|j| j.policy().every), slots);
+        let next = memory.after(now, self.called, &needed);
+        for &class in needed.keys() {
+            let missing = next.missing().any(|c| c == class);
+            node::crontab(self.own, &self.setup.contacts, class, missing, now)?;
+        }
+        let text = serde_json::to_string(&next).unwrap_or_default();
+        self.own.set_meta(CRON_MEMORY, Some(&text))
+    }
+
+    /// Nothing is due, but something may have been left from earlier.
+    fn deliver_leftovers(&mut self) -> Result<()> {
+        if !self.shared.waiting()?.is_empty()
+            || !self.own.waiting()?.is_empty()
+            || !self.shared.unsent()?.is_empty()
+            || !self.own.unsent()?.is_empty()
+        {
+            self.courier.wave(DELIVERY_TIME);
+        }
+        Ok(())
+    }
+
+    /// Once an hour, a bounded piece at a time.
+    fn prune(&mut self, now: Timestamp) -> Result<()> {
+        let last = self.own.meta(PRUNED_AT)?.and_then(|t| t.parse().ok()).map(Timestamp::from_micros);
+        if last.is_some_and(|at| at <= now && now.since(at) < Duration::from_secs(3_600)) {
+            return Ok(());
+        }
+        let keep = Retention::default();
+        let removed = self.shared.prune(now, &keep)?;
+        if removed < u64::from(keep.batch) {
+            self.own.set_meta(PRUNED_AT, Some(&now.micros().to_string()))?;
+        }
+        Ok(())
+    }
+
+    /// The states of these jobs; a job without one starts anew.
+    fn states(&self, jobs: &[JobId]) -> Result<BTreeMap<JobId, JobState>> {
+        self.shared.states(jobs)
+    }
+}

@@ -1,0 +1,76 @@
+//! Which jobs run in this pass.
+
+use crate::decide::schedule::{Called, Class, Reason, Slots, due};
+use crate::registry::DynJob;
+use crate::store::Slot;
+use checker_job::{JobId, Timestamp};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use uuid::Uuid;
+
+/// A job that is due.
+pub(super) struct Due {
+    pub(super) job: Arc<dyn DynJob>,
+    pub(super) run: Uuid,
+    pub(super) slot: Timestamp,
+    pub(super) reason: Reason,
+}
+
+impl Due {
+    /// Whether it is due in spite of what was committed since it was selected.
+    pub(super) fn still_due(&self, known: Option<&Slot>, now: Timestamp, called: Called) -> bool {
+        due(self.job.policy().every, known.and_then(|k| k.slot), self.slot, now, called).is_some()
+    }
+}
+
+/// Why a job did not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Skipped {
+    /// Its slot is served.
+    NotDue,
+    /// Its slot waits for its own crontab line.
+    OtherClass(Class),
+    /// An earlier pass still runs it.
+    Running,
+    /// Another pass has served its slot meanwhile.
+    Served,
+}
+
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotDue => f.write_str("ran already in this slot"),
+            Self::OtherClass(class) => write!(f, "waits for -c {class}"),
+            Self::Running => f.write_str("still runs in an earlier pass"),
+            Self::Served => f.write_str("another pass has just run it"),
+        }
+    }
+}
+
+/// Everything due, the quickest to time out last, so that slow ones start first.
+pub(super) fn select(
+    jobs: &[Arc<dyn DynJob>],
+    known: &BTreeMap<JobId, Slot>,
+    slots: &mut Slots<'_>,
+    now: Timestamp,
+    called: Called,
+    skipped: &mut Vec<(String, Skipped)>,
+) -> Vec<Due> {
+    let mut list = Vec::new();
+    for job in jobs {
+        let every = job.policy().every;
+        let slot = slots.of(every);
+        let served = known.get(job.id()).and_then(|k| k.slot);
+        if let Some(reason) = due(every, served, slot, now, called) {
+            list.push(Due { job: Arc::clone(job), run: Uuid::now_v7(), slot, reason });
+        } else {
+            let class = Class::of(every);
+            let waits = !called.includes(class) && due(every, served, slot, now, Called::All).is_some();
+            let why = if waits { Skipped::OtherClass(class) } else { Skipped::NotDue };
+            skipped.push((job.policy().name.clone(), why));
+        }
+    }
+    list.sort_by_key(|d| std::cmp::Reverse(d.job.policy().timeout));
+    list
+}

@@ -1,0 +1,86 @@
+//! When alerts leave a pass: as soon as every job that ends soon has ended, and then as slower ones end.
+
+use std::time::Duration;
+
+/// Jobs with a timeout up to this belong to the first wave.
+const SOON: Duration = Duration::from_secs(40);
+/// The first wave leaves by then, whatever still runs.
+const FIRST_WAVE_MAX: Duration = Duration::from_secs(45);
+/// Waves are at least this far apart.
+const GAP: Duration = Duration::from_secs(10);
+
+/// The waves of one pass.
+#[derive(Debug)]
+pub(super) struct Waves {
+    /// For each job: whether the first wave waits for it.
+    soon: Vec<bool>,
+    soon_open: usize,
+    ended_since: bool,
+    last: Option<Duration>,
+}
+
+impl Waves {
+    pub(super) fn new(timeouts: impl Iterator<Item = Duration>) -> Self {
+        let soon: Vec<bool> = timeouts.map(|t| t <= SOON).collect();
+        let soon_open = soon.iter().filter(|s| **s).count();
+        Self { soon, soon_open, ended_since: false, last: None }
+    }
+
+    /// A job has ended.
+    pub(super) fn ended(&mut self, index: usize) {
+        self.ended_since = true;
+        if let Some(soon) = self.soon.get_mut(index)
+            && std::mem::replace(soon, false)
+        {
+            self.soon_open -= 1;
+        }
+    }
+
+    /// Whether a wave leaves now, `elapsed` after the jobs were started.
+    pub(super) fn is_due(&self, elapsed: Duration) -> bool {
+        match self.last {
+            None => (self.soon_open == 0 && self.ended_since) || elapsed >= FIRST_WAVE_MAX,
+            Some(last) => self.ended_since && elapsed.saturating_sub(last) >= GAP,
+        }
+    }
+
+    /// How long the last wave has to wait for its distance from the one before.
+    pub(super) fn pause(&self, elapsed: Duration) -> Duration {
+        self.last.map_or(Duration::ZERO, |last| GAP.saturating_sub(elapsed.saturating_sub(last)))
+    }
+
+    /// A wave has left.
+    pub(super) fn left(&mut self, elapsed: Duration) {
+        self.last = Some(elapsed);
+        self.ended_since = false;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    #[test]
+    fn the_first_wave_waits_for_quick_jobs_alone() {
+        let mut waves = Waves::new([secs(10), secs(600), secs(40)].into_iter());
+        waves.ended(0);
+        assert!(!waves.is_due(secs(5)), "the third may take 40 s");
+        waves.ended(2);
+        waves.ended(2);
+        assert!(waves.is_due(secs(6)));
+        waves.left(secs(6));
+        waves.ended(1);
+        assert!(!waves.is_due(secs(15)) && waves.is_due(secs(16)));
+        assert_eq!((waves.pause(secs(15)), waves.pause(secs(20))), (secs(1), secs(0)));
+    }
+
+    #[test]
+    fn the_first_wave_leaves_after_45_seconds_whatever_runs() {
+        let waves = Waves::new([secs(40)].into_iter());
+        assert!(!waves.is_due(secs(44)) && waves.is_due(secs(45)));
+    }
+}

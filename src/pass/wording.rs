@@ -1,0 +1,58 @@
+//! A draft becomes an alert: the job words failures and recoveries, the rest is worded here.
+
+use crate::decide::transition::Draft;
+use crate::decide::{Alert, AlertId, AlertKind};
+use crate::registry::DynJob;
+use checker_job::{Failure, Message, Outcome, Recovery, Timestamp};
+
+/// Words one draft of a job.
+pub fn alert(job: &dyn DynJob, draft: Draft, outcome: &Outcome, now: Timestamp) -> Alert {
+    let message = words(job, &draft, outcome, now);
+    let policy = job.policy();
+    let blind = matches!(draft.kind, AlertKind::CannotJudge | AlertKind::StillCannotJudge);
+    Alert {
+        id: AlertId { job: job.id().clone(), episode: draft.episode, step: draft.step },
+        kind: draft.kind,
+        verdict: draft.verdict,
+        at: now,
+        since: draft.since,
+        failures: draft.failures,
+        name: policy.name.clone(),
+        host: policy.host.clone(),
+        cause: if blind { Some(outcome.cause.clone().unwrap_or_else(|| outcome.summary.clone())) } else { None },
+        subject: message.subject,
+        body: message.body,
+        note: policy.note.clone(),
+        recipients: draft.recipients,
+    }
+}
+
+fn words(job: &dyn DynJob, draft: &Draft, outcome: &Outcome, now: Timestamp) -> Message {
+    let policy = job.policy();
+    let (name, summary) = (&policy.name, &outcome.summary);
+    let plain = |subject: String| Message { subject, body: outcome.detail.clone() };
+    match draft.kind {
+        AlertKind::Down | AlertKind::Worse | AlertKind::Better | AlertKind::Reminder => job.on_failure(&Failure {
+            policy,
+            outcome,
+            since: draft.since,
+            now,
+            failures: draft.failures,
+            reminder: draft.kind == AlertKind::Reminder,
+        }),
+        AlertKind::Recovery => {
+            job.on_recovery(&Recovery { policy, outcome, since: draft.since, now, failures: draft.failures })
+        }
+        AlertKind::CannotJudge => plain(format!("CANNOT JUDGE: {name}: {summary}")),
+        AlertKind::StillCannotJudge => plain(format!("STILL CANNOT JUDGE: {name}: {summary}")),
+        AlertKind::JudgedAgain => plain(format!("CAN BE JUDGED AGAIN: {name}: {summary}")),
+        AlertKind::Flapping => {
+            plain(format!("FLAPPING: {name}: {} changes, now {}: {summary}", draft.failures, outcome.verdict.word()))
+        }
+        AlertKind::SteadyGood => plain(format!("UP: {name}: steady for 30 min after {} changes", draft.failures)),
+        AlertKind::SteadyBad => {
+            plain(format!("DOWN: {name}: {summary} (steady for 30 min after {} changes)", draft.failures))
+        }
+        AlertKind::Closed => plain(format!("NO LONGER WATCHED: {name}")),
+    }
+}

@@ -1,0 +1,367 @@
+//! Runs jobs: bounded concurrency, a timeout for each, a panic becomes an outcome, and a job that blocks the shared
+//! thread is found, named and left behind.
+//!
+//! Jobs that only await share one thread; jobs that may block get threads of their own. The caller's thread only
+//! receives, so it keeps its own time whatever the jobs do. Nothing waits for a stuck thread at the end.
+
+mod guard;
+
+use crate::clock;
+use crate::registry::DynJob;
+use checker_job::{Cancel, Context, Outcome, Timestamp};
+use guard::{Guarded, Poisoned};
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// A runtime that has not turned for this long is blocked by the job that it is polling.
+const STALLED: Duration = Duration::from_secs(2);
+const HEARTBEAT: Duration = Duration::from_millis(200);
+const SUMMARY_BYTES_MAX: usize = 400;
+const DETAIL_BYTES_MAX: usize = 16 * 1024;
+
+/// One job to run.
+#[derive(Clone)]
+pub struct Work {
+    /// The job.
+    pub job: Arc<dyn DynJob>,
+    /// The id of this run.
+    pub run: Uuid,
+}
+
+impl std::fmt::Debug for Work {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Work").field("job", self.job.id()).field("run", &self.run).finish()
+    }
+}
+
+/// A run that has ended.
+#[derive(Clone, Debug)]
+pub struct Finished {
+    /// Its place in the list that [`Runner::start`] was given.
+    pub index: usize,
+    /// What it found, cut to size.
+    pub outcome: Outcome,
+    /// When it started.
+    pub started: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+    /// What it noted.
+    pub log: Vec<String>,
+}
+
+/// How much runs at once, and where.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The `now` of the pass.
+    pub now: Timestamp,
+    /// Awaiting jobs in flight.
+    pub in_flight_max: usize,
+    /// Blocking jobs in flight.
+    pub threads_max: usize,
+    /// Below it each run that asks for one gets a scratch folder.
+    pub scratch: PathBuf,
+}
+
+/// Runs a list of jobs and hands out what they found, in the order in which they end.
+pub struct Runner {
+    pool: Arc<Pool>,
+    results: mpsc::Receiver<Finished>,
+    sender: mpsc::Sender<Finished>,
+    done: Vec<bool>,
+    open: usize,
+    looked: Instant,
+}
+
+/// What the threads of a runner share.
+struct Pool {
+    work: Vec<Work>,
+    options: Options,
+    started: Instant,
+    /// Grows when the runtime is replaced: futures of an older one are dead.
+    generation: AtomicU64,
+    /// The last turn of the runtime, in milliseconds since `started`.
+    beat_ms: AtomicU64,
+    /// The index + 1 of the job that is being polled, or 0.
+    polling: AtomicUsize,
+}
+
+impl Runner {
+    /// Starts running `work`, in its order.
+    ///
+    /// # Errors
+    /// If not even one thread can be started.
+    pub fn start(work: Vec<Work>, options: Options) -> std::io::Result<Self> {
+        guard::quiet_panics();
+        let (sender, results) = mpsc::channel();
+        let open = work.len();
+        let pool = Arc::new(Pool {
+            work,
+            options,
+            started: Instant::now(),
+            generation: AtomicU64::new(0),
+            beat_ms: AtomicU64::new(0),
+            polling: AtomicUsize::new(0),
+        });
+        let runner = Self { pool, results, sender, done: vec![false; open], open, looked: Instant::now() };
+        let blocks = |i: &usize| runner.pool.work.get(*i).is_some_and(|w| w.job.blocking());
+        let (blocking, awaiting): (VecDeque<usize>, VecDeque<usize>) = (0..open).partition(blocks);
+        runner.launch(awaiting, Mode::Shared)?;
+        runner.launch(blocking, Mode::Threads)?;
+        Ok(runner)
+    }
+
+    /// Jobs that have not ended.
+    pub fn open(&self) -> usize {
+        self.open
+    }
+
+    /// Whether the job at `index` has ended.
+    pub fn is_done(&self, index: usize) -> bool {
+        self.done.get(index).copied().unwrap_or(true)
+    }
+
+    /// The next run that ends within `wait`, or `None`.
+    pub fn next(&mut self, wait: Duration) -> Option<Finished> {
+        let until = Instant::now() + wait;
+        while self.open > 0 {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.results.recv_timeout(left.min(HEARTBEAT)) {
+                Ok(finished) => {
+                    if let Some(finished) = self.take(finished) {
+                        return Some(finished);
+                    }
+                }
+                Err(_) => {}
+            }
+            if let Some(culprit) = self.blocked() {
+                return self.replace(culprit);
+            }
+            if left.is_zero() {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// A run counts once: what a replaced runtime still sends is dropped.
+    fn take(&mut self, finished: Finished) -> Option<Finished> {
+        let done = self.done.get_mut(finished.index)?;
+        if std::mem::replace(done, true) {
+            return None;
+        }
+        self.open -= 1;
+        Some(finished)
+    }
+
+    /// The job that has kept the runtime from turning. A pause of our own thread as well (a stopped or sleeping machine)
+    /// is nobody's fault.
+    fn blocked(&mut self) -> Option<usize> {
+        let now = Instant::now();
+        let paused = now.duration_since(self.looked) > STALLED / 2;
+        self.looked = now;
+        let beat = Duration::from_millis(self.pool.beat_ms.load(Ordering::Acquire));
+        if paused {
+            self.pool.beat();
+            return None;
+        }
+        let stalled = self.pool.started.elapsed().saturating_sub(beat) > STALLED;
+        let polling = self.pool.polling.load(Ordering::Acquire);
+        (stalled && polling > 0).then(|| polling - 1)
+    }
+
+    /// Leaves the blocked runtime behind and runs what is open on a new one.
+    fn replace(&mut self, culprit: usize) -> Option<Finished> {
+        self.pool.generation.fetch_add(1, Ordering::AcqRel);
+        self.pool.polling.store(0, Ordering::Release);
+        self.pool.beat();
+        let awaits = |i: usize| self.pool.work.get(i).is_some_and(|w| !w.job.blocking());
+        let awaiting: VecDeque<usize> =
+            (0..self.done.len()).filter(|&i| i != culprit && !self.is_done(i) && awaits(i)).collect();
+        let runs: Vec<String> =
+            awaiting.iter().filter_map(|&i| self.pool.work.get(i)).map(|w| w.run.to_string()).collect();
+        checker_parts::child::kill_groups_of_runs(&runs);
+        if let Err(why) = self.launch(awaiting, Mode::Shared) {
+            tracing::error!("no new thread for the jobs that are left: {why}");
+        }
+        let finished = Finished {
+            index: culprit,
+            outcome: Outcome::failed("blocked the thread that it shares with other jobs for more than 2 s")
+                .with_detail("A job kind that may block must say `const BLOCKING: bool = true`."),
+            started: clock::now().wall.minus(STALLED),
+            took: STALLED,
+            log: Vec::new(),
+        };
+        self.take(finished)
+    }
+
+    fn launch(&self, queue: VecDeque<usize>, mode: Mode) -> std::io::Result<()> {
+        if queue.is_empty() {
+            return Ok(());
+        }
+        let (pool, sender) = (Arc::clone(&self.pool), self.sender.clone());
+        let generation = pool.generation.load(Ordering::Acquire);
+        let serve = move || serve(&pool, generation, queue, mode, &sender);
+        std::thread::Builder::new().name("runner".to_owned()).spawn(serve)?;
+        Ok(())
+    }
+}
+
+/// Where jobs run.
+#[derive(Clone, Copy, PartialEq)]
+enum Mode {
+    /// Together, on the runtime's one thread. It can be replaced.
+    Shared,
+    /// Each on a thread of its own, beside a runtime that no job can block.
+    Threads,
+}
+
+impl Pool {
+    fn beat(&self) {
+        let ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.beat_ms.store(ms, Ordering::Release);
+    }
+
+    fn is_current(&self, generation: u64) -> bool {
+        self.generation.load(Ordering::Acquire) == generation
+    }
+}
+
+type Queue = std::rc::Rc<std::cell::RefCell<VecDeque<usize>>>;
+
+/// A runtime's thread: workers pull from one queue, so that slow jobs cost a place and not a task each.
+fn serve(pool: &Arc<Pool>, generation: u64, queue: VecDeque<usize>, mode: Mode, sender: &mpsc::Sender<Finished>) {
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(why) => {
+            for index in queue {
+                let outcome = Outcome::unknown(format!("no runtime for jobs: {why}"), "no runtime for jobs");
+                send(sender, index, outcome, Timestamp::default(), Duration::ZERO, Vec::new());
+            }
+            return;
+        }
+    };
+    let tasks = tokio::task::LocalSet::new();
+    if mode == Mode::Shared {
+        let heart = Arc::clone(pool);
+        tasks.spawn_local(async move {
+            while heart.is_current(generation) {
+                heart.beat();
+                tokio::time::sleep(HEARTBEAT).await;
+            }
+        });
+    }
+    tasks.block_on(&runtime, async {
+        let limit = if mode == Mode::Shared { pool.options.in_flight_max } else { pool.options.threads_max };
+        let places = limit.max(1).min(queue.len());
+        let queue: Queue = Queue::new(std::cell::RefCell::new(queue));
+        let worker = || work(Arc::clone(pool), generation, Queue::clone(&queue), sender.clone(), mode);
+        let workers: Vec<_> = (0..places).map(|_| tokio::task::spawn_local(worker())).collect();
+        for worker in workers {
+            if let Err(why) = worker.await {
+                tracing::error!("a worker ended early: {why}");
+            }
+        }
+    });
+    drop(tasks);
+    runtime.shutdown_background();
+}
+
+async fn work(pool: Arc<Pool>, generation: u64, queue: Queue, sender: mpsc::Sender<Finished>, mode: Mode) {
+    loop {
+        let Some(index) = queue.borrow_mut().pop_front() else {
+            return;
+        };
+        if mode == Mode::Shared && !pool.is_current(generation) {
+            return;
+        }
+        let Some(work) = pool.work.get(index) else {
+            continue;
+        };
+        let timeout = work.job.policy().timeout;
+        let scratch = pool.options.scratch.join(work.run.simple().to_string());
+        let context = Arc::new(Context::new(pool.options.now, timeout, work.run.to_string(), scratch.clone()));
+        let (wall, started) = (clock::now().wall, Instant::now());
+        let outcome = match mode {
+            Mode::Threads => on_own_thread(work, &context, timeout).await,
+            Mode::Shared => match on_shared_thread(&pool, generation, index, work, &context, timeout).await {
+                Some(outcome) => outcome,
+                None => return,
+            },
+        };
+        let took = started.elapsed();
+        context.cancel.cancel();
+        if scratch.exists()
+            && let Err(why) = std::fs::remove_dir_all(&scratch)
+        {
+            tracing::warn!("the scratch folder {} stays: {why}", scratch.display());
+        }
+        send(&sender, index, outcome, wall, took, context.log_lines());
+    }
+}
+
+/// `None`: the runtime was replaced meanwhile, and somebody else has taken over.
+async fn on_shared_thread(
+    pool: &Arc<Pool>,
+    generation: u64,
+    index: usize,
+    work: &Work,
+    context: &Arc<Context>,
+    timeout: Duration,
+) -> Option<Outcome> {
+    let run = Guarded::new(work.job.execute(context), pool, generation, index);
+    match tokio::time::timeout(timeout, run).await {
+        Ok(Ok(outcome)) => Some(outcome),
+        Ok(Err(Poisoned::Panic(what))) => Some(panicked(&what)),
+        Ok(Err(Poisoned::Replaced)) => None,
+        Err(_) => Some(timed_out(timeout, &context.cancel)),
+    }
+}
+
+async fn on_own_thread(work: &Work, context: &Arc<Context>, timeout: Duration) -> Outcome {
+    let (answer, receive) = tokio::sync::oneshot::channel();
+    let (job, cx, handle) = (Arc::clone(&work.job), Arc::clone(context), tokio::runtime::Handle::current());
+    let thread = std::thread::Builder::new().name("job".to_owned()).spawn(move || {
+        let outcome = guard::catch(|| handle.block_on(job.execute(&cx)));
+        // Nobody listens any more after the timeout.
+        drop(answer.send(outcome));
+    });
+    if let Err(why) = thread {
+        return Outcome::unknown(format!("no thread for the job: {why}"), "no thread for a job");
+    }
+    match tokio::time::timeout(timeout, receive).await {
+        Ok(Ok(Ok(outcome))) => outcome,
+        Ok(Ok(Err(what))) => panicked(&what),
+        Ok(Err(_)) => panicked("its thread ended without an answer"),
+        Err(_) => timed_out(timeout, &context.cancel),
+    }
+}
+
+fn panicked(what: &str) -> Outcome {
+    Outcome::unknown(format!("the job panicked: {what}"), format!("the job panicked: {what}"))
+        .with_detail("This is a fault in the code of the job kind, not of its target.")
+}
+
+fn timed_out(timeout: Duration, cancel: &Cancel) -> Outcome {
+    cancel.cancel();
+    Outcome::failed(format!("did not end within {}", checker_job::duration_words(timeout)))
+}
+
+fn send(
+    sender: &mpsc::Sender<Finished>,
+    index: usize,
+    outcome: Outcome,
+    started: Timestamp,
+    took: Duration,
+    log: Vec<String>,
+) {
+    let outcome = outcome.bounded(SUMMARY_BYTES_MAX, DETAIL_BYTES_MAX);
+    // The pass has ended when nobody receives: then the result is not wanted.
+    drop(sender.send(Finished { index, outcome, started, took, log }));
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+use super::*;
+use checker_job::{Failure, JobId, Message, Policy, Recovery};
+use std::future::Future;
+use std::pin::Pin;
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Acts {
+    Well,
+    Sleeps,
+    Panics,
+    BlocksShared,
+    BlocksOwn,
+    PanicsOwn,
+}
+
+struct Fake {
+    id: JobId,
+    policy: Policy,
+    acts: Acts,
+}
+
+impl DynJob for Fake {
+    fn id(&self) -> &JobId {
+        &self.id
+    }
+    fn policy(&self) -> &Policy {
+        &self.policy
+    }
+    fn kind(&self) -> &'static str {
+        "fake"
+    }
+    fn blocking(&self) -> bool {
+        matches!(self.acts, Acts::BlocksOwn | Acts::PanicsOwn)
+    }
+    fn execute<'a>(&'a self, _: &'a Context) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
+        Box::pin(async move {
+            match self.acts {
+                Acts::Well => tokio::time::sleep(Duration::from_millis(5)).await,
+                Acts::Sleeps => tokio::time::sleep(Duration::from_secs(60)).await,
+                Acts::Panics | Acts::PanicsOwn => panic!("no such luck"),
+                Acts::BlocksShared | Acts::BlocksOwn => std::thread::sleep(Duration::from_secs(6)),
+            }
+            Outcome::ok("fine")
+        })
+    }
+    fn on_failure(&self, failure: &Failure<'_>) -> Message {
+        failure.message()
+    }
+    fn on_recovery(&self, recovery: &Recovery<'_>) -> Message {
+        recovery.message()
+    }
+}
+
+fn work(acts: &[Acts]) -> Vec<Work> {
+    acts.iter()
+        .enumerate()
+        .map(|(i, &acts)| {
+            let policy = Policy { timeout: Duration::from_millis(500), ..Policy::default() };
+            Work { job: Arc::new(Fake { id: JobId::new("fake", &i.to_string()), policy, acts }), run: Uuid::now_v7() }
+        })
+        .collect()
+}
+
+fn run(acts: &[Acts], in_flight_max: usize) -> (Vec<Finished>, Duration) {
+    let options = Options { now: Timestamp::default(), in_flight_max, threads_max: 4, scratch: std::env::temp_dir() };
+    let started = Instant::now();
+    let mut runner = Runner::start(work(acts), options).unwrap();
+    let mut all = Vec::new();
+    while runner.open() > 0 && started.elapsed() < Duration::from_secs(20) {
+        all.extend(runner.next(Duration::from_secs(1)));
+    }
+    all.sort_by_key(|f| f.index);
+    (all, started.elapsed())
+}
+
+#[test]
+fn slow_jobs_time_out_beside_each_other_and_hold_nobody() {
+    let mut acts = vec![Acts::Sleeps; 50];
+    acts.extend([Acts::Well; 50]);
+    let (all, took) = run(&acts, 64);
+    assert_eq!(all.len(), 100);
+    assert!(all[..50].iter().all(|f| f.outcome.summary == "did not end within 500 ms"), "{:?}", all[0]);
+    assert!(all[50..].iter().all(|f| f.outcome.verdict == checker_job::Verdict::Ok));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+}
+
+#[test]
+fn a_panic_becomes_words_and_place() {
+    let (all, _) = run(&[Acts::Panics, Acts::Well, Acts::PanicsOwn], 4);
+    for panicked in [&all[0], &all[2]] {
+        assert_eq!(panicked.outcome.verdict, checker_job::Verdict::Unknown);
+        let summary = &panicked.outcome.summary;
+        assert!(
+            summary.starts_with("the job panicked: no such luck at ") && summary.contains("tests.rs:"),
+            "{summary}"
+        );
+    }
+    assert_eq!(all[1].outcome.summary, "fine");
+}
+
+#[test]
+fn a_job_that_blocks_the_shared_thread_is_named_and_the_others_are_served() {
+    let mut acts = vec![Acts::Well; 20];
+    acts.insert(3, Acts::BlocksShared);
+    acts.extend([Acts::PanicsOwn; 6]);
+    let (all, took) = run(&acts, 2);
+    assert_eq!(all.len(), 27);
+    assert!(all[3].outcome.summary.starts_with("blocked the thread"), "{:?}", all[3].outcome);
+    assert_eq!(all.iter().filter(|f| f.outcome.summary == "fine").count(), 20);
+    assert!(took < Duration::from_secs(6), "{took:?}");
+}
+
+#[test]
+fn a_job_on_its_own_thread_may_block_without_harm() {
+    let (all, took) = run(&[Acts::BlocksOwn, Acts::Well], 4);
+    assert_eq!(all[0].outcome.summary, "did not end within 500 ms");
+    assert_eq!(all[1].outcome.summary, "fine");
+    assert!(took < Duration::from_secs(3), "{took:?}");
+}

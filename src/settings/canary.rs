@@ -1,0 +1,149 @@
+//! `[canary]` and `[deadman]`: how we know that mail arrives, and who knows that we live.
+
+use super::email::{self, http_url};
+use super::login::{login, secret_file};
+use super::outside::check_canary_peer;
+use super::secret::Secret;
+use super::section::Section;
+use std::path::PathBuf;
+use std::time::Duration;
+use toml::Spanned;
+
+/// How the arrival of our own mail is proved.
+#[derive(Clone, Debug)]
+pub enum Via {
+    /// By looking into a mailbox.
+    Imap {
+        /// The server.
+        host: String,
+        /// Its port, 993 by default.
+        port: u16,
+        /// User and password.
+        login: (String, Secret),
+        /// A file of certificates to trust instead of the system's.
+        ca_file: Option<PathBuf>,
+    },
+    /// By looking into a maildir on this host: proves local delivery only.
+    Maildir(PathBuf),
+    /// By a peer, who looks into its own mailbox: the named one, or any that can.
+    Peer(Option<String>),
+    /// By a human, who types a code once a week.
+    Human,
+    /// Not at all.
+    None,
+}
+
+/// What `[canary]` says.
+#[derive(Clone, Debug)]
+pub struct Canary {
+    /// How arrival is proved.
+    pub via: Via,
+    /// How often.
+    pub every: Duration,
+    /// How long it may take.
+    pub within: Duration,
+}
+
+/// What `[deadman]` says: an outside service that is told that we live.
+#[derive(Clone, Debug)]
+pub struct Deadman {
+    /// The address that is called. It is a secret: who knows it can speak for us.
+    pub url: Secret,
+}
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+/// Reads `[canary]`; `peers` are the names of all peers.
+pub(crate) fn read(mut s: Section<'_, '_>, peers: &[String]) -> Option<Canary> {
+    if !s.has("via") {
+        s.missing("via", "\"imap\" (or \"maildir\", \"peer\", \"human\", \"none\")");
+    }
+    let word = s.word("via", &["imap", "maildir", "peer", "human", "none"]);
+    let every = s.time("every", MINUTE, "\"15min\"");
+    let within = s.time("within", MINUTE, "\"10min\"");
+    let via = match word.as_ref().map(|w| *w.get_ref()) {
+        Some("imap") => imap(&mut s),
+        Some("maildir") => s.need("path", "\"/home/me/Maildir\"").map(|p| Via::Maildir(s.cx.paths.beside(p.get_ref()))),
+        Some("peer") => Some(peer(&mut s, peers)),
+        Some("human") => Some(Via::Human),
+        Some(_) => Some(Via::None),
+        None => None,
+    };
+    for key in ["host", "port", "user", "pass", "pass_file", "ca_file", "path", "peer"] {
+        let span = s.span_of(key);
+        if let (Some(_), Some(word)) = (s.take(key), &word) {
+            s.cx.warn(span, format!("\"{key}\" has no effect with via = \"{}\"", word.get_ref()), "take the line out");
+        }
+    }
+    s.finish();
+    Some(Canary {
+        via: via?,
+        every: every.map_or(MINUTE * 15, Spanned::into_inner),
+        within: within.map_or(MINUTE * 10, Spanned::into_inner),
+    })
+}
+
+fn peer(s: &mut Section<'_, '_>, peers: &[String]) -> Via {
+    let name = s.text("peer", "\"beta\"");
+    match &name {
+        Some(name) => check_canary_peer(s.cx, name, peers),
+        None if peers.is_empty() => s.cx.error(
+            s.span.clone(),
+            "via = \"peer\" needs a peer that looks into its mailbox, and there is none",
+            "add a table [[peer]] with its key",
+        ),
+        None => {}
+    }
+    Via::Peer(name.map(Spanned::into_inner))
+}
+
+fn imap(s: &mut Section<'_, '_>) -> Option<Via> {
+    let host = email::host(s, "\"imap.example.com\"");
+    let port = email::port(s).unwrap_or(993);
+    let ca_file = email::ca_file(s);
+    let user_given = s.has("user");
+    if !user_given {
+        s.missing("user", "\"alpha-checker@example.com\"");
+        s.take("user");
+        s.take("pass");
+        s.take("pass_file");
+        return None;
+    }
+    Some(Via::Imap { login: login(s, &["canary", "mail"])?, host: host?.into_inner(), port, ca_file })
+}
+
+/// Reads `[deadman]`.
+pub(crate) fn deadman(mut s: Section<'_, '_>) -> Option<Deadman> {
+    let url = secret_url(&mut s, "\"https://hc.example.com/ping/...\"");
+    s.finish();
+    Some(Deadman { url: url? })
+}
+
+/// The keys `url` and `url_file`, of which one must be given.
+pub(crate) fn secret_url(s: &mut Section<'_, '_>, example: &str) -> Option<Secret> {
+    let file_span = s.span_of("url_file");
+    let (has_url, has_file) = (s.has("url"), s.has("url_file"));
+    if has_url && has_file {
+        s.cx.error(file_span.clone(), "\"url\" and \"url_file\" are both given", "keep one of the two");
+    } else if !has_url && !has_file {
+        s.missing("url", example);
+    }
+    let (url, file) = (s.text("url", example), s.text("url_file", "\"url.secret\""));
+    if let Some(url) = url {
+        return match http_url(url.get_ref()) {
+            Ok(()) => Some(Secret::new(url.into_inner())),
+            Err(fault) => {
+                s.cx.fault(url.span(), fault);
+                None
+            }
+        };
+    }
+    let secret = secret_file(s, &file?)?;
+    match http_url(secret.expose()) {
+        Ok(()) => Some(secret),
+        Err(fault) => {
+            s.cx.error(file_span, format!("the file holds no usable address: {}", fault.message), fault.remedy);
+            None
+        }
+    }
+}

@@ -1,0 +1,329 @@
+//! `[[channel.*]]`, `[daemon]`, `[[peer]]` and `[network]`: the world outside this host.
+
+use super::canary::secret_url;
+use super::email::http_url;
+use super::general::address;
+use super::nearest::nearest;
+use super::secret::Secret;
+use super::section::{Cx, Section, did_you_mean, kind_of, tables_of};
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+use toml::Spanned;
+use toml::de::DeValue;
+
+/// A way out for messages besides mail.
+#[derive(Clone, Debug)]
+pub struct Channel {
+    /// Its name, as contacts use it.
+    pub name: String,
+    /// What it does.
+    pub way: Way,
+}
+
+/// What a channel does with a message.
+#[derive(Clone, Debug)]
+pub enum Way {
+    /// Calls an address.
+    Webhook {
+        /// The address. It is a secret: who knows it can write to the phone.
+        url: Secret,
+        /// The form of what is sent: `ntfy`, `slack`, `discord`, `telegram`, `json`.
+        template: &'static str,
+    },
+    /// Runs a program that gets the message on stdin.
+    Command {
+        /// Program and arguments; no shell.
+        command: Vec<String>,
+        /// The longest time it may take.
+        timeout: Duration,
+    },
+}
+
+/// What `[daemon]` says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Daemon {
+    /// Where peers read the word.
+    pub peer_listen: Option<SocketAddr>,
+    /// Where people and programs of this host read more.
+    pub web_listen: Option<SocketAddr>,
+    /// The socket that commands use.
+    pub control: PathBuf,
+    /// Whether a pass that finds no daemon starts it.
+    pub respawn: bool,
+}
+
+/// Another Checker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Peer {
+    /// Its name.
+    pub name: String,
+    /// Where it answers.
+    pub url: String,
+    /// Who is told when it falls silent.
+    pub admin: String,
+    /// Its public key, `ed25519:...`; `None` for a first program (`legacy = true`).
+    pub key: Option<String>,
+}
+
+/// What `[network]` says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Network {
+    /// `host:port` of machines that show whether we ourselves are on the net. Empty: the mail server and the peers.
+    pub reference: Vec<String>,
+}
+
+/// The name of a channel or a peer, which must be new among `names`.
+fn name(s: &mut Section<'_, '_>, example: &str, names: &[String]) -> Option<String> {
+    let name = s.need("name", example)?;
+    if name.get_ref().contains('@') {
+        s.cx.error(
+            name.span(),
+            "a name with @ would be taken for a mail address",
+            format!("write for example: name = {example}"),
+        );
+        return None;
+    }
+    if names.contains(name.get_ref()) {
+        s.cx.error(
+            name.span(),
+            format!("the name \"{}\" is taken: it stands above", name.get_ref()),
+            "give each a name of its own",
+        );
+        return None;
+    }
+    Some(name.into_inner())
+}
+
+/// Reads `[channel]`, the parent of all `[[channel.*]]`. Names of unusable channels are noted too, so that contacts
+/// that use them cause no second error.
+fn channels(mut s: Section<'_, '_>, names: &mut Vec<String>) -> Vec<Channel> {
+    let mut out = Vec::new();
+    for mut t in s.tables("webhook", "[[channel.webhook]]") {
+        let name = name(&mut t, "\"phone\"", names);
+        names.extend(name.clone());
+        let url = secret_url(&mut t, "\"https://ntfy.sh/...\"");
+        let template =
+            t.word("template", &["json", "ntfy", "slack", "discord", "telegram"]).map_or("json", Spanned::into_inner);
+        t.finish();
+        if let (Some(name), Some(url)) = (name, url) {
+            let way = Way::Webhook { url, template };
+            out.push(Channel { name, way });
+        }
+    }
+    for mut t in s.tables("command", "[[channel.command]]") {
+        let name = name(&mut t, "\"pager\"", names);
+        names.extend(name.clone());
+        let command = command(&mut t);
+        let timeout =
+            t.time("timeout", Duration::from_secs(1), "\"20s\"").map_or(Duration::from_secs(20), Spanned::into_inner);
+        t.finish();
+        if let (Some(name), Some(command)) = (name, command) {
+            let way = Way::Command { command, timeout };
+            out.push(Channel { name, way });
+        }
+    }
+    s.finish();
+    out
+}
+
+fn command(s: &mut Section<'_, '_>) -> Option<Vec<String>> {
+    let example = "[\"/usr/local/bin/page\", \"me\"]";
+    if !s.has("command") {
+        s.missing("command", example);
+    }
+    let span = s.span_of("command");
+    let value = s.take("command")?;
+    let list = match value.get_ref() {
+        DeValue::Array(items) if !items.is_empty() => {
+            items.iter().map(|i| i.get_ref().as_str().map(str::to_owned)).collect::<Option<Vec<String>>>()
+        }
+        _ => None,
+    };
+    if list.is_none() {
+        s.cx.error(
+            span,
+            format!(
+                "\"command\" must be a list of texts, the program first, and this is {}",
+                match value.get_ref() {
+                    DeValue::Array(_) => "a list without them",
+                    other => kind_of(other),
+                }
+            ),
+            format!("there is no shell; write for example: command = {example}"),
+        );
+    }
+    list
+}
+
+/// Reads `[daemon]`.
+pub(crate) fn daemon(mut s: Section<'_, '_>) -> Daemon {
+    let daemon = Daemon {
+        peer_listen: listen(&mut s, "peer_listen", "\"[::]:5000\""),
+        web_listen: listen(&mut s, "web_listen", "\"127.0.0.1:5555\""),
+        control: {
+            let control = s.text("control", "\"checker.sock\"");
+            s.cx.paths.runtime(control.as_ref().map_or("checker.sock", |c| c.get_ref()))
+        },
+        respawn: s.flag("respawn").is_none_or(Spanned::into_inner),
+    };
+    s.finish();
+    daemon
+}
+
+fn listen(s: &mut Section<'_, '_>, key: &'static str, example: &str) -> Option<SocketAddr> {
+    let text = s.text(key, example)?;
+    let parsed = text.get_ref().parse().ok();
+    if parsed.is_none() {
+        s.cx.error(
+            text.span(),
+            format!("\"{}\" is no address to listen on", text.get_ref()),
+            format!("write an IP address and a port: {key} = {example}"),
+        );
+    }
+    parsed
+}
+
+/// Reads one `[[peer]]`.
+fn peer(mut s: Section<'_, '_>, names: &mut Vec<String>) -> Option<Peer> {
+    let name = name(&mut s, "\"beta\"", names);
+    names.extend(name.clone());
+    let url = s.need("url", "\"http://beta.example.com:5000\"");
+    if let Some((span, fault)) = url.as_ref().and_then(|u| Some((u.span(), http_url(u.get_ref()).err()?))) {
+        s.cx.fault(span, fault);
+    }
+    let admin = s.need("admin", "\"admin@beta.example.com\"");
+    if let Some(admin) = &admin {
+        address(s.cx, admin);
+    }
+    let key = s.text("key", "\"ed25519:...\"");
+    let key_bad = s.given("key") && key.is_none();
+    let legacy = s.flag("legacy");
+    let is_legacy = legacy.as_ref().is_some_and(|l| *l.get_ref());
+    match &key {
+        Some(key) if is_legacy => s.cx.error(
+            key.span(),
+            "\"key\" and legacy = true exclude each other: a first program signs nothing",
+            "keep the one that is true",
+        ),
+        Some(key) if !is_key(key.get_ref()) => s.cx.error(
+            key.span(),
+            "this is no public key",
+            "copy the whole line that `checker key` prints on the peer: key = \"ed25519:...\"",
+        ),
+        None if !is_legacy && !key_bad => s.missing(
+            "key",
+            "\"ed25519:...\" (printed by `checker key` on the peer), or legacy = true for a first program, whose answers anybody can forge",
+        ),
+        _ => {}
+    }
+    s.finish();
+    Some(Peer { name: name?, url: url?.into_inner(), admin: admin?.into_inner(), key: key.map(Spanned::into_inner) })
+}
+
+/// 32 bytes in base64 after `ed25519:`.
+fn is_key(text: &str) -> bool {
+    text.strip_prefix("ed25519:").is_some_and(|k| {
+        let bare = k.trim_end_matches('=');
+        bare.len() == 43
+            && matches!(k.len(), 43 | 44)
+            && bare.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_'))
+    })
+}
+
+/// Reads `[network]`.
+pub(crate) fn network(mut s: Section<'_, '_>) -> Network {
+    let reference = s.texts("reference", "[\"192.0.2.1:443\"]").unwrap_or_default();
+    for entry in &reference {
+        let text = entry.get_ref();
+        let good = text.rsplit_once(':').is_some_and(|(host, port)| {
+            !host.is_empty()
+                && !host.contains(['/', ' '])
+                && (!host.contains(':') || host.starts_with('['))
+                && port.parse::<u16>().is_ok_and(|p| p > 0)
+        });
+        if !good {
+            s.cx.error(
+                entry.span(),
+                format!("\"{text}\" is no host with a port"),
+                "write for example: reference = [\"192.0.2.1:443\"]",
+            );
+        }
+    }
+    s.finish();
+    Network { reference: reference.into_iter().map(Spanned::into_inner).collect() }
+}
+
+/// What each table that is read but not built yet will do, so that nobody counts on it today.
+const NOT_BUILT: [(&str, &str); 6] = [
+    ("canary", "whether mail arrives is not proved yet"),
+    ("channel", "messages go out by mail only"),
+    ("deadman", "no outside service is told that checker lives"),
+    ("daemon", "nothing listens, and no daemon is watched"),
+    ("peer", "peers are not polled yet"),
+    ("network", "our own network faults are not told apart yet"),
+];
+
+/// Warns once that the part behind the table `key` is not built yet.
+pub(crate) fn not_built(cx: &Cx<'_>, key: &str, title: &str, span: super::section::Span) {
+    if let Some((_, meaning)) = NOT_BUILT.iter().find(|(k, _)| *k == key) {
+        cx.warn(
+            span,
+            format!("{title} is read and checked, but this version does not act on it"),
+            format!("it may stay; until a later version, {meaning}"),
+        );
+    }
+}
+
+/// The peer that `[canary] peer` names must exist.
+pub(crate) fn check_canary_peer(cx: &Cx<'_>, name: &Spanned<String>, peers: &[String]) {
+    if !peers.contains(name.get_ref()) {
+        let near = nearest(name.get_ref(), peers.iter().map(String::as_str));
+        let all: Vec<&str> = peers.iter().map(String::as_str).collect();
+        cx.error(
+            name.span(),
+            format!("there is no peer \"{}\"", name.get_ref()),
+            match near {
+                Some(_) => did_you_mean(name.get_ref(), &all, "the peers are"),
+                None => "add a table [[peer]] with this name".to_owned(),
+            },
+        );
+    }
+}
+
+/// Every `[[channel.*]]` of every file, and the names that contacts may use.
+pub(crate) fn all_channels<'i>(cx: &Cx<'i>, values: Vec<Spanned<DeValue<'i>>>) -> (Vec<Channel>, BTreeSet<String>) {
+    let (mut out, mut names, mut warned) = (Vec::new(), Vec::new(), false);
+    for value in values {
+        let span = value.span();
+        if let DeValue::Table(table) = value.into_inner() {
+            if !warned {
+                let first = table.iter().map(|(k, _)| k.span()).min_by_key(|s| s.start);
+                not_built(cx, "channel", "[[channel.*]]", first.unwrap_or(span.clone()));
+                warned = true;
+            }
+            let s = Section::new(cx, "[channel]", span, table);
+            out.extend(channels(s, &mut names));
+        } else {
+            cx.error(span, "a channel needs its way in its header", "write [[channel.webhook]] or [[channel.command]]");
+        }
+    }
+    (out, names.into_iter().collect())
+}
+
+/// Every `[[peer]]` of every file, and their names.
+pub(crate) fn all_peers<'i>(cx: &Cx<'i>, values: Vec<Spanned<DeValue<'i>>>) -> (Vec<Peer>, Vec<String>) {
+    let (mut out, mut names, mut warned) = (Vec::new(), Vec::new(), false);
+    for value in values {
+        for (span, table) in tables_of(cx, "[[peer]]", value) {
+            if !warned {
+                not_built(cx, "peer", "[[peer]]", span.clone());
+                warned = true;
+            }
+            let s = Section::new(cx, "[[peer]]", span, table);
+            out.extend(peer(s, &mut names));
+        }
+    }
+    (out, names)
+}
