@@ -20,8 +20,8 @@ struct Target {
 impl Target {
     /// A port on which nothing answers yet.
     fn dead() -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-        Self { address: listener.local_addr().unwrap(), running: None }
+        let [port] = crate::support::free_ports();
+        Self { address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)), running: None }
     }
 
     fn up(&mut self) {

@@ -191,8 +191,8 @@ pub(super) fn close(pass: &Pass<'_>, gone: &[JobId], now: Timestamp) -> Result<(
             alerts: close_drafts(&state, now).into_iter().map(|d| closed(&job, &state, d, now)).collect(),
             job,
             expected_seq: state.seq,
-            // Episodes are never numbered twice, even if the job comes back: an alert's id must stay its own.
-            state: Some(JobState { seq: state.seq + 1, episodes: state.episodes, ..JobState::default() }),
+            // The store keeps what numbers its alerts, so that none of them is ever taken for another if the job comes back.
+            state: None,
             run: None,
             hour: None,
         })
