@@ -39,7 +39,7 @@ impl Shown {
         for line in example.lines() {
             let line = line.trim_start().trim_start_matches('#').trim_start();
             if let Some(name) = header(line) {
-                table = name.to_owned();
+                name.clone_into(&mut table);
                 shown.tables.push(table.clone());
             } else if let Some(key) = key(line) {
                 shown.keys.push((table.clone(), key.to_owned()));
