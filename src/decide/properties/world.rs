@@ -129,11 +129,13 @@ impl World {
     fn commit(&mut self, index: usize, drafts: Vec<Draft>) {
         let job = self.jobs[index].id.clone();
         for draft in drafts {
-            let before: Vec<&Alert> = self
-                .alerts
-                .values()
-                .filter(|a| a.id.job == job && a.id.episode == draft.episode)
-                .collect();
+            let place = |step| AlertId {
+                job: job.clone(),
+                episode: draft.episode,
+                step,
+            };
+            let episode = self.alerts.range(place(0)..=place(u32::MAX));
+            let before: Vec<&Alert> = episode.map(|(_, alert)| alert).collect();
             assert_eq!(before.len(), draft.step as usize, "{job} {draft:?}");
             if draft.kind.is_ending() {
                 let to: BTreeSet<&Recipient> = before.iter().flat_map(|a| &a.recipients).collect();
@@ -143,11 +145,7 @@ impl World {
                     "{job}: an end to others than were told: {draft:?}"
                 );
             }
-            let id = AlertId {
-                job: job.clone(),
-                episode: draft.episode,
-                step: draft.step,
-            };
+            let id = place(draft.step);
             for recipient in &draft.recipients {
                 self.pending.insert((id.clone(), recipient.clone()), None);
             }
