@@ -361,6 +361,8 @@ pub fn needed(
 }
 
 #[cfg(test)]
+mod called;
+#[cfg(test)]
 mod life;
 #[cfg(test)]
 mod tests;
