@@ -26,7 +26,13 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { few: 3, burst: 10, reserve: 3, window: Duration::from_secs(600), daily: 200 }
+        Self {
+            few: 3,
+            burst: 10,
+            reserve: 3,
+            window: Duration::from_secs(600),
+            daily: 200,
+        }
     }
 }
 
@@ -78,11 +84,21 @@ pub struct Plan {
 }
 
 /// Decides what leaves at `now`. `sent` are the deliveries of the last 24 hours; `nomail` says that mail is switched off.
-pub fn plan(now: Timestamp, waiting: &[Waiting], sent: &[Sent], limits: &Limits, nomail: bool) -> Plan {
+pub fn plan(
+    now: Timestamp,
+    waiting: &[Waiting],
+    sent: &[Sent],
+    limits: &Limits,
+    nomail: bool,
+) -> Plan {
     let mut plan = Plan::default();
     if nomail {
-        let fresh = waiting.iter().filter(|w| w.delivery.is_none() && !w.withheld);
-        plan.withheld = fresh.map(|w| (w.alert.id.clone(), w.recipient.clone())).collect();
+        let fresh = waiting
+            .iter()
+            .filter(|w| w.delivery.is_none() && !w.withheld);
+        plan.withheld = fresh
+            .map(|w| (w.alert.id.clone(), w.recipient.clone()))
+            .collect();
         return plan;
     }
     let mut by_recipient: BTreeMap<&Recipient, Vec<&Waiting>> = BTreeMap::new();
@@ -93,15 +109,25 @@ pub fn plan(now: Timestamp, waiting: &[Waiting], sent: &[Sent], limits: &Limits,
         let budget = Budget::of(now, recipient, sent, limits);
         if budget.room == 0 {
             let fresh = waiting.iter().filter(|w| w.delivery.is_none());
-            let held: BTreeSet<_> = fresh.map(|w| (&w.alert.id.job, w.alert.id.episode)).collect();
+            let held: BTreeSet<_> = fresh
+                .map(|w| (&w.alert.id.job, w.alert.id.episode))
+                .collect();
             plan.held += held.len();
             continue;
         }
         let jobs = by_job(&waiting);
-        let (gone, piled_up) = dissolved(&jobs, limits);
-        let units = units(recipient, jobs, &gone, &mut plan);
-        plan.superseded.extend(gone);
-        admit(recipient, units, piled_up, &budget, limits, &mut plan);
+        let gone = overtaken(&jobs);
+        let unsent: BTreeSet<Uuid> = waiting.iter().filter_map(|w| w.delivery).collect();
+        let left = unsent.difference(&gone).count();
+        let mut part = admit(recipient, &jobs, gone, false, &budget, limits);
+        // While nothing leaves, more than a few must not pile up: they become one.
+        if left > 0 && !part.outgoing.is_empty() && left + part.outgoing.len() > limits.few {
+            part = admit(recipient, &jobs, unsent, true, &budget, limits);
+        }
+        plan.outgoing.extend(part.outgoing);
+        plan.superseded.extend(part.superseded);
+        plan.dropped.extend(part.dropped);
+        plan.held += part.held;
     }
     plan.outgoing.sort_by_key(|o| !o.urgent);
     plan
@@ -128,8 +154,11 @@ impl Unit {
     fn cause(&self) -> Option<String> {
         let alerts = || self.groups.iter().flatten();
         let cause = alerts().next()?.cause.as_ref()?;
-        let blind = |k: AlertKind| matches!(k, AlertKind::CannotJudge | AlertKind::StillCannotJudge);
-        alerts().all(|a| blind(a.kind) && a.cause.as_ref() == Some(cause)).then(|| cause.clone())
+        let blind =
+            |k: AlertKind| matches!(k, AlertKind::CannotJudge | AlertKind::StillCannotJudge);
+        alerts()
+            .all(|a| blind(a.kind) && a.cause.as_ref() == Some(cause))
+            .then(|| cause.clone())
     }
 }
 
@@ -151,17 +180,18 @@ fn by_job<'a>(waiting: &[&'a Waiting]) -> BTreeMap<&'a JobId, Episodes<'a>> {
 /// All news of one job makes one message, so that an old recovery never arrives after a new failure.
 fn units(
     recipient: &Recipient,
-    jobs: BTreeMap<&JobId, Episodes<'_>>,
+    jobs: &BTreeMap<&JobId, Episodes<'_>>,
     dissolved: &BTreeSet<Uuid>,
     plan: &mut Plan,
 ) -> Vec<Unit> {
     let mut units: Vec<Unit> = Vec::new();
     let mut by_cause: BTreeMap<String, usize> = BTreeMap::new();
-    for episodes in jobs.into_values() {
+    for episodes in jobs.values() {
         let mut whole: Option<Unit> = None;
-        for group in episodes.into_values() {
-            let (fresh, pending): (Vec<&Waiting>, Vec<&Waiting>) =
-                group.into_iter().partition(|w| w.delivery.is_none_or(|d| dissolved.contains(&d)));
+        for group in episodes.values() {
+            let (fresh, pending): (Vec<&Waiting>, Vec<&Waiting>) = group
+                .iter()
+                .partition(|w| w.delivery.is_none_or(|d| dissolved.contains(&d)));
             let Some(unit) = resolve(recipient, &fresh, !pending.is_empty(), plan) else {
                 continue;
             };
@@ -187,25 +217,14 @@ fn units(
     units
 }
 
-/// Unsent deliveries whose alerts are told anew: those that newer news of one of their jobs would overtake or make
-/// untrue; and all of them (then the answer is true) if more than a few would pile up while nothing leaves.
-fn dissolved(jobs: &BTreeMap<&JobId, Episodes<'_>>, limits: &Limits) -> (BTreeSet<Uuid>, bool) {
-    let mut gone = BTreeSet::new();
-    let mut unsent = BTreeSet::new();
-    let mut news = 0;
-    for episodes in jobs.values() {
-        let mine: BTreeSet<Uuid> = episodes.values().flatten().filter_map(|w| w.delivery).collect();
-        let is_news = episodes.values().any(|group| is_news(group));
-        news += usize::from(is_news && mine.is_empty());
-        if is_news {
-            gone.extend(mine.iter().copied());
-        }
-        unsent.extend(mine);
-    }
-    if news > 0 && !unsent.is_empty() && unsent.len() + news > limits.few {
-        return (unsent, true);
-    }
-    (gone, false)
+/// Unsent deliveries that newer news of one of their jobs would overtake or make untrue: their alerts are told anew,
+/// together with it.
+fn overtaken(jobs: &BTreeMap<&JobId, Episodes<'_>>) -> BTreeSet<Uuid> {
+    jobs.values()
+        .filter(|episodes| episodes.values().any(|group| is_news(group)))
+        .flat_map(|episodes| episodes.values().flatten())
+        .filter_map(|w| w.delivery)
+        .collect()
 }
 
 /// Whether an episode has something to tell that a message that has not left yet does not say already.
@@ -225,17 +244,29 @@ fn turns(kind: AlertKind) -> bool {
 }
 
 /// Merges the pending alerts of one episode into what is still worth telling.
-fn resolve(recipient: &Recipient, fresh: &[&Waiting], pending: bool, plan: &mut Plan) -> Option<Unit> {
+fn resolve(
+    recipient: &Recipient,
+    fresh: &[&Waiting],
+    pending: bool,
+    plan: &mut Plan,
+) -> Option<Unit> {
     let first = fresh.first()?;
     let told = fresh.iter().any(|w| w.told);
     let mut drop_all = |alerts: &[&Waiting], why: &str| {
-        plan.dropped.extend(alerts.iter().map(|w| (w.alert.id.clone(), recipient.clone(), why.to_owned())));
+        plan.dropped.extend(
+            alerts
+                .iter()
+                .map(|w| (w.alert.id.clone(), recipient.clone(), why.to_owned())),
+        );
     };
     if pending {
         drop_all(fresh, "the message before it has not left yet");
         return None;
     }
-    let (ends, news): (Vec<&Waiting>, Vec<&Waiting>) = fresh.iter().copied().partition(|w| w.alert.kind.is_ending());
+    let (ends, news): (Vec<&Waiting>, Vec<&Waiting>) = fresh
+        .iter()
+        .copied()
+        .partition(|w| w.alert.kind.is_ending());
     let kept: Vec<&Waiting> = match (ends.is_empty(), told) {
         (false, false) if news.is_empty() => {
             drop_all(&ends, "this recipient was not told of the failure");
@@ -252,7 +283,10 @@ fn resolve(recipient: &Recipient, fresh: &[&Waiting], pending: bool, plan: &mut 
         _ => fresh.to_vec(),
     };
     let over = kept.iter().any(|w| w.alert.kind.is_ending());
-    let urgent = !over && kept.iter().any(|w| w.alert.kind.is_urgent() && (!w.told || turns(w.alert.kind)));
+    let urgent = !over
+        && kept
+            .iter()
+            .any(|w| w.alert.kind.is_urgent() && (!w.told || turns(w.alert.kind)));
     Some(Unit {
         groups: vec![kept.iter().map(|w| w.alert.clone()).collect()],
         urgent,
@@ -275,10 +309,14 @@ struct Budget {
 impl Budget {
     fn of(now: Timestamp, recipient: &Recipient, sent: &[Sent], limits: &Limits) -> Self {
         // What lies in the future was sent while the clock was ahead: it must not hold anything until then.
-        let within = |s: &Sent, time: Duration| s.at <= now.plus(AHEAD_MAX) && now.since(s.at) < time;
+        let within =
+            |s: &Sent, time: Duration| s.at <= now.plus(AHEAD_MAX) && now.since(s.at) < time;
         let mine = || sent.iter().filter(|s| s.recipient == *recipient);
         let recent = mine().filter(|s| within(s, limits.window)).count();
-        let today = sent.iter().filter(|s| within(s, Duration::from_secs(86_400))).count();
+        let today = sent
+            .iter()
+            .filter(|s| within(s, Duration::from_secs(86_400)))
+            .count();
         let room = limits.burst.saturating_sub(recent);
         Self {
             room,
@@ -289,51 +327,67 @@ impl Budget {
     }
 }
 
-fn admit(recipient: &Recipient, units: Vec<Unit>, piled_up: bool, budget: &Budget, limits: &Limits, plan: &mut Plan) {
-    let (urgent, slow): (Vec<Unit>, Vec<Unit>) = units.into_iter().partition(|u| u.urgent || u.replaces);
-    let mut push = |units: Vec<Unit>, as_digest: bool| {
-        if units.is_empty() {
-            return;
-        }
-        let mut merged: Vec<Outgoing> = Vec::new();
-        for unit in units {
-            match merged.first_mut() {
-                Some(all) if as_digest => {
-                    all.groups.extend(unit.groups);
-                    all.urgent |= unit.urgent;
-                    all.thread = None;
-                }
-                _ => merged.push(Outgoing {
-                    recipient: recipient.clone(),
-                    groups: unit.groups,
-                    urgent: unit.urgent,
-                    thread: unit.thread,
-                }),
-            }
-        }
-        plan.outgoing.extend(merged);
-    };
+/// What leaves for one recipient, with the deliveries in `dissolved` told anew; all in one message if `piled_up`.
+fn admit(
+    recipient: &Recipient,
+    jobs: &BTreeMap<&JobId, Episodes<'_>>,
+    dissolved: BTreeSet<Uuid>,
+    piled_up: bool,
+    budget: &Budget,
+    limits: &Limits,
+) -> Plan {
+    let mut plan = Plan::default();
+    let units = units(recipient, jobs, &dissolved, &mut plan);
+    plan.superseded.extend(dissolved);
+    let (urgent, slow): (Vec<Unit>, Vec<Unit>) =
+        units.into_iter().partition(|u| u.urgent || u.replaces);
     // One digest carries all that waits: then the slow ones cost nothing.
-    let slow_may = if budget.hourly { budget.hour_is_over } else { budget.slow_room > 0 };
+    let slow_may = if budget.hourly {
+        budget.hour_is_over
+    } else {
+        budget.slow_room > 0
+    };
     let total = urgent.len() + if slow_may { slow.len() } else { 0 };
     let urgent_digest = urgent.len() > limits.few.min(budget.room);
     if piled_up || urgent_digest || (total > limits.few && !urgent.is_empty()) {
-        push(urgent.into_iter().chain(slow).collect(), true);
-        return;
+        let all = urgent.into_iter().chain(slow).collect();
+        plan.outgoing = messages(recipient, all, true);
+        return plan;
     }
     let room_left = budget.slow_room.saturating_sub(urgent.len());
-    push(urgent, false);
+    plan.outgoing = messages(recipient, urgent, false);
     if !slow_may || room_left == 0 {
-        plan.held += slow.len();
-        return;
+        plan.held = slow.len();
+        return plan;
     }
     let as_digest = budget.hourly || slow.len() > limits.few.min(room_left);
-    push(slow, as_digest);
+    plan.outgoing.extend(messages(recipient, slow, as_digest));
+    plan
+}
+
+fn messages(recipient: &Recipient, mut units: Vec<Unit>, as_digest: bool) -> Vec<Outgoing> {
+    if as_digest {
+        let whole = units.into_iter().reduce(|mut whole, unit| {
+            whole.absorb(unit);
+            whole
+        });
+        units = whole.into_iter().collect();
+    }
+    let message = |unit: Unit| Outgoing {
+        recipient: recipient.clone(),
+        groups: unit.groups,
+        urgent: unit.urgent,
+        thread: unit.thread,
+    };
+    units.into_iter().map(message).collect()
 }
 
 /// When to try again after `attempts` tries that failed: 1, 2, 4, 8, then 10 minutes.
 pub fn retry_after(attempts: u32) -> Duration {
-    let minutes = 1u64.checked_shl(attempts.saturating_sub(1)).unwrap_or(u64::MAX).min(10);
+    let minutes = 1u64
+        .checked_shl(attempts.saturating_sub(1))
+        .unwrap_or(u64::MAX)
+        .min(10);
     Duration::from_secs(minutes * 60)
 }
 

@@ -1,4 +1,4 @@
-//! Slots in the zones that are hard, what is due, and the crontab line that is missing.
+//! Slots in the zones that are hard.
 
 use super::*;
 use proptest::prelude::*;
@@ -44,13 +44,16 @@ pub(super) fn local(text: &str, zone: &TimeZone) -> Timestamp {
     from_zoned(&civil.to_zoned(zone.clone()).unwrap())
 }
 
-fn utc(text: &str) -> Timestamp {
+pub(super) fn utc(text: &str) -> Timestamp {
     local(text, &TimeZone::UTC)
 }
 
 fn shown(at: Timestamp, zone: &TimeZone) -> String {
     let instant = jiff::Timestamp::from_microsecond(at.micros()).unwrap();
-    instant.to_zoned(zone.clone()).strftime("%F %T%:z").to_string()
+    instant
+        .to_zoned(zone.clone())
+        .strftime("%F %T%:z")
+        .to_string()
 }
 
 /// The changes of a zone's clock from 2006 to 2030, with the size of the shift in seconds.
@@ -73,12 +76,30 @@ fn check_pair(every: Frequency, zone: &TimeZone, a: Timestamp, b: Timestamp, shi
     let (first, second) = (slot(every, zone, a), slot(every, zone, b));
     let at = || format!("{every} at {} and {}", shown(a, zone), shown(b, zone));
     assert!(second <= b, "{}: the slot is in the future", at());
-    assert!(first <= second, "{}: it goes back from {} to {}", at(), shown(first, zone), shown(second, zone));
-    assert_eq!(slot(every, zone, second), second, "{}: no fixed point", at());
+    assert!(
+        first <= second,
+        "{}: it goes back from {} to {}",
+        at(),
+        shown(first, zone),
+        shown(second, zone)
+    );
+    assert_eq!(
+        slot(every, zone, second),
+        second,
+        "{}: no fixed point",
+        at()
+    );
     let most = every.period().as_secs() + shift.unsigned_abs();
-    let gap = second.since(first).as_secs().saturating_sub(b.since(a).as_secs());
+    let gap = second
+        .since(first)
+        .as_secs()
+        .saturating_sub(b.since(a).as_secs());
     assert!(gap <= most, "{}: {gap} s without a slot", at());
-    assert!(b.since(second).as_secs() < most.max(60), "{}: too old", at());
+    assert!(
+        b.since(second).as_secs() < most.max(60),
+        "{}: too old",
+        at()
+    );
 }
 
 #[test]
@@ -153,41 +174,165 @@ fn slots_that_are_known() {
     // Zone, frequency, instant in UTC, start of its slot in UTC.
     let known = [
         // Spring: local 02:00 does not exist; the 2-hour place of that hour begins with the change.
-        ("Europe/Berlin", "2h", "2026-03-29T01:30", "2026-03-29T01:00"),
-        ("Europe/Berlin", "hour", "2026-03-29T01:30", "2026-03-29T01:00"),
-        ("Europe/Berlin", "day", "2026-03-29T12:00", "2026-03-28T23:00"),
-        ("Europe/Berlin", "day_noon", "2026-03-29T09:59", "2026-03-28T11:00"),
-        ("Europe/Berlin", "day_noon", "2026-03-29T10:00", "2026-03-29T10:00"),
+        (
+            "Europe/Berlin",
+            "2h",
+            "2026-03-29T01:30",
+            "2026-03-29T01:00",
+        ),
+        (
+            "Europe/Berlin",
+            "hour",
+            "2026-03-29T01:30",
+            "2026-03-29T01:00",
+        ),
+        (
+            "Europe/Berlin",
+            "day",
+            "2026-03-29T12:00",
+            "2026-03-28T23:00",
+        ),
+        (
+            "Europe/Berlin",
+            "day_noon",
+            "2026-03-29T09:59",
+            "2026-03-28T11:00",
+        ),
+        (
+            "Europe/Berlin",
+            "day_noon",
+            "2026-03-29T10:00",
+            "2026-03-29T10:00",
+        ),
         // Autumn: the second 02:00 is an hour of its own, but no 2-hour place of its own.
-        ("Europe/Berlin", "hour", "2026-10-25T01:30", "2026-10-25T01:00"),
-        ("Europe/Berlin", "2h", "2026-10-25T01:30", "2026-10-25T00:00"),
-        ("Europe/Berlin", "5min", "2026-10-25T01:04", "2026-10-25T01:00"),
+        (
+            "Europe/Berlin",
+            "hour",
+            "2026-10-25T01:30",
+            "2026-10-25T01:00",
+        ),
+        (
+            "Europe/Berlin",
+            "2h",
+            "2026-10-25T01:30",
+            "2026-10-25T00:00",
+        ),
+        (
+            "Europe/Berlin",
+            "5min",
+            "2026-10-25T01:04",
+            "2026-10-25T01:00",
+        ),
         // The 30-minute shift: the hour begins with the change.
-        ("Australia/Lord_Howe", "hour", "2026-10-03T15:45", "2026-10-03T15:30"),
-        ("Australia/Lord_Howe", "hour", "2026-10-03T15:29", "2026-10-03T14:30"),
-        ("Asia/Kathmandu", "hour", "2026-06-01T00:20", "2026-06-01T00:15"),
-        ("Asia/Kathmandu", "day", "2026-06-01T00:20", "2026-05-31T18:15"),
+        (
+            "Australia/Lord_Howe",
+            "hour",
+            "2026-10-03T15:45",
+            "2026-10-03T15:30",
+        ),
+        (
+            "Australia/Lord_Howe",
+            "hour",
+            "2026-10-03T15:29",
+            "2026-10-03T14:30",
+        ),
+        (
+            "Asia/Kathmandu",
+            "hour",
+            "2026-06-01T00:20",
+            "2026-06-01T00:15",
+        ),
+        (
+            "Asia/Kathmandu",
+            "day",
+            "2026-06-01T00:20",
+            "2026-05-31T18:15",
+        ),
         // From one minute after midnight back to one minute after 23: the new day goes on.
-        ("America/St_Johns", "day", "2010-11-07T02:30:30", "2010-11-07T02:30"),
-        ("America/St_Johns", "day", "2010-11-07T03:00", "2010-11-07T02:30"),
-        ("America/St_Johns", "2h", "2010-11-07T03:00", "2010-11-07T02:30"),
-        ("America/St_Johns", "day", "2010-11-07T05:00", "2010-11-07T02:30"),
+        (
+            "America/St_Johns",
+            "day",
+            "2010-11-07T02:30:30",
+            "2010-11-07T02:30",
+        ),
+        (
+            "America/St_Johns",
+            "day",
+            "2010-11-07T03:00",
+            "2010-11-07T02:30",
+        ),
+        (
+            "America/St_Johns",
+            "2h",
+            "2010-11-07T03:00",
+            "2010-11-07T02:30",
+        ),
+        (
+            "America/St_Johns",
+            "day",
+            "2010-11-07T05:00",
+            "2010-11-07T02:30",
+        ),
         // 30 December 2011 did not happen, and neither did its noon.
-        ("Pacific/Apia", "day", "2011-12-30T09:59", "2011-12-29T10:00"),
-        ("Pacific/Apia", "day", "2011-12-30T10:00", "2011-12-30T10:00"),
-        ("Pacific/Apia", "day_noon", "2011-12-30T15:00", "2011-12-29T22:00"),
-        ("Pacific/Apia", "day_noon", "2011-12-30T22:00", "2011-12-30T22:00"),
+        (
+            "Pacific/Apia",
+            "day",
+            "2011-12-30T09:59",
+            "2011-12-29T10:00",
+        ),
+        (
+            "Pacific/Apia",
+            "day",
+            "2011-12-30T10:00",
+            "2011-12-30T10:00",
+        ),
+        (
+            "Pacific/Apia",
+            "day_noon",
+            "2011-12-30T15:00",
+            "2011-12-29T22:00",
+        ),
+        (
+            "Pacific/Apia",
+            "day_noon",
+            "2011-12-30T22:00",
+            "2011-12-30T22:00",
+        ),
         // From 01:00 to 03:00: the place of 02:00 was skipped.
-        ("Antarctica/Troll", "2h", "2026-03-29T01:10", "2026-03-29T00:00"),
-        ("Antarctica/Troll", "2h", "2026-03-29T02:00", "2026-03-29T02:00"),
+        (
+            "Antarctica/Troll",
+            "2h",
+            "2026-03-29T01:10",
+            "2026-03-29T00:00",
+        ),
+        (
+            "Antarctica/Troll",
+            "2h",
+            "2026-03-29T02:00",
+            "2026-03-29T02:00",
+        ),
         // The midnight that does not exist: the day begins at one.
-        ("America/Sao_Paulo", "day", "2018-11-04T03:30", "2018-11-04T03:00"),
-        ("America/Sao_Paulo", "2h", "2018-11-04T03:30", "2018-11-04T03:00"),
+        (
+            "America/Sao_Paulo",
+            "day",
+            "2018-11-04T03:30",
+            "2018-11-04T03:00",
+        ),
+        (
+            "America/Sao_Paulo",
+            "2h",
+            "2018-11-04T03:30",
+            "2018-11-04T03:00",
+        ),
     ];
     for (name, every, at, want) in known {
         let every = Frequency::parse(every).unwrap();
         let got = slot(every, &zone(name), utc(at));
-        assert_eq!(shown(got, &TimeZone::UTC), shown(utc(want), &TimeZone::UTC), "{name} {every} at {at} UTC");
+        assert_eq!(
+            shown(got, &TimeZone::UTC),
+            shown(utc(want), &TimeZone::UTC),
+            "{name} {every} at {at} UTC"
+        );
     }
 }
 
@@ -195,141 +340,4 @@ fn slots_that_are_known() {
 fn a_time_beyond_the_calendar_is_its_own_slot() {
     let end = Timestamp::from_micros(i64::MAX);
     assert_eq!(slot(Frequency::Day, &TimeZone::UTC, end), end);
-}
-
-const CLASSES: [Class; 4] = [Class::Minute, Class::Hour, Class::Day, Class::DayNoon];
-
-#[test]
-fn what_each_call_includes() {
-    let includes = |called: Called| CLASSES.map(|c| called.includes(c));
-    assert_eq!(includes(Called::All), [true; 4]);
-    assert_eq!(includes(Called::Now), [true; 4]);
-    let of = |class| includes(Called::Class(class));
-    assert_eq!(of(Class::Minute), [true, false, false, false]);
-    assert_eq!(of(Class::Hour), [true, true, false, false]);
-    assert_eq!(of(Class::Day), [true, true, true, false]);
-    assert_eq!(of(Class::DayNoon), [true, true, false, true]);
-    let class = |every: &str| Class::of(Frequency::parse(every).unwrap());
-    assert_eq!(class("90min"), Class::Minute);
-    assert_eq!(class("2h"), Class::Hour);
-}
-
-#[test]
-fn due_in_all_classes() {
-    let day = utc("2026-06-01T00:00");
-    let after = |secs| day.plus(Duration::from_secs(secs));
-    let daily = |served, now, called| due(Frequency::Day, served, day, now, called);
-    let yesterday = Some(day.minus(Duration::from_secs(86_400)));
-    let minute = Called::Class(Class::Minute);
-    // Never ran: any class runs it.
-    for class in CLASSES {
-        let called = Called::Class(class);
-        assert_eq!(daily(None, after(1), called), Some(Reason::NeverRan));
-    }
-    // Its slot has come: its own line and a line without a class run it at once, others after the grace.
-    assert_eq!(daily(yesterday, after(1), Called::Class(Class::Day)), Some(Reason::Slot));
-    assert_eq!(daily(yesterday, after(1), Called::All), Some(Reason::Slot));
-    for other in [Class::Minute, Class::Hour, Class::DayNoon] {
-        let called = Called::Class(other);
-        assert_eq!(daily(yesterday, after(599), called), None);
-        assert_eq!(daily(yesterday, after(600), called), Some(Reason::CatchUp));
-    }
-    // Served: nobody runs it again, but for a person who asks.
-    assert_eq!(daily(Some(day), after(5_000), Called::All), None);
-    assert_eq!(daily(Some(day), after(5_000), minute), None);
-    assert_eq!(daily(Some(day), after(1), Called::Now), Some(Reason::Asked));
-    // A small step back of the clock does not run it twice; a slot served by a clock that was far ahead holds nothing.
-    let ahead = |secs| Some(after(secs));
-    assert_eq!(daily(ahead(300), after(0), Called::All), None);
-    assert_eq!(daily(ahead(301), after(0), Called::All), Some(Reason::Slot));
-    assert_eq!(daily(ahead(31_536_000), after(1), minute), Some(Reason::CatchUp));
-}
-
-/// Passes once a minute from `from` on, each calling for what `called` says of its minute.
-fn passes(memory: &mut CronMemory, from: Timestamp, minutes: i64, called: impl Fn(i64) -> Option<Called>) {
-    for minute in 0..minutes {
-        let now = instant_of(from.secs() + minute * 60 + 2);
-        if let Some(called) = called(minute) {
-            let zone = TimeZone::UTC;
-            let mut slots = Slots::new(now, &zone);
-            let needed = needed([Frequency::Minute, Frequency::Hour], &mut slots);
-            *memory = memory.after(now, called, &needed);
-        }
-    }
-}
-
-fn missing(memory: &CronMemory) -> Vec<Class> {
-    memory.missing().collect()
-}
-
-const MINUTE: Called = Called::Class(Class::Minute);
-
-#[test]
-fn a_missing_line_is_told_after_two_unserved_slots_and_forgotten_when_it_is_called() {
-    let start = utc("2026-06-01T00:30");
-    let mut memory = CronMemory::default();
-    // 00:30 to 02:09: one slot is overdue, the second is not yet.
-    passes(&mut memory, start, 100, |_| Some(MINUTE));
-    assert_eq!(missing(&memory), []);
-    passes(&mut memory, start.plus(Duration::from_secs(6_000)), 2, |_| Some(MINUTE));
-    assert_eq!(missing(&memory), [Class::Hour]);
-    let text = serde_json::to_string(&memory).unwrap();
-    assert_eq!(serde_json::from_str::<CronMemory>(&text).unwrap(), memory);
-    let line = utc("2026-06-01T03:00");
-    passes(&mut memory, line, 1, |_| Some(Called::Class(Class::Hour)));
-    assert_eq!(missing(&memory), []);
-}
-
-#[test]
-fn another_line_that_includes_the_class_serves_its_slot_but_does_not_stand_for_its_line() {
-    let mut memory = CronMemory::default();
-    passes(&mut memory, utc("2026-06-01T20:30"), 180, |_| Some(MINUTE));
-    assert_eq!(missing(&memory), [Class::Hour]);
-    // Midnight: `day` includes the hour. The hour line is still missing, and was told: it must not be told anew.
-    passes(&mut memory, utc("2026-06-02T00:00"), 1, |_| Some(Called::Class(Class::Day)));
-    assert_eq!(missing(&memory), [Class::Hour]);
-    // Where `day` is called each hour, no slot stays unserved.
-    let mut memory = CronMemory::default();
-    passes(&mut memory, utc("2026-06-01T00:30"), 300, |minute| {
-        Some(if minute % 60 == 30 { Called::Class(Class::Day) } else { MINUTE })
-    });
-    assert_eq!(missing(&memory), []);
-}
-
-#[test]
-fn a_host_that_was_off_a_pass_by_hand_and_one_line_for_all_are_silent() {
-    let start = utc("2026-06-01T00:30");
-    // Off around each full hour.
-    let mut memory = CronMemory::default();
-    passes(&mut memory, start, 600, |minute| {
-        let of_hour = (minute + 30) % 60;
-        (10..50).contains(&of_hour).then_some(MINUTE)
-    });
-    assert_eq!(missing(&memory), []);
-    // On before the hour, and again six minutes after it.
-    let mut memory = CronMemory::default();
-    passes(&mut memory, start, 600, |minute| {
-        let of_hour = (minute + 30) % 60;
-        (of_hour > 5).then_some(MINUTE)
-    });
-    assert_eq!(missing(&memory), []);
-    // By hand.
-    let mut memory = CronMemory::default();
-    passes(&mut memory, start, 600, |_| Some(Called::Now));
-    assert_eq!((missing(&memory), memory.last_pass), (vec![], None));
-    // Without `-c`.
-    let mut memory = CronMemory::default();
-    passes(&mut memory, start, 600, |_| Some(Called::All));
-    assert_eq!(missing(&memory), []);
-}
-
-#[test]
-fn a_clock_that_was_ahead_does_not_hide_a_missing_line_and_unneeded_classes_are_forgotten() {
-    let mut memory = CronMemory::default();
-    passes(&mut memory, utc("2027-06-01T00:00"), 2, |_| Some(Called::Class(Class::Hour)));
-    passes(&mut memory, utc("2026-06-01T00:30"), 110, |_| Some(MINUTE));
-    assert_eq!(missing(&memory), [Class::Hour]);
-    let now = utc("2026-06-01T05:00");
-    let none = memory.after(now, MINUTE, &BTreeMap::new());
-    assert!(none.classes.is_empty());
 }
