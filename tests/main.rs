@@ -1,6 +1,10 @@
 //! The one integration binary: it links once.
 
 #[cfg(test)]
+mod life;
+#[cfg(test)]
 mod settings;
+#[cfg(test)]
+mod support;
 #[cfg(test)]
 mod tidy;
