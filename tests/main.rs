@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod life;
 #[cfg(test)]
+mod passes;
+#[cfg(test)]
 mod settings;
 #[cfg(test)]
 mod support;
