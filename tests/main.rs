@@ -11,8 +11,20 @@
     reason = "a test ends where something is not as it should be"
 )]
 
+<<<<<<< HEAD
 mod mail;
 mod settings;
 mod support;
+=======
+#[cfg(test)]
+mod life;
+#[cfg(test)]
+mod passes;
+#[cfg(test)]
+mod settings;
+#[cfg(test)]
+mod support;
+#[cfg(test)]
+>>>>>>> life
 mod tidy;
 mod watch;
