@@ -6,25 +6,14 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
-    clippy::string_slice,
     unreachable_pub,
     reason = "a test ends where something is not as it should be"
 )]
 
-<<<<<<< HEAD
-mod mail;
-mod settings;
-mod support;
-=======
-#[cfg(test)]
 mod life;
-#[cfg(test)]
+mod mail;
 mod passes;
-#[cfg(test)]
 mod settings;
-#[cfg(test)]
 mod support;
-#[cfg(test)]
->>>>>>> life
 mod tidy;
 mod watch;

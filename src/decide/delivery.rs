@@ -26,13 +26,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            few: 3,
-            burst: 10,
-            reserve: 3,
-            window: Duration::from_secs(600),
-            daily: 200,
-        }
+        Self { few: 3, burst: 10, reserve: 3, window: Duration::from_secs(600), daily: 200 }
     }
 }
 
@@ -84,21 +78,11 @@ pub struct Plan {
 }
 
 /// Decides what leaves at `now`. `sent` are the deliveries of the last 24 hours; `nomail` says that mail is switched off.
-pub fn plan(
-    now: Timestamp,
-    waiting: &[Waiting],
-    sent: &[Sent],
-    limits: &Limits,
-    nomail: bool,
-) -> Plan {
+pub fn plan(now: Timestamp, waiting: &[Waiting], sent: &[Sent], limits: &Limits, nomail: bool) -> Plan {
     let mut plan = Plan::default();
     if nomail {
-        let fresh = waiting
-            .iter()
-            .filter(|w| w.delivery.is_none() && !w.withheld);
-        plan.withheld = fresh
-            .map(|w| (w.alert.id.clone(), w.recipient.clone()))
-            .collect();
+        let fresh = waiting.iter().filter(|w| w.delivery.is_none() && !w.withheld);
+        plan.withheld = fresh.map(|w| (w.alert.id.clone(), w.recipient.clone())).collect();
         return plan;
     }
     let mut by_recipient: BTreeMap<&Recipient, Vec<&Waiting>> = BTreeMap::new();
@@ -109,9 +93,7 @@ pub fn plan(
         let budget = Budget::of(now, recipient, sent, limits);
         if budget.room == 0 {
             let fresh = waiting.iter().filter(|w| w.delivery.is_none());
-            let held: BTreeSet<_> = fresh
-                .map(|w| (&w.alert.id.job, w.alert.id.episode))
-                .collect();
+            let held: BTreeSet<_> = fresh.map(|w| (&w.alert.id.job, w.alert.id.episode)).collect();
             plan.held += held.len();
             continue;
         }
@@ -154,11 +136,8 @@ impl Unit {
     fn cause(&self) -> Option<String> {
         let alerts = || self.groups.iter().flatten();
         let cause = alerts().next()?.cause.as_ref()?;
-        let blind =
-            |k: AlertKind| matches!(k, AlertKind::CannotJudge | AlertKind::StillCannotJudge);
-        alerts()
-            .all(|a| blind(a.kind) && a.cause.as_ref() == Some(cause))
-            .then(|| cause.clone())
+        let blind = |k: AlertKind| matches!(k, AlertKind::CannotJudge | AlertKind::StillCannotJudge);
+        alerts().all(|a| blind(a.kind) && a.cause.as_ref() == Some(cause)).then(|| cause.clone())
     }
 }
 
@@ -189,9 +168,8 @@ fn units(
     for episodes in jobs.values() {
         let mut whole: Option<Unit> = None;
         for group in episodes.values() {
-            let (fresh, pending): (Vec<&Waiting>, Vec<&Waiting>) = group
-                .iter()
-                .partition(|w| w.delivery.is_none_or(|d| dissolved.contains(&d)));
+            let (fresh, pending): (Vec<&Waiting>, Vec<&Waiting>) =
+                group.iter().partition(|w| w.delivery.is_none_or(|d| dissolved.contains(&d)));
             let Some(unit) = resolve(recipient, &fresh, !pending.is_empty(), plan) else {
                 continue;
             };
@@ -244,29 +222,17 @@ fn turns(kind: AlertKind) -> bool {
 }
 
 /// Merges the pending alerts of one episode into what is still worth telling.
-fn resolve(
-    recipient: &Recipient,
-    fresh: &[&Waiting],
-    pending: bool,
-    plan: &mut Plan,
-) -> Option<Unit> {
+fn resolve(recipient: &Recipient, fresh: &[&Waiting], pending: bool, plan: &mut Plan) -> Option<Unit> {
     let first = fresh.first()?;
     let told = fresh.iter().any(|w| w.told);
     let mut drop_all = |alerts: &[&Waiting], why: &str| {
-        plan.dropped.extend(
-            alerts
-                .iter()
-                .map(|w| (w.alert.id.clone(), recipient.clone(), why.to_owned())),
-        );
+        plan.dropped.extend(alerts.iter().map(|w| (w.alert.id.clone(), recipient.clone(), why.to_owned())));
     };
     if pending {
         drop_all(fresh, "the message before it has not left yet");
         return None;
     }
-    let (ends, news): (Vec<&Waiting>, Vec<&Waiting>) = fresh
-        .iter()
-        .copied()
-        .partition(|w| w.alert.kind.is_ending());
+    let (ends, news): (Vec<&Waiting>, Vec<&Waiting>) = fresh.iter().copied().partition(|w| w.alert.kind.is_ending());
     let kept: Vec<&Waiting> = match (ends.is_empty(), told) {
         (false, false) if news.is_empty() => {
             drop_all(&ends, "this recipient was not told of the failure");
@@ -283,10 +249,7 @@ fn resolve(
         _ => fresh.to_vec(),
     };
     let over = kept.iter().any(|w| w.alert.kind.is_ending());
-    let urgent = !over
-        && kept
-            .iter()
-            .any(|w| w.alert.kind.is_urgent() && (!w.told || turns(w.alert.kind)));
+    let urgent = !over && kept.iter().any(|w| w.alert.kind.is_urgent() && (!w.told || turns(w.alert.kind)));
     Some(Unit {
         groups: vec![kept.iter().map(|w| w.alert.clone()).collect()],
         urgent,
@@ -309,14 +272,10 @@ struct Budget {
 impl Budget {
     fn of(now: Timestamp, recipient: &Recipient, sent: &[Sent], limits: &Limits) -> Self {
         // What lies in the future was sent while the clock was ahead: it must not hold anything until then.
-        let within =
-            |s: &Sent, time: Duration| s.at <= now.plus(AHEAD_MAX) && now.since(s.at) < time;
+        let within = |s: &Sent, time: Duration| s.at <= now.plus(AHEAD_MAX) && now.since(s.at) < time;
         let mine = || sent.iter().filter(|s| s.recipient == *recipient);
         let recent = mine().filter(|s| within(s, limits.window)).count();
-        let today = sent
-            .iter()
-            .filter(|s| within(s, Duration::from_secs(86_400)))
-            .count();
+        let today = sent.iter().filter(|s| within(s, Duration::from_secs(86_400))).count();
         let room = limits.burst.saturating_sub(recent);
         Self {
             room,
@@ -339,14 +298,9 @@ fn admit(
     let mut plan = Plan::default();
     let units = units(recipient, jobs, &dissolved, &mut plan);
     plan.superseded.extend(dissolved);
-    let (urgent, slow): (Vec<Unit>, Vec<Unit>) =
-        units.into_iter().partition(|u| u.urgent || u.replaces);
+    let (urgent, slow): (Vec<Unit>, Vec<Unit>) = units.into_iter().partition(|u| u.urgent || u.replaces);
     // One digest carries all that waits: then the slow ones cost nothing.
-    let slow_may = if budget.hourly {
-        budget.hour_is_over
-    } else {
-        budget.slow_room > 0
-    };
+    let slow_may = if budget.hourly { budget.hour_is_over } else { budget.slow_room > 0 };
     let total = urgent.len() + if slow_may { slow.len() } else { 0 };
     let urgent_digest = urgent.len() > limits.few.min(budget.room);
     if piled_up || urgent_digest || (total > limits.few && !urgent.is_empty()) {
@@ -384,10 +338,7 @@ fn messages(recipient: &Recipient, mut units: Vec<Unit>, as_digest: bool) -> Vec
 
 /// When to try again after `attempts` tries that failed: 1, 2, 4, 8, then 10 minutes.
 pub fn retry_after(attempts: u32) -> Duration {
-    let minutes = 1u64
-        .checked_shl(attempts.saturating_sub(1))
-        .unwrap_or(u64::MAX)
-        .min(10);
+    let minutes = 1u64.checked_shl(attempts.saturating_sub(1)).unwrap_or(u64::MAX).min(10);
     Duration::from_secs(minutes * 60)
 }
 

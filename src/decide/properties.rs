@@ -56,11 +56,7 @@ fn events(jobs: usize, clock: bool) -> impl Strategy<Value = Vec<(Event, u8, u8)
 
 fn policies(jobs: usize) -> impl Strategy<Value = Vec<Policy>> {
     let every = prop_oneof![5 => Just(Frequency::Minute), 1 => Just(Frequency::Minutes(5))];
-    let remind = prop_oneof![
-        Just(Remind::Never),
-        Just(Remind::Every(MINUTE * 7)),
-        Just(Remind::Every(MINUTE * 60)),
-    ];
+    let remind = prop_oneof![Just(Remind::Never), Just(Remind::Every(MINUTE * 7)), Just(Remind::Every(MINUTE * 60)),];
     let notify = (0..Notify::ALL.len()).prop_map(|i| Notify::ALL[i]);
     let policy = (every, notify, remind, 1..4u32, 1..3u32).prop_map(
         |(every, notify, remind, failure_threshold, recovery_threshold)| Policy {
@@ -110,19 +106,12 @@ fn happen(world: &mut World, event: &Event) {
             }
         }
         Event::Ack(i) => {
-            world.jobs[*i].state.ack = Some(Ack {
-                at: now,
-                by: "ann".to_owned(),
-                note: None,
-            });
+            world.jobs[*i].state.ack = Some(Ack { at: now, by: "ann".to_owned(), note: None });
         }
         Event::Silence(i, minutes) => {
             let secs = u64::try_from(minutes * 60).unwrap();
-            world.jobs[*i].state.silence = Some(Silence {
-                until: now.plus(Duration::from_secs(secs)),
-                by: "ann".to_owned(),
-                note: None,
-            });
+            world.jobs[*i].state.silence =
+                Some(Silence { until: now.plus(Duration::from_secs(secs)), by: "ann".to_owned(), note: None });
         }
         Event::Held(i, on) => world.jobs[*i].held = *on,
         Event::Contacts(i, mask) => world.jobs[*i].recipients = recipients(*mask),
@@ -168,17 +157,10 @@ fn check_step(oracle: &mut Oracle, job: &SimJob, before: &JobState, step: &Step,
     let quiet = job.held || silenced;
     let flapping = step.state.flapping.is_some();
     if down && !quiet && !flapping {
-        assert!(
-            has(AlertKind::Down) || has(AlertKind::SteadyBad),
-            "{}: a down that is not told: {step:?}",
-            job.id
-        );
+        assert!(has(AlertKind::Down) || has(AlertKind::SteadyBad), "{}: a down that is not told: {step:?}", job.id);
     }
     if quiet {
-        assert!(
-            step.drafts.iter().all(|d| d.kind.is_ending()),
-            "told while quiet"
-        );
+        assert!(step.drafts.iter().all(|d| d.kind.is_ending()), "told while quiet");
     }
     let told = before.failure.as_ref().is_some_and(|e| e.told_at.is_some());
     if up && told && !flapping {
@@ -195,16 +177,8 @@ fn check_reminders(job: &SimJob, before: &JobState, step: &Step, now: Timestamp,
     if let (Some(last), Some(interval)) = (told(before), interval(&job.policy)) {
         let reminded = step.drafts.iter().any(|d| d.kind == AlertKind::Reminder);
         let since = now.since(last);
-        assert!(
-            !reminded || since + period >= interval,
-            "{} is early",
-            job.id
-        );
-        assert!(
-            !reminded || before.ack.is_none(),
-            "{} was acknowledged",
-            job.id
-        );
+        assert!(!reminded || since + period >= interval, "{} is early", job.id);
+        assert!(!reminded || before.ack.is_none(), "{} was acknowledged", job.id);
         let plain = before.ack.is_none() && before.flapping.is_none() && !quiet;
         let goes_on = job.target.is_bad() && step.state.is_failing();
         if plain && goes_on && step.state.flapping.is_none() {
@@ -221,26 +195,17 @@ fn check_waiting(world: &World) {
     }
     for ((id, recipient), delivery) in &world.pending {
         let alert = &world.alerts[id];
-        let known = world
-            .told
-            .contains_key(&(id.job.clone(), id.episode, recipient.clone()));
+        let known = world.told.contains_key(&(id.job.clone(), id.episode, recipient.clone()));
         let urgent = alert.kind.is_urgent() && (!known || alert.kind == AlertKind::Worse);
         if !urgent || world.nomail || world.withheld.contains(&(id.clone(), recipient.clone())) {
             continue;
         }
         let waits = world.now.since(alert.at);
         let held = delivery.is_none() && !world.refused.contains(recipient);
-        assert!(
-            !held || waits <= MINUTE * 11,
-            "a limit held a first down: {id:?}"
-        );
+        assert!(!held || waits <= MINUTE * 11, "a limit held a first down: {id:?}");
         let works = waits.min(world.now.since(world.works_since));
         // What was refused for good is tried hourly.
-        let most = if world.refused.contains(recipient) {
-            62
-        } else {
-            22
-        };
+        let most = if world.refused.contains(recipient) { 62 } else { 22 };
         assert!(works <= MINUTE * most, "{recipient} is not told of {id:?}");
     }
 }
@@ -253,28 +218,20 @@ fn check_end(world: &World) {
         let flapping = job.state.flapping.as_ref().filter(|f| f.told);
         for name in NAMES {
             let recipient = Recipient(name.to_owned());
-            let is_in = |set: Option<&std::collections::BTreeSet<Recipient>>| {
-                set.is_some_and(|s| s.contains(&recipient))
-            };
+            let is_in =
+                |set: Option<&std::collections::BTreeSet<Recipient>>| set.is_some_and(|s| s.contains(&recipient));
             let want = Known {
                 bad: is_in(down.map(|e| &e.addressed)) || is_in(flapping.map(|f| &f.addressed)),
                 blind: is_in(blind.map(|e| &e.addressed)),
             };
             let key = (recipient.clone(), job.id.clone());
             let known = world.known.get(&key).copied().unwrap_or_default();
-            assert_eq!(
-                known, want,
-                "what {name} knows of {}, and what is so",
-                job.id
-            );
+            assert_eq!(known, want, "what {name} knows of {}, and what is so", job.id);
         }
     }
     for ((recipient, job), known) in &world.known {
         let gone = world.jobs.iter().any(|j| j.id == *job && j.gone);
-        assert!(
-            !gone || *known == Known::default(),
-            "{recipient} waits for news of {job}"
-        );
+        assert!(!gone || *known == Known::default(), "{recipient} waits for news of {job}");
     }
     // As the day's limit nears, reminders wait for the hour's digest.
     for (id, recipient) in world.pending.keys() {
@@ -284,16 +241,10 @@ fn check_end(world: &World) {
         assert!(may, "{recipient} waits for {kind:?} {id:?} for ever");
     }
     for (id, recipient, why) in &world.dropped {
-        let first = matches!(
-            world.alerts[id].kind,
-            AlertKind::Down | AlertKind::CannotJudge
-        );
+        let first = matches!(world.alerts[id].kind, AlertKind::Down | AlertKind::CannotJudge);
         let withheld = world.withheld.contains(&(id.clone(), recipient.clone()));
         let excused = withheld || world.refused.contains(recipient);
-        assert!(
-            !first || excused,
-            "{recipient} never heard of {id:?}: {why}"
-        );
+        assert!(!first || excused, "{recipient} never heard of {id:?}: {why}");
     }
 }
 
@@ -312,10 +263,7 @@ fn check_limits(world: &World) {
         let mine = || world.deliveries.iter().filter(|d| d.recipient.0 == name);
         let kept = mine().filter(|d| d.state != DeliveryState::Superseded);
         let mut decided: Vec<Timestamp> = kept.map(|d| d.created_at).collect();
-        assert!(
-            most(&mut decided) <= world.limits.burst,
-            "decided for {name}"
-        );
+        assert!(most(&mut decided) <= world.limits.burst, "decided for {name}");
         if world.refused.iter().any(|r| r.0 == name) {
             continue;
         }

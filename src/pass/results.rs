@@ -217,21 +217,6 @@ pub(super) fn close(pass: &Pass<'_>, gone: &[JobId], now: Timestamp) -> Result<(
     if gone.is_empty() {
         return Ok(());
     }
-<<<<<<< HEAD
-    let states = pass.states(gone)?;
-    let changes: Vec<Change> = states
-        .into_iter()
-        .map(|(job, state)| Change {
-            alerts: close_drafts(&state, now).into_iter().map(|d| closed(&job, &state, d, now)).collect(),
-            job,
-            expected_seq: state.seq,
-            // The store keeps what numbers its alerts, so that none of them is ever taken for another if the job comes back.
-            state: None,
-            run: None,
-            hour: None,
-        })
-        .collect();
-=======
     let mut changes = Vec::with_capacity(gone.len());
     for (job, state) in pass.states(gone)? {
         let mut alerts = Vec::new();
@@ -240,11 +225,9 @@ pub(super) fn close(pass: &Pass<'_>, gone: &[JobId], now: Timestamp) -> Result<(
             let last = pass.shared.alerts(Some(&job), 1)?.pop();
             alerts.push(closed(&job, &state, draft, last, now));
         }
-        // Episodes are never numbered twice, even if the job comes back: an alert's id must stay its own.
-        let state = JobState { seq: state.seq + 1, episodes: state.episodes, ..JobState::default() };
-        changes.push(Change { job, expected_seq: state.seq - 1, state: Some(state), run: None, alerts, hour: None });
+        // The store keeps what numbers its alerts, so that none of them is ever taken for another if the job comes back.
+        changes.push(Change { job, expected_seq: state.seq, state: None, run: None, alerts, hour: None });
     }
->>>>>>> life
     again(|| pass.shared.commit(&changes)).map(|_| ())
 }
 

@@ -12,11 +12,7 @@ fn ann() -> Recipient {
 }
 
 fn waits(job: &str, episode: u32, step: u32, kind: AlertKind) -> Waiting {
-    let id = AlertId {
-        job: JobId::literal(job),
-        episode,
-        step,
-    };
+    let id = AlertId { job: JobId::literal(job), episode, step };
     Waiting {
         alert: Alert {
             id,
@@ -65,12 +61,7 @@ fn blind(job: &str, cause: &str) -> Waiting {
 
 /// `count` messages to ann, the newest `age` seconds ago, a second apart.
 fn sent(count: u64, age: u64, urgent: bool) -> Vec<Sent> {
-    let one = |i| Sent {
-        recipient: ann(),
-        at: NOW.minus(Duration::from_secs(age + i)),
-        digest: false,
-        urgent,
-    };
+    let one = |i| Sent { recipient: ann(), at: NOW.minus(Duration::from_secs(age + i)), digest: false, urgent };
     (0..count).map(one).collect()
 }
 
@@ -80,26 +71,13 @@ fn decide(waiting: &[Waiting], sent: &[Sent]) -> Plan {
 
 /// Of each message: whether it is urgent, and job and kind of each alert.
 fn shown(plan: &Plan) -> Vec<(bool, Vec<(&str, AlertKind)>)> {
-    let alerts = |o: &Outgoing| -> Vec<(String, AlertKind)> {
-        o.alerts().map(|a| (a.name.clone(), a.kind)).collect()
-    };
+    let alerts = |o: &Outgoing| -> Vec<(String, AlertKind)> { o.alerts().map(|a| (a.name.clone(), a.kind)).collect() };
     assert!(plan.outgoing.iter().all(|o| !alerts(o).is_empty()));
-    plan.outgoing
-        .iter()
-        .map(|o| {
-            (
-                o.urgent,
-                o.alerts().map(|a| (a.name.as_str(), a.kind)).collect(),
-            )
-        })
-        .collect()
+    plan.outgoing.iter().map(|o| (o.urgent, o.alerts().map(|a| (a.name.as_str(), a.kind)).collect())).collect()
 }
 
 fn reasons(plan: &Plan) -> Vec<(u32, &str)> {
-    plan.dropped
-        .iter()
-        .map(|(id, _, why)| (id.step, why.as_str()))
-        .collect()
+    plan.dropped.iter().map(|(id, _, why)| (id.step, why.as_str())).collect()
 }
 
 #[test]
@@ -109,10 +87,7 @@ fn down_and_up_that_both_wait_are_one_message_and_an_end_alone_needs_a_beginning
     assert!(!both.outgoing[0].is_digest());
     let alone = decide(&[waits("dns", 1, 1, R)], &[]);
     assert!(alone.outgoing.is_empty());
-    assert_eq!(
-        reasons(&alone),
-        [(1, "this recipient was not told of the failure")]
-    );
+    assert_eq!(reasons(&alone), [(1, "this recipient was not told of the failure")]);
     // Told of the down, and the end overtakes the reminder.
     let reminder = told(waits("dns", 1, 1, AlertKind::Reminder));
     let end = decide(&[reminder, told(waits("dns", 1, 2, R))], &[]);
@@ -124,20 +99,10 @@ fn down_and_up_that_both_wait_are_one_message_and_an_end_alone_needs_a_beginning
 #[test]
 fn what_only_adds_to_an_unsent_message_is_dropped_and_what_turns_it_replaces_it() {
     let down = carried(waits("dns", 1, 0, D), 7);
-    let adds = decide(
-        &[down.clone(), waits("dns", 1, 1, AlertKind::Reminder)],
-        &[],
-    );
+    let adds = decide(&[down.clone(), waits("dns", 1, 1, AlertKind::Reminder)], &[]);
     assert_eq!((adds.outgoing.len(), adds.superseded.len()), (0, 0));
-    assert_eq!(
-        reasons(&adds),
-        [(1, "the message before it has not left yet")]
-    );
-    for (kind, urgent) in [
-        (R, false),
-        (AlertKind::Worse, true),
-        (AlertKind::SteadyBad, true),
-    ] {
+    assert_eq!(reasons(&adds), [(1, "the message before it has not left yet")]);
+    for (kind, urgent) in [(R, false), (AlertKind::Worse, true), (AlertKind::SteadyBad, true)] {
         let turns = decide(&[down.clone(), waits("dns", 1, 1, kind)], &[]);
         assert_eq!(shown(&turns), [(urgent, vec![("dns", D), ("dns", kind)])]);
         assert_eq!(turns.superseded, [Uuid::from_u128(7)]);
@@ -145,10 +110,7 @@ fn what_only_adds_to_an_unsent_message_is_dropped_and_what_turns_it_replaces_it(
     // The other episodes of a digest that is replaced go on.
     let other = carried(waits("web", 1, 0, D), 7);
     let turns = decide(&[down, other, waits("dns", 1, 1, R)], &[]);
-    let both = [
-        (true, vec![("web", D)]),
-        (false, vec![("dns", D), ("dns", R)]),
-    ];
+    let both = [(true, vec![("web", D)]), (false, vec![("dns", D), ("dns", R)])];
     assert_eq!(shown(&turns), both);
     // Nothing new: nothing happens.
     let rest = decide(&[carried(waits("dns", 1, 0, D), 7)], &[]);
@@ -157,16 +119,10 @@ fn what_only_adds_to_an_unsent_message_is_dropped_and_what_turns_it_replaces_it(
 
 #[test]
 fn all_news_of_one_job_is_one_message_so_that_no_old_end_comes_after_a_new_failure() {
-    let waiting = [
-        carried(told(waits("dns", 1, 1, R)), 7),
-        waits("dns", 2, 0, D),
-    ];
+    let waiting = [carried(told(waits("dns", 1, 1, R)), 7), waits("dns", 2, 0, D)];
     let plan = decide(&waiting, &[]);
     assert_eq!(shown(&plan), [(true, vec![("dns", R), ("dns", D)])]);
-    assert_eq!(
-        (plan.outgoing[0].is_digest(), &plan.outgoing[0].thread),
-        (true, &None)
-    );
+    assert_eq!((plan.outgoing[0].is_digest(), &plan.outgoing[0].thread), (true, &None));
     assert_eq!(plan.superseded, [Uuid::from_u128(7)]);
     // The end may not be held while the failure leaves.
     let waiting = [told(waits("dns", 1, 1, R)), waits("dns", 2, 0, D)];
@@ -234,10 +190,7 @@ fn as_the_days_limit_nears_slow_ones_wait_for_the_hours_digest() {
     let day = |count, age| sent(count, age, false);
     assert_eq!(decide(&ups, &day(149, 4_000)).outgoing.len(), 2);
     let digest = decide(&ups, &day(150, 4_000));
-    assert_eq!(
-        (digest.outgoing.len(), digest.outgoing[0].groups.len()),
-        (1, 2)
-    );
+    assert_eq!((digest.outgoing.len(), digest.outgoing[0].groups.len()), (1, 2));
     assert_eq!(decide(&ups, &day(150, 3_400)).held, 2);
     let down = [waits("dns", 1, 0, D)];
     assert_eq!(decide(&down, &day(1_000, 700)).outgoing.len(), 1);
@@ -246,9 +199,7 @@ fn as_the_days_limit_nears_slow_ones_wait_for_the_hours_digest() {
 
 #[test]
 fn what_waits_while_nothing_leaves_becomes_one_message() {
-    let old: Vec<Waiting> = (0..3u8)
-        .map(|i| carried(waits(&format!("old{i}"), 1, 0, D), u128::from(i)))
-        .collect();
+    let old: Vec<Waiting> = (0..3u8).map(|i| carried(waits(&format!("old{i}"), 1, 0, D), u128::from(i))).collect();
     let new = waits("new", 1, 0, D);
     let one = decide(&[&old[..], std::slice::from_ref(&new)].concat(), &[]);
     assert_eq!((one.outgoing.len(), one.outgoing[0].groups.len()), (1, 4));
@@ -258,10 +209,7 @@ fn what_waits_while_nothing_leaves_becomes_one_message() {
     // What a limit holds is no reason.
     let slow = told(waits("slow", 1, 1, R));
     let held = decide(&[&old[..], &[slow]].concat(), &sent(8, 60, true));
-    assert_eq!(
-        (held.outgoing.len(), held.superseded.len(), held.held),
-        (0, 0, 1)
-    );
+    assert_eq!((held.outgoing.len(), held.superseded.len(), held.held), (0, 0, 1));
 }
 
 #[test]
@@ -274,10 +222,7 @@ fn one_cause_is_one_message() {
     // One that is over already does not take the others' urgency away.
     let mut over = waits("a", 1, 1, AlertKind::JudgedAgain);
     over.alert.cause = Some("no network".to_owned());
-    let mixed = decide(
-        &[blind("a", "no network"), over, blind("b", "no network")],
-        &sent(8, 60, true),
-    );
+    let mixed = decide(&[blind("a", "no network"), over, blind("b", "no network")], &sent(8, 60, true));
     assert_eq!(mixed.outgoing.len(), 1);
     assert!(mixed.outgoing[0].urgent);
     assert_eq!(mixed.outgoing[0].alerts().next().unwrap().name, "b");
@@ -315,25 +260,15 @@ fn urgent_ones_leave_first_and_only_news_is_urgent() {
     let reminder = waits("b", 1, 1, AlertKind::Reminder);
     let worse = told(waits("c", 1, 1, AlertKind::Worse));
     let flapping = waits("d", 1, 0, AlertKind::Flapping);
-    let lanes = |waiting: &[Waiting]| -> Vec<bool> {
-        decide(waiting, &[])
-            .outgoing
-            .iter()
-            .map(|o| o.urgent)
-            .collect()
-    };
+    let lanes = |waiting: &[Waiting]| -> Vec<bool> { decide(waiting, &[]).outgoing.iter().map(|o| o.urgent).collect() };
     assert_eq!(lanes(&[up, reminder.clone(), worse]), [true, false, false]);
     assert_eq!(lanes(&[flapping, reminder]), [false, false]);
-    assert_eq!(
-        lanes(&[told(waits("e", 1, 2, AlertKind::SteadyBad))]),
-        [true]
-    );
+    assert_eq!(lanes(&[told(waits("e", 1, 2, AlertKind::SteadyBad))]), [true]);
 }
 
 #[test]
 fn tries_are_further_and_further_apart() {
-    let minutes: Vec<u64> = [0, 1, 2, 3, 4, 5, 64, 65, u32::MAX]
-        .map(|attempts| retry_after(attempts).as_secs() / 60)
-        .into();
+    let minutes: Vec<u64> =
+        [0, 1, 2, 3, 4, 5, 64, 65, u32::MAX].map(|attempts| retry_after(attempts).as_secs() / 60).into();
     assert_eq!(minutes, [1, 1, 2, 4, 8, 10, 10, 10, 10]);
 }

@@ -33,10 +33,7 @@ fn due_in_all_classes() {
         assert_eq!(daily(None, after(1), called), Some(Reason::NeverRan));
     }
     // Its slot has come: its own line and a line without a class run it at once, others after the grace.
-    assert_eq!(
-        daily(yesterday, after(1), Called::Class(Class::Day)),
-        Some(Reason::Slot)
-    );
+    assert_eq!(daily(yesterday, after(1), Called::Class(Class::Day)), Some(Reason::Slot));
     assert_eq!(daily(yesterday, after(1), Called::All), Some(Reason::Slot));
     for other in [Class::Minute, Class::Hour, Class::DayNoon] {
         let called = Called::Class(other);
@@ -51,19 +48,11 @@ fn due_in_all_classes() {
     let ahead = |secs| Some(after(secs));
     assert_eq!(daily(ahead(300), after(0), Called::All), None);
     assert_eq!(daily(ahead(301), after(0), Called::All), Some(Reason::Slot));
-    assert_eq!(
-        daily(ahead(31_536_000), after(1), minute),
-        Some(Reason::CatchUp)
-    );
+    assert_eq!(daily(ahead(31_536_000), after(1), minute), Some(Reason::CatchUp));
 }
 
 /// Passes once a minute from `from` on, each calling for what `called` says of its minute.
-fn passes(
-    memory: &mut CronMemory,
-    from: Timestamp,
-    minutes: i64,
-    called: impl Fn(i64) -> Option<Called>,
-) {
+fn passes(memory: &mut CronMemory, from: Timestamp, minutes: i64, called: impl Fn(i64) -> Option<Called>) {
     for minute in 0..minutes {
         let now = instant_of(from.secs() + minute * 60 + 2);
         if let Some(called) = called(minute) {
@@ -88,12 +77,7 @@ fn a_missing_line_is_told_after_two_unserved_slots_and_forgotten_when_it_is_call
     // 00:30 to 02:09: one slot is overdue, the second is not yet.
     passes(&mut memory, start, 100, |_| Some(MINUTE));
     assert_eq!(missing(&memory), []);
-    passes(
-        &mut memory,
-        start.plus(Duration::from_secs(6_000)),
-        2,
-        |_| Some(MINUTE),
-    );
+    passes(&mut memory, start.plus(Duration::from_secs(6_000)), 2, |_| Some(MINUTE));
     assert_eq!(missing(&memory), [Class::Hour]);
     let text = serde_json::to_string(&memory).unwrap();
     assert_eq!(serde_json::from_str::<CronMemory>(&text).unwrap(), memory);
@@ -108,18 +92,12 @@ fn another_line_that_includes_the_class_serves_its_slot_but_does_not_stand_for_i
     passes(&mut memory, utc("2026-06-01T20:30"), 180, |_| Some(MINUTE));
     assert_eq!(missing(&memory), [Class::Hour]);
     // Midnight: `day` includes the hour. The hour line is still missing, and was told: it must not be told anew.
-    passes(&mut memory, utc("2026-06-02T00:00"), 1, |_| {
-        Some(Called::Class(Class::Day))
-    });
+    passes(&mut memory, utc("2026-06-02T00:00"), 1, |_| Some(Called::Class(Class::Day)));
     assert_eq!(missing(&memory), [Class::Hour]);
     // Where `day` is called each hour, no slot stays unserved.
     let mut memory = CronMemory::default();
     passes(&mut memory, utc("2026-06-01T00:30"), 300, |minute| {
-        Some(if minute % 60 == 30 {
-            Called::Class(Class::Day)
-        } else {
-            MINUTE
-        })
+        Some(if minute % 60 == 30 { Called::Class(Class::Day) } else { MINUTE })
     });
     assert_eq!(missing(&memory), []);
 }
@@ -154,9 +132,7 @@ fn a_host_that_was_off_a_pass_by_hand_and_one_line_for_all_are_silent() {
 #[test]
 fn a_clock_that_was_ahead_does_not_hide_a_missing_line_and_unneeded_classes_are_forgotten() {
     let mut memory = CronMemory::default();
-    passes(&mut memory, utc("2027-06-01T00:00"), 2, |_| {
-        Some(Called::Class(Class::Hour))
-    });
+    passes(&mut memory, utc("2027-06-01T00:00"), 2, |_| Some(Called::Class(Class::Hour)));
     passes(&mut memory, utc("2026-06-01T00:30"), 110, |_| Some(MINUTE));
     assert_eq!(missing(&memory), [Class::Hour]);
     let now = utc("2026-06-01T05:00");

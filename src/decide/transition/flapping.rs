@@ -10,19 +10,10 @@ fn flapping_is_told_once_on_the_bad_edge_and_once_when_it_is_over() {
     assert_eq!(told(&mut sim, "F.F."), [(1, D), (2, R), (3, D), (4, R)]);
     assert_eq!(told(&mut sim, "F.F.FF.F"), [(1, AlertKind::Flapping)]);
     let flapping = sim.state.flapping.clone().unwrap();
-    assert_eq!(
-        (flapping.changes, flapping.told, flapping.episode),
-        (11, true, 3)
-    );
+    assert_eq!((flapping.changes, flapping.told, flapping.episode), (11, true, 3));
     // Steady for 30 minutes since run 8, and failing.
-    assert_eq!(
-        told(&mut sim, &"F".repeat(31)),
-        [(30, AlertKind::SteadyBad)]
-    );
-    assert_eq!(
-        (sim.state.flapping.clone(), sim.state.changes.len()),
-        (None, 0)
-    );
+    assert_eq!(told(&mut sim, &"F".repeat(31)), [(30, AlertKind::SteadyBad)]);
+    assert_eq!((sim.state.flapping.clone(), sim.state.changes.len()), (None, 0));
     // Over is over: the next one is news.
     assert_eq!(told(&mut sim, ".F"), [(1, R), (2, D)]);
     // Steady and well.
@@ -35,12 +26,7 @@ fn flapping_is_told_once_on_the_bad_edge_and_once_when_it_is_over() {
         })
         .collect();
     assert_eq!(drafts.len(), 1);
-    let end = (
-        drafts[0].kind,
-        drafts[0].episode,
-        drafts[0].step,
-        drafts[0].failures,
-    );
+    let end = (drafts[0].kind, drafts[0].episode, drafts[0].step, drafts[0].failures);
     assert_eq!(end, (AlertKind::SteadyGood, 3, 1, 6));
     assert_eq!(drafts[0].recipients, to(&["a"]));
 }
@@ -63,16 +49,10 @@ fn what_is_not_steady_yet_does_not_end_flapping() {
     sim.minutes("FF.FF.FF.");
     let flapping = sim.state.flapping.is_some();
     assert!(flapping);
-    assert_eq!(
-        told(&mut sim, &(".".repeat(29) + "FF")),
-        [(31, AlertKind::SteadyBad)]
-    );
+    assert_eq!(told(&mut sim, &(".".repeat(29) + "FF")), [(31, AlertKind::SteadyBad)]);
     let mut sim = fresh(2);
     sim.minutes("FF.FF.FF.");
-    assert_eq!(
-        told(&mut sim, &(".".repeat(29) + "F.")),
-        [(31, AlertKind::SteadyGood)]
-    );
+    assert_eq!(told(&mut sim, &(".".repeat(29) + "F.")), [(31, AlertKind::SteadyGood)]);
     // While held, it stays; then the steady failure is told, not that it flaps.
     let mut sim = fresh(1);
     sim.held = true;
@@ -88,13 +68,7 @@ fn flapping_in_an_episode_that_was_told_ends_with_news_to_the_same_people() {
     let mut sim = fresh(1);
     assert_eq!(
         told(&mut sim, "WFWFW"),
-        [
-            (1, D),
-            (2, AlertKind::Worse),
-            (3, AlertKind::Better),
-            (4, AlertKind::Worse),
-            (5, AlertKind::Better)
-        ]
+        [(1, D), (2, AlertKind::Worse), (3, AlertKind::Better), (4, AlertKind::Worse), (5, AlertKind::Better)]
     );
     sim.recipients = to(&["b"]);
     assert_eq!(told(&mut sim, "F."), [(1, AlertKind::Flapping)]);

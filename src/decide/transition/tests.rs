@@ -9,10 +9,7 @@ pub(super) fn at(secs: i64) -> Timestamp {
 }
 
 pub(super) fn policy() -> Policy {
-    Policy {
-        name: "dns".to_owned(),
-        ..Policy::default()
-    }
+    Policy { name: "dns".to_owned(), ..Policy::default() }
 }
 
 pub(super) fn to(names: &[&str]) -> Vec<Recipient> {
@@ -30,30 +27,17 @@ pub(super) struct Sim {
 
 impl Sim {
     pub(super) fn new(policy: Policy) -> Self {
-        Self {
-            state: JobState::default(),
-            policy,
-            now: at(0),
-            recipients: to(&["a"]),
-            held: false,
-        }
+        Self { state: JobState::default(), policy, now: at(0), recipients: to(&["a"]), held: false }
     }
 
     pub(super) fn ack(&mut self) {
-        self.state.ack = Some(Ack {
-            at: self.now,
-            by: "ann".to_owned(),
-            note: None,
-        });
+        self.state.ack = Some(Ack { at: self.now, by: "ann".to_owned(), note: None });
     }
 
     /// From the next run on.
     pub(super) fn silence(&mut self, secs: i64) {
-        self.state.silence = Some(Silence {
-            until: Timestamp::from_secs(self.now.secs() + secs),
-            by: "ann".to_owned(),
-            note: None,
-        });
+        self.state.silence =
+            Some(Silence { until: Timestamp::from_secs(self.now.secs() + secs), by: "ann".to_owned(), note: None });
     }
 
     pub(super) fn run(&mut self, verdict: Verdict) -> Vec<Draft> {
@@ -105,25 +89,17 @@ pub(super) const R: AlertKind = AlertKind::Recovery;
 /// The runs (counted from 1) that told something, with what.
 pub(super) fn told(sim: &mut Sim, runs: &str) -> Vec<(usize, AlertKind)> {
     let kinds = sim.minutes(runs).into_iter().enumerate();
-    kinds
-        .flat_map(|(i, kinds)| kinds.into_iter().map(move |k| (i + 1, k)))
-        .collect()
+    kinds.flat_map(|(i, kinds)| kinds.into_iter().map(move |k| (i + 1, k))).collect()
 }
 
 pub(super) fn fresh(threshold: u32) -> Sim {
-    Sim::new(Policy {
-        failure_threshold: threshold,
-        ..policy()
-    })
+    Sim::new(Policy { failure_threshold: threshold, ..policy() })
 }
 
 #[test]
 fn the_threshold_counts_bad_runs_in_a_row_and_one_good_run_starts_anew() {
     assert_eq!(told(&mut fresh(1), "F."), [(1, D), (2, R)]);
-    assert_eq!(
-        told(&mut fresh(3), "FF.FFWF."),
-        [(6, D), (7, AlertKind::Worse), (8, R)]
-    );
+    assert_eq!(told(&mut fresh(3), "FF.FFWF."), [(6, D), (7, AlertKind::Worse), (8, R)]);
     assert_eq!(told(&mut fresh(3), "FF.FF.FF."), []);
     let mut sim = fresh(2);
     sim.minutes("F");
@@ -159,10 +135,7 @@ fn what_the_drafts_say() {
         }
         drafts.extend(sim.run(verdict));
     }
-    let seen: Vec<_> = drafts
-        .iter()
-        .map(|d| (d.episode, d.step, d.kind, d.verdict, d.failures))
-        .collect();
+    let seen: Vec<_> = drafts.iter().map(|d| (d.episode, d.step, d.kind, d.verdict, d.failures)).collect();
     let want = [
         (1, 0, D, Verdict::Warning, 2),
         (1, 1, AlertKind::Worse, Verdict::Failed, 3),
@@ -172,16 +145,8 @@ fn what_the_drafts_say() {
     assert_eq!(seen, want);
     assert!(drafts.iter().all(|d| d.since.secs() == first.secs() + 60));
     let to_whom: Vec<_> = drafts.iter().map(|d| d.recipients.clone()).collect();
-    let want = [
-        to(&["b", "a"]),
-        to(&["b", "a"]),
-        to(&["c"]),
-        to(&["a", "b", "c"]),
-    ];
-    assert_eq!(
-        to_whom, want,
-        "the end goes to everybody who was told, and to nobody else"
-    );
+    let want = [to(&["b", "a"]), to(&["b", "a"]), to(&["c"]), to(&["a", "b", "c"])];
+    assert_eq!(to_whom, want, "the end goes to everybody who was told, and to nobody else");
 }
 
 #[test]
@@ -191,10 +156,7 @@ fn an_ack_stops_reminders_until_the_end_of_what_was_acknowledged() {
     sim.minutes("FF");
     sim.ack();
     assert_eq!(told(&mut sim, "FFW"), [], "no reminder, no note");
-    assert_eq!(
-        told(&mut sim, ".FFF"),
-        [(1, R), (3, D), (4, AlertKind::Reminder)]
-    );
+    assert_eq!(told(&mut sim, ".FFF"), [(1, R), (3, D), (4, AlertKind::Reminder)]);
     // Acknowledged before the threshold, and well again: the next failure is not acknowledged.
     let mut sim = fresh(2);
     sim.policy.notify = Notify::Every;
@@ -235,11 +197,7 @@ fn silence_and_dependence_hold_news_and_never_an_end() {
     sim.held = true;
     assert_eq!(told(&mut sim, "FFU"), []);
     sim.held = false;
-    let kinds = [
-        (1, AlertKind::CannotJudge),
-        (2, AlertKind::JudgedAgain),
-        (2, D),
-    ];
+    let kinds = [(1, AlertKind::CannotJudge), (2, AlertKind::JudgedAgain), (2, D)];
     assert_eq!(told(&mut sim, "UF"), kinds);
     sim.held = true;
     assert_eq!(told(&mut sim, "FF."), [(3, R)]);
@@ -270,10 +228,7 @@ fn what_cannot_be_judged_now_and_then_is_not_told_for_ever() {
     let mut sim = fresh(1);
     let kinds = told(&mut sim, "U.U.U.U.U.U.U.");
     assert_eq!(kinds.len(), 8, "{kinds:?}");
-    assert_eq!(
-        told(&mut sim, &"U".repeat(40)),
-        [(31, AlertKind::CannotJudge)]
-    );
+    assert_eq!(told(&mut sim, &"U".repeat(40)), [(31, AlertKind::CannotJudge)]);
 }
 
 #[test]
@@ -300,9 +255,7 @@ fn a_clock_that_was_ahead_holds_no_reminder_and_makes_one_more_at_most() {
     sim.run(Verdict::Unknown);
     sim.now = at(0);
     let kinds = sim.minutes(&"F".repeat(61));
-    let when: Vec<_> = (0..61)
-        .filter(|&i| kinds[i].contains(&AlertKind::Reminder))
-        .collect();
+    let when: Vec<_> = (0..61).filter(|&i| kinds[i].contains(&AlertKind::Reminder)).collect();
     assert_eq!(when, [60]);
     assert!(sim.state.failure.as_ref().unwrap().since <= sim.now);
     // Flapping that was noticed in the future ends as well.
@@ -310,10 +263,7 @@ fn a_clock_that_was_ahead_holds_no_reminder_and_makes_one_more_at_most() {
     sim.now = at(365 * 86_400);
     sim.minutes("F.F.F");
     sim.now = at(0);
-    assert_eq!(
-        told(&mut sim, &"F".repeat(31)),
-        [(31, AlertKind::SteadyBad)]
-    );
+    assert_eq!(told(&mut sim, &"F".repeat(31)), [(31, AlertKind::SteadyBad)]);
 }
 
 #[test]
@@ -322,10 +272,7 @@ fn hours_are_counted_and_given_out_once_complete() {
     sim.now = Timestamp::from_secs(3_600 * 1_000);
     sim.minutes("F.WU");
     let tally = sim.state.tally.clone();
-    assert_eq!(
-        (tally.ok, tally.warning, tally.failed, tally.unknown),
-        (1, 1, 1, 1)
-    );
+    assert_eq!((tally.ok, tally.warning, tally.failed, tally.unknown), (1, 1, 1, 1));
     assert_eq!((tally.micros_sum, tally.micros_max), (12_000, 3_000));
     assert_eq!(tally.hour, Timestamp::from_secs(3_600 * 1_000));
     let outcome = Outcome::ok("seen");
@@ -346,19 +293,14 @@ fn hours_are_counted_and_given_out_once_complete() {
     assert_eq!(transition(&step.state, &input).hour, None);
     assert!(transition(&step.state, &input).steady);
     assert_eq!(step.state.run, Some(Uuid::from_u128(9)));
-    assert_eq!(
-        (step.state.slot, step.state.ran_at),
-        (Some(sim.now), Some(sim.now))
-    );
+    assert_eq!((step.state.slot, step.state.ran_at), (Some(sim.now), Some(sim.now)));
 }
 
 #[test]
 fn an_older_or_newer_state_is_read() {
-    let state: JobState =
-        serde_json::from_str(r#"{"seq":7,"colour":"red","failure":{"number":3,"since":1,"count":2,"confirmed":true,"verdict":"failed"}}"#)
-            .unwrap();
-    assert_eq!(
-        (state.seq, state.is_failing(), state.episodes),
-        (7, true, 0)
-    );
+    let state: JobState = serde_json::from_str(
+        r#"{"seq":7,"colour":"red","failure":{"number":3,"since":1,"count":2,"confirmed":true,"verdict":"failed"}}"#,
+    )
+    .unwrap();
+    assert_eq!((state.seq, state.is_failing(), state.episodes), (7, true, 0));
 }
