@@ -11,6 +11,7 @@ use nix::sys::signal::Signal;
 use std::fmt::Write;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, LazyLock};
@@ -83,15 +84,18 @@ impl MailServer {
         let (pf, dc) = (self.folder.join("postfix"), self.folder.join("dovecot"));
         // A stale socket of the penalty service would cost the first login seconds.
         fs::remove_dir_all(self.folder.join("run")).ok();
+        let socket = self.folder.join("spool/private/auth");
+        fs::remove_file(&socket).ok();
         // Dovecot first: it makes the socket for logins in Postfix's queue folder.
         let mut dovecot = Command::new("/usr/sbin/dovecot");
         dovecot.arg("-F").arg("-c").arg(dc.join("dovecot.conf")).current_dir(&dc);
         self.dovecot = Some(Daemon::start(&mut dovecot, Signal::SIGTERM));
+        // A smtpd that finds nobody to ask for logins ends at once, and is not started again for a minute.
+        super::wait_until(Duration::from_secs(10), || UnixStream::connect(&socket).ok());
         let mut postfix = Command::new("/usr/lib/postfix/sbin/master");
         postfix.arg("-d").arg("-c").arg(&pf).env("MAIL_CONFIG", &pf).current_dir(&pf);
         self.postfix = Some(Daemon::start(&mut postfix, Signal::SIGTERM));
         let ports = [self.ports.plain, self.ports.starttls, self.ports.tls, self.ports.imaps];
-        let socket = self.folder.join("spool/private/auth");
         let up = super::wait_until(Duration::from_secs(15), || {
             let alive = [&mut self.postfix, &mut self.dovecot].into_iter().flatten().all(Daemon::is_running);
             if !alive {
