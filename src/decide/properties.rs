@@ -368,7 +368,7 @@ fn live(world: &mut World, events: &[(Event, u8, u8)]) {
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 250,
-        max_shrink_iters: 2_000,
+        max_shrink_iters: 300,
         failure_persistence: None,
         rng_seed: proptest::test_runner::RngSeed::Fixed(20_260_329),
         ..ProptestConfig::default()
@@ -385,7 +385,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 100,
-        max_shrink_iters: 500,
+        max_shrink_iters: 100,
         failure_persistence: None,
         rng_seed: proptest::test_runner::RngSeed::Fixed(17),
         ..ProptestConfig::default()
@@ -401,7 +401,7 @@ proptest! {
 proptest! {
     #![proptest_config(ProptestConfig {
         cases: 15,
-        max_shrink_iters: 60,
+        max_shrink_iters: 20,
         failure_persistence: None,
         rng_seed: proptest::test_runner::RngSeed::Fixed(7),
         ..ProptestConfig::default()
