@@ -83,7 +83,10 @@ fn recipients(mask: u8) -> Vec<Recipient> {
 fn world(policies: Vec<Policy>) -> World {
     let jobs = policies.into_iter().enumerate().map(|(i, policy)| SimJob {
         id: JobId::new("tcp", &i.to_string()),
-        policy,
+        policy: Policy {
+            name: i.to_string(),
+            ..policy
+        },
         state: JobState::default(),
         target: Verdict::Ok,
         recipients: recipients(if i % 2 == 0 { 1 } else { 3 }),
@@ -340,7 +343,7 @@ fn live(world: &mut World, events: &[(Event, u8, u8)]) {
             world.works_since = world.now;
         }
         world.pass(|job, before, step, now| {
-            let index: usize = job.id.as_str()[4..].parse().unwrap();
+            let index: usize = job.policy.name.parse().unwrap();
             check_step(&mut oracles[index].borrow_mut(), job, before, step, now);
         });
         check_waiting(world);
