@@ -2,6 +2,12 @@
 //!
 //! Limits slow reminders, recoveries and flappers, never a first down: it leaves at once while its recipient had fewer
 //! than [`Limits::burst`] messages in [`Limits::window`], and in a digest as soon as that window has room again.
+//!
+//! **Invariant:** the last message about a job that a recipient gets is true. So all news of one job makes one message,
+//! and it replaces what was unsent of that job. This holds for refused messages too, which are tried on: `waiting` must
+//! list what they carry (with their id as `delivery`) where something newer of the same job waits for that recipient,
+//! and nowhere else, so that one bad message does not spoil others. [`Plan::superseded`] may name refused deliveries.
+//! What a replaced delivery carried and the plan does not mention waits again.
 
 use super::{Alert, AlertId, AlertKind, Recipient, Sent, Waiting};
 use checker_job::{JobId, Timestamp};

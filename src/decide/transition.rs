@@ -91,7 +91,8 @@ pub fn transition(state: &JobState, input: &Input<'_>) -> Step {
 /// A job has left the settings: those who were told that it fails are told that nobody watches it any more.
 pub fn close(state: &JobState, now: Timestamp) -> Vec<Draft> {
     let mut drafts = Vec::new();
-    let flapping = state.flapping.as_ref().filter(|f| f.told);
+    // Told as flapping, or as failing before it flapped.
+    let flapping = state.flapping.as_ref().filter(|f| !f.addressed.is_empty());
     if let Some(f) = flapping {
         drafts.push(Draft {
             episode: f.episode,

@@ -50,7 +50,10 @@ pub(super) fn utc(text: &str) -> Timestamp {
 
 fn shown(at: Timestamp, zone: &TimeZone) -> String {
     let instant = jiff::Timestamp::from_microsecond(at.micros()).unwrap();
-    instant.to_zoned(zone.clone()).strftime("%F %T%:z").to_string()
+    instant
+        .to_zoned(zone.clone())
+        .strftime("%F %T%:z")
+        .to_string()
 }
 
 /// The changes of a zone's clock from 2006 to 2030, with the size of the shift in seconds.
@@ -73,12 +76,30 @@ fn check_pair(every: Frequency, zone: &TimeZone, a: Timestamp, b: Timestamp, shi
     let (first, second) = (slot(every, zone, a), slot(every, zone, b));
     let at = || format!("{every} at {} and {}", shown(a, zone), shown(b, zone));
     assert!(second <= b, "{}: the slot is in the future", at());
-    assert!(first <= second, "{}: it goes back from {} to {}", at(), shown(first, zone), shown(second, zone));
-    assert_eq!(slot(every, zone, second), second, "{}: no fixed point", at());
+    assert!(
+        first <= second,
+        "{}: it goes back from {} to {}",
+        at(),
+        shown(first, zone),
+        shown(second, zone)
+    );
+    assert_eq!(
+        slot(every, zone, second),
+        second,
+        "{}: no fixed point",
+        at()
+    );
     let most = every.period().as_secs() + shift.unsigned_abs();
-    let gap = second.since(first).as_secs().saturating_sub(b.since(a).as_secs());
+    let gap = second
+        .since(first)
+        .as_secs()
+        .saturating_sub(b.since(a).as_secs());
     assert!(gap <= most, "{}: {gap} s without a slot", at());
-    assert!(b.since(second).as_secs() < most.max(60), "{}: too old", at());
+    assert!(
+        b.since(second).as_secs() < most.max(60),
+        "{}: too old",
+        at()
+    );
 }
 
 #[test]
@@ -148,46 +169,58 @@ fn every_local_day_has_exactly_one_day_slot() {
     }
 }
 
+/// Zone, frequency, an instant and the start of its slot, both in UTC.
+const KNOWN: &str = "
+# Spring: local 02:00 does not exist; the 2-hour place of that hour begins with the change.
+Europe/Berlin 2h 2026-03-29T01:30 2026-03-29T01:00
+Europe/Berlin hour 2026-03-29T01:30 2026-03-29T01:00
+Europe/Berlin day 2026-03-29T12:00 2026-03-28T23:00
+Europe/Berlin day_noon 2026-03-29T09:59 2026-03-28T11:00
+Europe/Berlin day_noon 2026-03-29T10:00 2026-03-29T10:00
+# Autumn: the second 02:00 is an hour of its own, but no 2-hour place of its own.
+Europe/Berlin hour 2026-10-25T01:30 2026-10-25T01:00
+Europe/Berlin 2h 2026-10-25T01:30 2026-10-25T00:00
+Europe/Berlin 5min 2026-10-25T01:04 2026-10-25T01:00
+# The 30-minute shift: the hour begins with the change.
+Australia/Lord_Howe hour 2026-10-03T15:45 2026-10-03T15:30
+Australia/Lord_Howe hour 2026-10-03T15:29 2026-10-03T14:30
+Asia/Kathmandu hour 2026-06-01T00:20 2026-06-01T00:15
+Asia/Kathmandu day 2026-06-01T00:20 2026-05-31T18:15
+# From one minute after midnight back to one minute after 23: the new day goes on.
+America/St_Johns day 2010-11-07T02:30:30 2010-11-07T02:30
+America/St_Johns day 2010-11-07T03:00 2010-11-07T02:30
+America/St_Johns 2h 2010-11-07T03:00 2010-11-07T02:30
+America/St_Johns day 2010-11-07T05:00 2010-11-07T02:30
+# 30 December 2011 did not happen, and neither did its noon.
+Pacific/Apia day 2011-12-30T09:59 2011-12-29T10:00
+Pacific/Apia day 2011-12-30T10:00 2011-12-30T10:00
+Pacific/Apia day_noon 2011-12-30T15:00 2011-12-29T22:00
+Pacific/Apia day_noon 2011-12-30T22:00 2011-12-30T22:00
+# From 01:00 to 03:00: the place of 02:00 was skipped.
+Antarctica/Troll 2h 2026-03-29T01:10 2026-03-29T00:00
+Antarctica/Troll 2h 2026-03-29T02:00 2026-03-29T02:00
+# The midnight that does not exist: the day begins at one.
+America/Sao_Paulo day 2018-11-04T03:30 2018-11-04T03:00
+America/Sao_Paulo 2h 2018-11-04T03:30 2018-11-04T03:00
+";
+
 #[test]
 fn slots_that_are_known() {
-    // Zone, frequency, instant in UTC, start of its slot in UTC.
-    let known = [
-        // Spring: local 02:00 does not exist; the 2-hour place of that hour begins with the change.
-        ("Europe/Berlin", "2h", "2026-03-29T01:30", "2026-03-29T01:00"),
-        ("Europe/Berlin", "hour", "2026-03-29T01:30", "2026-03-29T01:00"),
-        ("Europe/Berlin", "day", "2026-03-29T12:00", "2026-03-28T23:00"),
-        ("Europe/Berlin", "day_noon", "2026-03-29T09:59", "2026-03-28T11:00"),
-        ("Europe/Berlin", "day_noon", "2026-03-29T10:00", "2026-03-29T10:00"),
-        // Autumn: the second 02:00 is an hour of its own, but no 2-hour place of its own.
-        ("Europe/Berlin", "hour", "2026-10-25T01:30", "2026-10-25T01:00"),
-        ("Europe/Berlin", "2h", "2026-10-25T01:30", "2026-10-25T00:00"),
-        ("Europe/Berlin", "5min", "2026-10-25T01:04", "2026-10-25T01:00"),
-        // The 30-minute shift: the hour begins with the change.
-        ("Australia/Lord_Howe", "hour", "2026-10-03T15:45", "2026-10-03T15:30"),
-        ("Australia/Lord_Howe", "hour", "2026-10-03T15:29", "2026-10-03T14:30"),
-        ("Asia/Kathmandu", "hour", "2026-06-01T00:20", "2026-06-01T00:15"),
-        ("Asia/Kathmandu", "day", "2026-06-01T00:20", "2026-05-31T18:15"),
-        // From one minute after midnight back to one minute after 23: the new day goes on.
-        ("America/St_Johns", "day", "2010-11-07T02:30:30", "2010-11-07T02:30"),
-        ("America/St_Johns", "day", "2010-11-07T03:00", "2010-11-07T02:30"),
-        ("America/St_Johns", "2h", "2010-11-07T03:00", "2010-11-07T02:30"),
-        ("America/St_Johns", "day", "2010-11-07T05:00", "2010-11-07T02:30"),
-        // 30 December 2011 did not happen, and neither did its noon.
-        ("Pacific/Apia", "day", "2011-12-30T09:59", "2011-12-29T10:00"),
-        ("Pacific/Apia", "day", "2011-12-30T10:00", "2011-12-30T10:00"),
-        ("Pacific/Apia", "day_noon", "2011-12-30T15:00", "2011-12-29T22:00"),
-        ("Pacific/Apia", "day_noon", "2011-12-30T22:00", "2011-12-30T22:00"),
-        // From 01:00 to 03:00: the place of 02:00 was skipped.
-        ("Antarctica/Troll", "2h", "2026-03-29T01:10", "2026-03-29T00:00"),
-        ("Antarctica/Troll", "2h", "2026-03-29T02:00", "2026-03-29T02:00"),
-        // The midnight that does not exist: the day begins at one.
-        ("America/Sao_Paulo", "day", "2018-11-04T03:30", "2018-11-04T03:00"),
-        ("America/Sao_Paulo", "2h", "2018-11-04T03:30", "2018-11-04T03:00"),
-    ];
-    for (name, every, at, want) in known {
+    for line in KNOWN
+        .lines()
+        .filter(|l| !l.is_empty() && !l.starts_with('#'))
+    {
+        let cells: Vec<&str> = line.split(' ').collect();
+        let [name, every, at, want] = cells[..] else {
+            panic!("{line}");
+        };
         let every = Frequency::parse(every).unwrap();
         let got = slot(every, &zone(name), utc(at));
-        assert_eq!(shown(got, &TimeZone::UTC), shown(utc(want), &TimeZone::UTC), "{name} {every} at {at} UTC");
+        assert_eq!(
+            shown(got, &TimeZone::UTC),
+            shown(utc(want), &TimeZone::UTC),
+            "{name} {every} at {at} UTC"
+        );
     }
 }
 

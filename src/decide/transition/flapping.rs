@@ -83,3 +83,36 @@ fn flapping_in_an_episode_that_was_told_ends_with_news_to_the_same_people() {
     assert_eq!((last[0].episode, last[0].step), (1, 6));
     assert_eq!(last[0].recipients, to(&["a", "b"]));
 }
+
+#[test]
+fn what_was_told_before_it_flapped_unsaid_is_ended_for_those_who_know() {
+    let mut sim = fresh(1);
+    assert_eq!(told(&mut sim, "FW").len(), 2);
+    sim.held = true;
+    assert_eq!(told(&mut sim, "FWF."), []);
+    assert!(sim.state.flapping.as_ref().is_some_and(|f| !f.told));
+    let closing = close(&sim.state, sim.now);
+    assert_eq!(closing.len(), 1);
+    assert_eq!((closing[0].episode, closing[0].step), (1, 2));
+    assert_eq!(closing[0].recipients, to(&["a"]));
+    // Else the end comes when it is steady, held or not.
+    assert_eq!(
+        told(&mut sim, &".".repeat(30)),
+        [(30, AlertKind::SteadyGood)]
+    );
+}
+
+#[test]
+fn a_failure_that_goes_on_after_flapping_belongs_to_the_episode_in_which_that_was_told() {
+    let mut sim = fresh(1);
+    sim.minutes("F.F.F.F");
+    let mut drafts = Vec::new();
+    for verdict in [Verdict::Failed; 31].into_iter().chain([Verdict::Ok]) {
+        sim.now = sim.now.plus(Duration::from_secs(60));
+        drafts.extend(sim.run(verdict));
+    }
+    let seen: Vec<_> = drafts.iter().map(|d| (d.kind, d.episode, d.step)).collect();
+    assert_eq!(seen, [(AlertKind::SteadyBad, 3, 1), (R, 3, 2)]);
+    assert_eq!(told(&mut sim, "F"), [(1, D)]);
+    assert_eq!(sim.state.failure.as_ref().map(|e| e.number), Some(5));
+}
