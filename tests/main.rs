@@ -1,6 +1,8 @@
 //! The one integration binary: it links once.
 
 #[cfg(test)]
+mod cli;
+#[cfg(test)]
 mod life;
 #[cfg(test)]
 mod passes;
