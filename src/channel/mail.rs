@@ -155,7 +155,7 @@ impl Mailer {
             Err(result) => return result,
         };
         match &self.settings.transport {
-            Transport::Smtp(_) => self.send_by_smtp(Arc::new(letter), deadline),
+            Transport::Smtp(_) => self.send_by_smtp(&Arc::new(letter), deadline),
             Transport::Sendmail { program } => sendmail::send(program, &letter, deadline),
             Transport::File { folder } => file::write(folder, delivery, &letter),
         }
@@ -183,7 +183,7 @@ impl Mailer {
         if good { Ok(said) } else { Err(said) }
     }
 
-    fn send_by_smtp(&mut self, letter: Arc<Letter>, deadline: Instant) -> SendResult {
+    fn send_by_smtp(&mut self, letter: &Arc<Letter>, deadline: Instant) -> SendResult {
         let started = Instant::now();
         if let Some((at, why)) = &self.unusable
             && started.duration_since(*at) < REPEAT
@@ -201,7 +201,7 @@ impl Mailer {
             // A server that hangs must leave time for those after it.
             let servers_left = u32::try_from(order.len() - nth).unwrap_or(1);
             let until = now + deadline.saturating_duration_since(now) / servers_left;
-            match line.send(Arc::clone(&letter), until) {
+            match line.send(Arc::clone(letter), until) {
                 Tried::Done(result) => {
                     self.preferred = Some((*index, Instant::now()));
                     return result;
@@ -228,6 +228,3 @@ impl Mailer {
 }
 
 const NO_SERVER: &str = "no mail server is set: give host under [email.smtp]";
-
-#[cfg(test)]
-mod tests;

@@ -56,7 +56,7 @@ impl Desk {
     }
 
     fn render(&self, outgoing: &Outgoing, now: Timestamp) -> Rendered {
-        let facts = Facts { servername: &self.mail.servername, zone: &self.zone, now };
+        let facts = Facts { servername: &self.mail.servername, zone: &self.zone, now, command: "checker" };
         match outgoing.groups.as_slice() {
             [one] => message::single(&facts, one),
             many => message::digest(&facts, many),
@@ -91,7 +91,9 @@ impl Courier for ThreadCourier {
         }
         if let Some((sender, _)) = &self.running {
             // It has ended early only with an error, which `finish` tells.
-            drop(sender.send(within));
+            if sender.send(within).is_err() {
+                tracing::debug!("delivery has ended already");
+            }
         }
     }
 

@@ -90,69 +90,135 @@ pub fn plan(now: Timestamp, waiting: &[Waiting], sent: &[Sent], limits: &Limits,
         by_recipient.entry(&w.recipient).or_default().push(w);
     }
     for (recipient, waiting) in by_recipient {
-        let units = units(recipient, &waiting, &mut plan);
         let budget = Budget::of(now, recipient, sent, limits);
-        admit(recipient, units, &budget, limits, &mut plan);
+        if budget.room == 0 {
+            let fresh = waiting.iter().filter(|w| w.delivery.is_none());
+            let held: BTreeSet<_> = fresh.map(|w| (&w.alert.id.job, w.alert.id.episode)).collect();
+            plan.held += held.len();
+            continue;
+        }
+        let jobs = by_job(&waiting);
+        let gone = overtaken(&jobs);
+        let unsent: BTreeSet<Uuid> = waiting.iter().filter_map(|w| w.delivery).collect();
+        let left = unsent.difference(&gone).count();
+        let mut part = admit(recipient, &jobs, gone, false, &budget, limits);
+        // While nothing leaves, more than a few must not pile up: they become one.
+        if left > 0 && !part.outgoing.is_empty() && left + part.outgoing.len() > limits.few {
+            part = admit(recipient, &jobs, unsent, true, &budget, limits);
+        }
+        plan.outgoing.extend(part.outgoing);
+        plan.superseded.extend(part.superseded);
+        plan.dropped.extend(part.dropped);
+        plan.held += part.held;
     }
     plan.outgoing.sort_by_key(|o| !o.urgent);
     plan
 }
 
-/// One message's worth of news: one episode, or all episodes that one cause hinders.
+/// One message's worth of news: one job, or all jobs that one cause hinders.
 struct Unit {
     groups: Vec<Vec<Alert>>,
     urgent: bool,
+    /// It replaces an unsent delivery, which is in the budget already: it may not be held.
+    replaces: bool,
     thread: Option<String>,
 }
 
-fn units(recipient: &Recipient, waiting: &[&Waiting], plan: &mut Plan) -> Vec<Unit> {
-    let mut groups: BTreeMap<(&JobId, u32), Vec<&Waiting>> = BTreeMap::new();
-    for w in waiting {
-        groups.entry((&w.alert.id.job, w.alert.id.episode)).or_default().push(w);
+impl Unit {
+    fn absorb(&mut self, other: Self) {
+        self.groups.extend(other.groups);
+        self.urgent |= other.urgent;
+        self.replaces |= other.replaces;
+        self.thread = None;
     }
-    for group in groups.values_mut() {
+
+    /// What hinders it, if that is all it says.
+    fn cause(&self) -> Option<String> {
+        let alerts = || self.groups.iter().flatten();
+        let cause = alerts().next()?.cause.as_ref()?;
+        let blind = |k: AlertKind| matches!(k, AlertKind::CannotJudge | AlertKind::StillCannotJudge);
+        alerts().all(|a| blind(a.kind) && a.cause.as_ref() == Some(cause)).then(|| cause.clone())
+    }
+}
+
+/// The alerts of one job by episode, each in the order of its steps.
+type Episodes<'a> = BTreeMap<u32, Vec<&'a Waiting>>;
+
+fn by_job<'a>(waiting: &[&'a Waiting]) -> BTreeMap<&'a JobId, Episodes<'a>> {
+    let mut jobs: BTreeMap<&JobId, Episodes<'_>> = BTreeMap::new();
+    for &w in waiting {
+        let episodes = jobs.entry(&w.alert.id.job).or_default();
+        episodes.entry(w.alert.id.episode).or_default().push(w);
+    }
+    for group in jobs.values_mut().flat_map(BTreeMap::values_mut) {
         group.sort_by_key(|w| w.alert.id.step);
     }
-    let dissolved = dissolved(&groups);
-    plan.superseded.extend(dissolved.iter().copied());
+    jobs
+}
+
+/// All news of one job makes one message, so that an old recovery never arrives after a new failure.
+fn units(
+    recipient: &Recipient,
+    jobs: &BTreeMap<&JobId, Episodes<'_>>,
+    dissolved: &BTreeSet<Uuid>,
+    plan: &mut Plan,
+) -> Vec<Unit> {
     let mut units: Vec<Unit> = Vec::new();
     let mut by_cause: BTreeMap<String, usize> = BTreeMap::new();
-    for group in groups.into_values() {
-        let pending = group.iter().any(|w| w.delivery.is_some_and(|d| !dissolved.contains(&d)));
-        let fresh: Vec<&Waiting> =
-            group.iter().copied().filter(|w| w.delivery.is_none_or(|d| dissolved.contains(&d))).collect();
-        let Some(unit) = resolve(recipient, &fresh, pending, plan) else {
+    for episodes in jobs.values() {
+        let mut whole: Option<Unit> = None;
+        for group in episodes.values() {
+            let (fresh, pending): (Vec<&Waiting>, Vec<&Waiting>) =
+                group.iter().partition(|w| w.delivery.is_none_or(|d| dissolved.contains(&d)));
+            let Some(unit) = resolve(recipient, &fresh, !pending.is_empty(), plan) else {
+                continue;
+            };
+            match &mut whole {
+                Some(whole) => whole.absorb(unit),
+                None => whole = Some(unit),
+            }
+        }
+        let Some(unit) = whole else {
             continue;
         };
-        let cause =
-            unit.groups.iter().flatten().find(|a| a.kind == AlertKind::CannotJudge).and_then(|a| a.cause.clone());
-        if let Some(&at) = cause.as_ref().and_then(|c| by_cause.get(c)) {
-            if let Some(first) = units.get_mut(at) {
-                first.groups.extend(unit.groups);
-                first.thread = None;
+        let cause = unit.cause();
+        let alike = cause.as_ref().and_then(|c| by_cause.get(c)).copied();
+        match (alike.and_then(|at| units.get_mut(at)), cause) {
+            (Some(first), _) => first.absorb(unit),
+            (None, Some(cause)) => {
+                by_cause.insert(cause, units.len());
+                units.push(unit);
             }
-            continue;
+            (None, None) => units.push(unit),
         }
-        if let Some(cause) = cause {
-            by_cause.insert(cause, units.len());
-        }
-        units.push(unit);
     }
     units
 }
 
-/// Unsent deliveries that an end (or a turn to the worse) of one of their episodes makes untrue: their alerts are told
-/// anew, together with it.
-fn dissolved(groups: &BTreeMap<(&JobId, u32), Vec<&Waiting>>) -> BTreeSet<Uuid> {
-    let mut gone = BTreeSet::new();
-    for group in groups.values() {
-        let turns =
-            |w: &&Waiting| w.delivery.is_none() && (w.alert.kind.is_ending() || w.alert.kind == AlertKind::Worse);
-        if group.iter().any(turns) {
-            gone.extend(group.iter().filter_map(|w| w.delivery));
-        }
+/// Unsent deliveries that newer news of one of their jobs would overtake or make untrue: their alerts are told anew,
+/// together with it.
+fn overtaken(jobs: &BTreeMap<&JobId, Episodes<'_>>) -> BTreeSet<Uuid> {
+    jobs.values()
+        .filter(|episodes| episodes.values().any(|group| is_news(group)))
+        .flat_map(|episodes| episodes.values().flatten())
+        .filter_map(|w| w.delivery)
+        .collect()
+}
+
+/// Whether an episode has something to tell that a message that has not left yet does not say already.
+fn is_news(group: &[&Waiting]) -> bool {
+    let pending = group.iter().any(|w| w.delivery.is_some());
+    let mut fresh = group.iter().filter(|w| w.delivery.is_none());
+    if pending {
+        return fresh.any(|w| turns(w.alert.kind));
     }
-    gone
+    // An end of what this recipient was never told is dropped.
+    fresh.any(|w| w.told || !w.alert.kind.is_ending())
+}
+
+/// Whether a message that has not left would be untrue or too weak without this.
+fn turns(kind: AlertKind) -> bool {
+    kind.is_ending() || matches!(kind, AlertKind::Worse | AlertKind::SteadyBad)
 }
 
 /// Merges the pending alerts of one episode into what is still worth telling.
@@ -172,7 +238,7 @@ fn resolve(recipient: &Recipient, fresh: &[&Waiting], pending: bool, plan: &mut 
             drop_all(&ends, "this recipient was not told of the failure");
             return None;
         }
-        (false, false) if news.iter().any(|w| w.withheld) => {
+        (false, false) if news.iter().all(|w| w.withheld) => {
             drop_all(fresh, "it began and ended while mail was switched off");
             return None;
         }
@@ -183,10 +249,17 @@ fn resolve(recipient: &Recipient, fresh: &[&Waiting], pending: bool, plan: &mut 
         _ => fresh.to_vec(),
     };
     let over = kept.iter().any(|w| w.alert.kind.is_ending());
-    let urgent =
-        !over && kept.iter().any(|w| w.alert.kind.is_urgent() && (!w.told || w.alert.kind == AlertKind::Worse));
-    Some(Unit { groups: vec![kept.iter().map(|w| w.alert.clone()).collect()], urgent, thread: first.thread.clone() })
+    let urgent = !over && kept.iter().any(|w| w.alert.kind.is_urgent() && (!w.told || turns(w.alert.kind)));
+    Some(Unit {
+        groups: vec![kept.iter().map(|w| w.alert.clone()).collect()],
+        urgent,
+        replaces: fresh.iter().any(|w| w.delivery.is_some()),
+        thread: first.thread.clone(),
+    })
 }
+
+/// Passes overlap, so a delivery may be this much newer than `now`.
+const AHEAD_MAX: Duration = Duration::from_secs(60);
 
 struct Budget {
     room: usize,
@@ -198,7 +271,8 @@ struct Budget {
 
 impl Budget {
     fn of(now: Timestamp, recipient: &Recipient, sent: &[Sent], limits: &Limits) -> Self {
-        let within = |s: &Sent, time: Duration| s.at > now || now.since(s.at) < time;
+        // What lies in the future was sent while the clock was ahead: it must not hold anything until then.
+        let within = |s: &Sent, time: Duration| s.at <= now.plus(AHEAD_MAX) && now.since(s.at) < time;
         let mine = || sent.iter().filter(|s| s.recipient == *recipient);
         let recent = mine().filter(|s| within(s, limits.window)).count();
         let today = sent.iter().filter(|s| within(s, Duration::from_secs(86_400))).count();
@@ -212,57 +286,60 @@ impl Budget {
     }
 }
 
-fn admit(recipient: &Recipient, units: Vec<Unit>, budget: &Budget, limits: &Limits, plan: &mut Plan) {
-    let (urgent, slow): (Vec<Unit>, Vec<Unit>) = units.into_iter().partition(|u| u.urgent);
-    let mut push = |units: Vec<Unit>, as_digest: bool| {
-        if units.is_empty() {
-            return;
-        }
-        let mut merged: Vec<Outgoing> = Vec::new();
-        for unit in units {
-            match merged.first_mut() {
-                Some(all) if as_digest => {
-                    all.groups.extend(unit.groups);
-                    all.urgent |= unit.urgent;
-                    all.thread = None;
-                }
-                _ => merged.push(Outgoing {
-                    recipient: recipient.clone(),
-                    groups: unit.groups,
-                    urgent: unit.urgent,
-                    thread: unit.thread,
-                }),
-            }
-        }
-        plan.outgoing.extend(merged);
-    };
-    if !urgent.is_empty() && budget.room == 0 {
-        plan.held += urgent.len() + slow.len();
-        return;
-    }
+/// What leaves for one recipient, with the deliveries in `dissolved` told anew; all in one message if `piled_up`.
+fn admit(
+    recipient: &Recipient,
+    jobs: &BTreeMap<&JobId, Episodes<'_>>,
+    dissolved: BTreeSet<Uuid>,
+    piled_up: bool,
+    budget: &Budget,
+    limits: &Limits,
+) -> Plan {
+    let mut plan = Plan::default();
+    let units = units(recipient, jobs, &dissolved, &mut plan);
+    plan.superseded.extend(dissolved);
+    let (urgent, slow): (Vec<Unit>, Vec<Unit>) = units.into_iter().partition(|u| u.urgent || u.replaces);
     // One digest carries all that waits: then the slow ones cost nothing.
     let slow_may = if budget.hourly { budget.hour_is_over } else { budget.slow_room > 0 };
     let total = urgent.len() + if slow_may { slow.len() } else { 0 };
     let urgent_digest = urgent.len() > limits.few.min(budget.room);
-    if urgent_digest || (total > limits.few && !urgent.is_empty()) {
-        push(urgent.into_iter().chain(slow).collect(), true);
-        return;
+    if piled_up || urgent_digest || (total > limits.few && !urgent.is_empty()) {
+        let all = urgent.into_iter().chain(slow).collect();
+        plan.outgoing = messages(recipient, all, true);
+        return plan;
     }
     let room_left = budget.slow_room.saturating_sub(urgent.len());
-    push(urgent, false);
+    plan.outgoing = messages(recipient, urgent, false);
     if !slow_may || room_left == 0 {
-        plan.held += slow.len();
-        return;
+        plan.held = slow.len();
+        return plan;
     }
     let as_digest = budget.hourly || slow.len() > limits.few.min(room_left);
-    push(slow, as_digest);
+    plan.outgoing.extend(messages(recipient, slow, as_digest));
+    plan
 }
 
-/// When to try again after `attempts` tries that failed: after 1, 2, 4, 8, then 10 minutes, less half a minute, so that
-/// it is the nearest pass that tries.
+fn messages(recipient: &Recipient, mut units: Vec<Unit>, as_digest: bool) -> Vec<Outgoing> {
+    if as_digest {
+        let whole = units.into_iter().reduce(|mut whole, unit| {
+            whole.absorb(unit);
+            whole
+        });
+        units = whole.into_iter().collect();
+    }
+    let message = |unit: Unit| Outgoing {
+        recipient: recipient.clone(),
+        groups: unit.groups,
+        urgent: unit.urgent,
+        thread: unit.thread,
+    };
+    units.into_iter().map(message).collect()
+}
+
+/// When to try again after `attempts` tries that failed: 1, 2, 4, 8, then 10 minutes.
 pub fn retry_after(attempts: u32) -> Duration {
     let minutes = 1u64.checked_shl(attempts.saturating_sub(1)).unwrap_or(u64::MAX).min(10);
-    Duration::from_secs(minutes * 60 - 30)
+    Duration::from_secs(minutes * 60)
 }
 
 /// A message that was refused for good is tried again this much later.

@@ -149,35 +149,35 @@ impl<'a> Slots<'a> {
 
 /// The start of the slot that holds `at`: the local minute, hour, midnight or noon, or a place of an n-minute or n-hour
 /// grid that begins anew at each local midnight. Kept in UTC, so a repeated local hour is a slot of its own.
+///
+/// Slots never go back: where a zone sets its clock back over midnight, noon or a place of a grid, that slot goes on.
 pub fn slot(every: Frequency, zone: &TimeZone, at: Timestamp) -> Timestamp {
     let Ok(instant) = jiff::Timestamp::from_microsecond(at.micros()) else {
         return at;
     };
     let local = instant.to_zoned(zone.clone());
-    let into_hour = i64::from(local.minute()) * 60 + i64::from(local.second());
-    let civil_noon = |date: jiff::civil::Date| date.at(12, 0, 0, 0).to_zoned(zone.clone());
     let start = match every {
-        Frequency::Minute => Ok(instant_of(at.secs().div_euclid(60) * 60)),
-        Frequency::Hour => Ok(instant_of(at.secs() - into_hour)),
-        Frequency::Day => local.start_of_day().map(|z| Timestamp::from_micros(z.timestamp().as_microsecond())),
+        Frequency::Minute => Some(instant_of(at.secs().div_euclid(60) * 60)),
+        Frequency::Hour => Some(hour(&local, at)),
+        Frequency::Day => midnight(&local, at),
         Frequency::DayNoon => {
-            let today = local.date();
-            let date = if local.hour() >= 12 { Ok(today) } else { today.checked_sub(1.day()) };
-            date.and_then(civil_noon).map(|z| Timestamp::from_micros(z.timestamp().as_microsecond()))
+            let dates = (-2..=1).map(|days| local.date().checked_add(days.days()));
+            newest(at, zone, dates.filter_map(|d| Some(d.ok()?.at(12, 0, 0, 0))))
         }
-        Frequency::Minutes(n) => local.start_of_day().map(|midnight| {
+        Frequency::Minutes(n) => midnight(&local, at).map(|midnight| {
             let step = i64::from(n.max(1)) * 60;
-            let midnight = midnight.timestamp().as_second();
+            let midnight = midnight.secs();
             instant_of(midnight + (at.secs() - midnight).div_euclid(step) * step)
         }),
         Frequency::Hours(n) => {
-            let n = i8::try_from(n.clamp(1, 24)).unwrap_or(1);
-            let hour = local.hour() / n * n;
-            local
-                .date()
-                .at(hour, 0, 0, 0)
-                .to_zoned(zone.clone())
-                .map(|z| Timestamp::from_micros(z.timestamp().as_microsecond()))
+            let step = usize::try_from(n.clamp(1, 24)).unwrap_or(24);
+            let dates = [Ok(local.date()), local.date().tomorrow()];
+            let places = dates
+                .into_iter()
+                .filter_map(Result::ok)
+                .flat_map(|d| (0..24).step_by(step).map(move |h| d.at(h, 0, 0, 0)));
+            // A place that the zone skips is none; the day's first one may be skipped too.
+            newest(at, zone, places).max(midnight(&local, at))
         }
     };
     start.unwrap_or(at).min(at)
@@ -185,6 +185,46 @@ pub fn slot(every: Frequency, zone: &TimeZone, at: Timestamp) -> Timestamp {
 
 fn instant_of(secs: i64) -> Timestamp {
     Timestamp::from_secs(secs)
+}
+
+/// The local hour. Where the zone's clock changed within it, it begins anew with the change.
+fn hour(local: &jiff::Zoned, at: Timestamp) -> Timestamp {
+    let start = instant_of(at.secs() - i64::from(local.minute()) * 60 - i64::from(local.second()));
+    let zone = local.time_zone();
+    let offset = jiff::Timestamp::from_second(start.secs()).map(|s| zone.to_offset(s));
+    if offset.is_ok_and(|o| o == local.offset()) {
+        return start;
+    }
+    let after = local.timestamp().checked_add(1.microsecond());
+    let change = after
+        .ok()
+        .and_then(|after| zone.preceding(after).next())
+        .map_or(start, |change| instant_of(change.timestamp().as_second()));
+    start.max(change)
+}
+
+/// The start of the newest local day that has begun: tomorrow's, if the clock was set back over midnight.
+fn midnight(local: &jiff::Zoned, at: Timestamp) -> Option<Timestamp> {
+    let today = local.start_of_day().ok().map(|z| from_zoned(&z));
+    let tomorrow = local.date().tomorrow().ok()?.at(0, 0, 0, 0);
+    newest(at, local.time_zone(), [tomorrow]).max(today)
+}
+
+/// The newest of these local times that has come. One that the zone skips counts from where its clock stands then.
+fn newest(
+    at: Timestamp,
+    zone: &TimeZone,
+    places: impl IntoIterator<Item = jiff::civil::DateTime>,
+) -> Option<Timestamp> {
+    places
+        .into_iter()
+        .filter_map(|place| Some(from_zoned(&place.to_zoned(zone.clone()).ok()?)))
+        .filter(|&start| start <= at)
+        .max()
+}
+
+fn from_zoned(zoned: &jiff::Zoned) -> Timestamp {
+    Timestamp::from_micros(zoned.timestamp().as_microsecond())
 }
 
 /// Whether a job is due. `slot` is the current one, `served` the one that its last committed run served.
@@ -248,15 +288,20 @@ impl CronMemory {
             if called == Called::Now {
                 continue;
             }
-            if called.includes(class) {
+            if called == Called::All || called == Called::Class(class) {
                 *memory = ClassMemory { called_at: Some(now), ..ClassMemory::default() };
+                continue;
+            }
+            // Another line served the slot (`day` serves the hour of midnight). That its own line is there is not said.
+            if called.includes(class) {
+                memory.called_at = Some(now);
                 continue;
             }
             let before = self.last_pass.is_some_and(|last| last < slot && slot.since(last) <= WITNESS);
             if before && now.since(slot) <= WITNESS {
                 memory.witnessed = Some(slot);
             }
-            let unserved = memory.called_at.is_none_or(|at| at < slot);
+            let unserved = memory.called_at.is_none_or(|at| at < slot || at > now);
             let seen = memory.witnessed == Some(slot);
             if unserved && seen && now.since(slot) >= CATCH_UP_GRACE && memory.counted != Some(slot) {
                 memory.counted = Some(slot);
@@ -285,5 +330,9 @@ pub fn needed(frequencies: impl IntoIterator<Item = Frequency>, slots: &mut Slot
     classes
 }
 
+#[cfg(test)]
+mod called;
+#[cfg(test)]
+mod life;
 #[cfg(test)]
 mod tests;

@@ -32,6 +32,8 @@ pub struct JobState {
     pub blind: Option<Episode>,
     /// Confirmed changes of the last hour.
     pub changes: Vec<Timestamp>,
+    /// When it was told, within the last hour, that it cannot be judged.
+    pub blinds: Vec<Timestamp>,
     /// Set while it changes too often to tell each change.
     pub flapping: Option<Flapping>,
     /// Reminders are stopped until it recovers.

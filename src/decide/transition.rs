@@ -1,6 +1,6 @@
 //! One outcome's effect on one job: the next state, and what should be told. Pure.
 
-use super::noise::{changed, is_steady};
+use super::noise::{changed, is_steady, may_tell_blind, settle_flapping, tell_flapping};
 use super::{AlertKind, Episode, JobState, Recipient, Tally};
 use checker_job::{Notify, Outcome, Policy, Remind, Timestamp, Verdict};
 use std::time::Duration;
@@ -157,7 +157,7 @@ fn tally(tally: &mut Tally, input: &Input<'_>) -> Option<Tally> {
     complete
 }
 
-fn silenced(state: &JobState, now: Timestamp) -> bool {
+pub(super) fn silenced(state: &JobState, now: Timestamp) -> bool {
     state.silence.as_ref().is_some_and(|s| now < s.until)
 }
 
@@ -180,7 +180,7 @@ fn open(slot: &mut Option<Episode>, number: &mut u32, now: Timestamp, verdict: V
     episode.verdict = verdict;
 }
 
-fn draft(episode: &mut Episode, kind: AlertKind, now: Timestamp, recipients: &[Recipient]) -> Draft {
+pub(super) fn draft(episode: &mut Episode, kind: AlertKind, now: Timestamp, recipients: &[Recipient]) -> Draft {
     let step = episode.next_step;
     episode.next_step += 1;
     episode.addressed.extend(recipients.iter().cloned());
@@ -235,6 +235,10 @@ fn blind(state: &mut JobState, input: &Input<'_>, drafts: &mut Vec<Draft>) {
         return;
     }
     if episode.told_at.is_none() {
+        let lasted = input.now.since(episode.since);
+        if !may_tell_blind(&mut state.blinds, input.now, lasted) {
+            return;
+        }
         drafts.push(draft(episode, AlertKind::CannotJudge, input.now, input.recipients));
     } else if !acked && remind_due(episode, input) {
         drafts.push(draft(episode, AlertKind::StillCannotJudge, input.now, input.recipients));
@@ -255,11 +259,10 @@ fn sighted(state: &mut JobState, input: &Input<'_>, drafts: &mut Vec<Draft>) {
 }
 
 fn good(state: &mut JobState, input: &Input<'_>, drafts: &mut Vec<Draft>) {
-    let Some(episode) = &mut state.failure else {
-        return;
-    };
-    if !episode.confirmed {
+    // Whatever was acknowledged is over, even if it never reached its threshold.
+    if !state.is_failing() {
         state.failure = None;
+        state.ack = None;
         return;
     }
     state.good += 1;
@@ -303,10 +306,11 @@ fn bad(state: &mut JobState, input: &Input<'_>, drafts: &mut Vec<Draft>) {
     if input.held || silenced(state, input.now) {
         return;
     }
-    if state.flapping.is_some() {
-        tell_flapping(state, input, drafts);
-    } else {
-        tell_bad(state, input, drafts);
+    match &state.flapping {
+        None => tell_bad(state, input, drafts),
+        // It is steady now: that is the message, and `settle_flapping` has it.
+        Some(flapping) if is_steady(flapping, input.now) => {}
+        Some(_) => tell_flapping(state, input, drafts),
     }
 }
 
@@ -327,66 +331,9 @@ fn tell_bad(state: &mut JobState, input: &Input<'_>, drafts: &mut Vec<Draft>) {
     }
 }
 
-fn tell_flapping(state: &mut JobState, input: &Input<'_>, drafts: &mut Vec<Draft>) {
-    let Some(flapping) = &mut state.flapping else {
-        return;
-    };
-    if flapping.told {
-        return;
-    }
-    flapping.told = true;
-    flapping.addressed.extend(input.recipients.iter().cloned());
-    drafts.push(Draft {
-        episode: flapping.episode,
-        step: flapping.next_step,
-        kind: AlertKind::Flapping,
-        verdict: input.outcome.verdict,
-        since: flapping.since,
-        failures: flapping.changes,
-        recipients: input.recipients.to_vec(),
-    });
-    flapping.next_step += 1;
-    let (number, step) = (flapping.episode, flapping.next_step);
-    if let Some(episode) = state.failure.as_mut().filter(|e| e.number == number) {
-        episode.next_step = step;
-    }
-}
-
-/// After 30 steady minutes: one message with the count, to those who were told that it flaps (or, earlier in the same
-/// episode, that it fails). If it is failing, that message is the first news of the failure.
-fn settle_flapping(state: &mut JobState, input: &Input<'_>, drafts: &mut Vec<Draft>) {
-    if state.flapping.as_ref().is_none_or(|f| !is_steady(f, input.now)) {
-        return;
-    }
-    let failing = state.is_failing();
-    if failing && (input.held || silenced(state, input.now)) {
-        return;
-    }
-    let Some(flapping) = state.flapping.take() else {
-        return;
-    };
-    if failing {
-        let Some(episode) = &mut state.failure else {
-            return;
-        };
-        episode.addressed.extend(flapping.addressed.iter().cloned());
-        let to: Vec<Recipient> = episode.addressed.iter().chain(input.recipients).cloned().collect();
-        let to: Vec<Recipient> = to.into_iter().collect::<std::collections::BTreeSet<_>>().into_iter().collect();
-        let mut steady = draft(episode, AlertKind::SteadyBad, input.now, &to);
-        steady.failures = flapping.changes;
-        drafts.push(steady);
-    } else if !flapping.addressed.is_empty() {
-        drafts.push(Draft {
-            episode: flapping.episode,
-            step: flapping.next_step,
-            kind: AlertKind::SteadyGood,
-            verdict: input.outcome.verdict,
-            since: flapping.since,
-            failures: flapping.changes,
-            recipients: flapping.addressed.into_iter().collect(),
-        });
-    }
-}
-
+#[cfg(test)]
+mod flapping;
+#[cfg(test)]
+mod table;
 #[cfg(test)]
 mod tests;

@@ -228,9 +228,8 @@ pub(super) fn close(pass: &Pass<'_>, gone: &[JobId], now: Timestamp) -> Result<(
             let last = pass.shared.alerts(Some(&job), 1)?.pop();
             alerts.push(closed(&job, &state, draft, last, now));
         }
-        // Episodes are never numbered twice, even if the job comes back: an alert's id must stay its own.
-        let state = JobState { seq: state.seq + 1, episodes: state.episodes, ..JobState::default() };
-        changes.push(Change { job, expected_seq: state.seq - 1, state: Some(state), run: None, alerts, hour: None });
+        // The store keeps what numbers its alerts, so that none of them is ever taken for another if the job comes back.
+        changes.push(Change { job, expected_seq: state.seq, state: None, run: None, alerts, hour: None });
     }
     again(|| pass.shared.commit(&changes)).map(|_| ())
 }

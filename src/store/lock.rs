@@ -134,3 +134,88 @@ fn lock_of(id: Uuid, kind: i32) -> libc::flock {
         l_pid: 0,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::suite::{await_word, child_of};
+    use nix::sys::signal::{Signal, kill};
+    use nix::unistd::Pid;
+    use std::os::unix::fs::MetadataExt;
+    use std::process::Command;
+
+    const LOCK: &str = "CHECKER_TEST_LOCK";
+
+    fn an_id(n: u64) -> Uuid {
+        Uuid::from_u128((7 << 76) | (2 << 62) | u128::from(n))
+    }
+
+    #[test]
+    fn a_lock_is_held_until_its_guard_is_dropped() {
+        let folder = tempfile::tempdir().unwrap();
+        let state = folder.path().join("checker.db");
+        let ours = LockFile::beside(&state).unwrap();
+        let theirs = LockFile::beside(&state).unwrap();
+        let mode = std::fs::metadata(folder.path().join("checker.db.lock")).unwrap();
+        assert_eq!(mode.mode() & 0o777, 0o600);
+
+        let guard = ours.hold(an_id(1)).unwrap();
+        for (lock, who) in [(&ours, "we"), (&theirs, "they")] {
+            assert!(!lock.is_free(an_id(1)).unwrap(), "{who} see it free");
+            assert!(lock.is_free(an_id(2)).unwrap(), "{who} see it held");
+            let why = lock.hold(an_id(1)).unwrap_err();
+            assert!(matches!(why, StoreError::Refused(_)), "{why}");
+        }
+        // Neighbours, and a passing reader of the same file, do not touch it.
+        let other = theirs.hold(an_id(2)).unwrap();
+        drop(std::fs::read(folder.path().join("checker.db.lock")).unwrap());
+        drop(LockFile::beside(&state).unwrap());
+        drop(other);
+        assert!(!theirs.is_free(an_id(1)).unwrap());
+        drop(guard);
+        assert!(theirs.is_free(an_id(1)).unwrap());
+        assert!(theirs.hold(an_id(1)).is_ok());
+    }
+
+    #[test]
+    fn places_differ_where_the_random_bits_do() {
+        let place = |id| lock_of(id, libc::F_WRLCK).l_start;
+        assert_eq!(place(Uuid::from_u128(u128::MAX)), (1 << 62) - 1);
+        assert_ne!(place(an_id(1)), place(an_id(2)));
+    }
+
+    /// Not a case: what the child of the next test does.
+    #[test]
+    fn child_that_holds_a_lock() {
+        let Some(path) = std::env::var_os(LOCK) else {
+            return;
+        };
+        let lock = LockFile::open(Path::new(&path)).unwrap();
+        let _guard = lock.hold(an_id(1)).unwrap();
+        // As a job's command that outlives its pass.
+        let mut command = Command::new("sleep").arg("60").spawn().unwrap();
+        println!("holding {}", command.id());
+        command.wait().unwrap();
+        std::thread::sleep(std::time::Duration::from_secs(60));
+    }
+
+    #[test]
+    fn the_lock_of_a_killed_process_is_free_though_its_command_lives() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("checker.db.lock");
+        let mut child = child_of("store::lock::tests::child_that_holds_a_lock", LOCK, &path);
+        let command: i32 = await_word(&mut child, "holding").parse().unwrap();
+        let lock = LockFile::open(&path).unwrap();
+        assert!(!lock.is_free(an_id(1)).unwrap());
+        assert!(lock.hold(an_id(1)).is_err());
+
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let lives = kill(Pid::from_raw(command), None).is_ok();
+        let free = lock.is_free(an_id(1)).unwrap();
+        kill(Pid::from_raw(command), Signal::SIGKILL).unwrap();
+        assert!(lives, "the command ended too early to show anything");
+        assert!(free);
+        assert!(lock.hold(an_id(1)).is_ok());
+    }
+}

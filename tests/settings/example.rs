@@ -1,8 +1,8 @@
 //! `settings.cfg.example` is what it says.
 
 use super::good::{HEAD, MAIL, good};
-use super::{folder, judged, put};
-use checker::settings::{COMMON_KEYS, Settings};
+use super::{folder, put};
+use checker::settings::{COMMON_KEYS, Env, Settings, load};
 
 const EXAMPLE: &str = include_str!("../../settings.cfg.example");
 
@@ -15,10 +15,12 @@ fn loaded(text: &str) -> Settings {
     put(&dir.path().join("own-ca.pem"), 0o644, "");
     let job = "[[job.tcp]]\naddress = \"a:1\"\n";
     put(&dir.path().join("settings.d/one.cfg"), 0o644, job);
-    let (settings, report) = judged(&dir).unwrap_or_else(|r| panic!("{r}"));
+    let path = dir.path().join("settings.cfg");
+    let env = Env::bare(dir.path());
+    let (settings, report) = load(&path, &checker::bundled(), &env).unwrap_or_else(|r| panic!("{}", r.render()));
     for problem in &report.problems {
         let to_come = "this version does not act on it";
-        assert!(problem.message.contains(to_come), "{report}");
+        assert!(problem.message.contains(to_come), "{}", report.render());
     }
     settings
 }
@@ -33,7 +35,19 @@ fn the_example_loads_as_it_is_and_whole() {
         whole.push('\n');
     }
     let s = loaded(&whole);
-    assert_eq!((s.jobs.len(), s.peers.len(), s.channels.len()), (1, 2, 2));
+    assert_eq!((s.jobs.len(), s.peers.len(), s.channels.len()), (6, 2, 2));
+}
+
+#[test]
+fn the_blocks_of_the_kinds_are_the_crates_own() {
+    let registry = checker::bundled();
+    for kind in registry.kinds() {
+        let block = registry.example(kind).unwrap();
+        assert!(
+            EXAMPLE.contains(block),
+            "settings.cfg.example does not hold the block of {kind} as jobs/{kind} has it"
+        );
+    }
 }
 
 #[test]

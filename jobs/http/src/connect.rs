@@ -1,16 +1,12 @@
 //! From a host name to a connection: resolve, then try each address until one takes us.
 
 use crate::progress::{Phase, Progress, Trouble, time_words};
-use std::io::{self, ErrorKind};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use checker_parts::net::{self, Endpoint, NO_RESOLVER, NO_ROUTE, ResolveError};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
-
-/// Worded alike in all kinds, because messages are one per cause.
-const NO_ROUTE: &str = "no route";
-const NO_RESOLVER: &str = "the resolver does not answer";
-const NO_RESOURCES: &str = "no file handles, memory or ports";
 
 /// A name with more addresses than this has enough of them to be judged by.
 const ADDRESSES_MAX: usize = 8;
@@ -46,8 +42,7 @@ impl Family {
 /// Where to connect to.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Goal<'a> {
-    pub(crate) host: &'a str,
-    pub(crate) port: u16,
+    pub(crate) endpoint: &'a Endpoint,
     /// Stands in for what the resolver would say.
     pub(crate) fixed: Option<IpAddr>,
     pub(crate) family: Family,
@@ -58,36 +53,50 @@ pub(crate) struct Goal<'a> {
 /// Resolves and connects. The first address that takes us wins; only if all fail is it a failure.
 pub(crate) async fn connect(goal: Goal<'_>, p: &mut Progress) -> Result<TcpStream, Trouble> {
     p.timing.enter(Phase::Resolve);
-    let literal = goal.fixed.or_else(|| goal.host.parse().ok());
-    let Some(ip) = literal else {
-        // Names are rarer than numbers where there are many targets, and need much more room.
+    let fixed = goal.fixed.map(|ip| SocketAddr::new(ip, goal.endpoint.port()));
+    let Some(address) = fixed.or_else(|| goal.endpoint.literal()) else {
+        // A name needs much more room than a number, so it lives in a box of its own.
         return Box::pin(connect_name(goal, p)).await;
     };
     p.timing.enter(Phase::Connect);
-    let address = SocketAddr::new(ip, goal.port);
     p.address = Some(address);
     match TcpStream::connect(address).await {
         Ok(stream) => Ok(stream),
-        Err(error) => Err(all_failed(goal.host, vec![(address, Miss::of(&error, address))])),
+        Err(error) => Err(all_failed(goal.endpoint.host(), vec![(address, Miss::of(&error, address))])),
     }
 }
 
 async fn connect_name(goal: Goal<'_>, p: &mut Progress) -> Result<TcpStream, Trouble> {
-    p.name = Some(goal.host.to_owned());
-    let addresses = resolve(goal).await?;
+    let host = goal.endpoint.host();
+    p.name = Some(host.to_owned());
+    let mut addresses = goal.endpoint.resolve().await.map_err(|e| unresolved(host, e))?;
+    addresses.retain(|a| goal.family.takes(a.ip()));
+    addresses.truncate(ADDRESSES_MAX);
+    if addresses.is_empty() {
+        return Err(Trouble::theirs(format!("could not resolve {host}: it has no {}", goal.family.word())));
+    }
     p.timing.enter(Phase::Connect);
+    connect_any(host, &addresses, goal.deadline, p).await
+}
+
+async fn connect_any(
+    host: &str,
+    addresses: &[SocketAddr],
+    deadline: Instant,
+    p: &mut Progress,
+) -> Result<TcpStream, Trouble> {
     let mut misses = Vec::new();
     for (n, &address) in addresses.iter().enumerate() {
         p.address = Some(address);
         let left = u32::try_from(addresses.len() - n).unwrap_or(1);
-        let miss = match try_one(address, left, goal.deadline).await {
+        let miss = match try_one(address, left, deadline).await {
             Ok(stream) => return Ok(stream),
             Err(miss) => miss,
         };
         p.notes.push(format!("{address} {}", miss.words()));
         misses.push((address, miss));
     }
-    Err(all_failed(goal.host, misses))
+    Err(all_failed(host, misses))
 }
 
 async fn try_one(address: SocketAddr, left: u32, deadline: Instant) -> Result<TcpStream, Miss> {
@@ -103,109 +112,49 @@ async fn try_one(address: SocketAddr, left: u32, deadline: Instant) -> Result<Tc
     }
 }
 
-async fn resolve(goal: Goal<'_>) -> Result<Vec<SocketAddr>, Trouble> {
-    let host = goal.host;
-    let found = tokio::net::lookup_host((host, goal.port)).await.map_err(|e| unresolved(host, &e))?;
-    let mut addresses: Vec<SocketAddr> = Vec::new();
-    for address in found.filter(|a| goal.family.takes(a.ip())) {
-        if !addresses.contains(&address) && addresses.len() < ADDRESSES_MAX {
-            addresses.push(address);
+fn unresolved(host: &str, error: ResolveError) -> Trouble {
+    match error {
+        ResolveError::NoSuchName => Trouble::theirs(format!("could not resolve {host}: there is no such name")),
+        ResolveError::NoResolver(said) => {
+            Trouble::ours(NO_RESOLVER, format!("could not ask for {host}: {NO_RESOLVER} ({said})"))
         }
+        ResolveError::Ours(cause) => Trouble::ours(cause.clone(), format!("could not ask for {host}: {cause}")),
     }
-    if addresses.is_empty() {
-        let word = goal.family.word();
-        return Err(Trouble::theirs(format!("could not resolve {host}: it has no {word}")));
-    }
-    Ok(addresses)
-}
-
-/// The standard library hands on the resolver's verdict as text alone, in the words of glibc or musl.
-fn unresolved(host: &str, error: &io::Error) -> Trouble {
-    if let Some(trouble) = exhausted(error) {
-        return trouble;
-    }
-    let text = error.to_string();
-    let no_such_name = [
-        "Name or service not known",
-        "No address associated with",
-        "Name does not resolve",
-        "Name has no usable address",
-        "not supported by",
-    ];
-    if no_such_name.iter().any(|words| text.contains(words)) {
-        return Trouble::theirs(format!("could not resolve {host}: no such name"));
-    }
-    let why = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
-    Trouble::ours(NO_RESOLVER, format!("could not ask for {host}: the resolver does not answer ({why})"))
 }
 
 /// The resolver's silence until the end of the run.
 pub(crate) fn resolver_silent(host: &str, limit: Duration) -> Trouble {
-    Trouble::ours(
-        NO_RESOLVER,
-        format!("could not ask for {host}: the resolver does not answer within {}", time_words(limit)),
-    )
-}
-
-/// What this host has run out of, if it is that.
-pub(crate) fn exhausted(error: &io::Error) -> Option<Trouble> {
-    let what = match error.raw_os_error()? {
-        libc::EMFILE | libc::ENFILE => "file handles (raise LimitNOFILE or ulimit -n)",
-        libc::ENOMEM | libc::ENOBUFS => "memory",
-        _ => return None,
-    };
-    Some(Trouble::ours(NO_RESOURCES, format!("this host has run out of {what}")))
+    let limit = time_words(limit);
+    Trouble::ours(NO_RESOLVER, format!("could not ask for {host}: {NO_RESOLVER} within {limit}"))
 }
 
 /// Why one address did not take us.
 #[derive(Debug)]
 enum Miss {
-    Refused,
+    /// We stopped waiting, for the sake of the addresses that are left.
     Silent(Duration),
-    NoRoute,
-    Exhausted(Trouble),
-    Other(String),
+    Said(net::Trouble),
 }
 
 impl Miss {
     fn of(error: &io::Error, address: SocketAddr) -> Self {
-        if let Some(trouble) = exhausted(error) {
-            return Self::Exhausted(trouble);
-        }
-        match error.kind() {
-            ErrorKind::ConnectionRefused => Self::Refused,
-            ErrorKind::TimedOut => Self::Other("timed out: the system gave up".to_owned()),
-            ErrorKind::ConnectionReset => Self::Other("reset the connection".to_owned()),
-            _ if !has_route(address) => Self::NoRoute,
-            ErrorKind::AddrNotAvailable => {
-                Self::Exhausted(Trouble::ours(NO_RESOURCES, "this host has no free local port left"))
-            }
-            ErrorKind::HostUnreachable | ErrorKind::NetworkUnreachable => {
-                Self::Other("is unreachable, says a router on the way".to_owned())
-            }
-            _ => Self::Other(format!("cannot be connected to: {error}")),
-        }
+        Self::Said(net::Trouble::of(error, address))
     }
 
     fn words(&self) -> String {
         match self {
-            Self::Refused => "refused the connection".to_owned(),
             Self::Silent(limit) => format!("did not answer within {}", time_words(*limit)),
-            Self::NoRoute => "has no route from this host, not counted".to_owned(),
-            Self::Exhausted(trouble) => trouble.sentence.clone(),
-            Self::Other(words) => words.clone(),
+            Self::Said(trouble) => match trouble {
+                net::Trouble::Refused => "refused the connection".to_owned(),
+                net::Trouble::Reset => "reset the connection".to_owned(),
+                net::Trouble::TimedOut => "did not answer until the system gave up".to_owned(),
+                net::Trouble::Unreachable => "is unreachable, says a router on the way".to_owned(),
+                net::Trouble::NoRoute => format!("is not counted: {NO_ROUTE} to it"),
+                net::Trouble::Ours(cause) => format!("is not counted: {cause}"),
+                net::Trouble::Other(said) => format!("cannot be connected to: {said}"),
+            },
         }
     }
-}
-
-/// Whether this host could send to `address` at all. Connecting a UDP socket sends nothing; it only asks the routing
-/// table, which no router on the way can answer in our place.
-fn has_route(address: SocketAddr) -> bool {
-    let local = match address {
-        SocketAddr::V4(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)),
-        SocketAddr::V6(_) => SocketAddr::from((Ipv6Addr::UNSPECIFIED, 0)),
-    };
-    UdpSocket::bind(local).is_ok_and(|socket| socket.connect(address).is_ok())
 }
 
 fn all_failed(host: &str, misses: Vec<(SocketAddr, Miss)>) -> Trouble {
@@ -213,13 +162,15 @@ fn all_failed(host: &str, misses: Vec<(SocketAddr, Miss)>) -> Trouble {
     for (address, miss) in misses {
         match miss {
             // Says nothing of the target, whatever the other addresses did.
-            Miss::Exhausted(trouble) => return trouble,
-            Miss::NoRoute => {}
+            Miss::Said(net::Trouble::Ours(cause)) => {
+                return Trouble::ours(cause.clone(), format!("could not connect to {host}: {cause}"));
+            }
+            Miss::Said(net::Trouble::NoRoute) => {}
             miss => words.push(format!("{address} {}", miss.words())),
         }
     }
     if words.is_empty() {
-        return Trouble::ours(NO_ROUTE, format!("this host has no route to {host}"));
+        return Trouble::ours(NO_ROUTE, format!("{NO_ROUTE} to {host}"));
     }
     Trouble::theirs(format!("could not connect: {}", words.join(", ")))
 }

@@ -111,7 +111,7 @@ fn next_url(plan: &Plan, first: &Url, here: &Url, answer: &Answer) -> Result<Url
     let next = here
         .join(location)
         .map_err(|why| Trouble::theirs(format!("redirects with status {code} to where nobody can follow: {why}")))?;
-    if plan.redirects == Redirects::SameHost && next.host != first.host {
+    if plan.redirects == Redirects::SameHost && next.host() != first.host() {
         return Err(Trouble::theirs(format!(
             "redirects with status {code} to another host, {} (not followed; if that is right, set redirects = \"follow\")",
             next.shown()
@@ -122,13 +122,12 @@ fn next_url(plan: &Plan, first: &Url, here: &Url, answer: &Answer) -> Result<Url
 
 /// One connection, one request, one answer.
 async fn hop(plan: &Plan, url: &Url, errand: &Errand, deadline: Instant, p: &mut Progress) -> Result<Answer, Trouble> {
-    let (host, port) = match &plan.proxy {
-        Some(proxy) => (proxy.host.as_str(), proxy.port),
-        None => (url.host.as_str(), url.port),
+    let endpoint = match &plan.proxy {
+        Some(proxy) => &proxy.endpoint,
+        None => &url.endpoint,
     };
     let goal = Goal {
-        host,
-        port,
+        endpoint,
         // Another host is somewhere else.
         fixed: plan.address.filter(|_| errand.trusted),
         family: plan.family,
@@ -169,11 +168,11 @@ async fn secured(
         |fault: checker_parts::tls::Fault| Trouble { sentence: fault.sentence, cause: fault.cause.map(str::to_owned) };
     let trust = &*plan.trust;
     let config = trust.config().map_err(of_fault)?;
-    let name = checker_parts::tls::server_name(&url.host).map_err(Trouble::theirs)?;
+    let name = checker_parts::tls::server_name(url.host()).map_err(Trouble::theirs)?;
     let stream =
-        TlsConnector::from(config).connect(name, stream).await.map_err(|e| of_fault(trust.explain(&e, &url.host)))?;
+        TlsConnector::from(config).connect(name, stream).await.map_err(|e| of_fault(trust.explain(&e, url.host())))?;
     let request = errand.request(plan, url);
-    let tls = Some((trust, url.host.as_str()));
+    let tls = Some((trust, url.host()));
     exchange(stream, request, |s, h| plan.wanted(s, h), tls, p).await
 }
 
@@ -181,7 +180,7 @@ async fn secured(
 pub(crate) fn too_slow(plan: &Plan, url: &Url, limit: Duration, p: &Progress) -> Trouble {
     let words = time_words(limit);
     match (p.timing.phase(), &plan.proxy) {
-        (Phase::Resolve, _) => connect::resolver_silent(p.name.as_deref().unwrap_or(&url.host), limit),
+        (Phase::Resolve, _) => connect::resolver_silent(p.name.as_deref().unwrap_or(url.host()), limit),
         (Phase::Connect | Phase::Proxy, Some(proxy)) => proxy.silent(limit),
         (Phase::Connect | Phase::Proxy, None) => Trouble::theirs(match p.address {
             Some(address) => format!("timed out connecting to {address}, after {words}"),

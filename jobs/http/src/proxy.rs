@@ -2,6 +2,7 @@
 
 use crate::progress::Trouble;
 use crate::url::Url;
+use checker_parts::net::Endpoint;
 use hyper::http::StatusCode;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -13,8 +14,7 @@ const HEAD_MAX: usize = 8 * 1024;
 /// A proxy.
 #[derive(Clone, Debug)]
 pub(crate) struct Proxy {
-    pub(crate) host: String,
-    pub(crate) port: u16,
+    pub(crate) endpoint: Endpoint,
     shown: String,
 }
 
@@ -36,7 +36,7 @@ impl Proxy {
             return Err(format!("a proxy has no path; {form}"));
         }
         let shown = url.authority.to_str().unwrap_or_default().to_owned();
-        Ok(Self { host: url.host, port: url.port, shown })
+        Ok(Self { endpoint: url.endpoint, shown })
     }
 
     /// A proxy that is not there says nothing of the target.
@@ -64,11 +64,7 @@ impl Proxy {
 
     /// Asks the proxy for a tunnel to `url`.
     pub(crate) async fn tunnel(&self, stream: &mut TcpStream, url: &Url) -> Result<(), Trouble> {
-        let host = if url.host.contains(':') {
-            format!("[{}]:{}", url.host, url.port)
-        } else {
-            format!("{}:{}", url.host, url.port)
-        };
+        let host = url.endpoint.to_string();
         let ask = format!("CONNECT {host} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {}\r\n\r\n", crate::USER_AGENT);
         let broke = |e: std::io::Error| self.trouble(&format!("the connection broke ({e})"));
         stream.write_all(ask.as_bytes()).await.map_err(broke)?;
@@ -116,7 +112,7 @@ mod tests {
     #[test]
     fn proxies_read() {
         let proxy = Proxy::parse("http://proxy.example:3128").unwrap();
-        assert_eq!((proxy.host.as_str(), proxy.port), ("proxy.example", 3128));
+        assert_eq!((proxy.endpoint.host(), proxy.endpoint.port()), ("proxy.example", 3128));
         for (text, want) in [
             ("http://me:planted@proxy.example/", "login at the proxy is not supported"),
             ("https://proxy.example/", "over TLS is not supported"),

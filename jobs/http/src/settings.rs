@@ -1,6 +1,7 @@
 //! The keys of `[[job.http]]`, as they stand in the settings.
 
 use crate::hidden::Hidden;
+use checker_parts::one_or_many::OneOrMany;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use std::collections::BTreeMap;
@@ -11,20 +12,20 @@ use std::path::PathBuf;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Settings {
-    pub(crate) url: OneOrMany,
+    pub(crate) url: OneOrMany<String>,
     pub(crate) method: Option<String>,
     #[serde(default)]
     pub(crate) headers: BTreeMap<String, Hidden>,
     pub(crate) body: Option<Hidden>,
     pub(crate) status: Option<Statuses>,
     #[serde(default)]
-    pub(crate) body_contains: OneOrMany,
+    pub(crate) body_contains: OneOrMany<String>,
     #[serde(default)]
-    pub(crate) body_not_contains: OneOrMany,
+    pub(crate) body_not_contains: OneOrMany<String>,
     #[serde(default)]
-    pub(crate) body_matches: OneOrMany,
+    pub(crate) body_matches: OneOrMany<String>,
     #[serde(default)]
-    pub(crate) json: OneOrMany,
+    pub(crate) json: OneOrMany<String>,
     pub(crate) body_max: Option<u64>,
     pub(crate) latency_warning: Option<String>,
     pub(crate) latency_critical: Option<String>,
@@ -37,36 +38,6 @@ pub struct Settings {
     pub(crate) proxy: Option<Hidden>,
     pub(crate) address: Option<String>,
     pub(crate) ip: Option<String>,
-}
-
-/// One text, or a list of texts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct OneOrMany(pub(crate) Vec<String>);
-
-impl<'de> Deserialize<'de> for OneOrMany {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Texts;
-        impl<'de> Visitor<'de> for Texts {
-            type Value = OneOrMany;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a text or a list of texts")
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<OneOrMany, E> {
-                Ok(OneOrMany(vec![text.to_owned()]))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OneOrMany, A::Error> {
-                let mut texts = Vec::new();
-                while let Some(text) = list.next_element()? {
-                    texts.push(text);
-                }
-                Ok(OneOrMany(texts))
-            }
-        }
-        deserializer.deserialize_any(Texts)
-    }
 }
 
 /// The statuses that are expected, as ranges with both ends included.
@@ -202,8 +173,6 @@ mod tests {
     struct Holder {
         #[serde(default)]
         status: Statuses,
-        #[serde(default)]
-        texts: OneOrMany,
     }
 
     fn read(text: &str) -> Result<Holder, String> {
@@ -239,13 +208,5 @@ mod tests {
             let error = read(text).unwrap_err();
             assert!(error.contains(want), "{text}: {error}");
         }
-    }
-
-    #[test]
-    fn texts_are_one_or_many() {
-        assert_eq!(read("texts = \"a\"").unwrap().texts.0, ["a"]);
-        assert_eq!(read("texts = [\"a\", \"b\"]").unwrap().texts.0, ["a", "b"]);
-        let error = read("texts = 1").unwrap_err();
-        assert!(error.contains("expected a text or a list of texts"), "{error}");
     }
 }

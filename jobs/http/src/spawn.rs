@@ -71,7 +71,7 @@ impl Reader<'_> {
         for text in texts {
             let read = Url::parse(text).and_then(|url| {
                 if url.tls {
-                    server_name(&url.host)?;
+                    server_name(url.host())?;
                 }
                 Ok(url)
             });
@@ -179,8 +179,10 @@ impl Reader<'_> {
         if !body.is_empty() && matches!(method, Method::GET | Method::HEAD) {
             self.note("body", format!("a body goes with POST, PUT or PATCH, not with {method}; set method"));
         }
-        // A form that logs in holds a password.
-        scrubber.add(body);
+        // A form that logs in holds a password. What is shorter is a word that may stand anywhere.
+        if body.len() >= 8 {
+            scrubber.add(body);
+        }
         (method, Bytes::copy_from_slice(body.as_bytes()))
     }
 
@@ -243,7 +245,7 @@ impl Reader<'_> {
         if s.address.is_some() && s.ip.is_some() {
             self.note("ip", "address already says which; leave one of them out");
         }
-        let literal = |url: &&Url| url.host.parse::<IpAddr>().is_ok_and(|ip| !family.takes(ip));
+        let literal = |url: &&Url| url.endpoint.literal().is_some_and(|a| !family.takes(a.ip()));
         if let Some(url) = urls.iter().find(literal)
             && s.proxy.is_none()
         {

@@ -1,5 +1,6 @@
 //! URLs: what may stand in the settings, and where a redirect leads.
 
+use checker_parts::net::Endpoint;
 use hyper::Uri;
 use hyper::http::HeaderValue;
 use hyper::http::uri::PathAndQuery;
@@ -10,10 +11,8 @@ use std::fmt::Write as _;
 pub(crate) struct Url {
     /// Whether it is `https`.
     pub(crate) tls: bool,
-    /// Lower case, without brackets.
-    pub(crate) host: String,
-    /// The port, given or standard.
-    pub(crate) port: u16,
+    /// Host and port, given or standard.
+    pub(crate) endpoint: Endpoint,
     /// The value of the header `Host`.
     pub(crate) authority: HeaderValue,
     /// The request target for a server: path and query.
@@ -42,34 +41,36 @@ impl Url {
         Self::of(&uri).map_err(|why| format!("\"{text}\" {why}"))
     }
 
-    fn of(uri: &Uri) -> Result<Self, &'static str> {
+    fn of(uri: &Uri) -> Result<Self, String> {
         let tls = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
-            Some(_) => return Err("is neither http nor https"),
-            None => return Err("must start with http:// or https://"),
+            Some(_) => return Err("is neither http nor https".to_owned()),
+            None => return Err("must start with http:// or https://".to_owned()),
         };
         let authority = uri.authority().ok_or("names no host")?;
-        let bracketed = authority.host().to_ascii_lowercase();
-        let host = bracketed.trim_matches(['[', ']']).to_owned();
-        if host.is_empty() {
-            return Err("names no host");
-        }
         let given = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
         let standard = if tls { 443 } else { 80 };
         let port = match given {
             "" | ":" => standard,
             _ => authority.port_u16().filter(|p| *p != 0).ok_or("has a port that is no number from 1 to 65535")?,
         };
-        let shown = if port == standard { bracketed } else { format!("{bracketed}:{port}") };
+        let endpoint =
+            Endpoint::parse(&format!("{}:{port}", authority.host())).map_err(|why| format!("is no URL: {why}"))?;
+        let shown = endpoint.to_string();
+        let shown = if port == standard { shown.strip_suffix(&format!(":{port}")).unwrap_or(&shown) } else { &shown };
         let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         Ok(Self {
             tls,
-            host,
-            port,
-            authority: HeaderValue::from_str(&shown).map_err(|_| "has a host that cannot be sent")?,
+            authority: HeaderValue::from_str(shown).map_err(|_| "has a host that cannot be sent")?,
+            endpoint,
             origin: Uri::from(path),
         })
+    }
+
+    /// The host, in lower case and without brackets.
+    pub(crate) fn host(&self) -> &str {
+        self.endpoint.host()
     }
 
     /// The whole URL. It is the target of the job, and the request target for a proxy.
@@ -90,8 +91,8 @@ impl Url {
 
     /// Whether what was meant for `self` may be sent to `next`: the same place, or the same host with TLS added.
     pub(crate) fn may_share_secrets_with(&self, next: &Self) -> bool {
-        let upgrade = !self.tls && next.tls && self.port == 80 && next.port == 443;
-        self.host == next.host && (upgrade || (self.tls == next.tls && self.port == next.port))
+        let upgrade = !self.tls && next.tls && self.endpoint.port() == 80 && next.endpoint.port() == 443;
+        self.host() == next.host() && (upgrade || (self.tls == next.tls && self.endpoint == next.endpoint))
     }
 
     /// Where the value of a header `Location` leads from here.
@@ -185,7 +186,7 @@ mod tests {
             ("http://a.example?q", "http://a.example/?q", "a.example", 80),
         ] {
             let url = Url::parse(text).unwrap();
-            assert_eq!((url.whole().as_str(), url.host.as_str(), url.port), (whole, host, port));
+            assert_eq!((url.whole().as_str(), url.host(), url.endpoint.port()), (whole, host, port));
         }
     }
 

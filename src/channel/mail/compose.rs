@@ -5,6 +5,7 @@
 
 use super::MailSettings;
 use crate::decide::{Delivery, SendResult};
+use crate::message::text::{cut, lines, one_line};
 use checker_job::Timestamp;
 use lettre::message::header::{ContentType, Header, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, SinglePart};
@@ -122,51 +123,6 @@ fn date(at: Timestamp) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(secs)
 }
 
-/// One line without control characters and without marks that reorder text.
-fn one_line(text: &str) -> String {
-    let line: String = text
-        .chars()
-        .filter_map(|c| match c {
-            '\u{2028}' | '\u{2029}' => Some(' '),
-            c if c.is_control() => Some(' '),
-            c if reorders(c) => None,
-            c => Some(c),
-        })
-        .collect();
-    line.trim().to_owned()
-}
-
-/// Lines that end with `\n`, without other control characters than the tab.
-fn lines(text: &str) -> String {
-    let mut out: String = text
-        .replace("\r\n", "\n")
-        .chars()
-        .filter_map(|c| match c {
-            '\r' | '\u{2028}' | '\u{2029}' => Some('\n'),
-            '\n' | '\t' => Some(c),
-            c if c.is_control() || reorders(c) => None,
-            c => Some(c),
-        })
-        .collect();
-    if !out.ends_with('\n') {
-        out.push('\n');
-    }
-    out
-}
-
-fn reorders(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-}
-
-fn cut(text: &str, max: usize) -> String {
-    if text.chars().count() <= max {
-        return text.to_owned();
-    }
-    let mut out: String = text.chars().take(max.saturating_sub(3)).collect();
-    out.push_str("...");
-    out
-}
-
 /// A header with a fixed name; our own headers are written, never read.
 macro_rules! own_header {
     ($type:ty, $name:literal, $value:expr) => {
@@ -199,6 +155,3 @@ own_header!(SuppressReplies, "X-Auto-Response-Suppress", |_| "All".to_owned());
 #[derive(Clone)]
 struct DeliveryId(Uuid);
 own_header!(DeliveryId, "X-Checker-Delivery", |id| id.0.to_string());
-
-#[cfg(test)]
-mod tests;

@@ -104,7 +104,7 @@ fn wait(child: &mut Child, deadline: Instant) -> std::io::Result<Option<ExitStat
         let left = deadline.saturating_duration_since(Instant::now());
         if left.is_zero() {
             if let Ok(pid) = i32::try_from(child.id()) {
-                drop(killpg(Pid::from_raw(pid), Signal::SIGKILL));
+                killpg(Pid::from_raw(pid), Signal::SIGKILL).ok();
             }
             child.wait()?;
             return Ok(None);

@@ -176,7 +176,9 @@ impl Session {
             let why = words::unknown(&self.server, what);
             (Talk::Done(SendResult::Later { why }), false)
         };
-        match self.step(conn, deadline, |c| c.message(&letter.bytes)) {
+        // lettre ends the last line itself.
+        let text = letter.bytes.strip_suffix(b"\r\n").unwrap_or(&letter.bytes);
+        match self.step(conn, deadline, |c| c.message(text)) {
             Ok(answer) if answer.has_code(250) => Ok(words::reply(&format!("250 {}", joined(&answer)), &self.server)),
             Ok(other) => Err(unknown(&self.out_of_step(&other))),
             Err(Fault::Reply { code, text }) => {

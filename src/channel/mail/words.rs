@@ -1,6 +1,7 @@
 //! What went wrong in a talk with a mail server, in words that say what to do.
 
 use super::{Security, Server};
+use crate::message::text;
 use lettre::transport::smtp::Error;
 use rustls::CertificateError;
 use std::error::Error as _;
@@ -184,6 +185,9 @@ fn certificate(why: &CertificateError) -> String {
         C::UnknownIssuer => "its certificate is signed by an authority that this machine does not know. If it is your own, \
              put the authority's certificate into ca_file"
             .to_owned(),
+        C::BadSignature => "its certificate is signed by another authority than the one that this machine knows by that \
+             name. Put the authority's current certificate into ca_file"
+            .to_owned(),
         C::Revoked => "its certificate is revoked".to_owned(),
         other if format!("{other:?}").contains("CaUsedAsEndEntity") => {
             "its certificate is the certificate of an authority, not of a server. Make one for the server, signed by that \
@@ -251,8 +255,7 @@ fn secrets(server: &Server) -> Vec<String> {
 }
 
 pub(super) fn one_line(text: &str, max: usize) -> String {
-    let line: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(max).collect();
-    line.trim().to_owned()
+    text::cut(&text::one_line(text), max)
 }
 
 pub(super) fn seconds(time: Duration) -> String {

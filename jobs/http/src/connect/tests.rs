@@ -1,49 +1,65 @@
 use super::*;
-
-fn lookup(text: &str) -> io::Error {
-    io::Error::other(format!("failed to lookup address information: {text}"))
-}
+use tokio::net::{TcpListener, TcpSocket};
 
 #[test]
 fn a_name_that_does_not_exist_is_the_targets_fault_and_a_silent_resolver_ours() {
-    for (text, cause) in [
-        ("Name or service not known", None),
-        ("No address associated with hostname", None),
-        ("Name does not resolve", None),
-        ("Temporary failure in name resolution", Some(NO_RESOLVER)),
-        ("Try again", Some(NO_RESOLVER)),
-        ("Non-recoverable failure in name resolution", Some(NO_RESOLVER)),
-    ] {
-        let trouble = unresolved("x.example", &lookup(text));
-        assert_eq!(trouble.cause.as_deref(), cause, "{text}");
-        let start = if cause.is_some() { "could not ask for x.example" } else { "could not resolve x.example" };
-        assert!(trouble.sentence.starts_with(start), "{}", trouble.sentence);
-    }
+    let gone = unresolved("x.example", ResolveError::NoSuchName);
+    assert_eq!(gone, Trouble::theirs("could not resolve x.example: there is no such name"));
+    let silent = unresolved("x.example", ResolveError::NoResolver("Try again".to_owned()));
+    assert_eq!(silent.cause.as_deref(), Some("the resolver does not answer"));
+    assert_eq!(silent.sentence, "could not ask for x.example: the resolver does not answer (Try again)");
+    let late = resolver_silent("x.example", Duration::from_secs(10));
+    assert_eq!(late.sentence, "could not ask for x.example: the resolver does not answer within 10 s");
+    assert_eq!(late.cause, silent.cause);
 }
 
 #[test]
 fn what_this_host_lacks_is_never_the_targets_fault() {
-    for number in [libc::EMFILE, libc::ENFILE, libc::ENOMEM, libc::ENOBUFS] {
-        let address = SocketAddr::from(([127, 0, 0, 1], 1));
-        let error = io::Error::from_raw_os_error(number);
-        let misses = vec![(address, Miss::Refused), (address, Miss::of(&error, address))];
-        assert_eq!(all_failed("x", misses).cause.as_deref(), Some(NO_RESOURCES), "{error}");
-    }
+    let address = SocketAddr::from(([127, 0, 0, 1], 1));
+    let full = Miss::Said(net::Trouble::Ours("this host has no file handle left".to_owned()));
+    let misses = vec![(address, Miss::Said(net::Trouble::Refused)), (address, full)];
+    let trouble = all_failed("x.example", misses);
+    assert_eq!(trouble.cause.as_deref(), Some("this host has no file handle left"));
 }
 
 #[test]
 fn an_address_without_route_is_not_counted() {
     let address = |n| SocketAddr::from(([192, 0, 2, n], 443));
-    let misses = vec![(address(1), Miss::NoRoute), (address(2), Miss::Refused)];
+    let no_route = || Miss::Said(net::Trouble::NoRoute);
+    let misses = vec![(address(1), no_route()), (address(2), Miss::Said(net::Trouble::Refused))];
     let trouble = all_failed("x", misses);
     assert_eq!(trouble, Trouble::theirs("could not connect: 192.0.2.2:443 refused the connection"));
-    let trouble = all_failed("x.example", vec![(address(1), Miss::NoRoute)]);
+    let trouble = all_failed("x.example", vec![(address(1), no_route())]);
     assert_eq!(trouble.cause.as_deref(), Some(NO_ROUTE));
 }
 
-#[test]
-fn the_routing_table_is_asked_without_sending() {
-    assert!(has_route(SocketAddr::from(([127, 0, 0, 1], 9))));
-    // The kernel refuses it to a socket that did not ask for broadcast.
-    assert!(!has_route(SocketAddr::from(([255, 255, 255, 255], 9))));
+/// A queue of one that nobody empties: the kernel drops what comes after.
+async fn black_hole() -> (TcpListener, Vec<tokio::task::JoinHandle<io::Result<TcpStream>>>) {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let listener = socket.listen(1).unwrap();
+    let at = listener.local_addr().unwrap();
+    let waiting = (0..6).map(|_| tokio::spawn(TcpStream::connect(at))).collect();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    (listener, waiting)
+}
+
+#[tokio::test]
+async fn the_next_address_is_tried_when_one_refuses_or_is_silent() {
+    let (hole, waiting) = black_hole().await;
+    let refusing = {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        listener.local_addr().unwrap()
+    };
+    let open = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (hole, open) = (hole.local_addr().unwrap(), open.local_addr().unwrap());
+    let deadline = Instant::now() + Duration::from_secs(1);
+    let mut p = Progress::new();
+    let stream = connect_any("x", &[refusing, hole, open], deadline, &mut p).await.unwrap();
+    assert_eq!((stream.peer_addr().unwrap(), p.address), (open, Some(open)));
+    assert_eq!(p.notes.len(), 2);
+    assert!(p.notes[0].ends_with("refused the connection") && p.notes[1].contains("did not answer within"), "{p:?}");
+    let trouble = connect_any("x", &[refusing, hole, refusing], deadline, &mut p).await.unwrap_err();
+    assert!(trouble.cause.is_none() && trouble.sentence.matches("refused").count() == 2, "{trouble:?}");
+    waiting.iter().for_each(tokio::task::JoinHandle::abort);
 }

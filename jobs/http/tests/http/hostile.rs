@@ -35,14 +35,6 @@ async fn refused() {
 }
 
 #[tokio::test]
-async fn a_name_without_address() {
-    // The longest label is 63 letters: no resolver asks anybody for this one.
-    let host = format!("{}.example", "a".repeat(70));
-    let outcome = run(&format!("url = \"http://{host}/\"")).await;
-    failed(&outcome, &format!("could not resolve {host}: no such name"));
-}
-
-#[tokio::test]
 async fn a_name_is_resolved_and_the_next_address_tried() {
     let server = says("hello").await;
     let outcome = run(&format!("url = \"http://localhost:{}/\"", server.at.port())).await;

@@ -7,6 +7,8 @@ mod hostile;
 #[cfg(test)]
 mod nginx;
 #[cfg(test)]
+mod own_faults;
+#[cfg(test)]
 mod proxy;
 #[cfg(test)]
 mod redirects;

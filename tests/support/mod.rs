@@ -1,0 +1,69 @@
+//! Real servers for tests, and hostile ones. Loopback only, ports that are free, everything in a temporary folder.
+//!
+//! `tests/install` installs what they need.
+
+pub mod binary;
+pub mod cron;
+pub mod hostile;
+pub mod imap;
+pub mod mail;
+pub mod parse;
+pub mod process;
+pub mod tls;
+
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+/// Whether the real part `what` ("postfix", "cron", ...) can be had here. If not, says so, and the test returns; in CI
+/// (the environment has `CI`) a missing part is a failed test.
+pub fn need(what: &str) -> bool {
+    let missing = missing(what);
+    let Some(missing) = missing else { return true };
+    assert!(std::env::var_os("CI").is_none(), "{what} cannot be had in CI: {missing}");
+    eprintln!("SKIPPED, for want of {what}: {missing}");
+    false
+}
+
+fn missing(what: &str) -> Option<String> {
+    if !nix::unistd::Uid::effective().is_root() {
+        return Some("only root can start it; run the tests as root".to_owned());
+    }
+    let programs: &[&str] = match what {
+        "postfix" => &["/usr/lib/postfix/sbin/master", "/usr/sbin/postfix", "/usr/sbin/dovecot", "/usr/bin/setpriv"],
+        "cron" => &["/usr/sbin/cron", "/usr/bin/unshare", "/usr/bin/mount"],
+        "faketime" => &["/usr/bin/faketime"],
+        "nginx" => &["/usr/sbin/nginx"],
+        other => panic!("no such part is known: {other}"),
+    };
+    let missing = programs.iter().find(|program| !std::path::Path::new(program).exists())?;
+    Some(format!("{missing} is not there; run tests/install"))
+}
+
+/// Ports that nobody listens on, below those that the kernel hands out by itself: a server that is stopped for a while
+/// finds its port free again, and no other test listens there meanwhile.
+pub fn free_ports<const N: usize>() -> [u16; N] {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let (first, count) = (10_000, 20_000);
+    let start = u16::try_from(std::process::id() % 199).unwrap_or(0) * 100;
+    std::array::from_fn(|_| {
+        (0..count)
+            .map(|_| first + (start + NEXT.fetch_add(1, Ordering::Relaxed) % count) % count)
+            .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+            .expect("a free port")
+    })
+}
+
+/// Waits until `ready` has an answer, at most `limit`.
+pub fn wait_until<T>(limit: Duration, mut ready: impl FnMut() -> Option<T>) -> Option<T> {
+    let until = Instant::now() + limit;
+    loop {
+        if let Some(answer) = ready() {
+            return Some(answer);
+        }
+        if Instant::now() >= until {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
