@@ -3,12 +3,13 @@
 use super::args;
 use super::exit::{Exit, Failure};
 use super::world::{World, user_name};
-use super::{Cx, local_time};
+use super::{Cx, json_line, local_time, rfc3339};
 use crate::clock;
 use crate::decide::{Ack, JobState, Silence};
 use crate::outbox::again;
 use crate::store::{Applied, Change, Ledger};
 use checker_job::{JobId, duration_words, parse_duration};
+use serde_json::json;
 use std::time::Duration;
 
 /// A silence that nobody ends would be a job that nobody watches.
@@ -35,7 +36,9 @@ pub(super) fn ack(cx: &mut Cx<'_>, args: &args::Ack) -> Result<Exit, Failure> {
     if let Some(why) = refused {
         return Err(Failure::usage(why));
     }
-    if args.undo {
+    if cx.options.json {
+        json_line(cx, &json!({"v": 1, "id": job.id(), "name": name, "acknowledged": !args.undo}))?;
+    } else if args.undo {
         writeln!(cx.out, "{name}: reminders go on")?;
     } else {
         writeln!(cx.out, "{name}: no reminders until it recovers; the recovery is told")?;
@@ -64,6 +67,10 @@ pub(super) fn silence(cx: &mut Cx<'_>, args: &args::Silence) -> Result<Exit, Fai
         true
     })?;
     match silence {
+        until if cx.options.json => {
+            let until = until.map(|s| rfc3339(s.until));
+            json_line(cx, &json!({"v": 1, "id": job.id(), "name": name, "silenced_until": until}))?;
+        }
         Some(s) => {
             let (until, time) = (local_time(&world, s.until), duration_words(s.until.since(now)));
             writeln!(cx.out, "{name}: nothing new is told for {time}, until {until}; it is checked all the same")?;

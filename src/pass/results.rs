@@ -8,7 +8,7 @@ use crate::decide::{Alert, AlertId, AlertKind, JobState};
 use crate::outbox::again;
 use crate::runner::Finished;
 use crate::store::{Applied, Change, Result, RunRecord, RunStatus, Source};
-use checker_job::{JobId, Timestamp};
+use checker_job::{JobId, Timestamp, duration_words};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -111,6 +111,9 @@ impl<'a> Results<'a> {
             }
             self.decided.insert(finished.index);
             done.push(due.job.id().clone());
+            let (name, outcome) = (&due.job.policy().name, &finished.outcome);
+            let took = duration_words(finished.took);
+            tracing::debug!("{name}: {}: {} [{took}]", outcome.verdict.word(), outcome.summary);
             report.ran.push(Ran {
                 name: due.job.policy().name.clone(),
                 reason: due.reason,
