@@ -30,14 +30,13 @@ struct Cx<'a> {
     out: &'a mut dyn Write,
 }
 
-impl Cx<'_> {
-    /// Whether a person reads along.
-    fn is_terminal(&self) -> bool {
-        io::stdout().is_terminal()
-    }
+/// Whether a person reads along.
+fn is_terminal() -> bool {
+    io::stdout().is_terminal()
 }
 
-/// Runs the program with the arguments of this process. Never panics on a closed pipe: whoever has read enough is content.
+/// Runs the program with the arguments of this process and these job kinds. Never panics on a closed pipe: whoever has read enough is content.
+#[expect(clippy::needless_pass_by_value, reason = "a main hands its registry over: checker::run(checker::bundled())")]
 pub fn run(registry: Registry) -> ExitCode {
     // One provider only; a second call would find it there.
     drop(rustls::crypto::ring::default_provider().install_default());

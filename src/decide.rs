@@ -7,6 +7,8 @@
 mod alert;
 pub mod delivery;
 mod noise;
+#[cfg(test)]
+mod properties;
 pub mod schedule;
 mod state;
 pub mod transition;

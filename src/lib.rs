@@ -2,7 +2,7 @@
 //!
 //! The map, in the order in which the data flows:
 //!
-//! 1. What people type and write: [`run`], [`settings`], [`registry`] and the list of [`bundled`] job kinds.
+//! 1. What people type and write: [`run`], [`settings`], [`registry`] and the list of [`bundled()`] job kinds.
 //! 2. One pass: [`pass`] asks [`decide`] what is due, the [`runner`] runs it, `decide` says what it means.
 //! 3. What is remembered: [`store`].
 //! 4. What is told: [`node`] (troubles of our own), [`outbox`], [`message`], [`channel`].

@@ -219,11 +219,10 @@ impl Pass<'_> {
         Ok(kept)
     }
 
-    /// Jobs that are remembered, by more than the number of their episodes, and not watched any more.
+    /// Jobs that are remembered and not watched any more.
     fn left_the_settings(&self, known: &BTreeMap<JobId, Slot>) -> Vec<JobId> {
         let watched: BTreeSet<&JobId> = self.setup.jobs.iter().map(|j| j.id()).collect();
-        let gone = known.iter().filter(|(id, slot)| (slot.slot.is_some() || slot.open) && !watched.contains(id));
-        gone.map(|(id, _)| id.clone()).collect()
+        known.keys().filter(|id| !watched.contains(id)).cloned().collect()
     }
 
     /// Notices a class whose crontab line is missing.
@@ -259,7 +258,7 @@ impl Pass<'_> {
             return Ok(());
         }
         let keep = Retention::default();
-        let removed = self.shared.prune(now, &keep)?;
+        let removed = self.shared.prune(now, &keep)? + self.own.prune(now, &keep)?;
         if removed < u64::from(keep.batch) {
             self.own.set_meta(PRUNED_AT, Some(&now.micros().to_string()))?;
         }

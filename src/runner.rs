@@ -129,13 +129,9 @@ impl Runner {
         let until = Instant::now() + wait;
         while self.open > 0 {
             let left = until.saturating_duration_since(Instant::now());
-            match self.results.recv_timeout(left.min(HEARTBEAT)) {
-                Ok(finished) => {
-                    if let Some(finished) = self.take(finished) {
-                        return Some(finished);
-                    }
-                }
-                Err(_) => {}
+            let received = self.results.recv_timeout(left.min(HEARTBEAT)).ok();
+            if let Some(finished) = received.and_then(|f| self.take(f)) {
+                return Some(finished);
             }
             if let Some(culprit) = self.blocked() {
                 return self.replace(culprit);

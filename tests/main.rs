@@ -6,12 +6,14 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
-    clippy::string_slice,
     unreachable_pub,
     reason = "a test ends where something is not as it should be"
 )]
 
+mod life;
 mod mail;
+mod passes;
 mod settings;
 mod support;
 mod tidy;
+mod watch;

@@ -21,7 +21,7 @@ pub(super) struct Line {
 /// Options that stand before or after the subcommand.
 #[derive(Args, Clone, Debug, Default)]
 pub(super) struct Options {
-    /// The settings file [default: $CHECKER_SETTINGS, ./settings.cfg, /etc/checker/settings.cfg]
+    /// The settings file [default: the one that `CHECKER_SETTINGS` names, ./settings.cfg, /etc/checker/settings.cfg]
     #[arg(short = 'f', long = "file", visible_alias = "config", global = true, value_name = "FILE")]
     pub(super) file: Option<PathBuf>,
     /// Answer in JSON

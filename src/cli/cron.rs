@@ -4,7 +4,7 @@ use super::args::Cron;
 use super::courier::ThreadCourier;
 use super::exit::{Exit, Failure};
 use super::world::{World, node_id};
-use super::{Cx, json_line};
+use super::{Cx, is_terminal, json_line};
 use crate::clock;
 use crate::decide::schedule::{Called, Reason};
 use crate::pass::{Pass, Report};
@@ -28,7 +28,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Cron) -> Result<Exit, Failure> {
     let report = pass(&world, called)?;
     if cx.options.json {
         json_line(cx, &to_json(&report))?;
-    } else if cx.is_terminal() {
+    } else if is_terminal() {
         show(cx.out, &report)?;
     }
     if report.drained.later + report.drained.refused > 0 {

@@ -117,6 +117,7 @@ fn new_message(world: &World, seen: &mut BTreeSet<PathBuf>) -> Result<String, Fa
     Ok(std::fs::read_to_string(file).map_err(trouble)?.replace('\r', ""))
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "it stands in map_err")]
 fn trouble(e: io::Error) -> Failure {
     Failure::Other(Exit::Io, format!("the demo cannot go on: {e}"))
 }

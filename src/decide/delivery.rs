@@ -98,10 +98,18 @@ pub fn plan(now: Timestamp, waiting: &[Waiting], sent: &[Sent], limits: &Limits,
             continue;
         }
         let jobs = by_job(&waiting);
-        let (gone, piled_up) = dissolved(&jobs, limits);
-        let units = units(recipient, jobs, &gone, &mut plan);
-        plan.superseded.extend(gone);
-        admit(recipient, units, piled_up, &budget, limits, &mut plan);
+        let gone = overtaken(&jobs);
+        let unsent: BTreeSet<Uuid> = waiting.iter().filter_map(|w| w.delivery).collect();
+        let left = unsent.difference(&gone).count();
+        let mut part = admit(recipient, &jobs, gone, false, &budget, limits);
+        // While nothing leaves, more than a few must not pile up: they become one.
+        if left > 0 && !part.outgoing.is_empty() && left + part.outgoing.len() > limits.few {
+            part = admit(recipient, &jobs, unsent, true, &budget, limits);
+        }
+        plan.outgoing.extend(part.outgoing);
+        plan.superseded.extend(part.superseded);
+        plan.dropped.extend(part.dropped);
+        plan.held += part.held;
     }
     plan.outgoing.sort_by_key(|o| !o.urgent);
     plan
@@ -151,17 +159,17 @@ fn by_job<'a>(waiting: &[&'a Waiting]) -> BTreeMap<&'a JobId, Episodes<'a>> {
 /// All news of one job makes one message, so that an old recovery never arrives after a new failure.
 fn units(
     recipient: &Recipient,
-    jobs: BTreeMap<&JobId, Episodes<'_>>,
+    jobs: &BTreeMap<&JobId, Episodes<'_>>,
     dissolved: &BTreeSet<Uuid>,
     plan: &mut Plan,
 ) -> Vec<Unit> {
     let mut units: Vec<Unit> = Vec::new();
     let mut by_cause: BTreeMap<String, usize> = BTreeMap::new();
-    for episodes in jobs.into_values() {
+    for episodes in jobs.values() {
         let mut whole: Option<Unit> = None;
-        for group in episodes.into_values() {
+        for group in episodes.values() {
             let (fresh, pending): (Vec<&Waiting>, Vec<&Waiting>) =
-                group.into_iter().partition(|w| w.delivery.is_none_or(|d| dissolved.contains(&d)));
+                group.iter().partition(|w| w.delivery.is_none_or(|d| dissolved.contains(&d)));
             let Some(unit) = resolve(recipient, &fresh, !pending.is_empty(), plan) else {
                 continue;
             };
@@ -187,25 +195,14 @@ fn units(
     units
 }
 
-/// Unsent deliveries whose alerts are told anew: those that newer news of one of their jobs would overtake or make
-/// untrue; and all of them (then the answer is true) if more than a few would pile up while nothing leaves.
-fn dissolved(jobs: &BTreeMap<&JobId, Episodes<'_>>, limits: &Limits) -> (BTreeSet<Uuid>, bool) {
-    let mut gone = BTreeSet::new();
-    let mut unsent = BTreeSet::new();
-    let mut news = 0;
-    for episodes in jobs.values() {
-        let mine: BTreeSet<Uuid> = episodes.values().flatten().filter_map(|w| w.delivery).collect();
-        let is_news = episodes.values().any(|group| is_news(group));
-        news += usize::from(is_news && mine.is_empty());
-        if is_news {
-            gone.extend(mine.iter().copied());
-        }
-        unsent.extend(mine);
-    }
-    if news > 0 && !unsent.is_empty() && unsent.len() + news > limits.few {
-        return (unsent, true);
-    }
-    (gone, false)
+/// Unsent deliveries that newer news of one of their jobs would overtake or make untrue: their alerts are told anew,
+/// together with it.
+fn overtaken(jobs: &BTreeMap<&JobId, Episodes<'_>>) -> BTreeSet<Uuid> {
+    jobs.values()
+        .filter(|episodes| episodes.values().any(|group| is_news(group)))
+        .flat_map(|episodes| episodes.values().flatten())
+        .filter_map(|w| w.delivery)
+        .collect()
 }
 
 /// Whether an episode has something to tell that a message that has not left yet does not say already.
@@ -289,46 +286,54 @@ impl Budget {
     }
 }
 
-fn admit(recipient: &Recipient, units: Vec<Unit>, piled_up: bool, budget: &Budget, limits: &Limits, plan: &mut Plan) {
+/// What leaves for one recipient, with the deliveries in `dissolved` told anew; all in one message if `piled_up`.
+fn admit(
+    recipient: &Recipient,
+    jobs: &BTreeMap<&JobId, Episodes<'_>>,
+    dissolved: BTreeSet<Uuid>,
+    piled_up: bool,
+    budget: &Budget,
+    limits: &Limits,
+) -> Plan {
+    let mut plan = Plan::default();
+    let units = units(recipient, jobs, &dissolved, &mut plan);
+    plan.superseded.extend(dissolved);
     let (urgent, slow): (Vec<Unit>, Vec<Unit>) = units.into_iter().partition(|u| u.urgent || u.replaces);
-    let mut push = |units: Vec<Unit>, as_digest: bool| {
-        if units.is_empty() {
-            return;
-        }
-        let mut merged: Vec<Outgoing> = Vec::new();
-        for unit in units {
-            match merged.first_mut() {
-                Some(all) if as_digest => {
-                    all.groups.extend(unit.groups);
-                    all.urgent |= unit.urgent;
-                    all.thread = None;
-                }
-                _ => merged.push(Outgoing {
-                    recipient: recipient.clone(),
-                    groups: unit.groups,
-                    urgent: unit.urgent,
-                    thread: unit.thread,
-                }),
-            }
-        }
-        plan.outgoing.extend(merged);
-    };
     // One digest carries all that waits: then the slow ones cost nothing.
     let slow_may = if budget.hourly { budget.hour_is_over } else { budget.slow_room > 0 };
     let total = urgent.len() + if slow_may { slow.len() } else { 0 };
     let urgent_digest = urgent.len() > limits.few.min(budget.room);
     if piled_up || urgent_digest || (total > limits.few && !urgent.is_empty()) {
-        push(urgent.into_iter().chain(slow).collect(), true);
-        return;
+        let all = urgent.into_iter().chain(slow).collect();
+        plan.outgoing = messages(recipient, all, true);
+        return plan;
     }
     let room_left = budget.slow_room.saturating_sub(urgent.len());
-    push(urgent, false);
+    plan.outgoing = messages(recipient, urgent, false);
     if !slow_may || room_left == 0 {
-        plan.held += slow.len();
-        return;
+        plan.held = slow.len();
+        return plan;
     }
     let as_digest = budget.hourly || slow.len() > limits.few.min(room_left);
-    push(slow, as_digest);
+    plan.outgoing.extend(messages(recipient, slow, as_digest));
+    plan
+}
+
+fn messages(recipient: &Recipient, mut units: Vec<Unit>, as_digest: bool) -> Vec<Outgoing> {
+    if as_digest {
+        let whole = units.into_iter().reduce(|mut whole, unit| {
+            whole.absorb(unit);
+            whole
+        });
+        units = whole.into_iter().collect();
+    }
+    let message = |unit: Unit| Outgoing {
+        recipient: recipient.clone(),
+        groups: unit.groups,
+        urgent: unit.urgent,
+        thread: unit.thread,
+    };
+    units.into_iter().map(message).collect()
 }
 
 /// When to try again after `attempts` tries that failed: 1, 2, 4, 8, then 10 minutes.

@@ -105,7 +105,12 @@ pub(super) fn settle_flapping(state: &mut JobState, input: &Input<'_>, drafts: &
         let Some(episode) = &mut state.failure else {
             return;
         };
-        episode.addressed.extend(flapping.addressed.iter().cloned());
+        // It goes on as the episode in which flapping was told, so that its recovery reaches those who know of that.
+        if !flapping.addressed.is_empty() {
+            episode.number = flapping.episode;
+            episode.next_step = flapping.next_step.max(episode.next_step);
+        }
+        episode.addressed.extend(flapping.addressed);
         episode.addressed.extend(input.recipients.iter().cloned());
         let to: Vec<Recipient> = episode.addressed.iter().cloned().collect();
         let mut steady = draft(episode, AlertKind::SteadyBad, input.now, &to);

@@ -331,6 +331,8 @@ pub fn needed(frequencies: impl IntoIterator<Item = Frequency>, slots: &mut Slot
 }
 
 #[cfg(test)]
+mod called;
+#[cfg(test)]
 mod life;
 #[cfg(test)]
 mod tests;

@@ -332,6 +332,8 @@ fn tell_bad(state: &mut JobState, input: &Input<'_>, drafts: &mut Vec<Draft>) {
 }
 
 #[cfg(test)]
+mod flapping;
+#[cfg(test)]
 mod table;
 #[cfg(test)]
 mod tests;

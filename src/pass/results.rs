@@ -3,7 +3,7 @@
 use super::due::Due;
 use super::{Pass, Ran, Report, wording};
 use crate::clock;
-use crate::decide::transition::{Input, close as close_drafts, transition};
+use crate::decide::transition::{Draft, Input, close as close_drafts, transition};
 use crate::decide::{Alert, AlertId, AlertKind, JobState};
 use crate::outbox::again;
 use crate::runner::Finished;
@@ -11,6 +11,7 @@ use crate::store::{Applied, Change, Result, RunRecord, RunStatus, Source};
 use checker_job::{JobId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
+use uuid::Uuid;
 
 /// Results are committed at least this often, so that a kill loses little.
 const PACE: Duration = Duration::from_secs(1);
@@ -98,12 +99,17 @@ impl<'a> Results<'a> {
 
     fn commit_batch(&mut self, pass: &Pass<'_>, batch: Vec<Finished>, report: &mut Report) -> Result<()> {
         let now = clock::now().wall;
-        let changes: Vec<Change> = batch.iter().filter_map(|f| self.change(pass, f, now)).collect();
+        let due = self.due;
+        let known = |f: Finished| Some((due.get(f.index)?, f));
+        let batch: Vec<(&Due, Finished)> = batch.into_iter().filter_map(known).collect();
+        let changes: Vec<Change> = batch.iter().map(|(due, f)| self.change(pass, due, f, due.run, now)).collect();
         let applied = again(|| pass.shared.commit(&changes))?;
         let mut done = Vec::with_capacity(batch.len());
-        for ((finished, change), applied) in batch.into_iter().zip(changes).zip(applied) {
+        for (((due, finished), mut change), mut applied) in batch.into_iter().zip(changes).zip(applied) {
+            if applied == Applied::Stale {
+                applied = self.decide_anew(pass, due, &finished, &mut change, now)?;
+            }
             self.decided.insert(finished.index);
-            let Some(due) = self.due.get(finished.index) else { continue };
             done.push(due.job.id().clone());
             report.ran.push(Ran {
                 name: due.job.policy().name.clone(),
@@ -123,8 +129,35 @@ impl<'a> Results<'a> {
         Ok(())
     }
 
-    fn change(&self, pass: &Pass<'_>, finished: &Finished, now: Timestamp) -> Option<Change> {
-        let due = self.due.get(finished.index)?;
+    /// The state has moved on. If no newer run did that but a person (an acknowledgement, a silence), the result still
+    /// counts: it is decided on what is there now.
+    fn decide_anew(
+        &mut self,
+        pass: &Pass<'_>,
+        due: &Due,
+        finished: &Finished,
+        change: &mut Change,
+        now: Timestamp,
+    ) -> Result<Applied> {
+        let job = due.job.id();
+        for _ in 0..10 {
+            let fresh = pass.states(std::slice::from_ref(job))?.remove(job).unwrap_or_default();
+            let before = self.states.get(job).and_then(|s| s.run);
+            if fresh.run != before {
+                break;
+            }
+            self.states.insert(job.clone(), fresh);
+            // The store knows the first id as one that came too late.
+            *change = self.change(pass, due, finished, Uuid::now_v7(), now);
+            let applied = again(|| pass.shared.commit(std::slice::from_ref(change)))?;
+            if let Some(&applied) = applied.first().filter(|a| **a != Applied::Stale) {
+                return Ok(applied);
+            }
+        }
+        Ok(Applied::Stale)
+    }
+
+    fn change(&self, pass: &Pass<'_>, due: &Due, finished: &Finished, run: Uuid, now: Timestamp) -> Change {
         let job = due.job.as_ref();
         let before = self.states.get(job.id()).cloned().unwrap_or_default();
         let held = self
@@ -136,7 +169,7 @@ impl<'a> Results<'a> {
             &Input {
                 now,
                 slot: due.slot,
-                run: due.run,
+                run,
                 started: finished.started,
                 took: finished.took,
                 outcome: &finished.outcome,
@@ -146,14 +179,14 @@ impl<'a> Results<'a> {
             },
         );
         let alerts = step.drafts.into_iter().map(|d| wording::alert(job, d, &finished.outcome, now)).collect();
-        Some(Change {
+        Change {
             job: job.id().clone(),
             expected_seq: before.seq,
             state: Some(step.state),
-            run: Some(record(pass, due, finished, step.steady)),
+            run: Some(RunRecord { id: run, ..record(pass, due, finished, step.steady) }),
             alerts,
             hour: step.hour,
-        })
+        }
     }
 }
 
@@ -184,24 +217,23 @@ pub(super) fn close(pass: &Pass<'_>, gone: &[JobId], now: Timestamp) -> Result<(
     if gone.is_empty() {
         return Ok(());
     }
-    let states = pass.states(gone)?;
-    let changes: Vec<Change> = states
-        .into_iter()
-        .map(|(job, state)| Change {
-            alerts: close_drafts(&state, now).into_iter().map(|d| closed(&job, &state, d, now)).collect(),
-            job,
-            expected_seq: state.seq,
-            // Episodes are never numbered twice, even if the job comes back: an alert's id must stay its own.
-            state: Some(JobState { seq: state.seq + 1, episodes: state.episodes, ..JobState::default() }),
-            run: None,
-            hour: None,
-        })
-        .collect();
+    let mut changes = Vec::with_capacity(gone.len());
+    for (job, state) in pass.states(gone)? {
+        let mut alerts = Vec::new();
+        for draft in close_drafts(&state, now) {
+            // Only what was told before still says how the job was called.
+            let last = pass.shared.alerts(Some(&job), 1)?.pop();
+            alerts.push(closed(&job, &state, draft, last, now));
+        }
+        // The store keeps what numbers its alerts, so that none of them is ever taken for another if the job comes back.
+        changes.push(Change { job, expected_seq: state.seq, state: None, run: None, alerts, hour: None });
+    }
     again(|| pass.shared.commit(&changes)).map(|_| ())
 }
 
 /// The job is gone, so its last words serve.
-fn closed(job: &JobId, state: &JobState, draft: crate::decide::transition::Draft, now: Timestamp) -> Alert {
+fn closed(job: &JobId, state: &JobState, draft: Draft, last: Option<Alert>, now: Timestamp) -> Alert {
+    let (name, host) = last.map_or_else(|| (job.to_string(), None), |a| (a.name, a.host));
     Alert {
         id: AlertId { job: job.clone(), episode: draft.episode, step: draft.step },
         kind: AlertKind::Closed,
@@ -209,10 +241,10 @@ fn closed(job: &JobId, state: &JobState, draft: crate::decide::transition::Draft
         at: now,
         since: draft.since,
         failures: draft.failures,
-        name: job.to_string(),
-        host: None,
+        subject: format!("NO LONGER WATCHED: {name}: it has left the settings while it was failing"),
+        name,
+        host,
         cause: None,
-        subject: format!("NO LONGER WATCHED: {job}: it has left the settings while it was failing"),
         body: format!("It last said: {}", state.summary),
         note: None,
         recipients: draft.recipients,

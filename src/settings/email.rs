@@ -145,7 +145,7 @@ fn chosen(s: &mut Section<'_, '_>, word: Option<&Spanned<&'static str>>) -> Opti
         ),
         None if has_smtp && !s.given("transport") => return Some("smtp"),
         None if !s.given("transport") => {
-            s.missing("transport", "\"sendmail\" (the local queue), \"file\" (a folder), or add a table [email.smtp]")
+            s.missing("transport", "\"sendmail\" (the local queue), \"file\" (a folder), or add a table [email.smtp]");
         }
         _ => {}
     }

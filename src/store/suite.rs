@@ -90,9 +90,9 @@ fn two_connections(clock: &StoreClock, how: How) -> Handles<Via<SqliteShared>, V
     }
 }
 
-bench!(OnFileInTurns, Via<SqliteShared>, Via<SqliteOwn>, |clock| { two_connections(&clock, How::Turns) });
+bench!(OnFileInTurns, Via<SqliteShared>, Via<SqliteOwn>, |clock| two_connections(&clock, How::Turns));
 
-bench!(OnFileTwice, Via<SqliteShared>, Via<SqliteOwn>, |clock| { two_connections(&clock, How::Twice) });
+bench!(OnFileTwice, Via<SqliteShared>, Via<SqliteOwn>, |clock| two_connections(&clock, How::Twice));
 
 macro_rules! on_every_store {
     ($($room:ident::$case:ident,)*) => {

@@ -2,6 +2,7 @@
 //!
 //! `tests/install` installs what they need.
 
+pub mod binary;
 pub mod cron;
 pub mod hostile;
 pub mod imap;
@@ -10,7 +11,8 @@ pub mod parse;
 pub mod process;
 pub mod tls;
 
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::TcpListener;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 /// Whether the real part `what` ("postfix", "cron", ...) can be had here. If not, says so, and the test returns; in CI
@@ -38,11 +40,18 @@ fn missing(what: &str) -> Option<String> {
     Some(format!("{missing} is not there; run tests/install"))
 }
 
-/// Ports of 127.0.0.1 that nobody listens on.
+/// Ports that nobody listens on, below those that the kernel hands out by itself: a server that is stopped for a while
+/// finds its port free again, and no other test listens there meanwhile.
 pub fn free_ports<const N: usize>() -> [u16; N] {
-    let held: [TcpListener; N] =
-        std::array::from_fn(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port"));
-    held.map(|listener| listener.local_addr().expect("its address").port())
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let (first, count) = (10_000, 20_000);
+    let start = u16::try_from(std::process::id() % 199).unwrap_or(0) * 100;
+    std::array::from_fn(|_| {
+        (0..count)
+            .map(|_| first + (start + NEXT.fetch_add(1, Ordering::Relaxed) % count) % count)
+            .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+            .expect("a free port")
+    })
 }
 
 /// Waits until `ready` has an answer, at most `limit`.

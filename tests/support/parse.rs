@@ -56,13 +56,12 @@ impl ParsedMail {
 fn words(value: &str) -> String {
     let mut out = Vec::new();
     let mut rest = value;
-    while let Some(at) = rest.find("=?") {
-        let between = &rest[..at];
+    while let Some((between, after)) = rest.split_once("=?") {
         // White space between two encoded words is not part of the text.
         if out.is_empty() || !between.trim().is_empty() {
             out.extend_from_slice(between.as_bytes());
         }
-        let parts: Vec<&str> = rest[at + 2..].splitn(4, '?').collect();
+        let parts: Vec<&str> = after.splitn(4, '?').collect();
         let [charset, encoding, text, tail] = parts[..] else { panic!("broken word in {value:?}") };
         assert!(charset.eq_ignore_ascii_case("utf-8"), "{value:?}");
         out.extend(match encoding {

@@ -17,7 +17,7 @@ const FORBIDDEN: [&str; 9] = [
 ];
 
 /// What `Cargo.lock` may not hold, and what it may hold once.
-pub fn one_tls_and_no_openssl(lock: &str) -> Vec<String> {
+pub(super) fn one_tls_and_no_openssl(lock: &str) -> Vec<String> {
     let lock: Table = lock.parse().expect("Cargo.lock is TOML");
     let packages = lock.get("package").and_then(|p| p.as_array()).expect("Cargo.lock lists packages");
     let name = |p: &toml::Value| p.get("name").and_then(|n| n.as_str()).unwrap_or_default().to_owned();
@@ -39,7 +39,7 @@ pub fn one_tls_and_no_openssl(lock: &str) -> Vec<String> {
 }
 
 /// Each member of the workspace is held to the same lints.
-pub fn inherits_the_lints(manifest: &File) -> Vec<String> {
+pub(super) fn inherits_the_lints(manifest: &File) -> Vec<String> {
     let table: Table = manifest.text.parse().unwrap_or_else(|e| panic!("{}: {e}", manifest.path));
     let inherits = table.get("lints").and_then(|l| l.get("workspace")).and_then(toml::Value::as_bool);
     if inherits == Some(true) {
@@ -49,7 +49,7 @@ pub fn inherits_the_lints(manifest: &File) -> Vec<String> {
 }
 
 /// What the other rules rely on the compiler and clippy for.
-pub fn lints_are_strict(root: &str, clippy: &str) -> Vec<String> {
+pub(super) fn lints_are_strict(root: &str, clippy: &str) -> Vec<String> {
     let root: Table = root.parse().expect("Cargo.toml is TOML");
     let clippy: Table = clippy.parse().expect("clippy.toml is TOML");
     let lints = root.get("workspace").and_then(|w| w.get("lints"));

@@ -1,7 +1,7 @@
 //! Rust text without what is no code, good enough for files that rustfmt has written.
 
 /// `text` with comments and the insides of literals as spaces; each line keeps its number.
-pub fn code_of(text: &str) -> String {
+pub(super) fn code_of(text: &str) -> String {
     let chars: Vec<char> = text.chars().collect();
     let mut out = String::with_capacity(text.len());
     let mut at = 0;
@@ -55,7 +55,7 @@ fn raw_string(chars: &[char], at: usize) -> usize {
 }
 
 /// The code without a module of tests at its end.
-pub fn without_tests(code: &str) -> &str {
+pub(super) fn without_tests(code: &str) -> &str {
     let Some(start) = code.find("#[cfg(test)]\nmod ") else {
         return code;
     };
@@ -63,8 +63,27 @@ pub fn without_tests(code: &str) -> &str {
     if opens { &code[..start] } else { code }
 }
 
+/// Whether a file of this name holds tests only.
+pub(super) fn is_test_path(path: &str) -> bool {
+    path.starts_with("tests/") || path.contains("/tests/") || path.ends_with("/tests.rs")
+}
+
+/// The paths, without `.rs`, of the modules that this file declares for tests only.
+pub(super) fn test_modules(path: &str, text: &str) -> Vec<String> {
+    let stem = path.strip_suffix(".rs").unwrap_or(path);
+    let folder = match stem.rsplit_once('/') {
+        Some((folder, "lib" | "main" | "mod")) => folder,
+        _ => stem,
+    };
+    let declared = text.split("#[cfg(test)]\n").skip(1).filter_map(|rest| rest.lines().next());
+    declared
+        .filter_map(|line| line.trim().trim_start_matches("pub ").strip_prefix("mod ")?.strip_suffix(';'))
+        .map(|module| format!("{folder}/{module}"))
+        .collect()
+}
+
 /// Whether `word` stands in `line` as a whole word. A `word` that ends or begins with a sign needs no border there.
-pub fn has(line: &str, word: &str) -> bool {
+pub(super) fn has(line: &str, word: &str) -> bool {
     let is_word = |c: char| c.is_alphanumeric() || c == '_';
     line.match_indices(word).any(|(at, _)| {
         let before = line[..at].chars().next_back();
@@ -76,7 +95,7 @@ pub fn has(line: &str, word: &str) -> bool {
 }
 
 /// `PATH:LINE: ` and words for each line that holds one of `words`.
-pub fn lines_with(path: &str, text: &str, words: &[&str], remedy: &str) -> Vec<String> {
+pub(super) fn lines_with(path: &str, text: &str, words: &[&str], remedy: &str) -> Vec<String> {
     let mut found = Vec::new();
     for (number, line) in text.lines().enumerate() {
         for word in words.iter().filter(|w| has(line, w)) {
@@ -97,6 +116,14 @@ fn code_is_told_from_comments_and_literals() {
     for kept in ["let a =", "let b =", "let c: &'a str = f("] {
         assert!(code.contains(kept), "{kept} not in {code}");
     }
+}
+
+#[test]
+fn modules_of_tests_are_known_by_their_declaration() {
+    let text = "mod a;\n#[cfg(test)]\nmod life;\n#[cfg(test)]\nmod tests {\n}\n";
+    assert_eq!(test_modules("src/decide/schedule.rs", text), ["src/decide/schedule/life"]);
+    assert_eq!(test_modules("src/lib.rs", text), ["src/life"]);
+    assert!(is_test_path("jobs/tcp/src/tests.rs") && is_test_path("tests/x.rs") && !is_test_path("src/attests.rs"));
 }
 
 #[test]

@@ -81,7 +81,7 @@ fn item_is_valid(item: &str, least: u32, most: u32) -> Result<(), String> {
 }
 
 /// Everything that is wrong with the file.
-pub fn problems(text: &str) -> Vec<String> {
+pub(super) fn problems(text: &str) -> Vec<String> {
     let mut found = Vec::new();
     if !text.ends_with('\n') {
         found.push("crontab.example: the last line needs a line feed: cron ignores the whole file without".to_owned());
@@ -106,7 +106,7 @@ pub fn problems(text: &str) -> Vec<String> {
 }
 
 /// The four lines that owners of the first program know, each with its class, and the forms for `/etc/cron.d`.
-pub fn first_programs_lines(text: &str) -> Vec<String> {
+pub(super) fn first_programs_lines(text: &str) -> Vec<String> {
     let entries: Vec<Entry<'_>> = shown(text).filter_map(|(_, line, _)| parse(line).ok()).collect();
     let mut found = Vec::new();
     for class in [Class::Minute, Class::Hour, Class::Day, Class::DayNoon] {

@@ -9,11 +9,11 @@ const NO_KINDS: [&str; 2] = ["api", "parts"];
 
 /// One folder in `jobs/`.
 #[derive(Clone, Debug)]
-pub struct JobFolder {
+pub(super) struct JobFolder {
     /// Its name.
-    pub name: String,
+    pub(super) name: String,
     /// Its `Cargo.toml`, if it has one.
-    pub manifest: Option<String>,
+    pub(super) manifest: Option<String>,
 }
 
 impl JobFolder {
@@ -23,15 +23,13 @@ impl JobFolder {
         Some(table.get("package")?.get("name")?.as_str()?.to_owned())
     }
 
-    /// The folder's name, if a kind is in it: by custom they are the same.
-    pub fn kind(&self) -> Option<String> {
-        let is_kind = self.manifest.is_some() && !NO_KINDS.contains(&self.name.as_str());
-        is_kind.then(|| self.name.clone())
+    fn is_kind(&self) -> bool {
+        !NO_KINDS.contains(&self.name.as_str())
     }
 }
 
 /// What lies in `jobs/`, tracked or not: a new crate is judged from its first minute.
-pub fn job_folders(jobs: &Path) -> Vec<JobFolder> {
+pub(super) fn job_folders(jobs: &Path) -> Vec<JobFolder> {
     let mut folders: Vec<JobFolder> = std::fs::read_dir(jobs)
         .unwrap()
         .map(Result::unwrap)
@@ -46,7 +44,7 @@ pub fn job_folders(jobs: &Path) -> Vec<JobFolder> {
 }
 
 /// A crate that is there and not bundled is a check that a user believes in and that never runs.
-pub fn kinds_are_bundled(folders: &[JobFolder], root: &str, bundled: &str) -> Vec<String> {
+pub(super) fn kinds_are_bundled(folders: &[JobFolder], root: &str, bundled: &str) -> Vec<String> {
     let root: Table = root.parse().expect("Cargo.toml is TOML");
     let dependencies = root.get("dependencies").and_then(|d| d.as_table()).expect("the root has dependencies");
     let bundled = code_of(bundled);
@@ -60,7 +58,7 @@ pub fn kinds_are_bundled(folders: &[JobFolder], root: &str, bundled: &str) -> Ve
             ));
             continue;
         };
-        if folder.kind().is_none() {
+        if !folder.is_kind() {
             continue;
         }
         if !dependencies.contains_key(&package) {

@@ -16,10 +16,10 @@ const DESIGNED: [(&str, &str); 14] = [
     ("log", "file max_bytes keep level stderr_level format stderr_format"),
     ("daemon", "peer_listen web_listen control respawn"),
     ("peer", "name url admin key"),
-    ("defaults", "every notify remind failure_threshold recovery_threshold timeout"),
-    ("job.tcp", "name address host depends_on contacts"),
+    ("defaults", "every notify remind failure_threshold recovery_threshold timeout host depends_on contacts note"),
+    ("job.tcp", "address"),
     ("job.http", "url status body_contains"),
-    ("job.command", "name command every"),
+    ("job.command", "command"),
 ];
 
 /// How `src/settings/` asks a table for a key.
@@ -39,7 +39,7 @@ impl Shown {
         for line in example.lines() {
             let line = line.trim_start().trim_start_matches('#').trim_start();
             if let Some(name) = header(line) {
-                table = name.to_owned();
+                name.clone_into(&mut table);
                 shown.tables.push(table.clone());
             } else if let Some(key) = key(line) {
                 shown.keys.push((table.clone(), key.to_owned()));
@@ -70,7 +70,7 @@ fn key(line: &str) -> Option<&str> {
 }
 
 /// The keys of the design.
-pub fn designed_keys_are_shown(example: &str) -> Vec<String> {
+pub(super) fn designed_keys_are_shown(example: &str) -> Vec<String> {
     let shown = Shown::in_text(example);
     let all = DESIGNED.iter().flat_map(|(table, keys)| keys.split(' ').map(move |key| (*table, key)));
     all.filter(|(table, key)| !shown.has(table, key))
@@ -81,8 +81,8 @@ pub fn designed_keys_are_shown(example: &str) -> Vec<String> {
 }
 
 /// The keys that one file of `src/settings/` reads.
-pub fn read_keys_are_shown(file: &File, example: &str) -> Vec<String> {
-    if file.is_test() {
+pub(super) fn read_keys_are_shown(file: &File, example: &str) -> Vec<String> {
+    if file.is_test {
         return Vec::new();
     }
     let shown = Shown::in_text(example);
@@ -100,7 +100,7 @@ pub fn read_keys_are_shown(file: &File, example: &str) -> Vec<String> {
 /// The texts that are the first argument of a method in [`ASKS`].
 fn keys_read(text: &str) -> Vec<&str> {
     let mut keys = Vec::new();
-    for (at, _) in text.match_indices("(") {
+    for (at, _) in text.match_indices('(') {
         let method = text[..at].rsplit(|c: char| !(c.is_alphanumeric() || c == '_')).next().unwrap_or_default();
         let is_method = text[..at - method.len()].ends_with('.');
         let argument = text[at + 1..].trim_start().strip_prefix('"').and_then(|rest| rest.split_once('"'));
@@ -109,17 +109,6 @@ fn keys_read(text: &str) -> Vec<&str> {
         }
     }
     keys
-}
-
-/// Each kind has its table in the example.
-pub fn kinds_are_shown(kinds: &[String], example: &str) -> Vec<String> {
-    let shown = Shown::in_text(example);
-    let missing = kinds.iter().filter(|kind| !shown.tables.contains(&format!("job.{kind}")));
-    missing
-        .map(|kind| {
-            format!("settings.cfg.example has no [[job.{kind}]]: add what jobs/{kind} shows in its JobSpawner::EXAMPLE")
-        })
-        .collect()
 }
 
 #[test]
@@ -147,12 +136,4 @@ fn a_key_that_the_code_reads_is_found() {
     assert!(read_keys_are_shown(&file, "[email.smtp]\nhost = \"a\"\n#port = 25\n").is_empty());
     let found = read_keys_are_shown(&file, "[email.smtp]\nhost = \"a\"\n");
     assert!(found.len() == 1 && found[0].contains("`port`, which src/settings/email.rs reads"), "{found:?}");
-}
-
-#[test]
-fn a_kind_without_a_table_is_found() {
-    let kinds = ["tcp".to_owned(), "dns".to_owned()];
-    let found = kinds_are_shown(&kinds, "[[job.tcp]]\n");
-    assert!(found.len() == 1 && found[0].contains("[[job.dns]]"), "{found:?}");
-    assert!(kinds_are_shown(&kinds, "[[job.tcp]]\n#[[job.dns]]\n").is_empty());
 }

@@ -11,7 +11,7 @@ fn is_quoted(file: &File) -> bool {
 }
 
 /// No trailing blanks, no carriage returns, one line feed at the end.
-pub fn lines_end_clean(file: &File) -> Vec<String> {
+pub(super) fn lines_end_clean(file: &File) -> Vec<String> {
     if is_quoted(file) || file.text.is_empty() {
         return Vec::new();
     }
@@ -45,7 +45,7 @@ fn traces() -> Vec<String> {
 }
 
 /// See [`traces`].
-pub fn no_traces_of_a_workplace(file: &File) -> Vec<String> {
+pub(super) fn no_traces_of_a_workplace(file: &File) -> Vec<String> {
     if file.path == "Cargo.lock" {
         return Vec::new();
     }
@@ -71,13 +71,13 @@ fn stands_in(line: &str, trace: &str) -> bool {
 }
 
 /// A file that a shell runs.
-pub fn is_script(file: &File) -> bool {
+pub(super) fn is_script(file: &File) -> bool {
     let first = file.text.lines().next().unwrap_or_default();
     file.path.ends_with(".sh") || (first.starts_with("#!") && first.ends_with("sh"))
 }
 
 /// A script that cannot be called.
-pub fn scripts_are_executable(file: &File) -> Vec<String> {
+pub(super) fn scripts_are_executable(file: &File) -> Vec<String> {
     if !is_script(file) || file.executable {
         return Vec::new();
     }
@@ -85,7 +85,7 @@ pub fn scripts_are_executable(file: &File) -> Vec<String> {
 }
 
 /// Links of a document to files beside it.
-pub fn links_lead_somewhere(file: &File, there: &dyn Fn(&str) -> bool) -> Vec<String> {
+pub(super) fn links_lead_somewhere(file: &File, there: &dyn Fn(&str) -> bool) -> Vec<String> {
     if !file.path.ends_with(".md") {
         return Vec::new();
     }
@@ -137,7 +137,7 @@ fn joined(folder: &str, path: &str) -> String {
 }
 
 /// What must stay true is said where people look for it.
-pub fn invariants_are_stated(architecture: &str) -> Vec<String> {
+pub(super) fn invariants_are_stated(architecture: &str) -> Vec<String> {
     let count = architecture.lines().filter(|line| line.starts_with("**Invariant:** ")).count();
     if count >= INVARIANTS_MIN {
         return Vec::new();
@@ -149,7 +149,7 @@ pub fn invariants_are_stated(architecture: &str) -> Vec<String> {
 }
 
 /// What a change is noted under.
-pub fn changelog_has_unreleased(changelog: &str) -> Vec<String> {
+pub(super) fn changelog_has_unreleased(changelog: &str) -> Vec<String> {
     let mut lines = changelog.lines().skip_while(|line| !matches!(*line, "## [Unreleased]" | "## Unreleased")).skip(1);
     if lines.any(|line| line.starts_with("### ")) {
         return Vec::new();

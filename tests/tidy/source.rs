@@ -20,7 +20,7 @@ const IMPURE: [&str; 26] = [
     "Instant",
     "Timestamp::now",
     "Zoned::now",
-    "clock",
+    "clock::",
     "tokio",
     "async fn",
     "async move",
@@ -37,9 +37,9 @@ const IMPURE: [&str; 26] = [
 ];
 
 /// `src/decide` sees values and nothing else.
-pub fn core_is_pure(file: &File) -> Vec<String> {
-    let core = file.path == "src/decide.rs" || file.path.starts_with("src/decide/");
-    if !core || !file.is_rust() || file.is_test() {
+pub(super) fn core_is_pure(file: &File) -> Vec<String> {
+    let inside = file.path == "src/decide.rs" || file.path.starts_with("src/decide/");
+    if !inside || !file.is_rust() || file.is_test {
         return Vec::new();
     }
     let code = code_of(&file.text);
@@ -49,8 +49,8 @@ pub fn core_is_pure(file: &File) -> Vec<String> {
 }
 
 /// A second clock would be one that tests and simulations cannot set.
-pub fn only_the_clock_reads_the_time(file: &File) -> Vec<String> {
-    if !file.is_rust() || !file.path.starts_with("src/") || file.path == "src/clock.rs" || file.is_test() {
+pub(super) fn only_the_clock_reads_the_time(file: &File) -> Vec<String> {
+    if !file.is_rust() || !file.path.starts_with("src/") || file.path == "src/clock.rs" || file.is_test {
         return Vec::new();
     }
     let code = code_of(&file.text);
@@ -61,7 +61,7 @@ pub fn only_the_clock_reads_the_time(file: &File) -> Vec<String> {
 }
 
 /// Everything else calls the store's operations.
-pub fn only_the_store_knows_sql(file: &File) -> Vec<String> {
+pub(super) fn only_the_store_knows_sql(file: &File) -> Vec<String> {
     if !file.is_rust() || !file.path.starts_with("src/") || file.path.starts_with("src/store/") {
         return Vec::new();
     }
@@ -72,7 +72,7 @@ pub fn only_the_store_knows_sql(file: &File) -> Vec<String> {
 }
 
 /// The compiler forbids it as well; this says it of members that forgot the lints.
-pub fn nothing_is_unsafe(file: &File) -> Vec<String> {
+pub(super) fn nothing_is_unsafe(file: &File) -> Vec<String> {
     if !file.is_rust() {
         return Vec::new();
     }
@@ -81,7 +81,7 @@ pub fn nothing_is_unsafe(file: &File) -> Vec<String> {
 }
 
 /// What is open is an issue, not a mark in a file.
-pub fn nothing_is_left_for_later(file: &File) -> Vec<String> {
+pub(super) fn nothing_is_left_for_later(file: &File) -> Vec<String> {
     // Written in two parts, so that this file does not find itself.
     let marks = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), concat!("HA", "CK")];
     let mut found = lines_with(&file.path, &file.text, &marks, "do it now, or open an issue and take the mark out");
@@ -94,7 +94,7 @@ pub fn nothing_is_left_for_later(file: &File) -> Vec<String> {
 }
 
 /// A file that fits a head.
-pub fn files_are_short(file: &File) -> Vec<String> {
+pub(super) fn files_are_short(file: &File) -> Vec<String> {
     let lines = file.text.lines().count();
     if !file.is_rust() || lines <= LINES_MAX {
         return Vec::new();

@@ -1,13 +1,15 @@
 //! The Rust code of `docs/writing-a-job.md`, compiled: each block of the document stands word for word in one of the
 //! files here.
 
+#[expect(unreachable_pub, reason = "as in a crate of its own")]
 mod many;
+#[expect(unreachable_pub, reason = "as in a crate of its own")]
 mod one;
 
 const COMPILED: [&str; 2] = [include_str!("writing/one.rs"), include_str!("writing/many.rs")];
 
 /// Each block marked as Rust is compiled. A whole `main.rs` is another program and cannot be.
-pub fn blocks_are_compiled(document: &str) -> Vec<String> {
+pub(super) fn blocks_are_compiled(document: &str) -> Vec<String> {
     let blocks = blocks(document);
     if blocks.len() < 4 {
         return vec![format!(

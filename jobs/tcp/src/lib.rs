@@ -116,7 +116,7 @@ impl JobSpawner for Spawner {
             match jobs_of(table) {
                 Ok(of_table) => jobs.extend(of_table),
                 Err(problems) => {
-                    errors.extend(problems.into_iter().map(|(key, message)| SpawnError::key(index, key, message)))
+                    errors.extend(problems.into_iter().map(|(key, message)| SpawnError::key(index, key, message)));
                 }
             }
         }

@@ -66,7 +66,7 @@ impl Sim {
     }
 
     /// Runs a minute apart, and the kinds that each told.
-    fn minutes(&mut self, runs: &str) -> Vec<Vec<AlertKind>> {
+    pub(super) fn minutes(&mut self, runs: &str) -> Vec<Vec<AlertKind>> {
         runs.chars()
             .map(|c| {
                 self.now = self.now.plus(Duration::from_secs(60));
@@ -83,16 +83,16 @@ impl Sim {
     }
 }
 
-const D: AlertKind = AlertKind::Down;
-const R: AlertKind = AlertKind::Recovery;
+pub(super) const D: AlertKind = AlertKind::Down;
+pub(super) const R: AlertKind = AlertKind::Recovery;
 
 /// The runs (counted from 1) that told something, with what.
-fn told(sim: &mut Sim, runs: &str) -> Vec<(usize, AlertKind)> {
+pub(super) fn told(sim: &mut Sim, runs: &str) -> Vec<(usize, AlertKind)> {
     let kinds = sim.minutes(runs).into_iter().enumerate();
     kinds.flat_map(|(i, kinds)| kinds.into_iter().map(move |k| (i + 1, k))).collect()
 }
 
-fn fresh(threshold: u32) -> Sim {
+pub(super) fn fresh(threshold: u32) -> Sim {
     Sim::new(Policy { failure_threshold: threshold, ..policy() })
 }
 
@@ -221,87 +221,6 @@ fn reminders_go_out_with_the_nearest_run() {
     let mut sim = fresh(1);
     sim.policy.remind = Remind::Never;
     assert_eq!(told(&mut sim, &"F".repeat(3_000)), [(1, D)]);
-}
-
-#[test]
-fn flapping_is_told_once_on_the_bad_edge_and_once_when_it_is_over() {
-    // Four changes are none; the fifth is, on a bad edge alone.
-    let mut sim = fresh(1);
-    assert_eq!(told(&mut sim, "F.F."), [(1, D), (2, R), (3, D), (4, R)]);
-    assert_eq!(told(&mut sim, "F.F.FF.F"), [(1, AlertKind::Flapping)]);
-    let flapping = sim.state.flapping.clone().unwrap();
-    assert_eq!((flapping.changes, flapping.told, flapping.episode), (11, true, 3));
-    // Steady for 30 minutes since run 8, and failing.
-    assert_eq!(told(&mut sim, &"F".repeat(31)), [(30, AlertKind::SteadyBad)]);
-    assert_eq!((sim.state.flapping.clone(), sim.state.changes.len()), (None, 0));
-    // Over is over: the next one is news.
-    assert_eq!(told(&mut sim, ".F"), [(1, R), (2, D)]);
-    // Steady and well.
-    let mut sim = fresh(1);
-    sim.minutes("F.F.F.");
-    let drafts: Vec<Draft> = (0..31)
-        .flat_map(|_| {
-            sim.now = sim.now.plus(Duration::from_secs(60));
-            sim.run(Verdict::Ok)
-        })
-        .collect();
-    assert_eq!(drafts.len(), 1);
-    let end = (drafts[0].kind, drafts[0].episode, drafts[0].step, drafts[0].failures);
-    assert_eq!(end, (AlertKind::SteadyGood, 3, 1, 6));
-    assert_eq!(drafts[0].recipients, to(&["a"]));
-}
-
-#[test]
-fn changes_more_than_an_hour_ago_are_no_flapping() {
-    let mut sim = fresh(1);
-    let quiet = ".".repeat(14);
-    for _ in 0..8 {
-        assert_eq!(told(&mut sim, "F"), [(1, D)]);
-        assert_eq!(told(&mut sim, &".".repeat(15)), [(1, R)]);
-        sim.minutes(&quiet);
-    }
-}
-
-#[test]
-fn what_is_not_steady_yet_does_not_end_flapping() {
-    // The 30 minutes are over with a bad run that has not reached its threshold.
-    let mut sim = fresh(2);
-    sim.minutes("FF.FF.FF.");
-    let flapping = sim.state.flapping.is_some();
-    assert!(flapping);
-    assert_eq!(told(&mut sim, &(".".repeat(29) + "FF")), [(31, AlertKind::SteadyBad)]);
-    let mut sim = fresh(2);
-    sim.minutes("FF.FF.FF.");
-    assert_eq!(told(&mut sim, &(".".repeat(29) + "F.")), [(31, AlertKind::SteadyGood)]);
-    // While held, it stays; then the steady failure is told, not that it flaps.
-    let mut sim = fresh(1);
-    sim.held = true;
-    sim.minutes("F.F.F");
-    sim.minutes(&"F".repeat(40));
-    sim.held = false;
-    assert_eq!(told(&mut sim, "FF"), [(1, AlertKind::SteadyBad)]);
-    assert_eq!(told(&mut sim, "."), [(1, R)]);
-}
-
-#[test]
-fn flapping_in_an_episode_that_was_told_ends_with_news_to_the_same_people() {
-    let mut sim = fresh(1);
-    assert_eq!(
-        told(&mut sim, "WFWFW"),
-        [(1, D), (2, AlertKind::Worse), (3, AlertKind::Better), (4, AlertKind::Worse), (5, AlertKind::Better)]
-    );
-    sim.recipients = to(&["b"]);
-    assert_eq!(told(&mut sim, "F."), [(1, AlertKind::Flapping)]);
-    let closing = close(&sim.state, sim.now);
-    assert_eq!(closing.len(), 1, "closed as flapping, once");
-    let mut last = Vec::new();
-    for _ in 0..31 {
-        sim.now = sim.now.plus(Duration::from_secs(60));
-        last.extend(sim.run(Verdict::Ok));
-    }
-    assert_eq!(last.len(), 1);
-    assert_eq!((last[0].episode, last[0].step), (1, 6));
-    assert_eq!(last[0].recipients, to(&["a", "b"]));
 }
 
 #[test]

@@ -1,11 +1,12 @@
+use super::StoreError as E;
 use super::schema::{MIGRATIONS, migrate};
 use super::*;
 use crate::decide::JobState;
 use crate::store::{Change, RunStatus, Source};
 use checker_job::Outcome;
+use nix::time::{ClockId, clock_gettime};
 use rusqlite::ffi;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
-use std::time::Instant;
 
 fn open(path: &Path) -> Result<Sqlite> {
     Sqlite::open(path, StoreClock::system())
@@ -59,6 +60,22 @@ fn the_file_and_all_beside_it_are_for_us_alone() {
     let wal = std::fs::metadata(folder.path().join("checker.db-wal")).unwrap();
     assert!(wal.len() > 0);
     assert_eq!(open(&path).unwrap().shared().slots().unwrap().len(), 1);
+}
+
+#[test]
+fn only_a_plan_waits_for_the_disk() {
+    let folder = tempfile::tempdir().unwrap();
+    let s = open(&folder.path().join("checker.db")).unwrap();
+    let level = |tx: &Connection| Ok(tx.pragma_query_value(None, "synchronous", |r| r.get(0))?);
+    let under = |how| s.0.write::<i64>(how, |tx| level(tx)).unwrap();
+    let (normal, full) = (1, 2);
+    assert_eq!(under(Durability::Kill), normal);
+    assert_eq!(under(Durability::PowerCut), full);
+    assert_eq!(under(Durability::Kill), normal);
+    // And a failed one does not leave the others slow.
+    let failed: Result<()> = s.0.write(Durability::PowerCut, |_| Err(Fault::Told(E::Full("x".to_owned()))));
+    assert!(failed.is_err());
+    assert_eq!(under(Durability::Kill), normal);
 }
 
 #[test]
@@ -260,6 +277,8 @@ fn a_file_that_may_not_be_written_is_told() {
     assert!(matches!(why, StoreError::ReadOnly(_)), "{why}");
 }
 
+type Right = fn(&E) -> bool;
+
 #[test]
 fn codes_become_what_a_caller_can_act_on() {
     let path = Path::new("/var/lib/checker/checker.db");
@@ -267,8 +286,7 @@ fn codes_become_what_a_caller_can_act_on() {
         let e = rusqlite::Error::SqliteFailure(ffi::Error::new(code), None);
         explain(e.into(), path, moment)
     };
-    use StoreError as E;
-    let cases: [(i32, Moment, fn(&E) -> bool); 9] = [
+    let cases: [(i32, Moment, Right); 9] = [
         (ffi::SQLITE_IOERR_FSYNC, Moment::Commit, |e| matches!(e, E::OutcomeUnknown(_))),
         (ffi::SQLITE_IOERR_READ, Moment::Work, |e| matches!(e, E::Unavailable(_))),
         (ffi::SQLITE_IOERR_SHMSIZE, Moment::Commit, |e| matches!(e, E::Full(_))),
@@ -287,23 +305,25 @@ fn codes_become_what_a_caller_can_act_on() {
     }
 }
 
-/// A pass of the size that is promised. The bound is for a slow machine under load; the time is printed.
+/// A pass of the size that is promised. What is bounded is the time of the processor, which other tests do not share;
+/// the bound is for a slow machine.
 #[test]
 fn ten_thousand_changes_are_one_short_commit() {
     let folder = tempfile::tempdir().unwrap();
     let s = open(&folder.path().join("checker.db")).unwrap().shared();
+    let cpu = || Duration::from(clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).unwrap());
     let jobs = 10_000;
     let mut spent = Duration::ZERO;
     for pass in 0..3 {
         let changes: Vec<_> = (0..jobs).map(|n| change(n, pass, pass * jobs + n)).collect();
-        let begun = Instant::now();
+        let begun = cpu();
         let answers = s.commit(&changes).unwrap();
-        spent = begun.elapsed();
+        spent = cpu().saturating_sub(begun);
         println!("10000 changes: {spent:?}");
         assert!(answers.iter().all(|a| *a == Applied::Done));
     }
-    let begun = Instant::now();
+    let begun = cpu();
     assert_eq!(s.slots().unwrap().len(), 10_000);
-    println!("slots of 10000 jobs: {:?}", begun.elapsed());
-    assert!(spent < Duration::from_secs(3), "{spent:?}");
+    println!("slots of 10000 jobs: {:?}", cpu().saturating_sub(begun));
+    assert!(spent < Duration::from_secs(1), "{spent:?}");
 }

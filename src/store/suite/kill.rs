@@ -60,13 +60,16 @@ fn child_that_commits() {
     let s = Sqlite::open(Path::new(&path), any_clock()).unwrap().shared();
     let slots = s.slots().unwrap();
     let mut seq = slots.values().next().map_or(0, |slot| slot.seq);
-    println!("begun");
+    let first = seq;
     loop {
         s.commit(&batch(seq)).unwrap();
         let which = u16::try_from(seq % 60_000).unwrap();
         let carried: Vec<_> = s.waiting().unwrap().into_iter().map(|w| w.alert.id).collect();
         s.plan(&plan_of(&[delivery(which, to(1), &carried, i64::try_from(seq).unwrap())])).unwrap();
         seq += 1;
+        if seq == first + 1 {
+            println!("begun");
+        }
     }
 }
 
@@ -74,7 +77,7 @@ fn child_that_commits() {
 fn a_kill_leaves_whole_batches() {
     let folder = super::folder();
     let path = folder.path().join("checker.db");
-    let (mut before, mut moved) = (0, 0);
+    let mut before = 0;
     for round in 0..30_u64 {
         let mut child = child_of("store::suite::kill::child_that_commits", STATE, &path);
         await_word(&mut child, "begun");
@@ -87,21 +90,17 @@ fn a_kill_leaves_whole_batches() {
         let slots = s.slots().unwrap();
         let seq = slots.values().next().map_or(0, |slot| slot.seq);
         assert!(slots.values().all(|slot| slot.seq == seq), "{slots:?}");
-        assert_eq!(slots.len(), if seq == 0 { 0 } else { usize::from(JOBS) });
-        assert!(seq >= before, "{seq} after {before}");
+        assert_eq!(slots.len(), usize::from(JOBS));
+        assert!(seq > before, "{seq} after {before}");
         // The runs and alerts of each state are there, and none of a state that is not.
         let runs = s.history(&job(JOBS - 1), 99_999).unwrap();
         assert_eq!(runs.len() as u64, seq);
         assert_eq!(s.alerts(Some(&job(0)), 99_999).unwrap().len() as u64, seq);
         // A batch that was committed is known when it is sent again.
-        if let Some(last) = seq.checked_sub(1) {
-            let answers = s.commit(&batch(last)).unwrap();
-            assert!(answers.iter().all(|a| *a == Applied::Already));
-        }
+        let answers = s.commit(&batch(seq - 1)).unwrap();
+        assert!(answers.iter().all(|a| *a == Applied::Already));
         let unsent = s.unsent().unwrap();
         assert!(unsent.iter().all(|d| d.created_at < at(i64::try_from(seq).unwrap())));
-        moved += u64::from(seq > before);
         before = seq;
     }
-    assert!(moved >= 20, "the children committed in {moved} rounds only");
 }

@@ -32,7 +32,7 @@ enum Call {
 }
 
 fn words<T: Debug>(answer: Result<T>) -> String {
-    format!("{answer:?}")
+    answer.map_or_else(|e| format!("{e:?}"), |value| format!("{value:?}"))
 }
 
 fn on_ledger(call: &Call, s: &impl Ledger) -> Option<String> {
@@ -143,7 +143,7 @@ impl World {
                 let (runs, bad) = (u32::from(b), u32::from(c));
                 Call::End(self.pass(a), PassEnd { ended, runs, bad })
             }
-            14 => self.own(a, b, c),
+            14 => Self::own(a, b, c),
             _ => match self.made.len() {
                 0 => Call::Meta(0, None),
                 len => self.made[len - 1 - usize::from(a) % len.min(8)].clone(),
@@ -156,47 +156,48 @@ impl World {
         found.unwrap().remove(&job(n))
     }
 
-    fn change(&mut self, jobs: bool, a: u8, b: u8, c: u8, d: u8) -> Change {
-        let n = u16::from(a) % JOBS;
+    fn change(&mut self, jobs: bool, who: u8, what: u8, odd: u8, fate: u8) -> Change {
+        let n = u16::from(who) % JOBS;
         let before = self.known(jobs, n).unwrap_or_default();
-        let expected_seq = match c % 6 {
+        let expected_seq = match odd % 6 {
             4 => before.seq + 1,
             5 => before.seq.saturating_sub(1),
             _ => before.seq,
         };
-        let record = (b % 4 != 0).then(|| {
+        let record = (!what.is_multiple_of(4)).then(|| {
             let number = self.number();
             let mut record = run(n, self.secs, number);
-            record.steady = b % 4 == 1;
-            if b % 4 == 3 {
+            record.steady = what % 4 == 1;
+            if what % 4 == 3 {
                 record.source = super::super::Source::Script;
             }
-            if b % 5 == 4 {
+            if what % 5 == 4 {
                 record.outcome = Some(Outcome::failed("no"));
             }
             record
         });
         let by = record.as_ref().map(|r| r.id);
         let seq = expected_seq + 1;
-        let state = match d % 8 {
+        let state = match fate % 8 {
             0 => None,
             1..=3 => Some(JobState { episodes: before.episodes, ..good(seq, by) }),
             4 => Some(failing(seq, by, before.episodes + 1)),
             _ => Some(failing(seq, by, before.episodes.max(1))),
         };
         let episode = before.episodes.max(1);
-        let whom: Vec<_> = (0..3).filter(|r| (c >> r) & 1 == 1).map(to).collect();
-        let alerts = (b % 3 != 0).then(|| alert(alert_id(n, episode, u32::from(d % 3)), self.secs, &whom));
+        let whom: Vec<_> = (0..3).filter(|r| (odd >> r) & 1 == 1).map(to).collect();
+        let alerts =
+            (!what.is_multiple_of(3)).then(|| alert(alert_id(n, episode, u32::from(fate % 3)), self.secs, &whom));
         Change {
             job: job(n),
             expected_seq,
             state,
             run: record,
             alerts: alerts.into_iter().collect(),
-            hour: (b % 5 == 0).then(|| Tally {
+            hour: what.is_multiple_of(5).then(|| Tally {
                 hour: at(self.secs - self.secs % 3_600),
-                ok: u32::from(b),
-                micros_max: u64::from(c),
+                ok: u32::from(what),
+                micros_max: u64::from(odd),
                 ..Tally::default()
             }),
         }
@@ -217,9 +218,9 @@ impl World {
             .filter(|(i, w)| w.recipient == whom && chosen(c, *i))
             .map(|(_, w)| w.alert.id.clone())
             .collect();
-        if b % 5 != 0 {
+        if !b.is_multiple_of(5) {
             let mut new = delivery(self.number(), whom, &carried, self.secs);
-            new.urgent = d % 3 == 0;
+            new.urgent = d.is_multiple_of(3);
             planned.deliveries.push(new);
         }
         for (i, w) in waiting.iter().enumerate() {
@@ -259,17 +260,17 @@ impl World {
         for n in (0..JOBS).filter(|n| (b >> n) & 1 == 1) {
             wanted.insert(job(n), id(self.secs, self.number()));
         }
-        let dead = (c % 4 == 0).then(|| self.pass(c / 4));
+        let dead = c.is_multiple_of(4).then(|| self.pass(c / 4));
         Call::Claim(self.pass(a), wanted, dead.into_iter().collect())
     }
 
-    fn own(&self, a: u8, b: u8, c: u8) -> Call {
+    fn own(a: u8, b: u8, c: u8) -> Call {
         let who = u16::from(b) % 3;
         match a % 4 {
-            0 => Call::Meta(who, (c % 3 != 0).then_some(u16::from(c))),
+            0 => Call::Meta(who, (!c.is_multiple_of(3)).then_some(u16::from(c))),
             1 => Call::ReleaseLease(who),
             _ => {
-                let gone = (c % 3 == 0).then(|| id(0, u16::from(c) % 3));
+                let gone = c.is_multiple_of(3).then(|| id(0, u16::from(c) % 3));
                 Call::Lease(who, 100, gone.into_iter().collect())
             }
         }

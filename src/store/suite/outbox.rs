@@ -136,7 +136,7 @@ pub(super) fn superseded_deliveries_hand_their_alerts_over<B: Bench>() {
     s.plan(&replace).unwrap();
     let carried: Vec<_> = s.waiting().unwrap().iter().map(|w| w.delivery).collect();
     assert_eq!(carried, [Some(two.id), None]);
-    assert_eq!(s.unsent().unwrap(), [two.clone()]);
+    assert_eq!(s.unsent().unwrap(), std::slice::from_ref(&two));
     assert_eq!(state_of(s, one.id), DeliveryState::Superseded);
     // What was said of it before it was replaced means nothing now.
     s.mark(one.id, &later(), at(61), at(99)).unwrap();
