@@ -79,10 +79,7 @@ fn recipients(mask: u8) -> Vec<Recipient> {
 fn world(policies: Vec<Policy>) -> World {
     let jobs = policies.into_iter().enumerate().map(|(i, policy)| SimJob {
         id: JobId::new("tcp", &i.to_string()),
-        policy: Policy {
-            name: i.to_string(),
-            ..policy
-        },
+        policy: Policy { name: i.to_string(), ..policy },
         state: JobState::default(),
         target: Verdict::Ok,
         recipients: recipients(if i % 2 == 0 { 1 } else { 3 }),

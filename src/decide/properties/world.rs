@@ -3,9 +3,7 @@
 use crate::decide::delivery::{Limits, Plan, REFUSED_RETRY, plan, retry_after};
 use crate::decide::schedule::{Called, due, slot};
 use crate::decide::transition::{Draft, Input, Step, close, transition};
-use crate::decide::{
-    Alert, AlertId, AlertKind, Delivery, DeliveryState, JobState, Recipient, Sent, Waiting,
-};
+use crate::decide::{Alert, AlertId, AlertKind, Delivery, DeliveryState, JobState, Recipient, Sent, Waiting};
 use checker_job::{JobId, Outcome, Policy, Timestamp, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -83,13 +81,7 @@ impl World {
         for index in 0..self.jobs.len() {
             let job = &self.jobs[index];
             let place = slot(job.policy.every, &jiff::tz::TimeZone::UTC, self.now);
-            let due = due(
-                job.policy.every,
-                job.state.slot,
-                place,
-                self.now,
-                Called::All,
-            );
+            let due = due(job.policy.every, job.state.slot, place, self.now, Called::All);
             if job.gone || due.is_none() {
                 continue;
             }
@@ -129,30 +121,20 @@ impl World {
     fn commit(&mut self, index: usize, drafts: Vec<Draft>) {
         let job = self.jobs[index].id.clone();
         for draft in drafts {
-            let place = |step| AlertId {
-                job: job.clone(),
-                episode: draft.episode,
-                step,
-            };
+            let place = |step| AlertId { job: job.clone(), episode: draft.episode, step };
             let episode = self.alerts.range(place(0)..=place(u32::MAX));
             let before: Vec<&Alert> = episode.map(|(_, alert)| alert).collect();
             assert_eq!(before.len(), draft.step as usize, "{job} {draft:?}");
             if draft.kind.is_ending() {
                 let to: BTreeSet<&Recipient> = before.iter().flat_map(|a| &a.recipients).collect();
                 let ours: BTreeSet<&Recipient> = draft.recipients.iter().collect();
-                assert_eq!(
-                    to, ours,
-                    "{job}: an end to others than were told: {draft:?}"
-                );
+                assert_eq!(to, ours, "{job}: an end to others than were told: {draft:?}");
             }
             let id = place(draft.step);
             for recipient in &draft.recipients {
                 self.pending.insert((id.clone(), recipient.clone()), None);
             }
-            let blind = matches!(
-                draft.kind,
-                AlertKind::CannotJudge | AlertKind::StillCannotJudge
-            );
+            let blind = matches!(draft.kind, AlertKind::CannotJudge | AlertKind::StillCannotJudge);
             let alert = Alert {
                 id: id.clone(),
                 kind: draft.kind,
@@ -189,12 +171,8 @@ impl World {
             .filter(|(_, delivery)| delivery.is_none())
             .map(|((id, recipient), _)| (&id.job, recipient))
             .collect();
-        let refused: BTreeSet<Uuid> = self
-            .deliveries
-            .iter()
-            .filter(|d| matches!(d.state, DeliveryState::Refused { .. }))
-            .map(|d| d.id)
-            .collect();
+        let refused: BTreeSet<Uuid> =
+            self.deliveries.iter().filter(|d| matches!(d.state, DeliveryState::Refused { .. })).map(|d| d.id).collect();
         let keys = self.pending.iter().filter(|((id, recipient), delivery)| {
             delivery.is_none_or(|d| !refused.contains(&d)) || fresh.contains(&(&id.job, recipient))
         });
@@ -214,19 +192,12 @@ impl World {
 
     fn plan(&self) -> Plan {
         let day = Duration::from_secs(86_400);
-        let kept = |d: &&Delivery| {
-            d.state != DeliveryState::Superseded && d.created_at >= self.now.minus(day)
-        };
+        let kept = |d: &&Delivery| d.state != DeliveryState::Superseded && d.created_at >= self.now.minus(day);
         let sent: Vec<Sent> = self
             .deliveries
             .iter()
             .filter(kept)
-            .map(|d| Sent {
-                recipient: d.recipient.clone(),
-                at: d.created_at,
-                digest: d.digest,
-                urgent: d.urgent,
-            })
+            .map(|d| Sent { recipient: d.recipient.clone(), at: d.created_at, digest: d.digest, urgent: d.urgent })
             .collect();
         plan(self.now, &self.waiting(), &sent, &self.limits, self.nomail)
     }
@@ -241,10 +212,7 @@ impl World {
         self.commit_plan(plan);
         for _ in 0..3 {
             let again = self.plan();
-            let empty = Plan {
-                held: again.held,
-                ..Plan::default()
-            };
+            let empty = Plan { held: again.held, ..Plan::default() };
             if again == empty {
                 replaced = false;
                 break;
@@ -261,10 +229,7 @@ impl World {
             self.supersede(id);
         }
         for (id, recipient, why) in plan.dropped {
-            assert_eq!(
-                self.pending.remove(&(id.clone(), recipient.clone())),
-                Some(None)
-            );
+            assert_eq!(self.pending.remove(&(id.clone(), recipient.clone())), Some(None));
             self.dropped.push((id, recipient, why));
         }
         self.withheld.extend(plan.withheld);
@@ -272,14 +237,8 @@ impl World {
             let id = Uuid::from_u128(self.deliveries.len() as u128 + 1);
             let alerts: Vec<AlertId> = out.alerts().map(|a| a.id.clone()).collect();
             for alert in &alerts {
-                let before = self
-                    .pending
-                    .insert((alert.clone(), out.recipient.clone()), Some(id));
-                assert_eq!(
-                    before,
-                    Some(None),
-                    "in two deliveries, or not waiting: {alert:?}"
-                );
+                let before = self.pending.insert((alert.clone(), out.recipient.clone()), Some(id));
+                assert_eq!(before, Some(None), "in two deliveries, or not waiting: {alert:?}");
             }
             self.deliveries.push(Delivery {
                 id,
@@ -318,10 +277,7 @@ impl World {
         let mut queue: Vec<usize> = (0..self.deliveries.len())
             .filter(|&i| {
                 let d = &self.deliveries[i];
-                let open = !matches!(
-                    d.state,
-                    DeliveryState::Told { .. } | DeliveryState::Superseded
-                );
+                let open = !matches!(d.state, DeliveryState::Told { .. } | DeliveryState::Superseded);
                 open && (d.next_try <= self.now || self.stepped)
             })
             .collect();
@@ -332,16 +288,10 @@ impl World {
                 d.attempts += 1;
                 d.next_try = self.now.plus(retry_after(d.attempts));
             } else if self.refusing.contains(&d.recipient) {
-                d.state = DeliveryState::Refused {
-                    at: self.now,
-                    why: "550 no such user".to_owned(),
-                };
+                d.state = DeliveryState::Refused { at: self.now, why: "550 no such user".to_owned() };
                 d.next_try = self.now.plus(REFUSED_RETRY);
             } else {
-                d.state = DeliveryState::Told {
-                    at: self.now,
-                    answer: "250 taken".to_owned(),
-                };
+                d.state = DeliveryState::Told { at: self.now, answer: "250 taken".to_owned() };
                 let d = d.clone();
                 self.arrive(&d);
             }
@@ -355,35 +305,19 @@ impl World {
             self.pending.remove(&key);
             assert!(self.seen.insert(key), "told twice: {id:?}");
             let episode = (id.job.clone(), id.episode, d.recipient.clone());
-            self.told
-                .entry(episode)
-                .or_insert_with(|| d.message_id.clone());
+            self.told.entry(episode).or_insert_with(|| d.message_id.clone());
             let blind = self.is_blind(id);
-            let known = self
-                .known
-                .entry((d.recipient.clone(), id.job.clone()))
-                .or_default();
-            let track = if blind {
-                &mut known.blind
-            } else {
-                &mut known.bad
-            };
+            let known = self.known.entry((d.recipient.clone(), id.job.clone())).or_default();
+            let track = if blind { &mut known.blind } else { &mut known.bad };
             let ending = self.alerts[id].kind.is_ending();
-            assert!(
-                !ending || *track,
-                "an end of what {} never heard: {id:?}",
-                d.recipient
-            );
+            assert!(!ending || *track, "an end of what {} never heard: {id:?}", d.recipient);
             *track = !ending;
         }
     }
 
     /// Whether an alert is about "cannot be judged".
     pub(super) fn is_blind(&self, id: &AlertId) -> bool {
-        let first = AlertId {
-            step: 0,
-            ..id.clone()
-        };
+        let first = AlertId { step: 0, ..id.clone() };
         self.alerts[&first].kind == AlertKind::CannotJudge
     }
 }

@@ -96,10 +96,7 @@ fn what_was_told_before_it_flapped_unsaid_is_ended_for_those_who_know() {
     assert_eq!((closing[0].episode, closing[0].step), (1, 2));
     assert_eq!(closing[0].recipients, to(&["a"]));
     // Else the end comes when it is steady, held or not.
-    assert_eq!(
-        told(&mut sim, &".".repeat(30)),
-        [(30, AlertKind::SteadyGood)]
-    );
+    assert_eq!(told(&mut sim, &".".repeat(30)), [(30, AlertKind::SteadyGood)]);
 }
 
 #[test]
