@@ -8,6 +8,7 @@ mod digest;
 pub(crate) mod text;
 
 pub use digest::digest;
+pub(crate) use text::shell_word;
 
 use crate::decide::{Alert, AlertKind};
 use checker_job::{Timestamp, Verdict, duration_words};

@@ -102,8 +102,18 @@ impl World {
             zone: self.settings.general.timezone.clone(),
             limits: Limits { daily: email.daily_limit as usize, ..Limits::default() },
             nomail: email.nomail,
+            command: self.command(),
             holder,
         })
+    }
+
+    /// How a person calls this installation: with `-f` unless its settings are where they are looked for anyway.
+    fn command(&self) -> String {
+        let file = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
+        if file == Env::bare("/").system_settings {
+            return "checker".to_owned();
+        }
+        format!("checker -f {}", crate::message::shell_word(&file.display().to_string()))
     }
 
     /// How mail leaves.
