@@ -8,7 +8,6 @@ mod digest;
 pub(crate) mod text;
 
 pub use digest::digest;
-pub(crate) use text::shell_word;
 
 use crate::decide::{Alert, AlertKind};
 use checker_job::{Timestamp, Verdict, duration_words};

@@ -177,7 +177,7 @@ impl Outbox<'_> {
 
     fn send_due(&mut self, until: Instant, drained: &mut Drained) -> Result<()> {
         let mut failed: Vec<Recipient> = Vec::new();
-        drained.later = 0;
+        (drained.later, drained.refused) = (0, 0);
         for ledger in ledgers(self.own, self.shared) {
             for unsent in ledger.unsent()? {
                 let now = clock::now().wall;

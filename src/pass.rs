@@ -42,6 +42,8 @@ const DELIVERY_TIME: Duration = Duration::from_secs(20);
 pub struct Setup {
     /// The jobs.
     pub jobs: Vec<Arc<dyn DynJob>>,
+    /// Jobs that are switched off for a while: not run, not forgotten.
+    pub paused: Vec<JobId>,
     /// Whom alerts go to where a job names nobody.
     pub contacts: Vec<Recipient>,
     /// Whose midnight `day` means.
@@ -221,7 +223,7 @@ impl Pass<'_> {
 
     /// Jobs that are remembered and not watched any more.
     fn left_the_settings(&self, known: &BTreeMap<JobId, Slot>) -> Vec<JobId> {
-        let watched: BTreeSet<&JobId> = self.setup.jobs.iter().map(|j| j.id()).collect();
+        let watched: BTreeSet<&JobId> = self.setup.jobs.iter().map(|j| j.id()).chain(&self.setup.paused).collect();
         known.keys().filter(|id| !watched.contains(id)).cloned().collect()
     }
 

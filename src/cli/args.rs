@@ -7,7 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-/// A watchdog for your own servers that proves that it is running.
+/// A watchdog for your own servers: cron starts it, it checks, decides, remembers and mails.
 #[derive(Debug, Parser)]
 #[command(name = "checker", version, disable_help_subcommand = true)]
 #[command(after_help = "Start with: checker demo    then: checker init")]

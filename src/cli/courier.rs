@@ -25,8 +25,6 @@ pub(super) struct Desk {
     pub(super) zone: TimeZone,
     pub(super) limits: Limits,
     pub(super) nomail: bool,
-    /// How this installation is called by hand.
-    pub(super) command: String,
     /// Who drains: its lock tells whether it lives.
     pub(super) holder: Uuid,
 }
@@ -58,7 +56,7 @@ impl Desk {
     }
 
     fn render(&self, outgoing: &Outgoing, now: Timestamp) -> Rendered {
-        let facts = Facts { servername: &self.mail.servername, zone: &self.zone, now, command: &self.command };
+        let facts = Facts { servername: &self.mail.servername, zone: &self.zone, now, command: "checker" };
         match outgoing.groups.as_slice() {
             [one] => message::single(&facts, one),
             many => message::digest(&facts, many),

@@ -10,7 +10,7 @@ use crate::outbox::{MailHealth, mail_health};
 use crate::store::{Ledger, PassEnd, PassStart, Shared, Sqlite};
 use checker_job::{JobId, Policy, Timestamp, Verdict, duration_words};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
 
 /// What is shown, read in one go.
@@ -21,6 +21,8 @@ struct View {
     mail: MailHealth,
     unsent: Vec<(String, String, Option<String>, bool)>,
     waiting: usize,
+    /// Jobs with an alert that somebody was not told yet.
+    untold: BTreeSet<JobId>,
 }
 
 struct Line {
@@ -73,8 +75,15 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Status) -> Result<Exit, Failure> {
 fn read(world: &World, store: Option<&Sqlite>) -> Result<View, Failure> {
     let now = clock::now().wall;
     let ids: Vec<JobId> = world.settings.jobs.iter().map(|j| j.id().clone()).collect();
-    let mut view =
-        View { now, jobs: Vec::new(), pass: None, mail: MailHealth::default(), unsent: Vec::new(), waiting: 0 };
+    let mut view = View {
+        now,
+        jobs: Vec::new(),
+        pass: None,
+        mail: MailHealth::default(),
+        unsent: Vec::new(),
+        waiting: 0,
+        untold: BTreeSet::new(),
+    };
     let mut states = BTreeMap::new();
     if let Some(store) = store {
         let (shared, own) = (store.shared(), store.own());
@@ -83,7 +92,9 @@ fn read(world: &World, store: Option<&Sqlite>) -> Result<View, Failure> {
         view.mail = mail_health(&own)?;
         let ledgers: [&dyn Ledger; 2] = [&own, &shared];
         for ledger in ledgers {
-            view.waiting += ledger.waiting()?.iter().filter(|w| w.delivery.is_none()).count();
+            let waiting = ledger.waiting()?;
+            view.waiting += waiting.iter().filter(|w| w.delivery.is_none()).count();
+            view.untold.extend(waiting.into_iter().map(|w| w.alert.id.job));
             view.unsent.extend(ledger.unsent()?.into_iter().map(|d| {
                 let refused = matches!(d.state, DeliveryState::Refused { .. });
                 (d.recipient.0, d.subject, d.last_error, refused)
@@ -106,7 +117,7 @@ fn show_jobs(out: &mut dyn Write, world: &World, view: &View, args: &Status) -> 
         let summary = line.state.as_ref().map_or("has not run yet", |s| s.summary.as_str());
         writeln!(out, "{:8} {}: {summary}", line.word(), line.policy.name)?;
         if let Some(state) = &line.state {
-            show_more(out, world, view.now, state)?;
+            show_more(out, world, view, &line.id, state)?;
         }
     }
     let well = view.jobs.iter().filter(|l| l.is_well()).count();
@@ -118,11 +129,13 @@ fn show_jobs(out: &mut dyn Write, world: &World, view: &View, args: &Status) -> 
     Ok(())
 }
 
-fn show_more(out: &mut dyn Write, world: &World, now: Timestamp, state: &JobState) -> io::Result<()> {
+fn show_more(out: &mut dyn Write, world: &World, view: &View, id: &JobId, state: &JobState) -> io::Result<()> {
+    let now = view.now;
     for episode in [&state.failure, &state.blind].into_iter().flatten() {
         let lasts = duration_words(now.since(episode.since));
         let told = match episode.told_at {
-            Some(at) => format!("last alert {}", local_time(world, at)),
+            Some(at) if view.untold.contains(id) => format!("NOT TOLD YET (decided {})", local_time(world, at)),
+            Some(at) => format!("told {}", local_time(world, at)),
             None => "nobody was told yet".to_owned(),
         };
         let since = local_time(world, episode.since);
@@ -141,7 +154,14 @@ fn show_more(out: &mut dyn Write, world: &World, now: Timestamp, state: &JobStat
 
 fn show_self(out: &mut dyn Write, world: &World, view: &View) -> io::Result<()> {
     match &view.pass {
-        None => writeln!(out, "no pass has run yet: is the crontab line there? `checker init` prints it")?,
+        None => {
+            let file = std::path::absolute(&world.path).unwrap_or_else(|_| world.path.clone());
+            writeln!(
+                out,
+                "no pass has run yet. Is this line in the crontab?\n  * * * * * checker cron -f {}",
+                file.display()
+            )?;
+        }
         Some((start, end)) => {
             let ago = duration_words(view.now.since(start.started));
             let end = if end.is_some() { "" } else { " and has not ended" };
@@ -166,7 +186,8 @@ fn show_self(out: &mut dyn Write, world: &World, view: &View) -> io::Result<()> 
         writeln!(out, "{state} for {recipient}: {subject}{why}")?;
     }
     if view.waiting > 0 {
-        writeln!(out, "{} alert(s) wait for the next message", view.waiting)?;
+        let how = if world.settings.email.nomail { "are withheld" } else { "wait for the next message" };
+        writeln!(out, "{} alert(s) {how}", view.waiting)?;
     }
     Ok(())
 }

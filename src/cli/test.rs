@@ -10,6 +10,7 @@ use crate::channel::mail::{Mailer, message_id};
 use crate::clock;
 use crate::decide::{Delivery, DeliveryState, Recipient};
 use crate::outbox::again;
+use crate::settings::Transport;
 use crate::store::{Ledger, Planned};
 use checker_job::{Timestamp, duration_words};
 use std::time::Duration;
@@ -32,22 +33,18 @@ fn mail(cx: &mut Cx<'_>, world: &World) -> Result<bool, Failure> {
         writeln!(cx.out, "mail      switched off (nomail): nobody would be told of anything")?;
         return Ok(false);
     }
-    match Mailer::new(world.mail()?).probe() {
-        Ok(said) => {
-            for line in said.lines() {
-                writeln!(cx.out, "mail      {line}")?;
-            }
-        }
-        Err(said) => {
-            for line in said.lines() {
-                writeln!(cx.out, "mail      {line}")?;
-            }
-            writeln!(cx.out, "mail      NOT SENT: mend this first")?;
-            return Ok(false);
-        }
+    let probed = Mailer::new(world.mail()?).probe();
+    let (Ok(said) | Err(said)) = &probed;
+    for line in said.lines() {
+        writeln!(cx.out, "mail      {line}")?;
+    }
+    let fallback = matches!(&world.settings.email.transport, Transport::Smtp(servers) if servers.len() > 1);
+    if probed.is_err() && !fallback {
+        writeln!(cx.out, "mail      NOT SENT: mend this first")?;
+        return Ok(false);
     }
     cx.out.flush()?;
-    send(cx, world)
+    Ok(send(cx, world)? && probed.is_ok())
 }
 
 /// One marked message to everybody, by the way that alerts take.
@@ -74,7 +71,8 @@ fn send(cx: &mut Cx<'_>, world: &World) -> Result<bool, Failure> {
                     DeliveryState::Refused { why, .. } => why,
                     _ => "another process delivers just now; look with `checker status`".to_owned(),
                 });
-                writeln!(cx.out, "message   NOT ACCEPTED for {to}, kept and tried again: {why}")?;
+                writeln!(cx.out, "message   NOT ACCEPTED for {to}, and taken back: {why}")?;
+                again(|| own.plan(&Planned { superseded: vec![delivery.id], ..Planned::default() }))?;
             }
         }
     }

@@ -83,6 +83,7 @@ impl World {
     pub(super) fn setup(&self, node: Uuid) -> Setup {
         Setup {
             jobs: self.settings.jobs.clone(),
+            paused: self.settings.disabled.iter().map(|j| j.id().clone()).collect(),
             contacts: self.contacts(),
             zone: self.settings.general.timezone.clone(),
             node,
@@ -102,18 +103,8 @@ impl World {
             zone: self.settings.general.timezone.clone(),
             limits: Limits { daily: email.daily_limit as usize, ..Limits::default() },
             nomail: email.nomail,
-            command: self.command(),
             holder,
         })
-    }
-
-    /// How a person calls this installation: with `-f` unless its settings are where they are looked for anyway.
-    fn command(&self) -> String {
-        let file = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
-        if file == Env::bare("/").system_settings {
-            return "checker".to_owned();
-        }
-        format!("checker -f {}", crate::message::shell_word(&file.display().to_string()))
     }
 
     /// How mail leaves.

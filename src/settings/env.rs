@@ -76,7 +76,9 @@ impl fmt::Display for NotFound {
         for (path, why) in &self.tried {
             writeln!(f, "  {} ({why})", path.display())?;
         }
-        f.write_str("Run `checker init` to write one, or name it with -f FILE.\n")
+        f.write_str(
+            "Run `checker init` to write one, or name it with -f FILE. (`cron` never looks at the current folder.)\n",
+        )
     }
 }
 
@@ -103,7 +105,11 @@ pub fn locate(explicit: Option<&Path>, for_person: bool, env: &Env) -> Result<Pa
     tried
         .iter()
         .map(|(path, _)| path)
-        .find(|p| env.cwd.join(p).symlink_metadata().is_ok())
+        .find(|p| match env.cwd.join(p).symlink_metadata() {
+            Ok(_) => true,
+            // What may not be looked at is there: reading it will say why it cannot be read.
+            Err(e) => e.kind() == std::io::ErrorKind::PermissionDenied,
+        })
         .cloned()
         .ok_or(NotFound { tried })
 }

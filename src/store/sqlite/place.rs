@@ -132,7 +132,24 @@ fn user_name(uid: Uid) -> String {
     }
 }
 
+/// Whoever owns the folder runs Checker: a file that root made in it would lock that user out of his own state.
+fn owns_folder(path: &Path, folder: &Metadata, me: Uid) -> Result<()> {
+    let owner = Uid::from_raw(folder.uid());
+    if owner == me || owner.is_root() {
+        return Ok(());
+    }
+    let name = user_name(owner);
+    Err(StoreError::Refused(format!(
+        "there is no state yet at {}, and its folder belongs to the user {name}, while this runs as {}: run it as {name} \
+         (`sudo -u {name} checker ...`)",
+        path.display(),
+        user_name(me)
+    )))
+}
+
 fn make(path: &Path, folder: &Path) -> Result<()> {
+    let found = std::fs::metadata(folder).map_err(|e| unavailable(folder, &e))?;
+    owns_folder(path, &found, geteuid())?;
     let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     match made {
         Ok(_) => {}
