@@ -133,6 +133,9 @@ fn what_the_drafts_say() {
         if secs == 86_580 {
             sim.recipients = to(&["c"]);
         }
+        if verdict == Verdict::Ok {
+            sim.recipients = to(&["never told"]);
+        }
         drafts.extend(sim.run(verdict));
     }
     let seen: Vec<_> = drafts.iter().map(|d| (d.episode, d.step, d.kind, d.verdict, d.failures)).collect();
