@@ -178,17 +178,29 @@ impl Pass<'_> {
             }
             let (all_done, wave) = (runner.open() == 0, waves.is_due(started.elapsed()));
             results.commit(self, all_done || wave, report)?;
-            if all_done {
-                std::thread::sleep(waves.pause(started.elapsed()));
-            }
-            if wave || all_done {
+            if (wave || all_done) && self.has_news()? {
+                if all_done {
+                    self.pause(due, waves.pause(started.elapsed()))?;
+                }
                 self.courier.wave(DELIVERY_TIME);
                 waves.left(started.elapsed());
+            } else if wave {
+                waves.idle();
             }
             if all_done && results.waiting() == 0 {
                 return Ok(());
             }
         }
+    }
+
+    /// Keeps the last wave away from the one before. The jobs are done: a pass that begins meanwhile may run them.
+    fn pause(&self, due: &[Due], time: Duration) -> Result<()> {
+        if !time.is_zero() {
+            let jobs: Vec<JobId> = due.iter().map(|d| d.job.id().clone()).collect();
+            again(|| self.shared.release(self.id, &jobs))?;
+            std::thread::sleep(time);
+        }
+        Ok(())
     }
 
     /// Takes what nobody else runs. A job that another pass has served meanwhile is left out.
@@ -243,14 +255,18 @@ impl Pass<'_> {
 
     /// Nothing is due, but something may have been left from earlier.
     fn deliver_leftovers(&mut self) -> Result<()> {
-        if !self.shared.waiting()?.is_empty()
-            || !self.own.waiting()?.is_empty()
-            || !self.shared.unsent()?.is_empty()
-            || !self.own.unsent()?.is_empty()
-        {
+        if self.has_news()? {
             self.courier.wave(DELIVERY_TIME);
         }
         Ok(())
+    }
+
+    /// Whether something is to be told, or was to be told and could not be.
+    fn has_news(&self) -> Result<bool> {
+        Ok(!self.shared.waiting()?.is_empty()
+            || !self.own.waiting()?.is_empty()
+            || !self.shared.unsent()?.is_empty()
+            || !self.own.unsent()?.is_empty())
     }
 
     /// Once an hour, a bounded piece at a time.

@@ -25,6 +25,8 @@ pub(super) struct Desk {
     pub(super) zone: TimeZone,
     pub(super) limits: Limits,
     pub(super) nomail: bool,
+    /// How a person calls the program with these settings.
+    pub(super) command: String,
     /// Who drains: its lock tells whether it lives.
     pub(super) holder: Uuid,
 }
@@ -56,7 +58,7 @@ impl Desk {
     }
 
     fn render(&self, outgoing: &Outgoing, now: Timestamp) -> Rendered {
-        let facts = Facts { servername: &self.mail.servername, zone: &self.zone, now, command: "checker" };
+        let facts = Facts { servername: &self.mail.servername, zone: &self.zone, now, command: &self.command };
         match outgoing.groups.as_slice() {
             [one] => message::single(&facts, one),
             many => message::digest(&facts, many),

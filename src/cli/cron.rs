@@ -76,9 +76,10 @@ fn complain(world: &World, report: &Report) -> Result<(), Failure> {
     }
     let count = report.drained.later + report.drained.refused;
     let why = report.drained.problem.as_deref().unwrap_or("the reason is in the log");
+    let command = &world.command;
     let line = format!(
-        "checker: {count} message(s) could not be delivered and are kept: {why}\nLook with: checker status    Try with: \
-         checker test --mail-only\n"
+        "checker: {count} message(s) could not be delivered and are kept: {why}\nLook with: {command} status\nTry with: \
+         {command} test --mail-only\n"
     );
     // cron mails it; a closed stderr changes nothing.
     drop(io::stderr().lock().write_all(line.as_bytes()));

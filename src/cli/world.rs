@@ -26,6 +26,8 @@ pub(super) struct World {
     pub(super) settings: Settings,
     pub(super) warnings: Report,
     pub(super) path: PathBuf,
+    /// How a person calls the program with these settings, from any folder.
+    pub(super) command: String,
 }
 
 impl World {
@@ -44,7 +46,8 @@ impl World {
         if let Err(why) = log::init(&settings.log) {
             return Err(Failure::Other(Exit::Settings, format!("[log]: {why}")));
         }
-        Ok(Self { settings, warnings, path })
+        let command = command(&env, &path);
+        Ok(Self { settings, warnings, path, command })
     }
 
     /// The state file.
@@ -103,6 +106,7 @@ impl World {
             zone: self.settings.general.timezone.clone(),
             limits: Limits { daily: email.daily_limit as usize, ..Limits::default() },
             nomail: email.nomail,
+            command: self.command.clone(),
             holder,
         })
     }
@@ -144,6 +148,18 @@ impl World {
             }
         }
     }
+}
+
+/// The variable and the current folder of whoever reads a message are not ours, so the file is named, unless it is at the
+/// place of the system.
+fn command(env: &Env, settings: &Path) -> String {
+    let path = env.cwd.join(settings);
+    if path == env.system_settings {
+        return "checker".to_owned();
+    }
+    let text = path.display().to_string();
+    let plain = text.chars().all(|c| c.is_alphanumeric() || "/._-+,:@".contains(c));
+    if plain { format!("checker -f {text}") } else { format!("checker -f '{}'", text.replace('\'', "'\\''")) }
 }
 
 /// This node's identity, made at its first pass.
@@ -205,4 +221,21 @@ fn server(n: usize, s: &settings::SmtpServer) -> Result<Server, Failure> {
         ca: ca.transpose()?,
         table: if n == 0 { "[email.smtp]".to_owned() } else { "[[email.fallback]]".to_owned() },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_works_in_any_folder() {
+        let env = Env::bare("/home/me");
+        for (settings, words) in [
+            ("/etc/checker/settings.cfg", "checker"),
+            ("settings.cfg", "checker -f /home/me/settings.cfg"),
+            ("/srv/my checks/it's.cfg", "checker -f '/srv/my checks/it'\\''s.cfg'"),
+        ] {
+            assert_eq!(command(&env, Path::new(settings)), words);
+        }
+    }
 }

@@ -15,7 +15,10 @@ pub(super) struct Waves {
     /// For each job: whether the first wave waits for it.
     soon: Vec<bool>,
     soon_open: usize,
+    /// The first wave is still to come.
+    first: bool,
     ended_since: bool,
+    /// When messages last left.
     last: Option<Duration>,
 }
 
@@ -23,7 +26,7 @@ impl Waves {
     pub(super) fn new(timeouts: impl Iterator<Item = Duration>) -> Self {
         let soon: Vec<bool> = timeouts.map(|t| t <= SOON).collect();
         let soon_open = soon.iter().filter(|s| **s).count();
-        Self { soon, soon_open, ended_since: false, last: None }
+        Self { soon, soon_open, first: true, ended_since: false, last: None }
     }
 
     /// A job has ended.
@@ -38,10 +41,10 @@ impl Waves {
 
     /// Whether a wave leaves now, `elapsed` after the jobs were started.
     pub(super) fn is_due(&self, elapsed: Duration) -> bool {
-        match self.last {
-            None => (self.soon_open == 0 && self.ended_since) || elapsed >= FIRST_WAVE_MAX,
-            Some(last) => self.ended_since && elapsed.saturating_sub(last) >= GAP,
+        if self.first {
+            return (self.soon_open == 0 && self.ended_since) || elapsed >= FIRST_WAVE_MAX;
         }
+        self.ended_since && self.last.is_none_or(|last| elapsed.saturating_sub(last) >= GAP)
     }
 
     /// How long the last wave has to wait for its distance from the one before.
@@ -52,6 +55,12 @@ impl Waves {
     /// A wave has left.
     pub(super) fn left(&mut self, elapsed: Duration) {
         self.last = Some(elapsed);
+        self.idle();
+    }
+
+    /// A wave was due and there was nothing to tell: the next one need not keep its distance.
+    pub(super) fn idle(&mut self) {
+        self.first = false;
         self.ended_since = false;
     }
 }
@@ -76,6 +85,18 @@ mod tests {
         waves.ended(1);
         assert!(!waves.is_due(secs(15)) && waves.is_due(secs(16)));
         assert_eq!((waves.pause(secs(15)), waves.pause(secs(20))), (secs(1), secs(0)));
+    }
+
+    #[test]
+    fn a_wave_with_nothing_to_tell_keeps_nobody_waiting() {
+        let mut waves = Waves::new([secs(10), secs(600)].into_iter());
+        waves.ended(0);
+        assert!(waves.is_due(secs(1)));
+        waves.idle();
+        assert!(!waves.is_due(secs(2)) && !waves.is_due(secs(46)));
+        waves.ended(1);
+        assert!(waves.is_due(secs(3)));
+        assert_eq!(waves.pause(secs(3)), secs(0));
     }
 
     #[test]

@@ -95,6 +95,24 @@ fn a_state_that_is_damaged_is_74_and_left_alone() {
 }
 
 #[test]
+fn a_state_of_another_user_is_left_alone() {
+    if !nix::unistd::geteuid().is_root() {
+        eprintln!("SKIPPED: only root can give files away");
+        return;
+    }
+    let home = home();
+    home.run(&["cron"]).silent();
+    let nobody = nix::unistd::User::from_name("nobody").expect("a list of users").expect("nobody");
+    std::os::unix::fs::chown(home.path("checker.db"), Some(nobody.uid.as_raw()), None).expect("a new owner");
+    fs::remove_file(home.path("checker.log")).expect("the log");
+    for args in [&["cron"][..], &["status", "-v"], &["try", "well", "-v"], &["ack", "ill"], &["test"]] {
+        let told = home.run(args).ended(74);
+        assert!(told.err.contains("belongs to the user nobody") && told.err.contains("sudo -u nobody"), "{told:?}");
+    }
+    assert!(!home.path("checker.log").exists(), "no file of the wrong user is made");
+}
+
+#[test]
 fn settings_that_are_wrong_are_78_for_everybody() {
     let home = Home::new(&usual("[[job.tcp]]\nadress = \"localhost:22\"\nevery = \"often\"\n"));
     for args in COMMANDS {

@@ -66,7 +66,7 @@ fn search(home: &Home, printed: &[Done]) {
                 folders.push(path);
                 continue;
             }
-            if name.ends_with(".secret") || name.ends_with(".cfg") {
+            if ["settings.cfg", "mail.secret", "basic.secret", "bearer.secret"].contains(&name.as_str()) {
                 continue;
             }
             files += 1;

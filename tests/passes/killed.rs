@@ -33,14 +33,10 @@ fn what_a_killed_pass_left_running_is_ended_before_it_runs_again() {
     let noon = utc("2026-05-01 12:00:01");
     let pass = home.start_at(noon, &["cron"]);
     wait_for("the job begins", || home.read("begun").contains("apart") && home.read("ended").contains("after"));
-    let left: Vec<String> = home
-        .read("begun")
-        .lines()
-        .filter(|l| !l.starts_with("after"))
-        .map(|l| l[l.len() - 5..].trim().to_owned())
-        .collect();
     end(pass);
-    let left: Vec<&str> = left.iter().filter_map(|l| l.split(' ').next_back()).collect();
+    let begun = home.read("begun");
+    let left = begun.lines().filter(|l| !l.starts_with("after"));
+    let left: Vec<&str> = left.filter_map(|l| l.split(' ').next_back()).collect();
     assert!(left.len() == 2 && left.iter().all(|pid| is_alive(pid)), "a kill of the pass alone: {left:?}");
     home.write("go", "");
     home.pass_at(noon.plus(Duration::from_secs(60)));
@@ -108,9 +104,9 @@ impl Ordeal {
     fn flip(&mut self, n: usize) -> String {
         let name = format!("t{n}");
         if self.up[n] {
-            smash(&self.home, &name)
+            smash(&self.home, &name);
         } else {
-            mend(&self.home, &name)
+            mend(&self.home, &name);
         }
         self.up[n] = !self.up[n];
         if self.up[n] { format!("UP: {name}") } else { format!("DOWN: {name}") }
@@ -172,7 +168,7 @@ impl Ordeal {
         self.home.pass_at(self.now);
     }
 
-    fn check_round(&self, flips: &[String], news: &[Mail], kills: usize) {
+    fn check_round(flips: &[String], news: &[Mail], kills: usize) {
         let ids: BTreeSet<&str> = news.iter().map(Mail::id).collect();
         let subjects: Vec<&str> = news.iter().map(Mail::subject).collect();
         for flip in flips {
@@ -216,7 +212,7 @@ fn whenever_a_pass_is_killed_nothing_is_lost_and_little_is_repeated() {
         all.whole_pass();
         let kills = all.kills.values().sum::<u32>() - before;
         let news = all.sink.accepted().split_off(seen);
-        all.check_round(&flips, &news, kills as usize);
+        Ordeal::check_round(&flips, &news, kills as usize);
     }
     let accepted = all.sink.accepted();
     let ids: BTreeSet<&str> = accepted.iter().map(Mail::id).collect();

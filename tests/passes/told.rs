@@ -35,9 +35,13 @@ fn a_child_is_judged_after_its_slower_parent() {
         target("beside", ""),
     ]);
     let mut seen = 0;
-    ["router", "behind", "beside"].map(|name| mend(&home, name));
+    for name in ["router", "behind", "beside"] {
+        mend(&home, name);
+    }
     home.pass_at(minute(0));
-    ["router", "behind", "beside"].map(|name| smash(&home, name));
+    for name in ["router", "behind", "beside"] {
+        smash(&home, name);
+    }
     home.pass_at(minute(1));
     assert_eq!(news(&home, &mut seen), ["DOWN: beside", "DOWN: router"], "nobody is told of what is behind it");
     mend(&home, "router");
@@ -62,8 +66,28 @@ fn a_wave_leaves_before_a_slow_job_ends() {
     assert_eq!(news(&home, &mut seen), ["DOWN: quick"]);
     assert_eq!(home.read("ended"), "", "the slow job still runs");
     home.write("go", "");
+    wait_for("the slow job's result", || home.count("SELECT count(*) FROM run WHERE job = 'slow'") == 1);
+    // The second wave keeps its distance; meanwhile others may run what is done.
+    let next = home.run_at(minute(60), &["cron", "--json"]).json();
+    assert_eq!((next["ran"].as_array().map(Vec::len), next["skipped"].as_array().map(Vec::len)), (Some(2), Some(0)));
     done(&pass.wait_with_output().expect("a pass")).silent();
     assert_eq!(news(&home, &mut seen), ["DOWN: slow"]);
+}
+
+#[test]
+fn a_pass_with_nothing_to_tell_does_not_linger() {
+    if !has_faketime() {
+        return;
+    }
+    let home = home(&[job("slow", "sleep 1", "every = \"hour\"\ntimeout = \"60s\""), target("quick", "")]);
+    mend(&home, "quick");
+    let started = std::time::Instant::now();
+    home.pass_at(minute(0));
+    assert!(
+        started.elapsed() < Duration::from_secs(8),
+        "a wave that is empty needs no distance: {:?}",
+        started.elapsed()
+    );
 }
 
 #[test]
@@ -72,7 +96,9 @@ fn what_nomail_withholds_is_told_once_if_it_is_still_true() {
         return;
     }
     let home = home(&["passing", "lasting", "ending", "well"].map(|name| target(name, "")));
-    ["passing", "lasting", "well"].map(|name| mend(&home, name));
+    for name in ["passing", "lasting", "well"] {
+        mend(&home, name);
+    }
     let mut seen = 0;
     home.pass_at(minute(0));
     assert_eq!(news(&home, &mut seen), ["DOWN: ending"]);

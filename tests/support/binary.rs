@@ -29,20 +29,19 @@ pub(crate) struct Done {
 pub(crate) struct Mail {
     /// Its headers, unfolded, by lower-case name.
     pub(crate) head: BTreeMap<String, String>,
-    pub(crate) body: String,
     pub(crate) raw: String,
 }
 
 impl Mail {
     pub(crate) fn of(raw: &str) -> Self {
         let raw = raw.replace("\r\n", "\n");
-        let (lines, body) = raw.split_once("\n\n").expect("a header and a body");
+        let (lines, _) = raw.split_once("\n\n").expect("a header and a body");
         let mut head = BTreeMap::new();
         for line in lines.replace("\n ", " ").replace("\n\t", " ").lines() {
             let (name, value) = line.split_once(':').expect("a header line");
             head.insert(name.to_lowercase(), value.trim().to_owned());
         }
-        Self { head, body: body.to_owned(), raw: raw.clone() }
+        Self { head, raw: raw.clone() }
     }
 
     pub(crate) fn subject(&self) -> &str {
