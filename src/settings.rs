@@ -11,6 +11,7 @@
 //!
 //! Nothing here uses the network. Files are read where a key names one that holds a secret or certificates.
 
+pub mod accepted;
 mod canary;
 mod common;
 mod email;
@@ -106,7 +107,7 @@ impl fmt::Debug for SourceText {
 pub fn load(path: &Path, registry: &Registry, env: &Env) -> Result<(Settings, Report), Report> {
     let main = files::read(&env.cwd.join(path), path)
         .map_err(|fault| Report::new(vec![Problem::of_file(Severity::Error, path, fault)], 0))?;
-    judge(main, registry, env)
+    judge(main, None, registry, env)
 }
 
 /// Judges `text` as if it stood in the file `path`. Files that it names are read.
@@ -115,10 +116,16 @@ pub fn load(path: &Path, registry: &Registry, env: &Env) -> Result<(Settings, Re
 /// As [`load`].
 pub fn load_text(path: &Path, text: &str, registry: &Registry, env: &Env) -> Result<(Settings, Report), Report> {
     let main = Loaded { path: path.to_owned(), text: text.to_owned(), mode: None };
-    judge(main, registry, env)
+    judge(main, None, registry, env)
 }
 
-fn judge(main: Loaded, registry: &Registry, env: &Env) -> Result<(Settings, Report), Report> {
+/// `kept` are the included files of a copy; without them the patterns of `include` are followed.
+fn judge(
+    main: Loaded,
+    mut kept: Option<Vec<Loaded>>,
+    registry: &Registry,
+    env: &Env,
+) -> Result<(Settings, Report), Report> {
     // Declared first, because what is parsed borrows from it.
     let included = OnceCell::new();
     let mut cx =
@@ -137,7 +144,7 @@ fn judge(main: Loaded, registry: &Registry, env: &Env) -> Result<(Settings, Repo
         }
     };
     inline_secrets(&cx, &root, main.mode);
-    let files: &Vec<Loaded> = included.get_or_init(|| read_included(&cx, &root));
+    let files: &Vec<Loaded> = included.get_or_init(|| kept.take().unwrap_or_else(|| read_included(&cx, &root)));
     let mut others = Vec::new();
     for file in files {
         match cx.sources.add(&file.path, &file.text) {

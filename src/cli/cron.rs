@@ -5,10 +5,11 @@ use super::courier::ThreadCourier;
 use super::exit::{Exit, Failure};
 use super::world::{World, node_id};
 use super::{Cx, is_terminal, json_line};
-use crate::clock;
 use crate::decide::schedule::{Called, Reason};
 use crate::pass::{Pass, Report};
+use crate::settings::accepted;
 use crate::store::{Own, StoreError};
+use crate::{clock, node};
 use checker_job::{Timestamp, duration_words};
 use serde_json::json;
 use std::io::{self, Write};
@@ -19,7 +20,7 @@ use uuid::Uuid;
 const COMPLAINED: &str = "complained_at";
 
 pub(super) fn run(cx: &mut Cx<'_>, args: &Cron) -> Result<Exit, Failure> {
-    let world = World::load(cx, false)?;
+    let world = World::load_or_recall(cx)?;
     let called = match (args.now, args.class) {
         (true, _) => Called::Now,
         (false, Some(class)) => Called::Class(class.into()),
@@ -35,6 +36,13 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Cron) -> Result<Exit, Failure> {
         complain(&world, &report)?;
         return Ok(Exit::Later);
     }
+    if let Some(report) = &world.broken {
+        // The admin gets it by mail; stderr would be mailed by cron each minute.
+        if is_terminal() {
+            drop(io::stderr().lock().write_all(report.as_bytes()));
+        }
+        return Ok(Exit::Settings);
+    }
     Ok(Exit::Ok)
 }
 
@@ -46,6 +54,12 @@ pub(super) fn pass(world: &World, called: Called) -> Result<Report, Failure> {
     let id = Uuid::now_v7();
     let _alive = locks.hold(id)?;
     let setup = world.setup(node_id(&own)?);
+    node::settings(&own, &setup.contacts, world.broken.as_deref(), clock::now().wall)?;
+    if world.broken.is_none()
+        && let Err(why) = accepted::keep(&world.settings)
+    {
+        tracing::warn!("the accepted settings cannot be kept beside the state: {why}");
+    }
     let mut courier = ThreadCourier::new(world.desk(id)?);
     let mut pass = Pass {
         setup: &setup,

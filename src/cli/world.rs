@@ -28,6 +28,8 @@ pub(super) struct World {
     pub(super) path: PathBuf,
     /// How a person calls the program with these settings, from any folder.
     pub(super) command: String,
+    /// What is wrong with the settings file, if these are the last accepted ones in its place.
+    pub(super) broken: Option<String>,
 }
 
 impl World {
@@ -35,7 +37,35 @@ impl World {
     pub(super) fn load(cx: &Cx<'_>, for_person: bool) -> Result<Self, Failure> {
         let env = Env::from_process();
         let path = settings::locate(cx.options.file.as_deref(), for_person, &env)?;
-        let (mut settings, warnings) = settings::load(&path, cx.registry, &env)?;
+        let (settings, warnings) = settings::load(&path, cx.registry, &env)?;
+        Self::of(cx, &env, path, settings, warnings)
+    }
+
+    /// As [`Self::load`] for cron. What loads is kept; if an edit has broken the file, or it has gone, the last accepted
+    /// settings serve.
+    pub(super) fn load_or_recall(cx: &Cx<'_>) -> Result<Self, Failure> {
+        let env = Env::from_process();
+        let found = settings::locate(cx.options.file.as_deref(), false, &env);
+        let path = match &found {
+            Ok(path) => path.clone(),
+            Err(places) => places.tried.first().map(|(path, _)| path.clone()).unwrap_or_default(),
+        };
+        let failure = match found {
+            Ok(_) => match settings::load(&path, cx.registry, &env) {
+                Ok((settings, warnings)) => return Self::of(cx, &env, path, settings, warnings),
+                Err(report) => Failure::Settings(report),
+            },
+            Err(places) => Failure::NoSettings(places),
+        };
+        let Some((settings, warnings)) = settings::accepted::recall(&path, cx.registry, &env) else {
+            return Err(failure);
+        };
+        let mut world = Self::of(cx, &env, path, settings, warnings)?;
+        world.broken = Some(failure.to_string());
+        Ok(world)
+    }
+
+    fn of(cx: &Cx<'_>, env: &Env, path: PathBuf, mut settings: Settings, warnings: Report) -> Result<Self, Failure> {
         settings.email.nomail |= cx.options.nomail;
         if cx.options.verbose {
             settings.log.level = log::Level::Debug;
@@ -46,8 +76,8 @@ impl World {
         if let Err(why) = log::init(&settings.log) {
             return Err(Failure::Other(Exit::Settings, format!("[log]: {why}")));
         }
-        let command = command(&env, &path);
-        Ok(Self { settings, warnings, path, command })
+        let command = command(env, &path);
+        Ok(Self { settings, warnings, path, command, broken: None })
     }
 
     /// The state file.
