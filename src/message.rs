@@ -214,6 +214,10 @@ impl<'a> Story<'a> {
     }
 
     fn commands(&self, facts: &Facts<'_>) -> String {
+        // Troubles of this node are no jobs: nothing can be tried or acknowledged.
+        if crate::node::is_trouble(&self.newest.id.job) {
+            return facts.call("See how Checker is", "status") + &facts.call("Judge the settings", "check");
+        }
         let mut text = facts.call("See all that fails", "status --failing");
         if !self.newest.kind.is_ending() {
             let name = shell_word(&self.newest.name);

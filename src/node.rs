@@ -10,6 +10,14 @@ use checker_job::{Frequency, JobId, Notify, Outcome, Policy, Remind, Timestamp, 
 use std::time::Duration;
 use uuid::Uuid;
 
+/// What the ids of all troubles begin with.
+const PREFIX: &str = "node:";
+
+/// Whether this is one of our own troubles and no job of the settings.
+pub fn is_trouble(id: &JobId) -> bool {
+    id.as_str().starts_with(PREFIX)
+}
+
 /// One trouble that this node may have.
 struct Trouble<'a> {
     id: &'a str,
@@ -22,7 +30,7 @@ struct Trouble<'a> {
 /// # Errors
 /// Of the store.
 pub fn crontab(own: &dyn Own, contacts: &[Recipient], class: Class, missing: bool, now: Timestamp) -> Result<()> {
-    let id = format!("node:crontab:{class}");
+    let id = format!("{PREFIX}crontab:{class}");
     let name = format!("crontab line for {class}");
     let trouble = Trouble { id: &id, name: &name, remind: Remind::Never };
     let outcome = if missing {
@@ -44,7 +52,8 @@ pub fn crontab(own: &dyn Own, contacts: &[Recipient], class: Class, missing: boo
 /// Of the store.
 pub fn settings(own: &dyn Own, contacts: &[Recipient], problem: Option<&str>, now: Timestamp) -> Result<()> {
     let hour = Remind::Every(Duration::from_secs(3_600));
-    let trouble = Trouble { id: "node:settings", name: "settings", remind: hour };
+    let id = format!("{PREFIX}settings");
+    let trouble = Trouble { id: &id, name: "settings", remind: hour };
     let outcome = match problem {
         Some(report) => Outcome::failed("the settings do not load; the last accepted ones are in use")
             .with_detail(format!("{report}\n\nMend the file, then look with: checker check")),

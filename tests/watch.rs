@@ -2,6 +2,7 @@
 //! is read in the admin's mailbox.
 
 mod by_cron;
+mod own;
 mod trouble;
 
 use crate::support::binary::Home;
