@@ -123,6 +123,13 @@ fn a_host_that_was_off_a_pass_by_hand_and_one_line_for_all_are_silent() {
     let mut memory = CronMemory::default();
     passes(&mut memory, start, 600, |_| Some(Called::Now));
     assert_eq!((missing(&memory), memory.last_pass), (vec![], None));
+    // By hand now and then: that serves jobs, and says nothing about the crontab.
+    let mut memory = CronMemory::default();
+    passes(&mut memory, start, 180, |minute| {
+        let by_hand = minute % 60 == 35;
+        Some(if by_hand { Called::Now } else { MINUTE })
+    });
+    assert_eq!(missing(&memory), [Class::Hour]);
     // Without `-c`.
     let mut memory = CronMemory::default();
     passes(&mut memory, start, 600, |_| Some(Called::All));
