@@ -370,7 +370,7 @@ fn live(world: &mut World, events: &[(Event, u8, u8)]) {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 250,
+        cases: 160,
         max_shrink_iters: 300,
         failure_persistence: None,
         rng_seed: proptest::test_runner::RngSeed::Fixed(20_260_329),
@@ -387,7 +387,7 @@ proptest! {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 100,
+        cases: 40,
         max_shrink_iters: 100,
         failure_persistence: None,
         rng_seed: proptest::test_runner::RngSeed::Fixed(17),
@@ -403,7 +403,7 @@ proptest! {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 15,
+        cases: 10,
         max_shrink_iters: 20,
         failure_persistence: None,
         rng_seed: proptest::test_runner::RngSeed::Fixed(7),
