@@ -25,19 +25,30 @@ struct Trouble<'a> {
     remind: Remind,
 }
 
-/// A class of jobs whose crontab line does not come.
+/// The id of the trouble that a class's crontab line is missing.
+pub fn crontab_id(class: Class) -> JobId {
+    JobId::literal(format!("{PREFIX}crontab:{class}"))
+}
+
+/// A class of jobs whose crontab line does not come (`missing` is how Checker is called by hand), or does.
 ///
 /// # Errors
 /// Of the store.
-pub fn crontab(own: &dyn Own, contacts: &[Recipient], class: Class, missing: bool, now: Timestamp) -> Result<()> {
-    let id = format!("{PREFIX}crontab:{class}");
+pub fn crontab(
+    own: &dyn Own,
+    contacts: &[Recipient],
+    class: Class,
+    missing: Option<&String>,
+    now: Timestamp,
+) -> Result<()> {
+    let id = crontab_id(class);
     let name = format!("crontab line for {class}");
-    let trouble = Trouble { id: &id, name: &name, remind: Remind::Never };
-    let outcome = if missing {
+    let trouble = Trouble { id: id.as_str(), name: &name, remind: Remind::Never };
+    let outcome = if let Some(command) = missing {
         Outcome::warning(format!("cron does not call `checker cron -c {class}`; its jobs run 10 minutes late"))
             .with_detail(format!(
-                "Add this line to the crontab (with your own path):\n\n    {} checker cron -c {class}\n\nor use one line \
-                 for all:\n\n    * * * * * checker cron",
+                "Add this line to the crontab (with the program's whole path):\n\n    {} {command} cron -c {class}\n\nor use \
+                 one line for all:\n\n    * * * * * {command} cron",
                 class.crontab()
             ))
     } else {

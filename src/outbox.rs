@@ -3,10 +3,10 @@
 
 use crate::clock;
 use crate::decide::delivery::{self, Limits, Outgoing};
-use crate::decide::{AlertId, Delivery, DeliveryState, Recipient, SendResult};
+use crate::decide::{Delivery, DeliveryState, Recipient, SendResult};
 use crate::message::Rendered;
 use crate::store::{Ledger, Own, Planned, Result, Shared, StoreError};
-use checker_job::{JobId, Timestamp};
+use checker_job::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -16,6 +16,8 @@ const LEASE: &str = "outbox";
 const LEASE_TIME: Duration = Duration::from_secs(90);
 /// Where what is known of mail is kept in the own group.
 pub const MAIL_HEALTH: &str = "mail";
+/// With less time left than this, no message is begun.
+const SEND_TIME_MIN: Duration = Duration::from_secs(5);
 /// After this many failures in a row, to different recipients, the channel is taken for broken until the next drain.
 const FAILURES_MAX: u32 = 2;
 
@@ -84,17 +86,18 @@ pub struct MailHealth {
 }
 
 impl Outbox<'_> {
-    /// Plans and sends until nothing is left, the channel is broken, or `until` has come.
+    /// Plans and sends until nothing is left, the channel is broken, or `within` is over. Waiting for another process that
+    /// drains takes up to `within` more.
     ///
     /// # Errors
     /// Of the store. What was accepted before is marked.
-    pub fn drain(&mut self, until: Instant) -> Result<Drained> {
+    pub fn drain(&mut self, within: Duration) -> Result<Drained> {
         let mut drained = Drained::default();
-        if !self.take_lease(until)? {
+        if !self.take_lease(Instant::now() + within)? {
             drained.busy = true;
             return Ok(drained);
         }
-        let result = self.drain_held(until, &mut drained);
+        let result = self.drain_held(Instant::now() + within, &mut drained);
         self.own.release_lease(LEASE, self.holder)?;
         result.map(|()| drained)
     }
@@ -179,11 +182,15 @@ impl Outbox<'_> {
         let mut failed: Vec<Recipient> = Vec::new();
         (drained.later, drained.refused) = (0, 0);
         for ledger in ledgers(self.own, self.shared) {
-            for unsent in ledger.unsent()? {
+            let mut all = ledger.unsent()?;
+            // New ones first, so that those which fail again and again never hold them up.
+            all.sort_by_key(|d| d.attempts > 0);
+            for unsent in all {
                 let now = clock::now().wall;
                 let refused = matches!(unsent.state, DeliveryState::Refused { .. });
                 let broken = failed.len() >= FAILURES_MAX as usize;
-                if unsent.next_try > now || broken || Instant::now() >= until || failed.contains(&unsent.recipient) {
+                let no_time = Instant::now() + SEND_TIME_MIN >= until;
+                if !is_due(&unsent, now) || broken || no_time || failed.contains(&unsent.recipient) {
                     drained.later += u32::from(!refused);
                     drained.refused += u32::from(refused);
                     drained.problem = drained.problem.take().or_else(|| unsent.last_error.clone());
@@ -240,6 +247,15 @@ fn ledgers<'a>(own: &'a dyn Own, shared: &'a dyn Shared) -> [&'a dyn Ledger; 2] 
     [own, shared]
 }
 
+/// Whether a delivery may be tried. A time further ahead than any that is ever set was noted while the clock was wrong.
+fn is_due(delivery: &Delivery, now: Timestamp) -> bool {
+    let wait = match delivery.state {
+        DeliveryState::Refused { .. } => delivery::REFUSED_RETRY,
+        _ => delivery::retry_after(delivery.attempts.max(1)),
+    };
+    delivery.next_try <= now || delivery.next_try > now.plus(wait)
+}
+
 /// What is known of mail.
 ///
 /// # Errors
@@ -266,10 +282,34 @@ pub fn again<T>(mut write: impl FnMut() -> Result<T>) -> Result<T> {
     }
 }
 
-/// The jobs that a list of alerts is about, each once.
-pub fn jobs_of(alerts: &[AlertId]) -> Vec<JobId> {
-    let mut jobs: Vec<JobId> = alerts.iter().map(|a| a.job.clone()).collect();
-    jobs.sort();
-    jobs.dedup();
-    jobs
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_next_try_that_was_noted_while_the_clock_was_ahead_holds_nothing() {
+        let now = Timestamp::from_secs(1_000_000);
+        let mut delivery = Delivery {
+            id: Uuid::now_v7(),
+            recipient: Recipient("you@example.com".to_owned()),
+            alerts: Vec::new(),
+            subject: String::new(),
+            body: String::new(),
+            message_id: String::new(),
+            in_reply_to: None,
+            urgent: true,
+            digest: false,
+            created_at: now,
+            attempts: 2,
+            next_try: now.plus(Duration::from_secs(60)),
+            last_error: None,
+            state: DeliveryState::Unsent,
+        };
+        assert!(!is_due(&delivery, now), "its time has not come");
+        delivery.next_try = now.plus(Duration::from_secs(7_200));
+        assert!(is_due(&delivery, now), "two hours are more than it ever waits");
+        delivery.state = DeliveryState::Refused { at: now, why: String::new() };
+        delivery.next_try = now.plus(Duration::from_secs(3_500));
+        assert!(!is_due(&delivery, now), "a refused one waits an hour");
+    }
 }

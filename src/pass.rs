@@ -9,7 +9,7 @@ mod waves;
 mod wording;
 
 use crate::clock;
-use crate::decide::schedule::{Called, CronMemory, Reason, Slots, needed};
+use crate::decide::schedule::{Called, Class, CronMemory, Reason, Slots, needed};
 use crate::decide::{JobState, Recipient};
 use crate::node;
 use crate::outbox::{Drained, again};
@@ -48,6 +48,8 @@ pub struct Setup {
     pub contacts: Vec<Recipient>,
     /// Whose midnight `day` means.
     pub zone: TimeZone,
+    /// How this installation is called by hand.
+    pub command: String,
     /// This node.
     pub node: Uuid,
     /// Its host name.
@@ -129,29 +131,41 @@ impl Pass<'_> {
     /// Of the store: then what was not committed will be found due again.
     pub fn run(&mut self) -> Result<Report> {
         let now = clock::now().wall;
+        let mut report = Report::default();
+        let worked = self.work(now, &mut report);
+        if worked.is_err() {
+            // What was committed before the trouble leaves all the same.
+            self.courier.wave(DELIVERY_TIME);
+        }
+        let drained = self.courier.finish();
+        worked?;
+        report.drained = drained?;
+        if let Err(why) = self.prune(now) {
+            tracing::warn!("old rows stay for now: {why}");
+        }
+        Ok(report)
+    }
+
+    fn work(&mut self, now: Timestamp, report: &mut Report) -> Result<()> {
         let mut slots = Slots::new(now, &self.setup.zone);
         let known = self.shared.slots()?;
-        let mut report = Report::default();
         let due = due::select(&self.setup.jobs, &known, &mut slots, now, self.called, &mut report.skipped);
-        self.watch_crontab(now, &mut slots)?;
+        if let Err(why) = self.watch_crontab(now, &mut slots) {
+            tracing::warn!("the crontab is not watched in this pass: {why}");
+        }
         let gone = self.left_the_settings(&known);
         if due.is_empty() && gone.is_empty() {
-            self.deliver_leftovers()?;
-            report.drained = self.courier.finish()?;
-            return Ok(report);
+            return self.deliver_leftovers();
         }
         let start = PassStart { id: self.id, node: self.setup.node, started: now, called: self.called.to_string() };
         again(|| self.shared.begin(&start))?;
-        let due = self.claim(due, now, &mut report)?;
+        let due = self.claim(due, now, report)?;
         results::close(self, &gone, now)?;
-        self.run_due(&due, now, &mut report)?;
+        self.run_due(&due, now, report)?;
         let bad = report.ran.iter().filter(|r| r.verdict.is_bad()).count();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let end = PassEnd { ended: clock::now().wall, runs: count(report.ran.len()), bad: count(bad) };
-        again(|| self.shared.end(self.id, &end))?;
-        report.drained = self.courier.finish()?;
-        self.prune(now)?;
-        Ok(report)
+        again(|| self.shared.end(self.id, &end))
     }
 
     fn run_due(&mut self, due: &[Due], now: Timestamp, report: &mut Report) -> Result<()> {
@@ -177,7 +191,8 @@ impl Pass<'_> {
                 }
             }
             let (all_done, wave) = (runner.open() == 0, waves.is_due(started.elapsed()));
-            results.commit(self, all_done || wave, report)?;
+            let alone = all_done || (wave && waves.is_first());
+            results.commit(self, all_done || wave, alone, report)?;
             if (wave || all_done) && self.has_news()? {
                 if all_done {
                     self.pause(due, waves.pause(started.elapsed()))?;
@@ -185,7 +200,7 @@ impl Pass<'_> {
                 self.courier.wave(DELIVERY_TIME);
                 waves.left(started.elapsed());
             } else if wave {
-                waves.idle();
+                waves.idle(started.elapsed());
             }
             if all_done && results.waiting() == 0 {
                 return Ok(());
@@ -245,9 +260,13 @@ impl Pass<'_> {
             self.own.meta(CRON_MEMORY)?.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default();
         let needed = needed(self.setup.jobs.iter().map(|j| j.policy().every), slots);
         let next = memory.after(now, self.called, &needed);
-        for &class in needed.keys() {
+        let open = self.own.slots()?;
+        for class in Class::ALL {
             let missing = next.missing().any(|c| c == class);
-            node::crontab(self.own, &self.setup.contacts, class, missing, now)?;
+            // One that was told stays open until its line comes, or until no job needs it any more.
+            if missing || open.get(&node::crontab_id(class)).is_some_and(|s| s.open) {
+                node::crontab(self.own, &self.setup.contacts, class, missing.then_some(&self.setup.command), now)?;
+            }
         }
         let text = serde_json::to_string(&next).unwrap_or_default();
         self.own.set_meta(CRON_MEMORY, Some(&text))

@@ -10,6 +10,8 @@ use crate::clock;
 use crate::registry::DynJob;
 use checker_job::{Cancel, Context, Outcome, Timestamp};
 use guard::{Guarded, Poisoned};
+
+pub(crate) use guard::catch;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -20,8 +22,10 @@ use uuid::Uuid;
 /// A runtime that has not turned for this long is blocked by the job that it is polling.
 const STALLED: Duration = Duration::from_secs(2);
 const HEARTBEAT: Duration = Duration::from_millis(200);
-const SUMMARY_BYTES_MAX: usize = 400;
-const DETAIL_BYTES_MAX: usize = 16 * 1024;
+/// A run that is this much over its timeout will not come back: its thread is stuck outside of the job.
+const OVERDUE: Duration = Duration::from_secs(5);
+pub(crate) const SUMMARY_BYTES_MAX: usize = 400;
+pub(crate) const DETAIL_BYTES_MAX: usize = 16 * 1024;
 
 /// One job to run.
 #[derive(Clone)]
@@ -87,6 +91,8 @@ struct Pool {
     beat_ms: AtomicU64,
     /// The index + 1 of the job that is being polled, or 0.
     polling: AtomicUsize,
+    /// When each job was started, in milliseconds since `started`, plus 1; 0 before that.
+    begun_ms: Vec<AtomicU64>,
 }
 
 impl Runner {
@@ -99,6 +105,7 @@ impl Runner {
         let (sender, results) = mpsc::channel();
         let open = work.len();
         let pool = Arc::new(Pool {
+            begun_ms: work.iter().map(|_| AtomicU64::new(0)).collect(),
             work,
             options,
             started: Instant::now(),
@@ -133,8 +140,8 @@ impl Runner {
             if let Some(finished) = received.and_then(|f| self.take(f)) {
                 return Some(finished);
             }
-            if let Some(culprit) = self.blocked() {
-                return self.replace(culprit);
+            if let Some(stuck) = self.stuck() {
+                return Some(stuck);
             }
             if left.is_zero() {
                 return None;
@@ -153,9 +160,9 @@ impl Runner {
         Some(finished)
     }
 
-    /// The job that has kept the runtime from turning. A pause of our own thread as well (a stopped or sleeping machine)
-    /// is nobody's fault.
-    fn blocked(&mut self) -> Option<usize> {
+    /// Ends a run that keeps the runtime from turning, or that is long over its time. A pause of our own thread as well (a
+    /// stopped or sleeping machine) is nobody's fault.
+    fn stuck(&mut self) -> Option<Finished> {
         let now = Instant::now();
         let paused = now.duration_since(self.looked) > STALLED / 2;
         self.looked = now;
@@ -166,11 +173,35 @@ impl Runner {
         }
         let stalled = self.pool.started.elapsed().saturating_sub(beat) > STALLED;
         let polling = self.pool.polling.load(Ordering::Acquire);
-        (stalled && polling > 0).then(|| polling - 1)
+        if stalled && polling > 0 {
+            let outcome = Outcome::failed("blocked the thread that it shares with other jobs for more than 2 s")
+                .with_detail("A job kind that may block must say `const BLOCKING: bool = true`.");
+            return self.replace(polling - 1, outcome, STALLED);
+        }
+        let (index, over) = self.overdue()?;
+        let outcome = Outcome::unknown("its run never came back", "a run never came back").with_detail(
+            "Its thread is stuck outside of the job, for example in a drop. This is a fault in the job kind.",
+        );
+        let blocking = self.pool.work.get(index).is_some_and(|w| w.job.blocking());
+        if stalled && !blocking {
+            return self.replace(index, outcome, over);
+        }
+        self.take(left_behind(index, outcome, over))
+    }
+
+    /// A run that should have ended long ago, and how long it has taken.
+    fn overdue(&self) -> Option<(usize, Duration)> {
+        let now = u64::try_from(self.pool.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let runs = self.pool.begun_ms.iter().zip(&self.pool.work).enumerate();
+        runs.filter(|(index, _)| !self.is_done(*index)).find_map(|(index, (begun, work))| {
+            let begun = begun.load(Ordering::Acquire).checked_sub(1)?;
+            let took = Duration::from_millis(now.saturating_sub(begun));
+            (took > work.job.policy().timeout + OVERDUE).then_some((index, took))
+        })
     }
 
     /// Leaves the blocked runtime behind and runs what is open on a new one.
-    fn replace(&mut self, culprit: usize) -> Option<Finished> {
+    fn replace(&mut self, culprit: usize, outcome: Outcome, took: Duration) -> Option<Finished> {
         self.pool.generation.fetch_add(1, Ordering::AcqRel);
         self.pool.polling.store(0, Ordering::Release);
         self.pool.beat();
@@ -180,18 +211,13 @@ impl Runner {
         let runs: Vec<String> =
             awaiting.iter().filter_map(|&i| self.pool.work.get(i)).map(|w| w.run.to_string()).collect();
         checker_parts::child::kill_groups_of_runs(&runs);
-        if let Err(why) = self.launch(awaiting, Mode::Shared) {
-            tracing::error!("no new thread for the jobs that are left: {why}");
+        if let Err(why) = self.launch(awaiting.clone(), Mode::Shared) {
+            for index in awaiting {
+                let outcome = Outcome::unknown(format!("no thread to run it on: {why}"), "no thread for jobs");
+                send(&self.sender, left_behind(index, outcome, Duration::ZERO));
+            }
         }
-        let finished = Finished {
-            index: culprit,
-            outcome: Outcome::failed("blocked the thread that it shares with other jobs for more than 2 s")
-                .with_detail("A job kind that may block must say `const BLOCKING: bool = true`."),
-            started: clock::now().wall.minus(STALLED),
-            took: STALLED,
-            log: Vec::new(),
-        };
-        self.take(finished)
+        self.take(left_behind(culprit, outcome, took))
     }
 
     fn launch(&self, queue: VecDeque<usize>, mode: Mode) -> std::io::Result<()> {
@@ -204,6 +230,11 @@ impl Runner {
         std::thread::Builder::new().name("runner".to_owned()).spawn(serve)?;
         Ok(())
     }
+}
+
+/// A run that ends without an answer of its own.
+fn left_behind(index: usize, outcome: Outcome, took: Duration) -> Finished {
+    Finished { index, outcome, started: clock::now().wall.minus(took), took, log: Vec::new() }
 }
 
 /// Where jobs run.
@@ -235,7 +266,7 @@ fn serve(pool: &Arc<Pool>, generation: u64, queue: VecDeque<usize>, mode: Mode, 
         Err(why) => {
             for index in queue {
                 let outcome = Outcome::unknown(format!("no runtime for jobs: {why}"), "no runtime for jobs");
-                send(sender, index, outcome, Timestamp::default(), Duration::ZERO, Vec::new());
+                send(sender, left_behind(index, outcome, Duration::ZERO));
             }
             return;
         }
@@ -252,13 +283,16 @@ fn serve(pool: &Arc<Pool>, generation: u64, queue: VecDeque<usize>, mode: Mode, 
     }
     tasks.block_on(&runtime, async {
         let limit = if mode == Mode::Shared { pool.options.in_flight_max } else { pool.options.threads_max };
-        let places = limit.max(1).min(queue.len());
         let queue: Queue = Queue::new(std::cell::RefCell::new(queue));
         let worker = || work(Arc::clone(pool), generation, Queue::clone(&queue), sender.clone(), mode);
-        let workers: Vec<_> = (0..places).map(|_| tokio::task::spawn_local(worker())).collect();
-        for worker in workers {
-            if let Err(why) = worker.await {
-                tracing::error!("a worker ended early: {why}");
+        // Again if all workers have ended early: a job may panic where it is dropped.
+        while !queue.borrow().is_empty() && (mode == Mode::Threads || pool.is_current(generation)) {
+            let places = limit.max(1).min(queue.borrow().len());
+            let workers: Vec<_> = (0..places).map(|_| tokio::task::spawn_local(worker())).collect();
+            for worker in workers {
+                if let Err(why) = worker.await {
+                    tracing::warn!("a worker ended early: {why}");
+                }
             }
         }
     });
@@ -277,6 +311,10 @@ async fn work(pool: Arc<Pool>, generation: u64, queue: Queue, sender: mpsc::Send
         let Some(work) = pool.work.get(index) else {
             continue;
         };
+        if let Some(begun) = pool.begun_ms.get(index) {
+            let ms = u64::try_from(pool.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            begun.store(ms.saturating_add(1), Ordering::Release);
+        }
         let timeout = work.job.policy().timeout;
         let scratch = pool.options.scratch.join(work.run.simple().to_string());
         let context = Arc::new(Context::new(pool.options.now, timeout, work.run.to_string(), scratch.clone()));
@@ -295,7 +333,7 @@ async fn work(pool: Arc<Pool>, generation: u64, queue: Queue, sender: mpsc::Send
         {
             tracing::warn!("the scratch folder {} stays: {why}", scratch.display());
         }
-        send(&sender, index, outcome, wall, took, context.log_lines());
+        send(&sender, Finished { index, outcome, started: wall, took, log: context.log_lines() });
     }
 }
 
@@ -308,7 +346,10 @@ async fn on_shared_thread(
     context: &Arc<Context>,
     timeout: Duration,
 ) -> Option<Outcome> {
-    let run = Guarded::new(work.job.execute(context), pool, generation, index);
+    let run = match guard::catch(|| work.job.execute(context)) {
+        Ok(run) => Guarded::new(run, pool, generation, index),
+        Err(what) => return Some(panicked(&what)),
+    };
     match tokio::time::timeout(timeout, run).await {
         Ok(Ok(outcome)) => Some(outcome),
         Ok(Err(Poisoned::Panic(what))) => Some(panicked(&what)),
@@ -346,17 +387,10 @@ fn timed_out(timeout: Duration, cancel: &Cancel) -> Outcome {
     Outcome::failed(format!("did not end within {}", checker_job::duration_words(timeout)))
 }
 
-fn send(
-    sender: &mpsc::Sender<Finished>,
-    index: usize,
-    outcome: Outcome,
-    started: Timestamp,
-    took: Duration,
-    log: Vec<String>,
-) {
-    let outcome = outcome.bounded(SUMMARY_BYTES_MAX, DETAIL_BYTES_MAX);
+fn send(sender: &mpsc::Sender<Finished>, finished: Finished) {
+    let outcome = finished.outcome.bounded(SUMMARY_BYTES_MAX, DETAIL_BYTES_MAX);
     // The pass has ended when nobody receives: then the result is not wanted.
-    drop(sender.send(Finished { index, outcome, started, took, log }));
+    drop(sender.send(Finished { outcome, ..finished }));
 }
 
 #[cfg(test)]

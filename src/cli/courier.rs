@@ -20,7 +20,6 @@ use uuid::Uuid;
 #[derive(Clone, Debug)]
 pub(super) struct Desk {
     pub(super) state: PathBuf,
-    pub(super) locks: PathBuf,
     pub(super) mail: MailSettings,
     pub(super) zone: TimeZone,
     pub(super) limits: Limits,
@@ -41,7 +40,7 @@ impl Desk {
     /// Drains the outbox once, within `within`.
     pub(super) fn drain(&self, within: Duration) -> Result<Drained> {
         let store = Sqlite::open(&self.state, StoreClock::system())?;
-        let locks = LockFile::open(&self.locks)?;
+        let locks = LockFile::beside(&self.state)?;
         let mut mailer = Mailer::new(self.mail.clone());
         let mut outbox = Outbox {
             shared: &store.shared(),
@@ -54,7 +53,7 @@ impl Desk {
             limits: self.limits,
             nomail: self.nomail,
         };
-        outbox.drain(Instant::now() + within)
+        outbox.drain(within)
     }
 
     fn render(&self, outgoing: &Outgoing, now: Timestamp) -> Rendered {

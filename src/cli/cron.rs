@@ -54,7 +54,9 @@ pub(super) fn pass(world: &World, called: Called) -> Result<Report, Failure> {
     let id = Uuid::now_v7();
     let _alive = locks.hold(id)?;
     let setup = world.setup(node_id(&own)?);
-    node::settings(&own, &setup.contacts, world.broken.as_deref(), clock::now().wall)?;
+    if let Err(why) = node::settings(&own, &setup.contacts, world.broken.as_deref(), clock::now().wall) {
+        tracing::warn!("the trouble with the settings cannot be noted: {why}");
+    }
     if world.broken.is_none()
         && let Err(why) = accepted::keep(&world.settings)
     {

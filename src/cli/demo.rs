@@ -36,7 +36,7 @@ fn play(cx: &mut Cx<'_>, folder: &Path) -> Result<Exit, Failure> {
     let target = Target::start(here).map_err(trouble)?;
     let address = target.address;
     let settings = folder.join("settings.cfg");
-    write_settings(&settings, address).map_err(trouble)?;
+    write_settings(&settings, folder, address).map_err(trouble)?;
     say(cx, "A server is listening on this machine, and Checker is told to watch it:")?;
     indent(cx.out, &text(address))?;
     let options = Options { file: Some(settings), ..cx.options.clone() };
@@ -131,9 +131,15 @@ fn text(address: SocketAddr) -> String {
     )
 }
 
-fn write_settings(path: &Path, address: SocketAddr) -> io::Result<()> {
+/// Writes what is shown, and that everything stays in this folder even where systemd names others for the state.
+fn write_settings(path: &Path, folder: &Path, address: SocketAddr) -> io::Result<()> {
     let mut file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
-    file.write_all(text(address).as_bytes())
+    let inside = |name: &str| format!("{:?}", folder.join(name).display().to_string());
+    let state = format!("[general]\nstate = {}\n", inside("checker.db"));
+    let mail = format!("[email]\nfolder = {}\n", inside("mail"));
+    let log = format!("\n[log]\nfile = {}\n", inside("checker.log"));
+    let text = text(address).replace("[general]\n", &state).replace("[email]\n", &mail);
+    file.write_all((text + &log).as_bytes())
 }
 
 /// A server that accepts connections until it is dropped.

@@ -104,7 +104,7 @@ impl World {
 
     /// The file whose locks tell living passes from dead ones.
     pub(super) fn locks(&self) -> Result<LockFile, Failure> {
-        LockFile::open(&beside(self.state(), ".lock")).map_err(Failure::Store)
+        LockFile::beside(self.state()).map_err(Failure::Store)
     }
 
     /// Whom alerts go to where a job names nobody.
@@ -119,6 +119,7 @@ impl World {
             paused: self.settings.disabled.iter().map(|j| j.id().clone()).collect(),
             contacts: self.contacts(),
             zone: self.settings.general.timezone.clone(),
+            command: self.command.clone(),
             node,
             host: host_name(),
             in_flight_max: IN_FLIGHT_MAX,
@@ -131,7 +132,6 @@ impl World {
         let email = &self.settings.email;
         Ok(Desk {
             state: self.state().to_owned(),
-            locks: beside(self.state(), ".lock"),
             mail: self.mail()?,
             zone: self.settings.general.timezone.clone(),
             limits: Limits { daily: email.daily_limit as usize, ..Limits::default() },
@@ -212,12 +212,6 @@ pub(super) fn host_name() -> String {
 pub(super) fn user_name() -> String {
     let user = nix::unistd::User::from_uid(nix::unistd::getuid()).ok().flatten();
     user.map_or_else(|| format!("uid {}", nix::unistd::getuid()), |u| u.name)
-}
-
-fn beside(path: &Path, ending: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(ending);
-    PathBuf::from(name)
 }
 
 fn transport(transport: &settings::Transport) -> Result<Transport, Failure> {

@@ -87,8 +87,21 @@ pub struct Plan {
 pub fn plan(now: Timestamp, waiting: &[Waiting], sent: &[Sent], limits: &Limits, nomail: bool) -> Plan {
     let mut plan = Plan::default();
     if nomail {
-        let fresh = waiting.iter().filter(|w| w.delivery.is_none() && !w.withheld);
-        plan.withheld = fresh.map(|w| (w.alert.id.clone(), w.recipient.clone())).collect();
+        for w in waiting.iter().filter(|w| w.delivery.is_none() && !w.withheld) {
+            let (id, to) = (w.alert.id.clone(), w.recipient.clone());
+            // What reminds of news that this recipient has, or that is kept already, would only pile up.
+            let reminds = matches!(w.alert.kind, AlertKind::Reminder | AlertKind::StillCannotJudge);
+            let older = |o: &Waiting| {
+                o.recipient == w.recipient
+                    && (&o.alert.id.job, o.alert.id.episode) == (&w.alert.id.job, w.alert.id.episode)
+                    && o.alert.id.step < w.alert.id.step
+            };
+            if reminds && (w.told || waiting.iter().any(older)) {
+                plan.dropped.push((id, to, "mail is switched off".to_owned()));
+            } else {
+                plan.withheld.push((id, to));
+            }
+        }
         return plan;
     }
     let mut by_recipient: BTreeMap<&Recipient, Vec<&Waiting>> = BTreeMap::new();

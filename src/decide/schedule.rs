@@ -32,6 +32,9 @@ pub enum Class {
 }
 
 impl Class {
+    /// All classes.
+    pub const ALL: [Self; 4] = [Self::Minute, Self::Hour, Self::Day, Self::DayNoon];
+
     /// The class whose line serves jobs of this frequency: minute grids go with `minute`, hour grids with `hour`.
     pub fn of(every: Frequency) -> Self {
         match every {

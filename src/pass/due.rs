@@ -48,7 +48,7 @@ impl fmt::Display for Skipped {
     }
 }
 
-/// Everything due, the quickest to time out last, so that slow ones start first.
+/// Everything due, the quickest to time out first, so that slow ones never hold all places while others wait.
 pub(super) fn select(
     jobs: &[Arc<dyn DynJob>],
     known: &BTreeMap<JobId, Slot>,
@@ -71,6 +71,6 @@ pub(super) fn select(
             skipped.push((job.policy().name.clone(), why));
         }
     }
-    list.sort_by_key(|d| std::cmp::Reverse(d.job.policy().timeout));
+    list.sort_by_key(|d| d.job.policy().timeout);
     list
 }

@@ -67,28 +67,29 @@ impl<'a> Results<'a> {
         self.waiting.len()
     }
 
-    /// Commits what can be decided. A wave takes along also those whose dependencies still run.
-    pub(super) fn commit(&mut self, pass: &Pass<'_>, wave: bool, report: &mut Report) -> Result<()> {
+    /// Commits what can be decided: now with `flush`, else at its pace. `alone` takes along also those whose dependencies
+    /// still run.
+    pub(super) fn commit(&mut self, pass: &Pass<'_>, flush: bool, alone: bool, report: &mut Report) -> Result<()> {
         let paced = self.committed_at.elapsed() >= PACE || self.waiting.len() >= BATCH_MAX;
-        if self.waiting.is_empty() || !(wave || paced) {
+        if self.waiting.is_empty() || !(flush || paced) {
             return Ok(());
         }
-        while let Some(batch) = self.next_batch(wave) {
+        while let Some(batch) = self.next_batch(alone) {
             self.commit_batch(pass, batch, report)?;
         }
         self.committed_at = Instant::now();
         Ok(())
     }
 
-    /// Results whose dependencies in this pass are decided; all of them where a wave waits for nobody any more.
-    fn next_batch(&mut self, wave: bool) -> Option<Vec<Finished>> {
+    /// Results whose dependencies in this pass are decided; all of them with `alone`.
+    fn next_batch(&mut self, alone: bool) -> Option<Vec<Finished>> {
         let ready = |f: &Finished| {
             self.parents.get(f.index).is_none_or(|parents| {
                 parents.iter().all(|p| self.index.get(p).is_none_or(|i| self.decided.contains(i) || *i == f.index))
             })
         };
         let (mut batch, mut rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting).into_iter().partition(ready);
-        if batch.is_empty() && wave {
+        if batch.is_empty() && alone {
             batch = std::mem::take(&mut rest);
         }
         let over = batch.split_off(batch.len().min(BATCH_MAX));

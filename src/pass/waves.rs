@@ -8,6 +8,8 @@ const SOON: Duration = Duration::from_secs(40);
 const FIRST_WAVE_MAX: Duration = Duration::from_secs(45);
 /// Waves are at least this far apart.
 const GAP: Duration = Duration::from_secs(10);
+/// Whether there is anything to tell is looked up at most this often.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// The waves of one pass.
 #[derive(Debug)]
@@ -20,13 +22,15 @@ pub(super) struct Waves {
     ended_since: bool,
     /// When messages last left.
     last: Option<Duration>,
+    /// When a wave was last due.
+    looked: Duration,
 }
 
 impl Waves {
     pub(super) fn new(timeouts: impl Iterator<Item = Duration>) -> Self {
         let soon: Vec<bool> = timeouts.map(|t| t <= SOON).collect();
         let soon_open = soon.iter().filter(|s| **s).count();
-        Self { soon, soon_open, first: true, ended_since: false, last: None }
+        Self { soon, soon_open, first: true, ended_since: false, last: None, looked: Duration::ZERO }
     }
 
     /// A job has ended.
@@ -44,7 +48,14 @@ impl Waves {
         if self.first {
             return (self.soon_open == 0 && self.ended_since) || elapsed >= FIRST_WAVE_MAX;
         }
-        self.ended_since && self.last.is_none_or(|last| elapsed.saturating_sub(last) >= GAP)
+        self.ended_since
+            && elapsed.saturating_sub(self.looked) >= LOOK
+            && self.last.is_none_or(|last| elapsed.saturating_sub(last) >= GAP)
+    }
+
+    /// Whether the first wave is still to come.
+    pub(super) fn is_first(&self) -> bool {
+        self.first
     }
 
     /// How long the last wave has to wait for its distance from the one before.
@@ -55,11 +66,12 @@ impl Waves {
     /// A wave has left.
     pub(super) fn left(&mut self, elapsed: Duration) {
         self.last = Some(elapsed);
-        self.idle();
+        self.idle(elapsed);
     }
 
     /// A wave was due and there was nothing to tell: the next one need not keep its distance.
-    pub(super) fn idle(&mut self) {
+    pub(super) fn idle(&mut self, elapsed: Duration) {
+        self.looked = elapsed;
         self.first = false;
         self.ended_since = false;
     }
@@ -92,7 +104,7 @@ mod tests {
         let mut waves = Waves::new([secs(10), secs(600)].into_iter());
         waves.ended(0);
         assert!(waves.is_due(secs(1)));
-        waves.idle();
+        waves.idle(secs(1));
         assert!(!waves.is_due(secs(2)) && !waves.is_due(secs(46)));
         waves.ended(1);
         assert!(waves.is_due(secs(3)));

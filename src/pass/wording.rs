@@ -3,11 +3,12 @@
 use crate::decide::transition::Draft;
 use crate::decide::{Alert, AlertId, AlertKind};
 use crate::registry::DynJob;
+use crate::runner::{DETAIL_BYTES_MAX, SUMMARY_BYTES_MAX, catch};
 use checker_job::{Failure, Message, Outcome, Recovery, Timestamp};
 
 /// Words one draft of a job.
 pub fn alert(job: &dyn DynJob, draft: Draft, outcome: &Outcome, now: Timestamp) -> Alert {
-    let message = words(job, &draft, outcome, now);
+    let message = guarded(job, &draft, outcome, now);
     let policy = job.policy();
     let blind = matches!(draft.kind, AlertKind::CannotJudge | AlertKind::StillCannotJudge);
     Alert {
@@ -25,6 +26,16 @@ pub fn alert(job: &dyn DynJob, draft: Draft, outcome: &Outcome, now: Timestamp) 
         note: policy.note.clone(),
         recipients: draft.recipients,
     }
+}
+
+/// A job's own wording is its code: if it panics, the standard wording serves, and what it says is cut to size.
+fn guarded(job: &dyn DynJob, draft: &Draft, outcome: &Outcome, now: Timestamp) -> Message {
+    let said = catch(|| words(job, draft, outcome, now)).unwrap_or_else(|what| Message {
+        subject: format!("{}: {}: {}", draft.kind.word().to_uppercase(), job.policy().name, outcome.summary),
+        body: format!("{}\n\nThe job kind could not word this itself: it panicked: {what}", outcome.detail),
+    });
+    let said = Outcome::ok(said.subject).with_detail(said.body).bounded(SUMMARY_BYTES_MAX, DETAIL_BYTES_MAX);
+    Message { subject: said.summary, body: said.detail }
 }
 
 fn words(job: &dyn DynJob, draft: &Draft, outcome: &Outcome, now: Timestamp) -> Message {

@@ -3,7 +3,7 @@
 
 use super::Pool;
 use checker_job::Outcome;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -14,6 +14,8 @@ use std::task::{Context as TaskContext, Poll};
 
 thread_local! {
     static LAST_PANIC: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// How many times this thread is inside [`catch`].
+    static CATCHING: Cell<u32> = const { Cell::new(0) };
 }
 
 /// Why a guarded run gave no outcome.
@@ -50,6 +52,8 @@ impl Future for Guarded<'_> {
         if !self.pool.is_current(self.generation) {
             return Poll::Ready(Err(Poisoned::Replaced));
         }
+        // What is measured is this one poll: many short ones are nobody's fault.
+        self.pool.beat();
         self.pool.polling.store(self.index + 1, Ordering::Release);
         let polled = catch(|| self.inner.as_mut().poll(cx));
         if !self.pool.is_current(self.generation) {
@@ -65,9 +69,12 @@ impl Future for Guarded<'_> {
 }
 
 /// Runs `f`; a panic in it becomes its words and its place in the source.
-pub(super) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, String> {
-    catch_unwind(AssertUnwindSafe(f))
-        .map_err(|_| LAST_PANIC.with_borrow_mut(Option::take).unwrap_or_else(|| "it left no words".to_owned()))
+pub(crate) fn catch<T>(f: impl FnOnce() -> T) -> Result<T, String> {
+    quiet_panics();
+    CATCHING.set(CATCHING.get() + 1);
+    let result = catch_unwind(AssertUnwindSafe(f));
+    CATCHING.set(CATCHING.get() - 1);
+    result.map_err(|_| LAST_PANIC.with_borrow_mut(Option::take).unwrap_or_else(|| "it left no words".to_owned()))
 }
 
 /// Keeps panics of jobs off stderr, where cron would mail them: their words go into the outcome. Panics elsewhere are
@@ -78,7 +85,7 @@ pub(super) fn quiet_panics() {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             let thread = std::thread::current();
-            if !matches!(thread.name(), Some("runner" | "job")) {
+            if CATCHING.get() == 0 && !matches!(thread.name(), Some("runner" | "job")) {
                 before(info);
                 return;
             }

@@ -11,6 +11,18 @@ enum Acts {
     BlocksShared,
     BlocksOwn,
     PanicsOwn,
+    /// Before it has made its future.
+    PanicsEarly,
+    /// Where its future is dropped, after the timeout.
+    PanicsInDrop,
+}
+
+struct Trap;
+
+impl Drop for Trap {
+    fn drop(&mut self) {
+        panic!("in a drop");
+    }
 }
 
 struct Fake {
@@ -33,10 +45,14 @@ impl DynJob for Fake {
         matches!(self.acts, Acts::BlocksOwn | Acts::PanicsOwn)
     }
     fn execute<'a>(&'a self, _: &'a Context) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
+        assert!(self.acts != Acts::PanicsEarly, "no future");
         Box::pin(async move {
+            let _trap = (self.acts == Acts::PanicsInDrop).then(|| Trap);
             match self.acts {
                 Acts::Well => tokio::time::sleep(Duration::from_millis(5)).await,
-                Acts::Sleeps => tokio::time::sleep(Duration::from_secs(60)).await,
+                Acts::Sleeps | Acts::PanicsInDrop | Acts::PanicsEarly => {
+                    tokio::time::sleep(Duration::from_secs(60)).await;
+                }
                 Acts::Panics | Acts::PanicsOwn => panic!("no such luck"),
                 Acts::BlocksShared | Acts::BlocksOwn => std::thread::sleep(Duration::from_secs(6)),
             }
@@ -116,4 +132,18 @@ fn a_job_on_its_own_thread_may_block_without_harm() {
     assert_eq!(all[0].outcome.summary, "did not end within 500 ms");
     assert_eq!(all[1].outcome.summary, "fine");
     assert!(took < Duration::from_secs(3), "{took:?}");
+}
+
+#[test]
+fn a_job_that_panics_beside_its_run_ends_and_takes_nobody_along() {
+    let mut acts = vec![Acts::Well; 20];
+    acts.splice(0..0, [Acts::PanicsEarly, Acts::PanicsInDrop, Acts::PanicsInDrop]);
+    let (all, took) = run(&acts, 2);
+    assert_eq!(all.len(), 23);
+    assert!(all[0].outcome.summary.starts_with("the job panicked: no future"), "{:?}", all[0].outcome);
+    for lost in &all[1..3] {
+        assert_eq!(lost.outcome.summary, "its run never came back");
+    }
+    assert!(all[3..].iter().all(|f| f.outcome.summary == "fine"));
+    assert!(took < Duration::from_secs(12), "{took:?}");
 }

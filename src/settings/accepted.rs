@@ -1,7 +1,7 @@
 //! The last accepted settings, kept beside the state: a pass goes on with them when an edit has broken the file.
 //!
 //! The copy is for our own eyes (mode 0600). Secrets that stand in files of their own stay there; only their names are in
-//! it.
+//! it. A secret that stands in the settings themselves is in the copy too, as it is in the file.
 
 use super::files::Loaded;
 use super::{Env, Report, Settings, SourceText};
