@@ -6,7 +6,6 @@
     clippy::panic,
     clippy::indexing_slicing,
     clippy::print_stderr,
-    clippy::string_slice,
     unreachable_pub,
     reason = "a test ends where something is not as it should be"
 )]
