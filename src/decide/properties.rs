@@ -315,7 +315,7 @@ fn live(world: &mut World, events: &[(Event, u8, u8)]) {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 250,
+        cases: 160,
         max_shrink_iters: 300,
         failure_persistence: None,
         rng_seed: proptest::test_runner::RngSeed::Fixed(20_260_329),
@@ -332,7 +332,7 @@ proptest! {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 100,
+        cases: 40,
         max_shrink_iters: 100,
         failure_persistence: None,
         rng_seed: proptest::test_runner::RngSeed::Fixed(17),
@@ -348,7 +348,7 @@ proptest! {
 
 proptest! {
     #![proptest_config(ProptestConfig {
-        cases: 15,
+        cases: 10,
         max_shrink_iters: 20,
         failure_persistence: None,
         rng_seed: proptest::test_runner::RngSeed::Fixed(7),
