@@ -32,10 +32,11 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Cron) -> Result<Exit, Failure> {
     } else if is_terminal() {
         show(cx.out, &report)?;
     }
-    if report.drained.later + report.drained.refused > 0 {
+    let kept = report.drained.later + report.drained.refused > 0;
+    if kept {
         complain(&world, &report)?;
-        return Ok(Exit::Later);
     }
+    // Where both are in trouble, the settings come first: they are what a hand must mend.
     if let Some(report) = &world.broken {
         // The admin gets it by mail; stderr would be mailed by cron each minute.
         if is_terminal() {
@@ -43,7 +44,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Cron) -> Result<Exit, Failure> {
         }
         return Ok(Exit::Settings);
     }
-    Ok(Exit::Ok)
+    Ok(if kept { Exit::Later } else { Exit::Ok })
 }
 
 /// Runs one pass on the state of these settings.
