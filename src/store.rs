@@ -191,7 +191,7 @@ pub struct Slot {
 pub struct Planned {
     /// New deliveries: their alerts leave the waiting list of that recipient.
     pub deliveries: Vec<Delivery>,
-    /// Unsent deliveries that the new ones replace.
+    /// Unsent or refused deliveries that the new ones replace.
     pub superseded: Vec<Uuid>,
     /// Alerts that this recipient need not be told (any more), and why.
     pub dropped: Vec<(AlertId, Recipient, String)>,
@@ -211,7 +211,10 @@ pub trait Ledger {
     /// (another job's run or alert, a `seq` that does not follow) is [`StoreError::Refused`], and then nothing is written.
     fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>>;
 
-    /// All alerts that some recipient has not been told and that no refusal or drop has settled, oldest first.
+    /// All alerts that some recipient has not been told and that no drop has settled, oldest first. What a refused delivery
+    /// carries (and that delivery's id) is among them only where an alert of the same job, of whatever episode, that is in
+    /// no delivery yet waits for the same recipient: then both must become one message, or the refused one, which is tried
+    /// on, would arrive after it and be untrue. A refused delivery that [`Ledger::prune`] has removed carries nothing.
     fn waiting(&self) -> Result<Vec<Waiting>>;
     /// Writes deliveries before they are sent, durably: after a power cut they are still there.
     ///

@@ -127,7 +127,7 @@ pub struct Waiting {
     pub alert: Alert,
     /// The recipient.
     pub recipient: Recipient,
-    /// The unsent delivery that carries it, if it is in one already.
+    /// The unsent or refused delivery that carries it, if it is in one already.
     pub delivery: Option<Uuid>,
     /// It was kept back because mail was switched off (`nomail`).
     pub withheld: bool,

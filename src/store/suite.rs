@@ -9,6 +9,7 @@ mod model;
 mod outbox;
 mod passes;
 mod retention;
+mod truth;
 mod unknown;
 mod via;
 
@@ -129,6 +130,7 @@ on_every_store! {
     outbox::urgent_ones_leave_first_and_then_the_oldest,
     outbox::later_counts_tries,
     outbox::a_refused_delivery_is_retried_and_its_alert_waits_no_more,
+    outbox::what_a_refused_delivery_carries_waits_where_news_of_the_same_job_does,
     outbox::superseded_deliveries_hand_their_alerts_over,
     outbox::an_acceptance_after_superseding_is_the_truth,
     outbox::withheld_and_dropped_alerts,
@@ -150,4 +152,9 @@ on_every_store! {
     retention::open_things_stay,
     retention::hours_go_after_their_own_time,
     retention::refused_deliveries_go_by_age_and_unsent_ones_never,
+    truth::a_refused_down_is_never_told_without_its_end,
+    truth::a_refused_digest_is_dissolved_and_the_rest_of_it_told,
+    truth::a_refused_episode_and_the_next_one_are_one_message,
+    truth::what_was_withheld_takes_the_refused_one_along,
+    truth::a_refused_delivery_that_went_by_age_is_told_no_more,
 }

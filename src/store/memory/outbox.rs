@@ -1,21 +1,29 @@
 use super::super::{Planned, Result, rules};
 use super::ledger::{Book, Posted, Progress};
 use crate::decide::{AlertId, Delivery, DeliveryState, Recipient, SendResult, Sent, Waiting};
-use checker_job::Timestamp;
+use checker_job::{JobId, Timestamp};
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 impl Book {
     pub(super) fn waiting(&self) -> Vec<Waiting> {
-        let open = self.addressees.iter().filter(|(_, p)| p.is_open());
-        let mut found: Vec<Waiting> = open
+        let is_news = |p: &Progress| matches!(p, Progress::Waiting | Progress::Withheld);
+        let news: BTreeSet<(&JobId, &Recipient)> =
+            self.addressees.iter().filter(|(_, p)| is_news(p)).map(|((id, to), _)| (&id.job, to)).collect();
+        // What a refused delivery carries waits where newer news of that job does; one that is gone by age carries nothing.
+        let listed = self.addressees.iter().filter(|((id, to), progress)| match progress {
+            Progress::Refused(by) => news.contains(&(&id.job, to)) && self.deliveries.contains_key(by),
+            other => other.is_open(),
+        });
+        let mut found: Vec<Waiting> = listed
             .filter_map(|((id, recipient), progress)| {
                 let thread = self.thread(id, recipient);
                 Some(Waiting {
                     alert: self.alerts.get(id)?.clone(),
                     recipient: recipient.clone(),
                     delivery: match progress {
-                        Progress::Planned(delivery) => Some(*delivery),
+                        Progress::Planned(delivery) | Progress::Refused(delivery) => Some(*delivery),
                         _ => None,
                     },
                     withheld: *progress == Progress::Withheld,

@@ -11,6 +11,8 @@ use checker_job::Timestamp;
 use rusqlite::{Connection, Row, Transaction, params};
 use uuid::Uuid;
 
+/// What is open; and what a refused delivery carries, where something of the same job that is in no delivery yet waits for
+/// the same recipient. The word list of the open states is the one of the index.
 pub(super) fn waiting<G: Group>(conn: &Connection) -> Step<Vec<Waiting>> {
     let p = G::PREFIX;
     let sql = format!(
@@ -19,7 +21,13 @@ pub(super) fn waiting<G: Group>(conn: &Connection) -> Step<Vec<Waiting>> {
               WHERE t.job = d.job AND t.episode = d.episode AND t.recipient = d.recipient AND t.state = 'told'
               ORDER BY t.thread_at, t.thread LIMIT 1)
          FROM {p}addressee d JOIN {p}alert a ON a.job = d.job AND a.episode = d.episode AND a.step = d.step
-         WHERE d.state IN ('waiting', 'withheld', 'planned')
+         WHERE d.rowid IN (
+             SELECT o.rowid FROM {p}addressee o WHERE o.state IN ('waiting', 'withheld', 'planned')
+             UNION
+             SELECT r.rowid FROM {p}addressee n
+             JOIN {p}addressee r ON r.job = n.job AND r.recipient = n.recipient AND r.state = 'refused'
+             JOIN {p}delivery m ON m.id = r.delivery
+             WHERE n.state IN ('waiting', 'withheld', 'planned') AND n.delivery IS NULL)
          ORDER BY a.at, d.job, d.episode, d.step, d.recipient"
     );
     rows(conn, &sql, [], |r| {

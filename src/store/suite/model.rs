@@ -5,7 +5,7 @@ use super::fixtures::{
     Hands, accepted, alert, alert_id, at, delivery, failing, good, id, job, later, pass, refused, run, to,
 };
 use super::folder;
-use crate::decide::{Delivery, JobState, SendResult, Tally};
+use crate::decide::{Delivery, DeliveryState, JobState, SendResult, Tally};
 use checker_job::{JobId, Outcome, Timestamp};
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -277,14 +277,22 @@ impl World {
     }
 }
 
-/// Makes the calls of one history; the answer is how many of them wrote something.
-fn drive(dice: Vec<Dice>) -> usize {
+/// Whether something waits that a refused delivery carries.
+fn lists_refused(s: &impl Ledger) -> bool {
+    let refused = |d: &Delivery| matches!(d.state, DeliveryState::Refused { .. });
+    let ids: Vec<Uuid> = s.unsent().unwrap().into_iter().filter(refused).map(|d| d.id).collect();
+    s.waiting().unwrap().iter().any(|w| w.delivery.is_some_and(|d| ids.contains(&d)))
+}
+
+/// Makes the calls of one history; the answer is how many of them wrote something, and after how many something waited
+/// that was refused.
+fn drive(dice: Vec<Dice>) -> (usize, usize) {
     let hands = Hands::at(0);
     let folder = folder();
     let file = Sqlite::open(&folder.path().join("checker.db"), hands.clock()).unwrap();
     let mut world = World { model: Memory::new(hands.clock()), secs: 0, fresh: 0, made: Vec::new() };
     let mut before = content(&world.model.shared(), &world.model.own());
-    let mut wrote = 0;
+    let (mut wrote, mut refused) = (0, 0);
     for roll in dice {
         let call = world.call(roll);
         hands.set(world.secs);
@@ -296,10 +304,11 @@ fn drive(dice: Vec<Dice>) -> usize {
             assert_eq!(there, model, "after {call:#?}");
         }
         wrote += usize::from(now != before);
+        refused += usize::from(lists_refused(&world.model.shared()));
         before = now;
         world.made.push(call);
     }
-    wrote
+    (wrote, refused)
 }
 
 proptest! {
@@ -319,6 +328,6 @@ fn most_calls_of_a_history_write() {
         u8::try_from(seed >> 56).unwrap()
     };
     let dice = (0..400).map(|_| (byte(), byte(), byte(), byte(), byte())).collect();
-    let wrote = drive(dice);
-    assert!(wrote > 150, "{wrote} of 400");
+    let (wrote, refused) = drive(dice);
+    assert!(wrote > 150 && refused > 5, "{wrote} and {refused} of 400");
 }

@@ -125,6 +125,37 @@ pub(super) fn a_refused_delivery_is_retried_and_its_alert_waits_no_more<B: Bench
     assert_eq!(told, [false, true]);
 }
 
+pub(super) fn what_a_refused_delivery_carries_waits_where_news_of_the_same_job_does<B: Bench>() {
+    let b = B::new(any_clock());
+    let s = b.jobs();
+    s.commit(&[down(1, 0, &[to(1), to(2)]), down(2, 1, &[to(1)])]).unwrap();
+    let both = delivery(1, to(1), &[alert_id(1, 1, 0), alert_id(2, 1, 0)], 5);
+    s.plan(&plan_of(std::slice::from_ref(&both))).unwrap();
+    s.mark(both.id, &refused(), at(6), at(3_606)).unwrap();
+    let seen = || -> Vec<_> {
+        let all = s.waiting().unwrap();
+        assert!(all.iter().all(|w| !w.withheld && !w.told && w.thread.is_none()));
+        all.into_iter().map(|w| (w.alert.id, w.recipient, w.delivery)).collect()
+    };
+    let other = (alert_id(1, 1, 0), to(2), None);
+    assert_eq!(seen(), [other.clone()]);
+    // News for another recipient is no reason, nor is news of another job.
+    next_alert(s, 1, 1, 60, &[2]);
+    commit_one(s, &down(3, 61, &[to(1)]));
+    let others = [other.clone(), (alert_id(1, 1, 1), to(2), None), (alert_id(3, 1, 0), to(1), None)];
+    assert_eq!(seen(), others);
+    // News of one of its jobs is, for that job alone, until it is in a delivery.
+    next_alert(s, 1, 2, 120, &[1]);
+    let refused_one = (alert_id(1, 1, 0), to(1), Some(both.id));
+    let [first, second, third] = others;
+    let news = |by| (alert_id(1, 1, 2), to(1), by);
+    let with_news = [refused_one, first.clone(), second.clone(), third.clone(), news(None)];
+    assert_eq!(seen(), with_news);
+    let mail = delivery(2, to(1), &[alert_id(1, 1, 2)], 121);
+    s.plan(&plan_of(std::slice::from_ref(&mail))).unwrap();
+    assert_eq!(seen(), [first, second, third, news(Some(mail.id))]);
+}
+
 pub(super) fn superseded_deliveries_hand_their_alerts_over<B: Bench>() {
     let b = B::new(any_clock());
     let s = b.jobs();
