@@ -1,26 +1,10 @@
 //! The keys that every job has, in its table and in the defaults, each with its place.
 
 use super::section::{Section, after_semicolon};
+pub use checker_job::COMMON_KEYS;
 use checker_job::{Frequency, Notify, Policy, Remind};
 use std::time::Duration;
 use toml::Spanned;
-
-/// Keys that Checker takes out of a job's table before its kind sees it.
-pub const COMMON_KEYS: [&str; 13] = [
-    "name",
-    "id",
-    "host",
-    "every",
-    "notify",
-    "remind",
-    "failure_threshold",
-    "recovery_threshold",
-    "timeout",
-    "contacts",
-    "depends_on",
-    "note",
-    "enabled",
-];
 
 /// Those of them that `[defaults]` and `[defaults.KIND]` may hold.
 pub(crate) const DEFAULT_KEYS: [&str; 10] = [
@@ -139,17 +123,5 @@ fn parsed<T>(
             s.cx.error(text.span(), format!("\"{key}\" cannot be \"{}\"", text.get_ref()), after_semicolon(&sentence));
             None
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn the_contract_names_the_same_keys() {
-        let source = include_str!("../../jobs/api/src/conformance.rs");
-        let list = source.split_once("COMMON_KEYS: [&str; 13] = [").unwrap().1;
-        let list = list.split_once("];").unwrap().0;
-        let keys: Vec<&str> = list.split('"').skip(1).step_by(2).collect();
-        assert_eq!(keys, super::COMMON_KEYS);
     }
 }

@@ -7,25 +7,8 @@
 //! }
 //! ```
 
-use crate::{JobSpawner, Policy, Table};
+use crate::{COMMON_KEYS, JobSpawner, Policy, Table};
 use serde::Deserialize;
-
-/// Keys that Checker takes out of a table before the kind sees it.
-pub const COMMON_KEYS: [&str; 13] = [
-    "name",
-    "id",
-    "host",
-    "every",
-    "notify",
-    "remind",
-    "failure_threshold",
-    "recovery_threshold",
-    "timeout",
-    "contacts",
-    "depends_on",
-    "note",
-    "enabled",
-];
 
 /// Holds a job kind to its contract.
 ///

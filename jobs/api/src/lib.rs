@@ -29,5 +29,5 @@ pub use id::JobId;
 pub use job::{Job, JobSpawner, SpawnError, Table};
 pub use message::{Failure, Message, Recovery};
 pub use outcome::{Metric, OUTCOME_VERSION, Outcome, Verdict};
-pub use policy::{Frequency, Notify, Policy, Remind, duration_words, parse_duration};
+pub use policy::{COMMON_KEYS, Frequency, Notify, Policy, Remind, duration_words, parse_duration};
 pub use time::Timestamp;

@@ -146,6 +146,23 @@ impl Remind {
     }
 }
 
+/// Keys that Checker takes out of a table before the kind sees it.
+pub const COMMON_KEYS: [&str; 13] = [
+    "name",
+    "id",
+    "host",
+    "every",
+    "notify",
+    "remind",
+    "failure_threshold",
+    "recovery_threshold",
+    "timeout",
+    "contacts",
+    "depends_on",
+    "note",
+    "enabled",
+];
+
 /// What the common keys of a job's table say: how often it runs, when it tells, whom.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Policy {
