@@ -12,7 +12,8 @@ use rusqlite::{Connection, Row, Transaction, params};
 use uuid::Uuid;
 
 /// What is open; and what a refused delivery carries, where something of the same job that is in no delivery yet waits for
-/// the same recipient. The word list of the open states is the one of the index.
+/// the same recipient. The words of the open states are those of the index, and a cross join keeps its order in SQLite:
+/// from the few that are open, never through all.
 pub(super) fn waiting<G: Group>(conn: &Connection) -> Step<Vec<Waiting>> {
     let p = G::PREFIX;
     let sql = format!(
@@ -25,7 +26,7 @@ pub(super) fn waiting<G: Group>(conn: &Connection) -> Step<Vec<Waiting>> {
              SELECT o.rowid FROM {p}addressee o WHERE o.state IN ('waiting', 'withheld', 'planned')
              UNION
              SELECT r.rowid FROM {p}addressee n
-             JOIN {p}addressee r ON r.job = n.job AND r.recipient = n.recipient AND r.state = 'refused'
+             CROSS JOIN {p}addressee r ON r.job = n.job AND r.recipient = n.recipient AND r.state = 'refused'
              JOIN {p}delivery m ON m.id = r.delivery
              WHERE n.state IN ('waiting', 'withheld', 'planned') AND n.delivery IS NULL)
          ORDER BY a.at, d.job, d.episode, d.step, d.recipient"
