@@ -63,11 +63,16 @@ pub struct Setup {
 impl Setup {
     /// Whom a job's alerts go to.
     pub fn recipients(&self, policy: &Policy) -> Vec<Recipient> {
-        if policy.contacts.is_empty() {
-            return self.contacts.clone();
-        }
-        policy.contacts.iter().map(|c| Recipient(c.clone())).collect()
+        recipients(policy, &self.contacts)
     }
+}
+
+/// Whom the alerts of a job with this policy go to; `general` where it names nobody.
+pub fn recipients(policy: &Policy, general: &[Recipient]) -> Vec<Recipient> {
+    if policy.contacts.is_empty() {
+        return general.to_vec();
+    }
+    policy.contacts.iter().map(|c| Recipient(c.clone())).collect()
 }
 
 /// Sends what waits, on another thread and with connections of its own, so that no mail server holds up the checks.

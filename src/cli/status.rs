@@ -21,6 +21,8 @@ struct View {
     mail: MailHealth,
     unsent: Vec<(String, String, Option<String>, bool)>,
     waiting: usize,
+    /// Troubles of this node: since when, and what they say.
+    own: Vec<(Timestamp, String)>,
     /// Jobs with an alert that somebody was not told yet.
     untold: BTreeSet<JobId>,
 }
@@ -82,6 +84,7 @@ fn read(world: &World, store: Option<&Sqlite>) -> Result<View, Failure> {
         mail: MailHealth::default(),
         unsent: Vec::new(),
         waiting: 0,
+        own: Vec::new(),
         untold: BTreeSet::new(),
     };
     let mut states = BTreeMap::new();
@@ -90,6 +93,9 @@ fn read(world: &World, store: Option<&Sqlite>) -> Result<View, Failure> {
         states = shared.states(&ids)?;
         view.pass = shared.passes(1)?.into_iter().next();
         view.mail = mail_health(&own)?;
+        let open: Vec<JobId> = own.slots()?.into_iter().filter(|(_, s)| s.open).map(|(id, _)| id).collect();
+        let troubles = own.states(&open)?.into_values();
+        view.own = troubles.filter_map(|s| Some((s.failure.as_ref()?.since, s.summary.clone()))).collect();
         let ledgers: [&dyn Ledger; 2] = [&own, &shared];
         for ledger in ledgers {
             let waiting = ledger.waiting()?;
@@ -168,6 +174,9 @@ fn show_self(out: &mut dyn Write, world: &World, view: &View) -> io::Result<()> 
             writeln!(out, "last pass with work began {ago} ago{end}")?;
         }
     }
+    for (since, trouble) in &view.own {
+        writeln!(out, "CHECKER ITSELF, since {}: {trouble}", local_time(world, *since))?;
+    }
     let mail = &view.mail;
     match (&mail.why, mail.accepted_at) {
         (Some(why), _) => {
@@ -216,7 +225,7 @@ fn to_json(view: &View) -> serde_json::Value {
         .map(|(to, subject, why, refused)| json!({"to": to, "subject": subject, "why": why, "refused": refused}))
         .collect();
     json!({
-        "v": 1, "jobs": jobs, "unsent": unsent, "waiting": view.waiting,
+        "v": 1, "jobs": jobs, "troubles": view.own.iter().map(|(_, t)| t).collect::<Vec<_>>(), "unsent": unsent, "waiting": view.waiting,
         "mail": {
             "accepted_at": view.mail.accepted_at.map(rfc), "failing_since": view.mail.failing_since.map(rfc),
             "why": view.mail.why,

@@ -10,8 +10,9 @@ use crate::decide::transition::{Input, Step, transition};
 use crate::registry::DynJob;
 use crate::runner::{Finished, Options, Runner, Work};
 use crate::store::Ledger;
-use checker_job::duration_words;
+use checker_job::{JobId, duration_words};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,10 +60,16 @@ pub(super) fn once(jobs: &[Arc<dyn DynJob>], mut each: impl FnMut(&Finished)) ->
 /// The decision that this outcome would lead to in a pass.
 fn foresee(world: &World, job: &dyn DynJob, finished: &Finished) -> Result<(JobState, Step), Failure> {
     let id = job.id();
-    let before = match world.look()? {
-        Some(store) => store.shared().states(std::slice::from_ref(id))?.remove(id).unwrap_or_default(),
-        None => JobState::default(),
+    let policy = job.policy();
+    let named = |n: &String| world.settings.jobs.iter().find(|j| j.policy().name == *n || j.id().as_str() == n);
+    let parents = policy.depends_on.iter().filter_map(named).map(|j| j.id().clone());
+    let wanted: Vec<JobId> = parents.chain([id.clone()]).collect();
+    let mut states = match world.look()? {
+        Some(store) => store.shared().states(&wanted)?,
+        None => BTreeMap::new(),
     };
+    let before = states.remove(id).unwrap_or_default();
+    let held = states.values().any(JobState::is_bad);
     let now = clock::now().wall;
     let step = transition(
         &before,
@@ -73,9 +80,9 @@ fn foresee(world: &World, job: &dyn DynJob, finished: &Finished) -> Result<(JobS
             started: finished.started,
             took: finished.took,
             outcome: &finished.outcome,
-            policy: job.policy(),
-            recipients: &world.contacts(),
-            held: false,
+            policy,
+            recipients: &world.recipients(policy),
+            held,
         },
     );
     Ok((before, step))

@@ -5,12 +5,13 @@ use super::{Cx, courier::Desk};
 use crate::channel::mail::{Login, MailSettings, Security, Server, Transport};
 use crate::decide::Recipient;
 use crate::decide::delivery::Limits;
-use crate::pass::Setup;
+use crate::pass::{self, Setup};
 use crate::registry::DynJob;
 use crate::settings::{self, Env, Report, Settings};
 use crate::store::LockFile;
 use crate::store::{Own, Sqlite, StoreClock, StoreError};
 use crate::{log, settings::Secret};
+use checker_job::Policy;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -110,6 +111,11 @@ impl World {
     /// Whom alerts go to where a job names nobody.
     pub(super) fn contacts(&self) -> Vec<Recipient> {
         self.settings.general.alertcontact.iter().cloned().map(Recipient).collect()
+    }
+
+    /// Whom a job's alerts go to.
+    pub(super) fn recipients(&self, policy: &Policy) -> Vec<Recipient> {
+        pass::recipients(policy, &self.contacts())
     }
 
     /// What a pass works on.

@@ -36,6 +36,8 @@ fn settings_broken_by_an_edit_stop_no_check_and_are_told_once_and_then_hourly() 
     let told = home.mails().into_iter().find(|m| m.subject().contains("settings")).unwrap();
     assert!(told.raw.contains("tpc") && told.raw.contains("did you mean"), "{}", told.raw);
     home.settings(&good);
+    let status = home.run_at(now, &["status"]).ended(0).out;
+    assert!(status.contains("CHECKER ITSELF") && status.contains("the settings do not load"), "{status}");
     home.pass_at(now.plus(MINUTE));
     assert!(home.subjects().last().unwrap().contains("SOLVED"), "{:?}", home.subjects());
 }
