@@ -138,7 +138,7 @@ pub(super) fn what_a_refused_delivery_carries_waits_where_news_of_the_same_job_d
         all.into_iter().map(|w| (w.alert.id, w.recipient, w.delivery)).collect()
     };
     let other = (alert_id(1, 1, 0), to(2), None);
-    assert_eq!(seen(), [other.clone()]);
+    assert_eq!(seen(), std::slice::from_ref(&other));
     // News for another recipient is no reason, nor is news of another job.
     next_alert(s, 1, 1, 60, &[2]);
     commit_one(s, &down(3, 61, &[to(1)]));
