@@ -12,7 +12,7 @@ use rusqlite::{Connection, Row, Transaction, params};
 use uuid::Uuid;
 
 /// What is open; and what a refused delivery carries, where something of the same job that is in no delivery yet waits for
-/// the same recipient. The words of the open states are those of the index, and a cross join keeps its order in SQLite:
+/// the same recipient. The words of the open states are those of the index, and a cross join keeps that order:
 /// from the few that are open, never through all.
 pub(super) fn waiting<G: Group>(conn: &Connection) -> Step<Vec<Waiting>> {
     let p = G::PREFIX;
