@@ -190,7 +190,9 @@ impl Outbox<'_> {
                 let refused = matches!(unsent.state, DeliveryState::Refused { .. });
                 let broken = failed.len() >= FAILURES_MAX as usize;
                 let no_time = Instant::now() + SEND_TIME_MIN >= until;
-                if !is_due(&unsent, now) || broken || no_time || failed.contains(&unsent.recipient) {
+                // Once one is accepted in this drain, what was kept while mail was down need not wait for its time.
+                let works = drained.accepted > 0 && !refused;
+                if !(works || is_due(&unsent, now)) || broken || no_time || failed.contains(&unsent.recipient) {
                     drained.later += u32::from(!refused);
                     drained.refused += u32::from(refused);
                     drained.problem = drained.problem.take().or_else(|| unsent.last_error.clone());

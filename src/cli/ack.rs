@@ -29,7 +29,9 @@ pub(super) fn ack(cx: &mut Cx<'_>, args: &args::Ack) -> Result<Exit, Failure> {
             refused = Some(format!("{name} is not failing: there is nothing to acknowledge"));
         } else {
             refused = None;
-            state.ack = Some(ack.clone());
+            // Copying the line from the message must not wipe what a colleague has written.
+            let note = ack.note.clone().or_else(|| state.ack.as_ref()?.note.clone());
+            state.ack = Some(Ack { note, ..ack.clone() });
         }
         refused.is_none()
     })?;

@@ -20,7 +20,7 @@ use uuid::Uuid;
 const COMPLAINED: &str = "complained_at";
 
 pub(super) fn run(cx: &mut Cx<'_>, args: &Cron) -> Result<Exit, Failure> {
-    let world = World::load_or_recall(cx)?;
+    let world = World::load_or_recall(cx, false)?;
     let called = match (args.now, args.class) {
         (true, _) => Called::Now,
         (false, Some(class)) => Called::Class(class.into()),

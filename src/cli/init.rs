@@ -42,49 +42,59 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &args::Init) -> Result<Exit, Failure> {
     }
     let answers = ask(cx, args)?;
     let folder = path.parent().map_or_else(|| env.cwd.clone(), Path::to_path_buf);
-    std::fs::create_dir_all(&folder).map_err(|e| cannot_write(&folder, &e))?;
+    if !folder.is_dir() {
+        return Err(Failure::Other(
+            Exit::CannotCreate,
+            format!("there is no folder {}: make it first (mkdir -m 700), or see to the name", folder.display()),
+        ));
+    }
     if let Pass::Typed(pass) = &answers.pass {
         write_private(&folder.join(SECRET), &format!("{pass}\n"))?;
     }
     write_private(&path, &text(&answers, args))?;
     let judged = settings::load(&path, cx.registry, &env);
-    report(cx, &path)?;
     match judged {
-        Ok(_) => Ok(Exit::Ok),
-        Err(problems) => Err(Failure::Settings(problems)),
+        Ok(_) => report(cx, &path).map(|()| Exit::Ok),
+        Err(problems) => {
+            writeln!(cx.out, "Written: {}, with mistakes. Mend them, then look with: checker check", path.display())?;
+            Err(Failure::Settings(problems))
+        }
     }
 }
 
 fn ask(cx: &mut Cx<'_>, args: &args::Init) -> Result<Answers, Failure> {
     let mut missing = Vec::new();
-    let mut put = |flag: &str, given: &Option<String>, question: &str, fallback: String| -> Result<String, Failure> {
-        match given {
-            Some(value) => Ok(value.clone()),
-            None if io::stdin().is_terminal() => question_to(cx.out, question, &fallback),
-            None => {
-                missing.push(flag.to_owned());
-                Ok(fallback)
-            }
+    let mut put = |flag: &str, given: &Option<String>, question: &str, fallback: String, good: Judge| match given {
+        Some(value) => match good(value) {
+            Ok(()) => Ok(value.clone()),
+            Err(why) => Err(Failure::usage(format!("{flag} {value}: {why}"))),
+        },
+        None if io::stdin().is_terminal() => question_to(cx.out, question, &fallback, good),
+        None => {
+            missing.push(flag.to_owned());
+            Ok(fallback)
         }
     };
-    let servername = put("--servername", &args.servername, "1/6 What is this server called in subjects?", host_name())?;
-    let contact = put("--contact", &args.contact, "2/6 Who is told (a mail address)?", String::new())?;
+    let servername =
+        put("--servername", &args.servername, "1/6 What is this server called in subjects?", host_name(), |_| Ok(()))?;
+    let contact = put("--contact", &args.contact, "2/6 Who is told (a mail address)?", String::new(), is_address)?;
     let mail = put(
         "--mail",
         &args.mail,
         "3/6 How does mail leave (HOST or HOST:PORT of a mail server, `sendmail`, or `file`)?",
         "sendmail".to_owned(),
+        is_server,
     )?;
     let smtp = !matches!(mail.as_str(), "sendmail" | "file");
     let user = if smtp {
-        let user = put("--user", &args.user, "4/6 The account there (or `none`)?", contact.clone())?;
+        let user = put("--user", &args.user, "4/6 The account there (or `none`)?", contact.clone(), |_| Ok(()))?;
         (user != "none" && user != "-").then_some(user)
     } else {
         None
     };
     let typed = io::stdin().is_terminal();
     let fallback = user.clone().filter(|u| u.contains('@')).unwrap_or_else(|| format!("checker@{}", host_name()));
-    let from = put("--from", &args.from, "5/6 The sender's address?", fallback)?;
+    let from = put("--from", &args.from, "5/6 The sender's address?", fallback, is_address)?;
     let pass = match (&user, &args.pass_file) {
         (None, _) => Pass::None,
         (Some(_), Some(file)) => Pass::File(file.clone()),
@@ -103,7 +113,28 @@ fn ask(cx: &mut Cx<'_>, args: &args::Init) -> Result<Answers, Failure> {
     Ok(Answers { servername, contact, mail, user, pass, from })
 }
 
-fn question_to(out: &mut dyn Write, question: &str, fallback: &str) -> Result<String, Failure> {
+/// Whether an answer will do; if not, why.
+type Judge = fn(&str) -> Result<(), String>;
+
+fn is_address(text: &str) -> Result<(), String> {
+    let parsed = text.parse::<lettre::Address>();
+    parsed.map(|_| ()).map_err(|_| "this is no mail address; write it as you@example.com".to_owned())
+}
+
+fn is_server(text: &str) -> Result<(), String> {
+    if text.contains('@') {
+        return Err("this is an address; write the name of the mail server, such as smtp.example.com".to_owned());
+    }
+    let port = text.rsplit_once(':').filter(|(host, _)| !host.contains(':')).map(|(_, port)| port);
+    match port {
+        Some(port) if port.parse::<u16>().map_or(true, |p| p == 0) => {
+            Err(format!("\"{port}\" is no port (1 to 65535)"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn question_to(out: &mut dyn Write, question: &str, fallback: &str, good: Judge) -> Result<String, Failure> {
     let hint = if fallback.is_empty() { String::new() } else { format!(" [{fallback}]") };
     loop {
         write!(out, "{question}{hint} ")?;
@@ -115,7 +146,10 @@ fn question_to(out: &mut dyn Write, question: &str, fallback: &str) -> Result<St
         match line.trim() {
             "" if fallback.is_empty() => writeln!(out, "This one has no default.")?,
             "" => return Ok(fallback.to_owned()),
-            answer => return Ok(answer.to_owned()),
+            answer => match good(answer) {
+                Ok(()) => return Ok(answer.to_owned()),
+                Err(why) => writeln!(out, "{why}")?,
+            },
         }
     }
 }
@@ -127,7 +161,7 @@ fn password(out: &mut dyn Write, question: &str) -> Result<String, Failure> {
     let mut hidden = before.clone();
     hidden.local_flags.remove(LocalFlags::ECHO);
     tcsetattr(&stdin, SetArg::TCSAFLUSH, &hidden).map_err(io::Error::from)?;
-    let answer = question_to(out, question, "");
+    let answer = question_to(out, question, "", |_| Ok(()));
     tcsetattr(&stdin, SetArg::TCSAFLUSH, &before).map_err(io::Error::from)?;
     writeln!(out)?;
     answer
@@ -149,7 +183,10 @@ fn text(a: &Answers, args: &args::Init) -> String {
             if let Some(port) = port {
                 line(format!("port = {port}"));
             }
-            line(format!("security = {}", q(args.security.as_deref().unwrap_or_else(|| security(host, port)))));
+            line(format!(
+                "security = {}",
+                q(args.security.as_deref().unwrap_or_else(|| security(host, port, a.user.is_some())))
+            ));
             if let Some(user) = &a.user {
                 line(format!("user = {}", q(user)));
             }
@@ -184,11 +221,11 @@ fn split_port(server: &str) -> (&str, Option<u16>) {
     }
 }
 
-fn security(host: &str, port: Option<u16>) -> &'static str {
+fn security(host: &str, port: Option<u16>, login: bool) -> &'static str {
     let local = matches!(host, "localhost" | "127.0.0.1" | "::1");
     match port {
         Some(465) => "tls",
-        Some(25) if local => "none",
+        _ if local && !login => "none",
         _ => "starttls",
     }
 }
@@ -227,6 +264,14 @@ fn cannot_write(path: &Path, e: &io::Error) -> Failure {
     Failure::Other(Exit::CannotCreate, format!("{} cannot be written: {e}", path.display()))
 }
 
+/// The one line for the crontab, with whole paths.
+pub(super) fn crontab_line(settings: &Path) -> String {
+    let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("checker"));
+    let file = std::path::absolute(settings).unwrap_or_else(|_| settings.to_owned());
+    // In a crontab an unescaped percent sign is a line feed.
+    format!("* * * * * {} cron -f {}", program.display(), file.display()).replace('%', "\\%")
+}
+
 fn report(cx: &mut Cx<'_>, path: &Path) -> Result<(), Failure> {
     let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("checker"));
     let (program, file) = (program.display(), path.display());
@@ -234,7 +279,7 @@ fn report(cx: &mut Cx<'_>, path: &Path) -> Result<(), Failure> {
     writeln!(cx.out, "Next:\n  1. Add a job: the file shows three kinds.")?;
     writeln!(cx.out, "  2. {program} test -f {file}\n     logs in, sends you one message, runs each job once.")?;
     writeln!(cx.out, "  3. Add this line to your crontab (crontab -e):\n")?;
-    writeln!(cx.out, "* * * * * {program} cron -f {file}\n")?;
+    writeln!(cx.out, "{}\n", crontab_line(path))?;
     Ok(())
 }
 
@@ -254,8 +299,11 @@ mod tests {
     fn the_port_suggests_the_security() {
         assert_eq!(split_port("mail.example.com:465"), ("mail.example.com", Some(465)));
         assert_eq!(split_port("mail.example.com"), ("mail.example.com", None));
-        assert_eq!(security("mail.example.com", Some(465)), "tls");
-        assert_eq!(security("localhost", Some(25)), "none");
-        assert_eq!(security("mail.example.com", Some(25)), "starttls");
+        assert_eq!(security("mail.example.com", Some(465), true), "tls");
+        assert_eq!(security("localhost", Some(25), false), "none");
+        assert_eq!(security("localhost", None, true), "starttls");
+        assert_eq!(security("mail.example.com", Some(25), false), "starttls");
+        assert!(is_server("localhost:99999").is_err() && is_server("me@example.com").is_err());
+        assert!(is_server("smtp.example.com:587").is_ok() && is_address("oncall").is_err());
     }
 }

@@ -26,7 +26,8 @@ pub(super) fn run(cx: &mut Cx<'_>) -> Result<Exit, Failure> {
     }
     let off = world.settings.disabled.len();
     let off = if off > 0 { format!(", {off} switched off") } else { String::new() };
-    writeln!(cx.out, "{} jobs{off}", jobs.len())?;
+    let plural = if jobs.len() == 1 { "" } else { "s" };
+    writeln!(cx.out, "{} job{plural}{off}", jobs.len())?;
     Ok(Exit::Ok)
 }
 

@@ -56,7 +56,8 @@ impl Line {
 }
 
 pub(super) fn run(cx: &mut Cx<'_>, args: &Status) -> Result<Exit, Failure> {
-    let world = World::load(cx, true)?;
+    let world = World::load_or_recall(cx, true)?;
+    let exit = if world.broken.is_some() { Exit::Settings } else { Exit::Ok };
     let mut view = read(&world, world.look()?.as_ref())?;
     if args.failing {
         view.jobs.retain(|l| !l.is_well());
@@ -67,11 +68,11 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Status) -> Result<Exit, Failure> {
     if cx.options.json {
         let value = to_json(&view);
         json_line(cx, &value)?;
-        return Ok(Exit::Ok);
+        return Ok(exit);
     }
     show_jobs(cx.out, &world, &view, args)?;
     show_self(cx.out, &world, &view)?;
-    Ok(Exit::Ok)
+    Ok(exit)
 }
 
 fn read(world: &World, store: Option<&Sqlite>) -> Result<View, Failure> {
@@ -120,17 +121,20 @@ fn show_jobs(out: &mut dyn Write, world: &World, view: &View, args: &Status) -> 
             writeln!(out, "{}:", line.policy.host.as_deref().unwrap_or("(no host)"))?;
             host = Some(&line.policy.host);
         }
-        let summary = line.state.as_ref().map_or("has not run yet", |s| s.summary.as_str());
+        let ran = line.state.as_ref().filter(|s| s.ran_at.is_some());
+        let summary = ran.map_or("has not run yet", |s| s.summary.as_str());
         writeln!(out, "{:8} {}: {summary}", line.word(), line.policy.name)?;
         if let Some(state) = &line.state {
             show_more(out, world, view, &line.id, state)?;
         }
     }
     let well = view.jobs.iter().filter(|l| l.is_well()).count();
+    let new = view.jobs.iter().filter(|l| l.word() == "new").count();
+    let fresh = if new > 0 { format!(", {new} new") } else { String::new() };
     match (view.jobs.len() - well, args.failing) {
         (0, true) => writeln!(out, "nothing is failing")?,
         (bad, true) => writeln!(out, "{bad} not well")?,
-        (bad, false) => writeln!(out, "{well} well, {bad} not well")?,
+        (bad, false) => writeln!(out, "{} well, {bad} not well{fresh}", well - new)?,
     }
     Ok(())
 }
@@ -141,7 +145,7 @@ fn show_more(out: &mut dyn Write, world: &World, view: &View, id: &JobId, state:
         let lasts = duration_words(now.since(episode.since));
         let told = match episode.told_at {
             Some(at) if view.untold.contains(id) => format!("NOT TOLD YET (decided {})", local_time(world, at)),
-            Some(at) => format!("told {}", local_time(world, at)),
+            Some(at) => format!("alert of {} told", local_time(world, at)),
             None => "nobody was told yet".to_owned(),
         };
         let since = local_time(world, episode.since);
@@ -161,12 +165,8 @@ fn show_more(out: &mut dyn Write, world: &World, view: &View, id: &JobId, state:
 fn show_self(out: &mut dyn Write, world: &World, view: &View) -> io::Result<()> {
     match &view.pass {
         None => {
-            let file = std::path::absolute(&world.path).unwrap_or_else(|_| world.path.clone());
-            writeln!(
-                out,
-                "no pass has run yet. Is this line in the crontab?\n  * * * * * checker cron -f {}",
-                file.display()
-            )?;
+            let line = super::init::crontab_line(&world.path);
+            writeln!(out, "no pass has run yet. Is this line in the crontab?\n  {line}")?;
         }
         Some((start, end)) => {
             let ago = duration_words(view.now.since(start.started));
@@ -174,11 +174,18 @@ fn show_self(out: &mut dyn Write, world: &World, view: &View) -> io::Result<()> 
             writeln!(out, "last pass with work began {ago} ago{end}")?;
         }
     }
+    if world.broken.is_some() {
+        writeln!(out, "THE SETTINGS DO NOT LOAD; these are the last accepted ones. See: {} check", world.command)?;
+    }
     for (since, trouble) in &view.own {
         writeln!(out, "CHECKER ITSELF, since {}: {trouble}", local_time(world, *since))?;
     }
     let mail = &view.mail;
     match (&mail.why, mail.accepted_at) {
+        (Some(why), _) if view.unsent.is_empty() => {
+            let at = mail.failed_at.map(|at| local_time(world, at)).unwrap_or_default();
+            writeln!(out, "the last message was not accepted {at}: {why}; nothing waits")?;
+        }
         (Some(why), _) => {
             let since = mail.failing_since.map(|at| local_time(world, at)).unwrap_or_default();
             writeln!(out, "MAIL DOES NOT LEAVE since {since}: {why}")?;

@@ -76,7 +76,8 @@ fn send(cx: &mut Cx<'_>, world: &World) -> Result<bool, Failure> {
             }
         }
     }
-    if all {
+    let files = matches!(world.settings.email.transport, Transport::File(_));
+    if all && !files {
         writeln!(cx.out, "message   now look into the mailbox, and into its spam folder: accepted is not yet arrived")?;
     }
     Ok(all)

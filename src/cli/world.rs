@@ -42,11 +42,10 @@ impl World {
         Self::of(cx, &env, path, settings, warnings)
     }
 
-    /// As [`Self::load`] for cron. What loads is kept; if an edit has broken the file, or it has gone, the last accepted
-    /// settings serve.
-    pub(super) fn load_or_recall(cx: &Cx<'_>) -> Result<Self, Failure> {
+    /// As [`Self::load`], but if an edit has broken the file, or it has gone, the last accepted settings serve.
+    pub(super) fn load_or_recall(cx: &Cx<'_>, for_person: bool) -> Result<Self, Failure> {
         let env = Env::from_process();
-        let found = settings::locate(cx.options.file.as_deref(), false, &env);
+        let found = settings::locate(cx.options.file.as_deref(), for_person, &env);
         let path = match &found {
             Ok(path) => path.clone(),
             Err(places) => places.tried.first().map(|(path, _)| path.clone()).unwrap_or_default(),

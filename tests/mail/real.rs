@@ -89,7 +89,7 @@ fn certificates_that_are_not_good() {
         other.host = "127.0.0.1".into();
         later(
             send(&mut mailer(&[other]), &d),
-            &["certificate is for another name", "localhost", "Use that name as host"],
+            &["certificate is for another name", "localhost", "Use such a name as host"],
         );
         let mut broken = good;
         broken.ca = Some(b"-----BEGIN RUBBISH-----".to_vec());

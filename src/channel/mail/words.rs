@@ -201,12 +201,18 @@ fn certificate(why: &CertificateError) -> String {
 fn wrong_host(presented: &[String]) -> String {
     let mut text = "its certificate is for another name".to_owned();
     if !presented.is_empty() {
-        let names: Vec<&str> = presented.iter().take(5).map(String::as_str).collect();
+        let names: Vec<&str> = presented.iter().take(5).map(|n| bare_name(n)).collect();
         text.push_str(" (");
         text.push_str(&one_line(&names.join(", "), REPLY_MAX));
         text.push(')');
     }
-    text + ". Use that name as host"
+    text + ". Use such a name as host"
+}
+
+/// The name itself, out of `DnsName("mail.example.com")`.
+fn bare_name(presented: &str) -> &str {
+    let inner = presented.split_once('(').and_then(|(_, rest)| rest.strip_suffix(')'));
+    inner.unwrap_or(presented).trim_matches('"')
 }
 
 /// A hint for the commonest mistake: the right server at the wrong port.
