@@ -150,6 +150,10 @@ impl<'a> Story<'a> {
         let row = if count == 1 { bad.clone() } else { format!("{bad} in a row") };
         let state = if alert.verdict == Verdict::Warning { "in warning" } else { "failing" };
         let mut text = match self.kind {
+            // A first failure that is told at once has no length yet.
+            AlertKind::Down if facts.now.since(alert.since).as_secs() == 0 => {
+                format!("It has been {state} since {since}: {row}.")
+            }
             AlertKind::Down => format!("It has been {state} since {since}, for {so_far}: {row}."),
             AlertKind::SteadyBad => format!(
                 "It is steady again after {count} changes, and it is {state}. It has been so since {since}, for {so_far}."
