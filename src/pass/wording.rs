@@ -67,3 +67,58 @@ fn words(job: &dyn DynJob, draft: &Draft, outcome: &Outcome, now: Timestamp) -> 
         AlertKind::Closed => plain(format!("NO LONGER WATCHED: {name}")),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use checker_job::{Context, JobId, Policy, Verdict};
+    use std::future::{Future, ready};
+    use std::pin::Pin;
+
+    struct Speechless(JobId, Policy);
+
+    impl DynJob for Speechless {
+        fn id(&self) -> &JobId {
+            &self.0
+        }
+        fn policy(&self) -> &Policy {
+            &self.1
+        }
+        fn kind(&self) -> &'static str {
+            "speechless"
+        }
+        fn blocking(&self) -> bool {
+            false
+        }
+        fn execute<'a>(&'a self, _: &'a Context) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
+            Box::pin(ready(Outcome::ok("fine")))
+        }
+        fn on_failure(&self, _: &Failure<'_>) -> Message {
+            panic!("no words")
+        }
+        fn on_recovery(&self, _: &Recovery<'_>) -> Message {
+            Message { subject: "x".repeat(10_000), body: "a\u{0}b".to_owned() }
+        }
+    }
+
+    #[test]
+    fn a_job_that_panics_over_its_words_is_told_all_the_same_and_none_is_told_at_length() {
+        let policy = Policy { name: "web".to_owned(), ..Policy::default() };
+        let job = Speechless(JobId::new("speechless", "web"), policy);
+        let now = Timestamp::from_secs(60);
+        let draft = |kind| Draft {
+            episode: 1,
+            step: 0,
+            kind,
+            verdict: Verdict::Failed,
+            since: now,
+            failures: 2,
+            recipients: Vec::new(),
+        };
+        let down = alert(&job, draft(AlertKind::Down), &Outcome::failed("refused"), now);
+        assert_eq!(down.subject, "DOWN: web: refused");
+        assert!(down.body.contains("it panicked: no words at "), "{}", down.body);
+        let up = alert(&job, draft(AlertKind::Recovery), &Outcome::ok("fine"), now);
+        assert!(up.subject.len() <= SUMMARY_BYTES_MAX && up.body == "ab", "{}", up.subject.len());
+    }
+}

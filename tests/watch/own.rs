@@ -78,3 +78,44 @@ fn a_missing_crontab_line_is_told_once_after_two_slots_and_its_jobs_are_caught_u
     home.run_at(utc("2026-06-01 14:00:05"), &["cron", "-c", "hour"]).ended(0);
     assert!(home.subjects().last().unwrap().contains("SOLVED"), "{:?}", home.subjects());
 }
+
+#[test]
+fn a_job_that_is_switched_off_is_neither_run_nor_forgotten_nor_told_as_gone() {
+    if !has_faketime() {
+        return;
+    }
+    let [port] = crate::support::free_ports();
+    let home = Home::with_jobs(&job(port));
+    let mut now = utc("2026-06-01 10:00:05");
+    home.pass_at(now);
+    let good = home.read("settings.cfg");
+    home.settings(&format!("{good}enabled = false\n"));
+    for _ in 0..3 {
+        now = now.plus(MINUTE);
+        home.pass_at(now);
+    }
+    let id = format!("tcp:127.0.0.1:{port}");
+    assert_eq!((home.starts(&id).len(), home.subjects().len()), (1, 1), "{:?}", home.subjects());
+    home.settings(&good);
+    home.pass_at(now.plus(MINUTE));
+    let state = home.run_at(now.plus(MINUTE), &["status", "--json"]).json();
+    assert_eq!(state["jobs"][0]["failures"], 2, "it goes on where it was: {state}");
+    assert_eq!(home.subjects().len(), 1, "and is not told anew");
+}
+
+#[test]
+fn root_makes_no_state_in_the_folder_of_another_user() {
+    if !nix::unistd::Uid::effective().is_root() {
+        eprintln!("SKIPPED, for want of root");
+        return;
+    }
+    let home = Home::with_jobs(&job(1));
+    let folder = home.path("state");
+    std::fs::create_dir(&folder).unwrap();
+    std::os::unix::fs::chown(&folder, Some(65_534), None).unwrap();
+    let text = home.read("settings.cfg").replace("[general]\n", "[general]\nstate = \"state/checker.db\"\n");
+    home.settings(&text);
+    let done = home.run(&["cron"]).ended(73);
+    assert!(done.err.contains("belongs to the user") && done.err.contains("sudo -u"), "{done:?}");
+    assert!(!folder.join("checker.db").exists());
+}
