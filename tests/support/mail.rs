@@ -73,14 +73,30 @@ impl MailServer {
         panic!("the mail server did not start:\n{log}");
     }
 
-    /// Stops SMTP and IMAP. The mailboxes stay.
+    /// Stops SMTP and IMAP, and waits until nobody listens there any more. The mailboxes stay.
     pub fn down(&mut self) {
         self.postfix = None;
         self.dovecot = None;
+        // The masters are gone now; a child of theirs may hold its listening socket for a moment longer.
+        let free = |port: &u16| std::net::TcpListener::bind(("127.0.0.1", *port)).is_ok();
+        super::wait_until(Duration::from_secs(10), || self.all_ports().iter().all(free).then_some(()));
     }
 
-    /// Starts both again, on the same ports.
+    /// Starts both again, on the same ports. A start that fails is tried again: a port may be taken for a moment.
     pub fn up(&mut self) -> bool {
+        (0..4).any(|attempt| {
+            if attempt > 0 {
+                self.down();
+            }
+            self.try_up()
+        })
+    }
+
+    fn all_ports(&self) -> [u16; 4] {
+        [self.ports.plain, self.ports.starttls, self.ports.tls, self.ports.imaps]
+    }
+
+    fn try_up(&mut self) -> bool {
         let (pf, dc) = (self.folder.join("postfix"), self.folder.join("dovecot"));
         // A stale socket of the penalty service would cost the first login seconds.
         fs::remove_dir_all(self.folder.join("run")).ok();
@@ -91,11 +107,14 @@ impl MailServer {
         dovecot.arg("-F").arg("-c").arg(dc.join("dovecot.conf")).current_dir(&dc);
         self.dovecot = Some(Daemon::start(&mut dovecot, Signal::SIGTERM));
         // A smtpd that finds nobody to ask for logins ends at once, and is not started again for a minute.
-        super::wait_until(Duration::from_secs(10), || UnixStream::connect(&socket).ok());
+        super::wait_until(Duration::from_secs(10), || {
+            let alive = self.dovecot.as_mut().is_some_and(Daemon::is_running);
+            (!alive || UnixStream::connect(&socket).is_ok()).then_some(())
+        });
         let mut postfix = Command::new("/usr/lib/postfix/sbin/master");
         postfix.arg("-d").arg("-c").arg(&pf).env("MAIL_CONFIG", &pf).current_dir(&pf);
         self.postfix = Some(Daemon::start(&mut postfix, Signal::SIGTERM));
-        let ports = [self.ports.plain, self.ports.starttls, self.ports.tls, self.ports.imaps];
+        let ports = self.all_ports();
         let up = super::wait_until(Duration::from_secs(15), || {
             let alive = [&mut self.postfix, &mut self.dovecot].into_iter().flatten().all(Daemon::is_running);
             if !alive {
@@ -130,9 +149,12 @@ impl MailServer {
 
     /// The end of what Postfix wrote, for failures.
     pub fn log(&self) -> String {
-        let text = fs::read_to_string(self.folder.join("postfix.log")).unwrap_or_default();
-        let lines: Vec<&str> = text.lines().collect();
-        lines[lines.len().saturating_sub(30)..].join("\n")
+        let logs = ["postfix.log", "dovecot.log", "postfix/out.log", "dovecot/out.log"].map(|name| {
+            let text = fs::read_to_string(self.folder.join(name)).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            format!("{name}:\n{}", lines[lines.len().saturating_sub(30)..].join("\n"))
+        });
+        logs.join("\n")
     }
 }
 

@@ -1,6 +1,6 @@
 //! Server processes that do not outlive the tests.
 
-use nix::sys::signal::{Signal, kill};
+use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Sender, channel};
@@ -62,13 +62,24 @@ impl Daemon {
 impl Drop for Daemon {
     fn drop(&mut self) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));
-        if self.is_running() {
-            kill(pid, Signal::SIGTERM).ok();
-            let ended = super::wait_until(Duration::from_secs(5), || (!self.is_running()).then_some(()));
-            if ended.is_none() {
-                self.child.kill().ok();
-            }
-        }
+        let server = self.is_running().then(|| child_of(pid)).flatten();
+        kill(pid, Signal::SIGTERM).ok();
+        super::wait_until(Duration::from_secs(2), || (!self.is_running()).then_some(()));
+        // A server may wait for a child that waits for a client; and its children may hold the ports a moment longer.
+        server.map(|server| killpg(server, Signal::SIGKILL));
+        self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// The one child of a process.
+fn child_of(parent: Pid) -> Option<Pid> {
+    let pids = std::fs::read_dir("/proc").expect("/proc").flatten();
+    let mut pids = pids.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.find(|pid: &i32| {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+        let after_name = stat.rsplit_once(") ").map(|(_, rest)| rest.to_owned()).unwrap_or_default();
+        after_name.split(' ').nth(1) == Some(&parent.to_string())
+    })
+    .map(Pid::from_raw)
 }
