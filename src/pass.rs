@@ -14,7 +14,7 @@ use crate::decide::{JobState, Recipient};
 use crate::node;
 use crate::outbox::{Drained, again};
 use crate::registry::DynJob;
-use crate::runner::{Options, Runner, Work};
+use crate::runner::{AtOnce, Options, Runner, Work};
 use crate::store::{Own, PassEnd, PassStart, Result, Retention, Shared, Slot};
 use checker_job::{JobId, Policy, Timestamp, Verdict};
 use due::Due;
@@ -54,8 +54,8 @@ pub struct Setup {
     pub node: Uuid,
     /// Its host name.
     pub host: String,
-    /// Awaiting jobs in flight.
-    pub in_flight_max: usize,
+    /// How many runs go on at once.
+    pub at_once: AtOnce,
     /// Below it runs get scratch folders.
     pub scratch: PathBuf,
 }
@@ -175,12 +175,7 @@ impl Pass<'_> {
 
     fn run_due(&mut self, due: &[Due], now: Timestamp, report: &mut Report) -> Result<()> {
         let work: Vec<Work> = due.iter().map(|d| Work { job: Arc::clone(&d.job), run: d.run }).collect();
-        let options = Options {
-            now,
-            in_flight_max: self.setup.in_flight_max,
-            threads_max: 32,
-            scratch: self.setup.scratch.clone(),
-        };
+        let options = Options { now, at_once: self.setup.at_once, scratch: self.setup.scratch.clone() };
         let mut runner = Runner::start(work, options)
             .map_err(|e| crate::store::StoreError::Refused(format!("no thread for the jobs: {e}")))?;
         let mut results = Results::new(self, due)?;

@@ -26,6 +26,10 @@ pub trait DynJob: Send + Sync {
     fn kind(&self) -> &'static str;
     /// Whether `execute` may block its thread.
     fn blocking(&self) -> bool;
+    /// How many handles a run may hold at once.
+    fn handles(&self) -> usize {
+        checker_job::HANDLES
+    }
     /// Looks once at the target and says what it saw.
     fn execute<'a>(&'a self, cx: &'a Context) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
     /// Words a failure.
@@ -61,6 +65,10 @@ impl<J: Job> DynJob for Erased<J> {
 
     fn blocking(&self) -> bool {
         self.blocking
+    }
+
+    fn handles(&self) -> usize {
+        self.job.handles()
     }
 
     fn execute<'a>(&'a self, cx: &'a Context) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {

@@ -5,15 +5,19 @@
 //! receives, so it keeps its own time whatever the jobs do. Nothing waits for a stuck thread at the end.
 
 mod guard;
+mod lanes;
 
 use crate::clock;
 use crate::registry::DynJob;
 use checker_job::{Cancel, Context, Outcome, Timestamp};
+use checker_parts::handles;
 use guard::{Guarded, Poisoned};
+use lanes::{Handles, Held, Lane};
 
 pub(crate) use guard::catch;
 use std::collections::VecDeque;
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
@@ -62,12 +66,29 @@ pub struct Finished {
 pub struct Options {
     /// The `now` of the pass.
     pub now: Timestamp,
-    /// Awaiting jobs in flight.
-    pub in_flight_max: usize,
-    /// Blocking jobs in flight.
-    pub threads_max: usize,
+    /// How many runs go on at once.
+    pub at_once: AtOnce,
     /// Below it each run that asks for one gets a scratch folder.
     pub scratch: PathBuf,
+}
+
+/// How many runs go on at once, within what the handles of this process allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AtOnce {
+    /// Awaiting runs, at first. Those that take many handles, such as programs, stay at this.
+    pub awaiting: usize,
+    /// Awaiting runs, while slow ones hold their places.
+    pub awaiting_max: usize,
+    /// Blocking runs, at first.
+    pub threads: usize,
+    /// Blocking runs, while slow ones hold their places.
+    pub threads_max: usize,
+}
+
+impl Default for AtOnce {
+    fn default() -> Self {
+        Self { awaiting: 256, awaiting_max: 16_384, threads: 32, threads_max: 256 }
+    }
 }
 
 /// Runs a list of jobs and hands out what they found, in the order in which they end.
@@ -84,6 +105,7 @@ pub struct Runner {
 struct Pool {
     work: Vec<Work>,
     options: Options,
+    handles: Handles,
     started: Instant,
     /// Grows when the runtime is replaced: futures of an older one are dead.
     generation: AtomicU64,
@@ -108,6 +130,7 @@ impl Runner {
             begun_ms: work.iter().map(|_| AtomicU64::new(0)).collect(),
             work,
             options,
+            handles: Handles::new(handles::raise(), handles::open().unwrap_or_default()),
             started: Instant::now(),
             generation: AtomicU64::new(0),
             beat_ms: AtomicU64::new(0),
@@ -252,14 +275,17 @@ impl Pool {
         self.beat_ms.store(ms, Ordering::Release);
     }
 
+    /// How many handles the run at `index` may open.
+    fn handles_of(&self, index: usize) -> usize {
+        self.work.get(index).map_or(0, |w| w.job.handles())
+    }
+
     fn is_current(&self, generation: u64) -> bool {
         self.generation.load(Ordering::Acquire) == generation
     }
 }
 
-type Queue = std::rc::Rc<std::cell::RefCell<VecDeque<usize>>>;
-
-/// A runtime's thread: workers pull from one queue, so that slow jobs cost a place and not a task each.
+/// A runtime's thread.
 fn serve(pool: &Arc<Pool>, generation: u64, queue: VecDeque<usize>, mode: Mode, sender: &mpsc::Sender<Finished>) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
@@ -281,33 +307,27 @@ fn serve(pool: &Arc<Pool>, generation: u64, queue: VecDeque<usize>, mode: Mode, 
             }
         });
     }
-    tasks.block_on(&runtime, async {
-        let limit = if mode == Mode::Shared { pool.options.in_flight_max } else { pool.options.threads_max };
-        let queue: Queue = Queue::new(std::cell::RefCell::new(queue));
-        let worker = || work(Arc::clone(pool), generation, Queue::clone(&queue), sender.clone(), mode);
-        // Again if all workers have ended early: a job may panic where it is dropped.
-        while !queue.borrow().is_empty() && (mode == Mode::Threads || pool.is_current(generation)) {
-            let places = limit.max(1).min(queue.borrow().len());
-            let workers: Vec<_> = (0..places).map(|_| tokio::task::spawn_local(worker())).collect();
-            for worker in workers {
-                if let Err(why) = worker.await {
-                    tracing::warn!("a worker ended early: {why}");
-                }
-            }
-        }
-    });
+    let at_once = &pool.options.at_once;
+    let lane = |queue, start, most| lanes::serve(Lane::new(queue, start, most), pool, generation, mode, sender);
+    if mode == Mode::Threads {
+        tasks.block_on(&runtime, lane(queue, at_once.threads, at_once.threads_max));
+    } else {
+        let costly = |index: &usize| pool.handles_of(*index) > checker_job::HANDLES;
+        let (costly, light): (VecDeque<usize>, VecDeque<usize>) = queue.into_iter().partition(costly);
+        let light = lane(light, at_once.awaiting, at_once.awaiting_max);
+        let costly = lane(costly, at_once.awaiting, at_once.awaiting);
+        tasks.block_on(&runtime, async { tokio::join!(light, costly) });
+    }
     drop(tasks);
     runtime.shutdown_background();
 }
 
-async fn work(pool: Arc<Pool>, generation: u64, queue: Queue, sender: mpsc::Sender<Finished>, mode: Mode) {
-    loop {
-        let Some(index) = queue.borrow_mut().pop_front() else {
+async fn work(pool: Arc<Pool>, generation: u64, lane: Rc<Lane>, sender: mpsc::Sender<Finished>, mode: Mode) {
+    while mode == Mode::Threads || pool.is_current(generation) {
+        let Some(mut place) = lane.next(&pool) else {
             return;
         };
-        if mode == Mode::Shared && !pool.is_current(generation) {
-            return;
-        }
+        let index = place.index;
         let Some(work) = pool.work.get(index) else {
             continue;
         };
@@ -320,7 +340,7 @@ async fn work(pool: Arc<Pool>, generation: u64, queue: Queue, sender: mpsc::Send
         let context = Arc::new(Context::new(pool.options.now, timeout, work.run.to_string(), scratch.clone()));
         let (wall, started) = (clock::now().wall, Instant::now());
         let outcome = match mode {
-            Mode::Threads => on_own_thread(work, &context, timeout).await,
+            Mode::Threads => on_own_thread(work, &context, timeout, place.handles.take()).await,
             Mode::Shared => match on_shared_thread(&pool, generation, index, work, &context, timeout).await {
                 Some(outcome) => outcome,
                 None => return,
@@ -358,11 +378,12 @@ async fn on_shared_thread(
     }
 }
 
-async fn on_own_thread(work: &Work, context: &Arc<Context>, timeout: Duration) -> Outcome {
+async fn on_own_thread(work: &Work, context: &Arc<Context>, timeout: Duration, handles: Option<Held>) -> Outcome {
     let (answer, receive) = tokio::sync::oneshot::channel();
     let (job, cx, handle) = (Arc::clone(&work.job), Arc::clone(context), tokio::runtime::Handle::current());
     let thread = std::thread::Builder::new().name("job".to_owned()).spawn(move || {
         let outcome = guard::catch(|| handle.block_on(job.execute(&cx)));
+        drop(handles);
         // Nobody listens any more after the timeout.
         drop(answer.send(outcome));
     });

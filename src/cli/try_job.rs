@@ -8,7 +8,7 @@ use crate::clock;
 use crate::decide::JobState;
 use crate::decide::transition::{Input, Step, transition};
 use crate::registry::DynJob;
-use crate::runner::{Finished, Options, Runner, Work};
+use crate::runner::{AtOnce, Finished, Options, Runner, Work};
 use crate::store::Ledger;
 use checker_job::{JobId, duration_words};
 use serde_json::json;
@@ -38,7 +38,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Try) -> Result<Exit, Failure> {
 pub(super) fn once(jobs: &[Arc<dyn DynJob>], mut each: impl FnMut(&Finished)) -> Result<Vec<Finished>, Failure> {
     let work = jobs.iter().map(|job| Work { job: Arc::clone(job), run: Uuid::now_v7() }).collect();
     let scratch = std::env::temp_dir().join(format!("checker-{}", Uuid::now_v7().simple()));
-    let options = Options { now: clock::now().wall, in_flight_max: 64, threads_max: 16, scratch: scratch.clone() };
+    let options = Options { now: clock::now().wall, at_once: AtOnce::default(), scratch: scratch.clone() };
     let mut runner =
         Runner::start(work, options).map_err(|e| Failure::Other(Exit::Io, format!("no thread for the job: {e}")))?;
     let mut all = Vec::new();

@@ -7,6 +7,7 @@ use crate::decide::Recipient;
 use crate::decide::delivery::Limits;
 use crate::pass::{self, Setup};
 use crate::registry::DynJob;
+use crate::runner::AtOnce;
 use crate::settings::{self, Env, Report, Settings};
 use crate::store::LockFile;
 use crate::store::{Own, Sqlite, StoreClock, StoreError};
@@ -19,8 +20,6 @@ use uuid::Uuid;
 
 /// Where this node's identity is kept in the own group.
 const NODE: &str = "node";
-/// Awaiting jobs in flight.
-const IN_FLIGHT_MAX: usize = 256;
 
 /// The settings in use.
 pub(super) struct World {
@@ -127,7 +126,7 @@ impl World {
             command: self.command.clone(),
             node,
             host: host_name(),
-            in_flight_max: IN_FLIGHT_MAX,
+            at_once: AtOnce::default(),
             scratch: std::env::temp_dir().join(format!("checker-{}", Uuid::now_v7().simple())),
         }
     }

@@ -78,7 +78,11 @@ fn work(acts: &[Acts]) -> Vec<Work> {
 }
 
 fn run(acts: &[Acts], in_flight_max: usize) -> (Vec<Finished>, Duration) {
-    let options = Options { now: Timestamp::default(), in_flight_max, threads_max: 4, scratch: std::env::temp_dir() };
+    run_at_once(acts, AtOnce { awaiting: in_flight_max, awaiting_max: in_flight_max, threads: 4, threads_max: 4 })
+}
+
+fn run_at_once(acts: &[Acts], at_once: AtOnce) -> (Vec<Finished>, Duration) {
+    let options = Options { now: Timestamp::default(), at_once, scratch: std::env::temp_dir() };
     let started = Instant::now();
     let mut runner = Runner::start(work(acts), options).unwrap();
     let mut all = Vec::new();
@@ -146,4 +150,25 @@ fn a_job_that_panics_beside_its_run_ends_and_takes_nobody_along() {
     }
     assert!(all[3..].iter().all(|f| f.outcome.summary == "fine"));
     assert!(took < Duration::from_secs(12), "{took:?}");
+}
+
+#[test]
+fn places_that_slow_runs_hold_become_more() {
+    let mut acts = vec![Acts::Sleeps; 400];
+    acts.extend([Acts::BlocksOwn; 16]);
+    acts.push(Acts::Well);
+    let at_once = AtOnce { awaiting: 4, awaiting_max: 1_000, threads: 2, threads_max: 64 };
+    let (all, took) = run_at_once(&acts, at_once);
+    assert_eq!(all.len(), 417);
+    assert_eq!(all[416].outcome.summary, "fine");
+    // Four at a time, they would take 50 s, and the threads 4 s.
+    assert!(took < Duration::from_secs(3), "{took:?}");
+}
+
+#[test]
+fn places_end_where_they_must() {
+    let at_once = AtOnce { awaiting: 4, awaiting_max: 8, threads: 2, threads_max: 2 };
+    let (all, took) = run_at_once(&[Acts::Sleeps; 32], at_once);
+    assert_eq!(all.len(), 32);
+    assert!(took >= Duration::from_millis(2_000), "more than 8 at once: {took:?}");
 }

@@ -3,6 +3,9 @@ use serde::de::DeserializeOwned;
 use std::fmt;
 use std::future::Future;
 
+/// Handles of a run whose job says nothing of its own.
+pub const HANDLES: usize = 4;
+
 /// One thing to check.
 ///
 /// Checker calls [`execute`](Self::execute) and owns all around it: the timeout, a panic, the length of the output, the
@@ -17,6 +20,13 @@ pub trait Job: Send + Sync + 'static {
 
     /// Looks once at the target and says what it saw. Write a plain `async fn execute(&self, cx: &Context) -> Outcome`.
     fn execute<'a>(&'a self, cx: &'a Context) -> impl Future<Output = Outcome> + Send + 'a;
+
+    /// How many handles (sockets, pipes, files) a run may hold at once. Checker never has more in flight than its limit of
+    /// handles allows by this count. What needs more than [`HANDLES`] is taken for costly (a program, say): fewer such
+    /// runs go on at once.
+    fn handles(&self) -> usize {
+        HANDLES
+    }
 
     /// Words a failure. Pure: it sends nothing. The first program's `onFailure`.
     fn on_failure(&self, failure: &Failure<'_>) -> Message {

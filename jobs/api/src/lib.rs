@@ -26,7 +26,7 @@ pub mod conformance;
 
 pub use context::{Cancel, Context};
 pub use id::JobId;
-pub use job::{Job, JobSpawner, SpawnError, Table};
+pub use job::{HANDLES, Job, JobSpawner, SpawnError, Table};
 pub use message::{Failure, Message, Recovery};
 pub use outcome::{Metric, OUTCOME_VERSION, Outcome, Verdict};
 pub use policy::{COMMON_KEYS, Frequency, Notify, Policy, Remind, duration_words, parse_duration};

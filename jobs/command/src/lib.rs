@@ -65,6 +65,11 @@ impl Job for CommandJob {
         &self.policy
     }
 
+    /// Both ends of three pipes while the program starts.
+    fn handles(&self) -> usize {
+        6
+    }
+
     async fn execute(&self, cx: &Context) -> Outcome {
         // Ends a little before the framework's own limit, so that the answer is still heard.
         let margin = Duration::from_millis(50).min(cx.timeout / 10);

@@ -39,6 +39,12 @@ impl Job for HttpJob {
         &self.policy
     }
 
+    /// Addresses are tried one after another, a redirect is followed when its answer is done, and the resolver's socket is
+    /// closed before ours is opened. A name may read files beside it.
+    fn handles(&self) -> usize {
+        if self.url.endpoint.literal().is_some() { 1 } else { 2 }
+    }
+
     async fn execute(&self, cx: &Context) -> Outcome {
         let mut p = Progress::new();
         let start = Instant::now();

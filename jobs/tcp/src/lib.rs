@@ -14,7 +14,7 @@ mod probe;
 #[cfg(test)]
 mod tests;
 
-use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
+use checker_job::{Context, HANDLES, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
 use checker_parts::net::{Endpoint, NO_RESOLVER, ResolveError};
 use checker_parts::one_or_many::OneOrMany;
 use probe::{Limit, Talk};
@@ -55,6 +55,11 @@ impl Job for TcpJob {
 
     fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// One socket for an address. A name has a few, and the resolver needs one.
+    fn handles(&self) -> usize {
+        if self.endpoint.literal().is_some() { 1 } else { HANDLES }
     }
 
     async fn execute(&self, cx: &Context) -> Outcome {

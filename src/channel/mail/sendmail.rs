@@ -68,6 +68,7 @@ fn start(program: &Path, letter: &Letter) -> std::io::Result<Child> {
         .stderr(Stdio::piped())
         .process_group(0)
         .spawn()
+        .inspect(|child| checker_parts::handles::give_back(child.id()))
 }
 
 /// Writes the letter and reads complaints, each in a thread, so that a program that does neither cannot hold us.

@@ -156,7 +156,10 @@ pub(super) fn start(program: &Program, run_id: &str) -> Result<Group, StartError
     let mut tries = 0;
     let child = loop {
         match command.spawn() {
-            Ok(child) => break child,
+            Ok(child) => {
+                crate::handles::give_back(child.id());
+                break child;
+            }
             // The file is just being written, as in an upgrade.
             Err(e) if e.raw_os_error() == Some(Errno::ETXTBSY as i32) && tries < 10 => {
                 tries += 1;

@@ -1,0 +1,216 @@
+//! How many runs go on at once. A lane is a queue and the places beside it: few at first, more while slow runs hold them,
+//! and never more than the handles of this process allow.
+
+use super::{Finished, Mode, Pool, work};
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior};
+
+/// How often a lane looks whether slow runs hold its places.
+const LOOK: Duration = Duration::from_millis(25);
+/// Runs that take longer than this on average are slow: then more at once ends them sooner. Quicker ones are held up by
+/// this machine, where more at once costs and gains nothing.
+const SLOW: Duration = Duration::from_millis(50);
+/// A lane grows by no more than this at a look: all of these runs start at the same moment.
+const STEP_MAX: usize = 1_024;
+/// Kept free for the store, mail, the log and the system's libraries.
+const RESERVE: usize = 64;
+/// A lane runs this many whatever the handles say, out of the reserve: a pass must come to its end.
+const FLOOR: usize = 4;
+
+/// The handles that runs may still open. Clones share one count.
+#[derive(Clone, Debug)]
+pub(super) struct Handles(Arc<AtomicUsize>);
+
+/// Handles that a run may open; they are free again when this is dropped.
+#[derive(Debug)]
+pub(super) struct Held {
+    handles: Handles,
+    count: usize,
+}
+
+impl Handles {
+    /// Of a process that may have `limit` open and has `open`.
+    pub(super) fn new(limit: usize, open: usize) -> Self {
+        Self(Arc::new(AtomicUsize::new(limit.saturating_sub(open).saturating_sub(RESERVE))))
+    }
+
+    fn free(&self) -> usize {
+        self.0.load(Ordering::Acquire)
+    }
+
+    fn take(&self, count: usize) -> Option<Held> {
+        let less = |free: usize| free.checked_sub(count);
+        self.0.fetch_update(Ordering::AcqRel, Ordering::Acquire, less).ok()?;
+        Some(Held { handles: self.clone(), count })
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.handles.0.fetch_add(self.count, Ordering::AcqRel);
+    }
+}
+
+/// A queue of runs, and how many of them go on at once.
+pub(super) struct Lane {
+    queue: RefCell<VecDeque<usize>>,
+    /// Places now.
+    limit: Cell<usize>,
+    /// Never more places than this.
+    most: usize,
+    running: Cell<usize>,
+    /// Runs that ended since the last look.
+    ended: Cell<usize>,
+}
+
+/// A run that has its place.
+pub(super) struct Place<'a> {
+    pub(super) index: usize,
+    /// The handles that it may open, if there were any: they go along with a thread that outlives its run.
+    pub(super) handles: Option<Held>,
+    lane: &'a Lane,
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.lane.running.set(self.lane.running.get().saturating_sub(1));
+        self.lane.ended.set(self.lane.ended.get() + 1);
+    }
+}
+
+impl Lane {
+    pub(super) fn new(queue: VecDeque<usize>, start: usize, most: usize) -> Rc<Self> {
+        let start = start.max(1);
+        Rc::new(Self {
+            queue: RefCell::new(queue),
+            limit: Cell::new(start),
+            most: most.max(start),
+            running: Cell::new(0),
+            ended: Cell::new(0),
+        })
+    }
+
+    /// The next run, if there is one and handles are left for it.
+    pub(super) fn next<'a>(&'a self, pool: &'a Pool) -> Option<Place<'a>> {
+        let mut queue = self.queue.borrow_mut();
+        let handles = pool.handles.take(pool.handles_of(*queue.front()?));
+        if handles.is_none() && self.running.get() >= FLOOR {
+            return None;
+        }
+        let index = queue.pop_front()?;
+        self.running.set(self.running.get() + 1);
+        Some(Place { index, handles, lane: self })
+    }
+
+    fn waiting(&self) -> usize {
+        self.queue.borrow().len()
+    }
+
+    /// How many workers to start beside `workers`: as many as have a place, a run and handles.
+    fn wanted(&self, pool: &Pool, workers: usize) -> usize {
+        let each = self.queue.borrow().front().map_or(1, |&i| pool.handles_of(i)).max(1);
+        let room = (pool.handles.free() / each).max(FLOOR.saturating_sub(workers));
+        self.limit.get().saturating_sub(workers).min(self.waiting()).min(room)
+    }
+
+    /// More places, if all are taken and slow runs hold them.
+    fn grow(&self, since: Duration) {
+        let (limit, running) = (self.limit.get(), self.running.get());
+        let ended = self.ended.replace(0);
+        if running >= limit && is_slow(running, ended, since) {
+            self.limit.set((limit + limit.min(STEP_MAX)).min(self.most));
+        }
+    }
+}
+
+/// Whether runs are slow, of which `running` went on at once and `ended` ended within `since`.
+fn is_slow(running: usize, ended: usize, since: Duration) -> bool {
+    let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+    since.saturating_mul(count(running)) >= SLOW.saturating_mul(count(ended))
+}
+
+/// Runs what is in a lane. Workers pull from its queue, so that slow jobs cost a place and not a task each.
+pub(super) async fn serve(
+    lane: Rc<Lane>,
+    pool: &Arc<Pool>,
+    generation: u64,
+    mode: Mode,
+    sender: &mpsc::Sender<Finished>,
+) {
+    let mut workers = JoinSet::new();
+    let start = |workers: &mut JoinSet<()>| {
+        for _ in 0..lane.wanted(pool, workers.len()) {
+            workers.spawn_local(work(Arc::clone(pool), generation, Rc::clone(&lane), sender.clone(), mode));
+        }
+    };
+    start(&mut workers);
+    let mut looks = tokio::time::interval(LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut looked = Instant::now();
+    loop {
+        let waiting = lane.waiting() > 0 && (mode == Mode::Threads || pool.is_current(generation));
+        tokio::select! {
+            Some(ended) = workers.join_next() => if let Err(why) = ended {
+                // A job may panic where it is dropped.
+                tracing::warn!("a worker ended early: {why}");
+                start(&mut workers);
+            },
+            _ = looks.tick(), if waiting => {
+                lane.grow(std::mem::replace(&mut looked, Instant::now()).elapsed());
+                start(&mut workers);
+            }
+            else => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn runs_are_slow_by_how_long_they_hold_a_place() {
+        let look = Duration::from_millis(25);
+        assert!(is_slow(256, 0, look), "nothing ended");
+        assert!(is_slow(256, 64, look), "100 ms each");
+        assert!(!is_slow(256, 256, look), "25 ms each");
+        // What counts is the time that has passed, not the time that should have.
+        assert!(is_slow(256, 256, look * 4) && !is_slow(256, 2_560, look * 4));
+    }
+
+    #[test]
+    fn a_lane_doubles_and_then_grows_by_steps_to_its_most() {
+        let lane = Lane::new(VecDeque::new(), 256, 3_000);
+        let mut seen = Vec::new();
+        for _ in 0..6 {
+            lane.running.set(lane.limit.get());
+            lane.grow(LOOK);
+            seen.push(lane.limit.get());
+        }
+        assert_eq!(seen, [512, 1_024, 2_048, 3_000, 3_000, 3_000]);
+        let lane = Lane::new(VecDeque::new(), 256, 3_000);
+        lane.running.set(255);
+        lane.grow(LOOK);
+        assert_eq!(lane.limit.get(), 256, "a place was free");
+        lane.running.set(256);
+        lane.ended.set(200);
+        lane.grow(LOOK);
+        assert_eq!((lane.limit.get(), lane.ended.get()), (256, 0), "runs are quick");
+    }
+
+    #[test]
+    fn handles_come_back_and_never_run_below_the_reserve() {
+        let handles = Handles::new(100, 20);
+        let held = handles.take(10).unwrap();
+        assert!(handles.take(7).is_none() && handles.take(6).is_some());
+        drop(held);
+        assert_eq!(handles.free(), 100 - 20 - RESERVE);
+        assert!(Handles::new(50, 20).take(1).is_none());
+    }
+}
