@@ -1,5 +1,6 @@
 //! Passes of the real program, with the real store: beside each other, killed at any moment, and what they tell.
 
+mod crowd;
 mod killed;
 mod sink;
 mod together;
