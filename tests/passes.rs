@@ -1,10 +1,13 @@
 //! Passes of the real program, with the real store: beside each other, killed at any moment, and what they tell.
 
+mod anywhen;
 mod crowd;
+mod every_moment;
 mod killed;
-mod sink;
+mod ordeal;
 mod together;
 mod told;
+mod web;
 
 use crate::support::binary::Home;
 use std::time::{Duration, Instant};

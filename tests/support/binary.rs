@@ -1,5 +1,6 @@
 //! The real program, in a folder of its own: settings, state, messages, and a clock that the test sets.
 
+use super::moments::Moments;
 use checker_job::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 use std::collections::BTreeMap;
@@ -121,6 +122,13 @@ impl Home {
     /// Starts it at `when` by its own wall clock.
     pub(crate) fn start_at(&self, when: Timestamp, args: &[&str]) -> Child {
         clocked(self.command(args), when).spawn().expect("the program starts")
+    }
+
+    /// The same, with `moments` between it and the system.
+    pub(crate) fn start_with(&self, when: Timestamp, args: &[&str], moments: &Moments) -> Child {
+        let mut command = clocked(self.command(args), when);
+        moments.set_up(&mut command);
+        command.spawn().expect("the program starts")
     }
 
     /// One pass by cron at `when`. It must be silent and content.

@@ -7,8 +7,10 @@ pub mod cron;
 pub mod hostile;
 pub mod imap;
 pub mod mail;
+pub mod moments;
 pub mod parse;
 pub mod process;
+pub mod relay;
 pub mod tls;
 
 use std::net::TcpListener;
@@ -34,6 +36,7 @@ fn missing(what: &str) -> Option<String> {
         "cron" => &["/usr/sbin/cron", "/usr/bin/unshare", "/usr/bin/mount"],
         "faketime" => &["/usr/bin/faketime"],
         "nginx" => &["/usr/sbin/nginx"],
+        "gcc" => &["/usr/bin/gcc"],
         other => panic!("no such part is known: {other}"),
     };
     let missing = programs.iter().find(|program| !std::path::Path::new(program).exists())?;

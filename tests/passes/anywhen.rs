@@ -1,0 +1,139 @@
+//! A thousand passes with real mail in flight, each killed at a random moment.
+
+use super::job;
+use super::ordeal::{Ordeal, Phase, TARGETS, kill};
+use crate::support::binary::has_faketime;
+use crate::support::moments::Moments;
+use crate::support::{mail, need};
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// So many homes at once, so many rounds each, so many kills a round.
+const HOMES: u64 = 5;
+const ROUNDS: u32 = 67;
+const KILLS: usize = 3;
+/// In each phase that counts, at least so many kills.
+const ENOUGH: u32 = 20;
+/// A pass sleeps by chance for up to so many microseconds before each write, send and thread, so that its phases last
+/// long enough to be hit.
+const SLOWED: u64 = 4_000;
+const SEED: u64 = 0x0dd5_eed5;
+
+/// A row of numbers that look like chance and are the same each time.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
+
+/// Words for [`super::JOB`]. This one holds no message up, and sits there when its pass is dead.
+const LINGER: &str = "if test -e go; then touch lingered; else sleep 45; fi";
+/// A whole pass ends in one wave: the quick one waits for the other.
+const QUICK: &str =
+    "if test -e go; then for i in $(seq 500); do test -e lingered && break; sleep 0.02; done; sleep 0.1; fi";
+
+struct Home {
+    all: Ordeal,
+    chance: Chance,
+    kills: BTreeMap<Phase, u32>,
+    /// A pass takes about this long until all is told, in microseconds: kills come within it.
+    length: u64,
+}
+
+impl Home {
+    fn new(nth: u64, server: u16) -> Self {
+        let jobs = job("linger", LINGER, "timeout = \"50s\"") + &job("quick", QUICK, "");
+        let mut all = Ordeal::new(server, [""; TARGETS], &jobs);
+        all.whole_pass();
+        Self { all, chance: Chance(SEED + nth), kills: BTreeMap::new(), length: 300_000 }
+    }
+
+    /// A pass that is killed at a random moment; the answer is how far it had come.
+    fn killed_pass(&mut self) -> Phase {
+        let (delay, seed) = (self.chance.below(self.length), self.chance.below(u64::MAX >> 33));
+        let started = Instant::now();
+        let mut pass = self.all.start(&Moments::slowed(SLOWED, seed));
+        std::thread::sleep(Duration::from_micros(delay));
+        assert!(pass.try_wait().expect("its state").is_none(), "it waits for the job that lingers");
+        let killed = kill(pass);
+        let phase = self.all.phase(started, killed);
+        self.all.check_store(&format!("{phase:?}"));
+        // So that few kills come when all is told, whatever the load of this machine.
+        self.length = if phase == Phase::Told { self.length * 9 / 10 } else { self.length * 101 / 100 };
+        *self.kills.entry(phase).or_default() += 1;
+        phase
+    }
+
+    /// Each killed pass has news of its own to tell. The answer is how many messages were repeated.
+    fn round(&mut self, nth: u32) -> usize {
+        // More than an hour later, so that nothing flaps.
+        self.all.now = self.all.now.plus(Duration::from_secs(3_700));
+        let before = self.all.relay.accepted().len();
+        let first = usize::try_from(self.chance.below(TARGETS as u64)).expect("a small number");
+        let mut expected = Vec::new();
+        let mut in_flight = 0;
+        for i in 0..KILLS {
+            expected.push((self.all.flip((first + i) % TARGETS), "watch"));
+            in_flight += usize::from(matches!(self.killed_pass(), Phase::Sending | Phase::Accepted));
+        }
+        self.all.whole_pass();
+        let news = self.all.relay.all_accepted().split_off(before);
+        let when = format!("round {nth}");
+        self.all.check_told(&when, &expected, &news, in_flight);
+        if nth.is_multiple_of(10) {
+            self.all.check_states(&when);
+        }
+        let ids: BTreeSet<&str> = news.iter().map(|a| a.mail.id()).collect();
+        news.len() - ids.len()
+    }
+}
+
+#[test]
+fn a_thousand_passes_that_are_killed_lose_nothing_and_repeat_little() {
+    if !has_faketime() || !need("postfix") || !need("gcc") {
+        return;
+    }
+    let server = mail::shared();
+    let homes: Vec<(Home, usize)> = std::thread::scope(|scope| {
+        let live = |nth| {
+            let mut home = Home::new(nth, server.ports.plain);
+            let repeats = (0..ROUNDS).map(|round| home.round(round)).sum();
+            home.all.check_states("at the end");
+            (home, repeats)
+        };
+        let threads: Vec<_> = (0..HOMES).map(|nth| scope.spawn(move || live(nth))).collect();
+        threads.into_iter().map(|t| t.join().expect("a home")).collect()
+    });
+    let mut kills: BTreeMap<Phase, u32> = BTreeMap::new();
+    for (phase, n) in homes.iter().flat_map(|(home, _)| &home.kills) {
+        *kills.entry(*phase).or_default() += n;
+    }
+    let total: u32 = kills.values().sum();
+    let accepted: Vec<String> =
+        homes.iter().flat_map(|(h, _)| h.all.relay.accepted()).map(|a| a.mail.id().to_owned()).collect();
+    let ids: BTreeSet<&str> = accepted.iter().map(String::as_str).collect();
+    let repeats = accepted.len() - ids.len();
+    println!("{total} kills, seed {SEED:#x}: {kills:?}; {} messages, {repeats} repeats", ids.len());
+    assert_eq!(repeats, homes.iter().map(|(_, repeats)| repeats).sum::<usize>());
+    assert!(total >= 1_000);
+    for phase in [Phase::Claimed, Phase::Running, Phase::Committed, Phase::Sending, Phase::Accepted] {
+        let n = kills.get(&phase).copied().unwrap_or(0);
+        assert!(n >= ENOUGH, "{n} kills in the phase {phase:?} are too few to prove anything: {kills:?}");
+    }
+    arrived(server, &accepted);
+}
+
+/// All that the server took over is in the mailbox, repeats included.
+fn arrived(server: &mail::MailServer, accepted: &[String]) {
+    let wanted: BTreeSet<&str> = accepted.iter().map(String::as_str).collect();
+    let mut found = 0;
+    let all = crate::support::wait_until(Duration::from_secs(60), || {
+        let mails = server.mailbox("watch");
+        found = mails.iter().filter(|m| m.all("message-id").first().is_some_and(|id| wanted.contains(id))).count();
+        (found >= accepted.len()).then_some(())
+    });
+    assert!(all.is_some() && found == accepted.len(), "{found} of {} messages arrived", accepted.len());
+}
