@@ -1,23 +1,128 @@
-//! `checker check`: judges the settings without the network.
+//! `checker check`: judges the settings without the network, and says what they lead to.
 
 use super::exit::{Exit, Failure};
 use super::{Cx, json_line};
-use crate::settings::{self, Env};
+use crate::decide::Recipient;
+use crate::decide::delivery::Limits;
+use crate::decide::forecast::{Expected, Forecast, Watched, forecast};
+use crate::pass;
+use crate::settings::{self, Env, Settings};
+use checker_job::duration_words;
+use serde_json::json;
+use std::io::{self, Write};
+use std::path::Path;
+
+/// Recipients that are shown one by one; the JSON has all.
+const SHOWN_MAX: usize = 20;
 
 pub(super) fn run(cx: &mut Cx<'_>) -> Result<Exit, Failure> {
     let env = Env::from_process();
     let path = settings::locate(cx.options.file.as_deref(), true, &env)?;
     let (report, usable) = match settings::load(&path, cx.registry, &env) {
-        Ok((_, warnings)) => (warnings, true),
-        Err(report) => (report, false),
+        Ok((settings, warnings)) => (warnings, Some(settings)),
+        Err(report) => (report, None),
     };
+    let messages = usable.as_ref().map(of);
     if cx.options.json {
-        json_line(cx, &report.to_json())?;
+        let mut whole = report.to_json();
+        if let (Some(whole), Some(messages)) = (whole.as_object_mut(), &messages) {
+            whole.insert("messages".to_owned(), to_json(messages));
+        }
+        json_line(cx, &whole)?;
     } else {
         write!(cx.out, "{}", report.render())?;
-        if usable {
-            writeln!(cx.out, "{}: the settings are good: {} jobs", path.display(), report.jobs)?;
+        if let (Some(settings), Some(messages)) = (&usable, &messages) {
+            good(cx.out, &path, report.jobs, settings.email.nomail, messages)?;
         }
     }
-    Ok(if usable { Exit::Ok } else { Exit::Settings })
+    Ok(if usable.is_some() { Exit::Ok } else { Exit::Settings })
+}
+
+/// What passes with these settings may send.
+fn of(settings: &Settings) -> Messages {
+    let general: Vec<Recipient> = settings.general.alertcontact.iter().cloned().map(Recipient).collect();
+    let recipients: Vec<Vec<Recipient>> =
+        settings.jobs.iter().map(|job| pass::recipients(job.policy(), &general)).collect();
+    let jobs: Vec<Watched<'_>> = settings
+        .jobs
+        .iter()
+        .zip(&recipients)
+        .map(|(job, recipients)| Watched { policy: job.policy(), recipients })
+        .collect();
+    let limits = Limits { daily: settings.email.daily_limit as usize, ..Limits::default() };
+    Messages { forecast: forecast(&jobs, &limits), limits }
+}
+
+struct Messages {
+    forecast: Forecast,
+    limits: Limits,
+}
+
+fn good(out: &mut dyn Write, path: &Path, jobs: usize, nomail: bool, messages: &Messages) -> io::Result<()> {
+    writeln!(out, "{}: the settings are good: {jobs} jobs", path.display())?;
+    let (forecast, limits) = (&messages.forecast, &messages.limits);
+    if forecast.recipients.is_empty() {
+        return Ok(());
+    }
+    if nomail {
+        return writeln!(out, "\nNo messages: nomail = true. Alerts are kept, and told when that is taken out.");
+    }
+    writeln!(out, "\nMessages a day while everything fails, besides one for each failure and each recovery:")?;
+    let shown = &forecast.recipients.get(..SHOWN_MAX).unwrap_or(&forecast.recipients);
+    for one in *shown {
+        writeln!(out, "  {}: {}", one.recipient, repeats(one))?;
+    }
+    let more = forecast.recipients.len() - shown.len();
+    if more > 0 {
+        writeln!(out, "  ... and {more} more recipients, in --json")?;
+    }
+    writeln!(
+        out,
+        "A recipient gets at most {} in {}; from {} a day on (daily_limit = {}), all but first\nfailures waits for one digest \
+         an hour.",
+        limits.burst,
+        duration_words(limits.window),
+        forecast.near,
+        limits.daily
+    )?;
+    writeln!(out, "A failure is told, from its beginning and while mail works, within")?;
+    for one in *shown {
+        let (name, time) = &one.slowest;
+        let slowest = if one.jobs == 1 { String::new() } else { ", the slowest".to_owned() };
+        writeln!(out, "  {}: {} (\"{name}\"{slowest})", one.recipient, duration_words(*time))?;
+    }
+    writeln!(
+        out,
+        "or up to {} later, where {} messages went to the same recipient just before.",
+        duration_words(forecast.held_max),
+        limits.burst
+    )
+}
+
+fn repeats(one: &Expected) -> String {
+    let jobs = if one.jobs == 1 { "1 job".to_owned() } else { format!("{} jobs", one.jobs) };
+    match (one.repeats, one.limited) {
+        (0, _) => format!("none, {jobs} that never remind"),
+        (n, false) => format!("at most {n}, reminders of {jobs}"),
+        (n, true) => format!("at most {n}, reminders of {jobs} that would be more without limits"),
+    }
+}
+
+fn to_json(messages: &Messages) -> serde_json::Value {
+    let (forecast, limits) = (&messages.forecast, &messages.limits);
+    let recipients: Vec<_> = forecast
+        .recipients
+        .iter()
+        .map(|one| {
+            json!({
+                "to": one.recipient.0, "jobs": one.jobs, "repeats_a_day": one.repeats, "limited": one.limited,
+                "slowest_job": one.slowest.0, "told_within_s": one.slowest.1.as_secs(),
+            })
+        })
+        .collect();
+    json!({
+        "recipients": recipients,
+        "burst": limits.burst, "window_s": limits.window.as_secs(),
+        "daily_limit": limits.daily, "hourly_from": forecast.near, "held_max_s": forecast.held_max.as_secs(),
+    })
 }

@@ -1,7 +1,8 @@
 //! Which messages leave now: what is waiting, merged, put into lanes and held by limits. Pure.
 //!
 //! Limits slow reminders, recoveries and flappers, never a first down: it leaves at once while its recipient had fewer
-//! than [`Limits::burst`] messages in [`Limits::window`], and in a digest as soon as that window has room again.
+//! than [`Limits::burst`] messages in [`Limits::window`], and in a digest as soon as that window has room again (the last
+//! place of the window is not given at once, see [`Limits::spread`]).
 //!
 //! **Invariant:** the last message about a job that a recipient gets is true. So all news of one job makes one message,
 //! and it replaces what was unsent of that job. This holds for refused messages too, which are tried on: `waiting` must
@@ -24,6 +25,9 @@ pub struct Limits {
     pub burst: usize,
     /// Of `burst`, kept free for first news.
     pub reserve: usize,
+    /// The last place of `burst` is given this long after the first: then what comes next waits for less than `window`,
+    /// although passes are a minute apart and their waves leave up to 45 s after their start.
+    pub spread: Duration,
     /// The window of `burst`.
     pub window: Duration,
     /// Messages that the mail account may send a day (`daily_limit`).
@@ -32,7 +36,8 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { few: 3, burst: 10, reserve: 3, window: Duration::from_secs(600), daily: 200 }
+        let (spread, window) = (Duration::from_secs(120), Duration::from_secs(600));
+        Self { few: 3, burst: 10, reserve: 3, spread, window, daily: 200 }
     }
 }
 
@@ -87,21 +92,7 @@ pub struct Plan {
 pub fn plan(now: Timestamp, waiting: &[Waiting], sent: &[Sent], limits: &Limits, nomail: bool) -> Plan {
     let mut plan = Plan::default();
     if nomail {
-        for w in waiting.iter().filter(|w| w.delivery.is_none() && !w.withheld) {
-            let (id, to) = (w.alert.id.clone(), w.recipient.clone());
-            // What reminds of news that this recipient has, or that is kept already, would only pile up.
-            let reminds = matches!(w.alert.kind, AlertKind::Reminder | AlertKind::StillCannotJudge);
-            let older = |o: &Waiting| {
-                o.recipient == w.recipient
-                    && (&o.alert.id.job, o.alert.id.episode) == (&w.alert.id.job, w.alert.id.episode)
-                    && o.alert.id.step < w.alert.id.step
-            };
-            if reminds && (w.told || waiting.iter().any(older)) {
-                plan.dropped.push((id, to, "mail is switched off".to_owned()));
-            } else {
-                plan.withheld.push((id, to));
-            }
-        }
+        withhold(waiting, &mut plan);
         return plan;
     }
     let mut by_recipient: BTreeMap<&Recipient, Vec<&Waiting>> = BTreeMap::new();
@@ -132,6 +123,29 @@ pub fn plan(now: Timestamp, waiting: &[Waiting], sent: &[Sent], limits: &Limits,
     }
     plan.outgoing.sort_by_key(|o| !o.urgent);
     plan
+}
+
+/// Mail is switched off: what is new is kept back, once.
+fn withhold(waiting: &[Waiting], plan: &mut Plan) {
+    fn of(w: &Waiting) -> (&Recipient, &JobId, u32) {
+        (&w.recipient, &w.alert.id.job, w.alert.id.episode)
+    }
+    let mut first: BTreeMap<_, u32> = BTreeMap::new();
+    for w in waiting {
+        let step = first.entry(of(w)).or_insert(w.alert.id.step);
+        *step = w.alert.id.step.min(*step);
+    }
+    for w in waiting.iter().filter(|w| w.delivery.is_none() && !w.withheld) {
+        let (id, to) = (w.alert.id.clone(), w.recipient.clone());
+        // What reminds of news that this recipient has, or that is kept already, would only pile up.
+        let reminds = matches!(w.alert.kind, AlertKind::Reminder | AlertKind::StillCannotJudge);
+        let has_older = first.get(&of(w)).is_some_and(|first| *first < id.step);
+        if reminds && (w.told || has_older) {
+            plan.dropped.push((id, to, "mail is switched off".to_owned()));
+        } else {
+            plan.withheld.push((id, to));
+        }
+    }
 }
 
 /// One message's worth of news: one job, or all jobs that one cause hinders.
@@ -293,11 +307,12 @@ impl Budget {
         // What lies in the future was sent while the clock was ahead: it must not hold anything until then.
         let within = |s: &Sent, time: Duration| s.at <= now.plus(AHEAD_MAX) && now.since(s.at) < time;
         let mine = || sent.iter().filter(|s| s.recipient == *recipient);
-        let recent = mine().filter(|s| within(s, limits.window)).count();
+        let recent: Vec<&Sent> = mine().filter(|s| within(s, limits.window)).collect();
         let today = sent.iter().filter(|s| within(s, Duration::from_secs(86_400))).count();
-        let room = limits.burst.saturating_sub(recent);
+        let room = limits.burst.saturating_sub(recent.len());
+        let crowded = recent.iter().all(|s| within(s, limits.spread));
         Self {
-            room,
+            room: room.saturating_sub(usize::from(crowded)),
             slow_room: room.saturating_sub(limits.reserve),
             hourly: limits.is_near(today),
             hour_is_over: !mine().any(|s| !s.urgent && within(s, Duration::from_secs(3_600))),
@@ -364,5 +379,7 @@ pub fn retry_after(attempts: u32) -> Duration {
 /// A message that was refused for good is tried again this much later.
 pub const REFUSED_RETRY: Duration = Duration::from_secs(3_600);
 
+#[cfg(test)]
+mod storms;
 #[cfg(test)]
 mod tests;

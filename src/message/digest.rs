@@ -11,7 +11,10 @@ const EVIDENCE_LINES: usize = 12;
 const EVIDENCE_CHARS: usize = 1_500;
 /// At most this many different notes of the settings are shown.
 const NOTES: usize = 10;
-/// The longest entry of a list, in characters.
+/// What was seen is shown for this many jobs of a list, of the rest the names alone: who gets thousands of them reads no
+/// further, and mail servers take no message of any size.
+const WHOLE_ENTRIES: usize = 1_000;
+/// The longest entry of a list, in characters, unless the name alone is longer.
 const ENTRY_MAX: usize = 200;
 /// Names are added to a subject up to this length, in characters.
 const SUBJECT_NAMES: usize = 120;
@@ -34,6 +37,10 @@ pub fn digest(facts: &Facts<'_>, groups: &[Vec<Alert>]) -> Rendered {
     let several = sections.iter().filter(|(_, text)| !text.is_empty()).count() > 1;
     for (title, text) in sections.into_iter().filter(|(_, text)| !text.is_empty()) {
         parts.push(if several { format!("{}\n\n{text}", title.to_uppercase()) } else { text });
+    }
+    if [&digest.down, &digest.up, &digest.closed].iter().any(|list| list.len() > WHOLE_ENTRIES) {
+        let words = format!("Of more than {WHOLE_ENTRIES} jobs in one list, the names alone are shown.");
+        parts.push(wrap(&words, ""));
     }
     parts.extend(digest.evidence());
     parts.extend(digest.notes());
@@ -144,9 +151,11 @@ impl<'a> Digest<'a> {
     /// A list for each host; jobs without a host come last.
     fn by_host(&self, stories: &[Story<'_>], facts: &Facts<'_>) -> String {
         let mut hosts: BTreeMap<(bool, String), Vec<String>> = BTreeMap::new();
-        for story in stories {
+        for (nth, story) in stories.iter().enumerate() {
             let host = story.newest.host.as_deref().map(one_line);
-            hosts.entry((host.is_none(), host.unwrap_or_default())).or_default().push(entry(story, facts));
+            let entry =
+                if nth < WHOLE_ENTRIES { entry(story, facts) } else { format!("- {}", one_line(&story.newest.name)) };
+            hosts.entry((host.is_none(), host.unwrap_or_default())).or_default().push(entry);
         }
         let headings = hosts.len() > 1 || self.one_host().is_none();
         let mut lists = Vec::new();
@@ -205,12 +214,14 @@ impl<'a> Digest<'a> {
         for story in self.down.iter().chain(&self.blind) {
             let Some(note) = story.newest.note.as_deref().map(lines).filter(|note| !note.is_empty()) else { continue };
             let name = one_line(&story.newest.name);
+            let has_room = notes.len() < NOTES;
             match notes.iter_mut().find(|(known, _)| *known == note) {
                 Some((_, names)) => names.push(name),
-                None => notes.push((note, vec![name])),
+                None if has_room => notes.push((note, vec![name])),
+                None => {}
             }
         }
-        let said = notes.iter().take(NOTES).map(|(note, names)| {
+        let said = notes.iter().map(|(note, names)| {
             let more = if names.len() > 3 { ", ..." } else { "" };
             let names: Vec<&str> = names.iter().take(3).map(String::as_str).collect();
             note_words(&format!("{note}\n({}{more})", names.join(", ")))
@@ -236,5 +247,9 @@ fn entry(story: &Story<'_>, facts: &Facts<'_>) -> String {
     } else {
         format!("since {}", facts.short_time(alert.since))
     };
-    format!("- {} ({when})", cut(&story.headline(), ENTRY_MAX))
+    let (headline, name) = (story.headline(), one_line(&alert.name));
+    let to_name =
+        headline.split_once(name.as_str()).map_or(0, |(before, _)| before.chars().count() + name.chars().count());
+    // Three more, for the dots.
+    format!("- {} ({when})", cut(&headline, ENTRY_MAX.max(to_name + 3)))
 }

@@ -240,3 +240,25 @@ fn nothing_to_tell_and_no_time_do_no_harm() {
     odd.since = Timestamp::from_micros(i64::MAX);
     assert!(single(&facts(), &[odd]).body.contains("since an unknown time: "));
 }
+
+#[test]
+fn a_digest_of_ten_thousand_names_them_all_and_shows_the_first_thousand_whole() {
+    let name = |n: usize| format!("job-{n:05}");
+    let groups: Vec<Vec<Alert>> = (0..10_000).map(|n| vec![on(["www1", "www2"][n % 2], down(&name(n)))]).collect();
+    let message = digest(&facts(), &groups);
+    let entries: Vec<&str> = message.body.lines().filter(|line| line.starts_with("- ")).collect();
+    let whole = entries.iter().filter(|line| line.contains("status 502 (since 10:15)")).count();
+    assert_eq!((entries.len(), whole), (10_000, 1_000));
+    assert!((0..10_000).all(|n| message.body.contains(&name(n))), "all are named");
+    assert!(message.body.contains("the names alone are shown"));
+    assert!(message.subject.starts_with("[alpha] 10000 jobs of 2 hosts failed: job-00000, "), "{}", message.subject);
+    assert!(message.body.len() < 250_000, "{} bytes", message.body.len());
+}
+
+#[test]
+fn a_name_in_a_list_is_never_cut() {
+    let long = format!("https://www.example.com/{}", "path/".repeat(60));
+    let message = digest(&facts(), &[vec![down(&long)], vec![down("web")]]);
+    assert!(message.body.contains(&long), "{}", message.body);
+    assert!(!message.body.contains("/: status 502"), "what follows such a name is cut: {}", message.body);
+}

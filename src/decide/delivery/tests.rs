@@ -3,15 +3,15 @@
 use super::*;
 use checker_job::Verdict;
 
-const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
-const D: AlertKind = AlertKind::Down;
+pub(super) const NOW: Timestamp = Timestamp::from_secs(1_700_000_000);
+pub(super) const D: AlertKind = AlertKind::Down;
 const R: AlertKind = AlertKind::Recovery;
 
-fn ann() -> Recipient {
+pub(super) fn ann() -> Recipient {
     Recipient("ann".to_owned())
 }
 
-fn waits(job: &str, episode: u32, step: u32, kind: AlertKind) -> Waiting {
+pub(super) fn waits(job: &str, episode: u32, step: u32, kind: AlertKind) -> Waiting {
     let id = AlertId { job: JobId::literal(job), episode, step };
     Waiting {
         alert: Alert {
@@ -37,7 +37,7 @@ fn waits(job: &str, episode: u32, step: u32, kind: AlertKind) -> Waiting {
     }
 }
 
-fn told(mut w: Waiting) -> Waiting {
+pub(super) fn told(mut w: Waiting) -> Waiting {
     w.told = true;
     w.thread = Some(format!("<{}>", w.alert.id.job));
     w
@@ -157,12 +157,12 @@ fn slow_ones_leave_the_reserve_alone_and_first_downs_use_it() {
     assert_eq!(decide(&up, &sent(6, 60, true)).outgoing.len(), 1);
     let held = decide(&up, &sent(7, 60, true));
     assert_eq!((held.outgoing.len(), held.held), (0, 1));
-    assert_eq!(decide(&down, &sent(9, 60, true)).outgoing.len(), 1);
+    assert_eq!(decide(&down, &sent(9, 120, true)).outgoing.len(), 1);
     let held = decide(&down, &sent(10, 60, true));
     assert_eq!((held.outgoing.len(), held.held), (0, 1));
     // Two downs, room for one message.
     let two = [waits("dns", 1, 0, D), waits("web", 1, 0, D)];
-    let one = decide(&two, &sent(9, 60, true));
+    let one = decide(&two, &sent(9, 120, true));
     assert_eq!((one.outgoing.len(), one.outgoing[0].groups.len()), (1, 2));
     // The window ends after ten minutes, and what was sent by a clock that was ahead is not in it.
     assert_eq!(decide(&down, &sent(10, 590, true)).held, 1);

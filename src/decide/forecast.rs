@@ -1,0 +1,163 @@
+//! What settings lead to at the worst: how many messages a day, and how late a first failure is told. Pure.
+
+use super::Recipient;
+use super::delivery::Limits;
+use super::transition::interval;
+use checker_job::Policy;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// The first wave of a pass waits this long for jobs whose timeout is no longer; see [`crate::pass`].
+const WAVE: Duration = Duration::from_secs(45);
+const WAVE_GAP: Duration = Duration::from_secs(10);
+/// Delivery of a wave may take this long.
+const DELIVERY: Duration = Duration::from_secs(20);
+
+/// One job, as far as messages go.
+#[derive(Clone, Copy, Debug)]
+pub struct Watched<'a> {
+    /// How often it runs and tells.
+    pub policy: &'a Policy,
+    /// Whom it tells.
+    pub recipients: &'a [Recipient],
+}
+
+/// What one recipient must reckon with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// Who.
+    pub recipient: Recipient,
+    /// Jobs that tell it.
+    pub jobs: usize,
+    /// Messages a day that repeat what is known, while all of its jobs fail all day and nobody acknowledges: what the
+    /// jobs ask for, but no more than the limits let through. News is not counted: one message when a job fails and one
+    /// when it is well again.
+    pub repeats: u64,
+    /// Whether a limit makes it less than the jobs ask for.
+    pub limited: bool,
+    /// The job that is told last: its name, and the longest time from the beginning of its failure until the mail server
+    /// has the message, while no limit holds it and mail works.
+    pub slowest: (String, Duration),
+}
+
+/// What all recipients must reckon with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forecast {
+    /// Each recipient, by name.
+    pub recipients: Vec<Expected>,
+    /// From this many messages a day on, all but first failures waits for one digest an hour.
+    pub near: usize,
+    /// A limit holds a first failure for at most this long.
+    pub held_max: Duration,
+}
+
+/// Reckons what `jobs` lead to under `limits`.
+pub fn forecast(jobs: &[Watched<'_>], limits: &Limits) -> Forecast {
+    let mut asked: BTreeMap<&Recipient, (usize, u64, Option<(&Policy, Duration)>)> = BTreeMap::new();
+    for job in jobs {
+        let late = told_within(job.policy);
+        for recipient in job.recipients {
+            let (count, repeats, slowest) = asked.entry(recipient).or_default();
+            *count += 1;
+            *repeats = repeats.saturating_add(repeats_a_day(job.policy));
+            if slowest.is_none_or(|(_, time)| late > time) {
+                *slowest = Some((job.policy, late));
+            }
+        }
+    }
+    let near = near(limits);
+    let all = asked.values().fold(0u64, |sum, (_, repeats, _)| sum.saturating_add(*repeats));
+    let recipients = asked.into_iter().filter_map(|(recipient, (jobs, asked, slowest))| {
+        let repeats = asked.min(slow_max(limits, all, near));
+        let (policy, time) = slowest?;
+        let slowest = (policy.name.clone(), time);
+        Some(Expected { recipient: recipient.clone(), jobs, repeats, limited: repeats < asked, slowest })
+    });
+    Forecast { recipients: recipients.collect(), near, held_max: limits.window }
+}
+
+/// How often a job that fails all day repeats it: with the run that is nearest to its time.
+fn repeats_a_day(policy: &Policy) -> u64 {
+    let Some(interval) = interval(policy) else {
+        return 0;
+    };
+    let period = policy.every.period().as_secs().max(1);
+    let runs = (interval.as_secs() + period / 2) / period;
+    DAY.as_secs() / (period * runs.max(1))
+}
+
+/// From its beginning until its news has left: as many runs as the threshold says, the last of them to its end.
+fn told_within(policy: &Policy) -> Duration {
+    let runs = policy.every.period() * policy.failure_threshold.max(1);
+    let wave = if policy.timeout <= WAVE { WAVE } else { policy.timeout + WAVE_GAP };
+    runs + wave + DELIVERY
+}
+
+/// The first count that [`Limits::is_near`].
+fn near(limits: &Limits) -> usize {
+    limits.daily.saturating_mul(3).div_ceil(4)
+}
+
+/// Messages without first news that one recipient gets a day at most, if all together ask for `asked`.
+fn slow_max(limits: &Limits, asked: u64, near: usize) -> u64 {
+    let windows = DAY.as_secs() / limits.window.as_secs().max(1);
+    let in_windows = windows.saturating_mul(limits.burst.saturating_sub(limits.reserve) as u64);
+    let near = near as u64;
+    let in_day = if asked <= near { asked } else { near + 24 };
+    in_windows.min(in_day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use checker_job::{Frequency, Notify, Remind};
+
+    fn policy(name: &str, every: Frequency, notify: Notify) -> Policy {
+        Policy { name: name.to_owned(), every, notify, failure_threshold: 2, ..Policy::default() }
+    }
+
+    fn of(policies: &[Policy], daily: usize) -> Forecast {
+        let ann = [Recipient("ann".to_owned())];
+        let jobs: Vec<Watched<'_>> = policies.iter().map(|policy| Watched { policy, recipients: &ann }).collect();
+        forecast(&jobs, &Limits { daily, ..Limits::default() })
+    }
+
+    fn repeats(every: Frequency, notify: Notify) -> u64 {
+        of(&[policy("a", every, notify)], 1_000_000).recipients[0].repeats
+    }
+
+    #[test]
+    fn repeats_go_out_with_runs() {
+        assert_eq!(repeats(Frequency::Minute, Notify::FiveMinutes), 288);
+        assert_eq!(repeats(Frequency::Hour, Notify::FiveMinutes), 24);
+        assert_eq!(repeats(Frequency::Hour, Notify::Every), 24);
+        assert_eq!(repeats(Frequency::Minutes(7), Notify::TenMinutes), 1_440 / 7, "the run nearest to 10 is at 7");
+        assert_eq!(repeats(Frequency::Minute, Notify::StateChange), 1);
+        assert_eq!(repeats(Frequency::Minute, Notify::Every), 1_008, "7 of 10 in 10 minutes");
+        let mut never = policy("a", Frequency::Minute, Notify::StateChange);
+        never.remind = Remind::Never;
+        assert_eq!(of(&[never], 200).recipients[0].repeats, 0);
+    }
+
+    #[test]
+    fn the_days_limit_leaves_one_digest_an_hour() {
+        let noisy = of(&[policy("a", Frequency::Minute, Notify::FiveMinutes)], 200);
+        assert_eq!((noisy.near, noisy.recipients[0].repeats, noisy.recipients[0].limited), (150, 174, true));
+        assert!(!Limits::default().is_near(149) && Limits::default().is_near(150));
+        let many: Vec<Policy> =
+            (0..150).map(|n| policy(&n.to_string(), Frequency::Minute, Notify::StateChange)).collect();
+        let quiet = &of(&many, 200).recipients[0];
+        assert_eq!((quiet.jobs, quiet.repeats, quiet.limited), (150, 150, false));
+    }
+
+    #[test]
+    fn the_slowest_job_is_named() {
+        let mut slow = policy("slow", Frequency::Hour, Notify::StateChange);
+        slow.timeout = Duration::from_secs(90);
+        let found = of(&[policy("quick", Frequency::Minute, Notify::StateChange), slow], 200);
+        assert_eq!(found.recipients[0].slowest, ("slow".to_owned(), Duration::from_secs(7_200 + 100 + 20)));
+        let quick = of(&[policy("quick", Frequency::Minute, Notify::StateChange)], 200);
+        assert_eq!(quick.recipients[0].slowest.1, Duration::from_secs(120 + 45 + 20));
+    }
+}
