@@ -1,5 +1,6 @@
 //! What people and cron type: exit codes, what is said and where, and what is never said.
 
+mod check;
 mod codes;
 mod init;
 mod looks;

@@ -111,7 +111,10 @@ fn slow_max(limits: &Limits, asked: u64, near: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use checker_job::{Frequency, Notify, Remind};
+    use crate::decide::transition::{Input, transition};
+    use crate::decide::{AlertKind, JobState};
+    use checker_job::{Frequency, Notify, Outcome, Remind, Timestamp};
+    use uuid::Uuid;
 
     fn policy(name: &str, every: Frequency, notify: Notify) -> Policy {
         Policy { name: name.to_owned(), every, notify, failure_threshold: 2, ..Policy::default() }
@@ -138,6 +141,43 @@ mod tests {
         let mut never = policy("a", Frequency::Minute, Notify::StateChange);
         never.remind = Remind::Never;
         assert_eq!(of(&[never], 200).recipients[0].repeats, 0);
+    }
+
+    /// What a job that fails all day is really told as, on its second day.
+    fn told(policy: &Policy) -> u64 {
+        let (mut state, mut told) = (JobState::default(), 0);
+        let period = policy.every.period().as_secs();
+        let second_day = DAY.as_secs()..2 * DAY.as_secs();
+        for at in (0..2 * DAY.as_secs()).step_by(usize::try_from(period).unwrap_or(60)) {
+            let now = Timestamp::from_secs(i64::try_from(1_700_000_000 + at).unwrap_or(0));
+            let input = Input {
+                now,
+                slot: now,
+                run: Uuid::from_u128(u128::from(at)),
+                started: now,
+                took: Duration::ZERO,
+                outcome: &Outcome::failed("no"),
+                policy,
+                recipients: &[Recipient("ann".to_owned())],
+                held: false,
+            };
+            let step = transition(&state, &input);
+            let reminders = step.drafts.iter().filter(|d| d.kind == AlertKind::Reminder).count();
+            told += if second_day.contains(&at) { reminders as u64 } else { 0 };
+            state = step.state;
+        }
+        told
+    }
+
+    #[test]
+    fn what_is_forecast_is_what_is_told() {
+        for every in [1, 3, 5, 7, 45, 60, 360, 1_440].map(|n| Frequency::parse(&format!("{n}min"))) {
+            for notify in Notify::ALL {
+                let policy = policy("a", every.clone().unwrap_or(Frequency::Day), notify);
+                let (forecast, told) = (repeats_a_day(&policy), told(&policy));
+                assert!(forecast.abs_diff(told) <= 1, "{every:?} {notify:?}: {forecast} forecast, {told} told");
+            }
+        }
     }
 
     #[test]

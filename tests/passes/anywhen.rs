@@ -9,14 +9,14 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 /// So many homes at once, so many rounds each, so many kills a round.
-const HOMES: u64 = 5;
-const ROUNDS: u32 = 67;
+const HOMES: u64 = 8;
+const ROUNDS: u32 = 42;
 const KILLS: usize = 3;
 /// In each phase that counts, at least so many kills.
 const ENOUGH: u32 = 20;
 /// A pass sleeps by chance for up to so many microseconds before each write, send and thread, so that its phases last
 /// long enough to be hit.
-const SLOWED: u64 = 4_000;
+const SLOWED: u64 = 6_000;
 const SEED: u64 = 0x0dd5_eed5;
 
 /// A row of numbers that look like chance and are the same each time.

@@ -157,7 +157,7 @@ fn ten_thousand_failures_in_an_hour_are_all_told_within_ten_minutes() {
     let most_accepted =
         sent.iter().map(|a| sent.iter().filter(|b| within(a.accepted, b.accepted)).count()).max().expect("some");
     assert!(most <= 10 && most_accepted <= 10, "{most} decided and {most_accepted} sent in ten minutes");
-    let left = home.count("SELECT count(*) FROM addressee a JOIN alert b USING (job, episode, step) WHERE a.state <> 'told' AND b.kind = 'down'");
+    let left = home.count("SELECT count(*) FROM addressee WHERE state <> 'told' AND job LIKE 'job-%'");
     assert_eq!(left, 0, "no first failure is left");
     // Once the day's limit is near (30 of 40), reminders come along with digests of failures, or once an hour.
     let reminding = home.count("SELECT count(*) FROM delivery WHERE urgent = 0");

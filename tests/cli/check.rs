@@ -1,0 +1,68 @@
+//! What `checker check` says of good settings.
+
+use crate::support::binary::{Home, usual};
+
+/// Three jobs for the usual contact, one of them slow to tell, and a noisy one for another.
+const JOBS: &str = "\
+[[job.command]]
+name = \"quick\"
+command = [\"/bin/true\"]
+
+[[job.command]]
+name = \"slow\"
+every = \"hour\"
+failure_threshold = 3
+remind = \"4h\"
+command = [\"/bin/true\"]
+
+[[job.command]]
+name = \"quiet\"
+remind = \"never\"
+command = [\"/bin/true\"]
+
+[[job.command]]
+name = \"noisy\"
+notify = \"every\"
+failure_threshold = 1
+contacts = [\"net@example.com\"]
+command = [\"/bin/true\"]
+";
+
+#[test]
+fn check_says_what_may_be_sent_and_how_late() {
+    let home = Home::with_jobs(JOBS);
+    let check = home.run(&["check"]).ended(0);
+    let said = check.out.split_once("the settings are good: 4 jobs\n").expect("good settings").1;
+    assert_eq!(
+        said,
+        "
+Messages a day while everything fails, besides one for each failure and each recovery:
+  net@example.com: at most 174, reminders of 1 job that would be more without limits
+  you@example.com: at most 7, reminders of 3 jobs
+A recipient gets at most 10 in 10 min; from 150 a day on (daily_limit = 200), all but first
+failures waits for one digest an hour.
+A failure is told, from its beginning and while mail works, within
+  net@example.com: 2 min (\"noisy\")
+  you@example.com: 3 h 1 min (\"slow\", the slowest)
+or up to 10 min later, where 10 messages went to the same recipient just before.
+"
+    );
+    let json = home.run(&["check", "--json"]).ended(0).json();
+    let messages = &json["messages"];
+    let one = &messages["recipients"][1];
+    assert_eq!((&one["to"], &one["jobs"], &one["repeats_a_day"]), (&"you@example.com".into(), &3.into(), &7.into()));
+    assert_eq!((&one["slowest_job"], &one["told_within_s"]), (&"slow".into(), &(3 * 3_600 + 65).into()));
+    assert_eq!((&messages["recipients"][0]["limited"], &one["limited"]), (&true.into(), &false.into()));
+    let limits = ["burst", "window_s", "daily_limit", "hourly_from", "held_max_s"].map(|key| messages[key].as_u64());
+    assert_eq!(limits, [10, 600, 200, 150, 600].map(Some));
+}
+
+#[test]
+fn check_does_not_promise_messages_where_none_leaves() {
+    let home = Home::new(&usual(JOBS).replace("[email]\n", "[email]\nnomail = true\n"));
+    let check = home.run(&["check"]).ended(0);
+    assert!(check.out.contains("No messages: nomail = true") && !check.out.contains("a day"), "{check:?}");
+    home.settings("[general]\nservername = 7\n");
+    let bad = home.run(&["check", "--json"]).ended(78).json();
+    assert_eq!((&bad["usable"], bad.get("messages")), (&false.into(), None));
+}
