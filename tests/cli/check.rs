@@ -6,26 +6,26 @@ use crate::support::binary::{Home, usual};
 const JOBS: &str = "\
 [[job.command]]
 name = \"quick\"
-command = [\"/bin/true\"]
+command = [\"/bin/true\", \"1\"]
 
 [[job.command]]
 name = \"slow\"
 every = \"hour\"
 failure_threshold = 3
 remind = \"4h\"
-command = [\"/bin/true\"]
+command = [\"/bin/true\", \"2\"]
 
 [[job.command]]
 name = \"quiet\"
 remind = \"never\"
-command = [\"/bin/true\"]
+command = [\"/bin/true\", \"3\"]
 
 [[job.command]]
 name = \"noisy\"
 notify = \"every\"
 failure_threshold = 1
 contacts = [\"net@example.com\"]
-command = [\"/bin/true\"]
+command = [\"/bin/true\", \"4\"]
 ";
 
 #[test]
