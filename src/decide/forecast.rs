@@ -52,27 +52,40 @@ pub struct Forecast {
     pub held_max: Duration,
 }
 
+/// What the jobs of one recipient ask for.
+#[derive(Default)]
+struct Asked<'a> {
+    jobs: usize,
+    repeats: u64,
+    slowest: Option<(&'a Policy, Duration)>,
+}
+
 /// Reckons what `jobs` lead to under `limits`.
 pub fn forecast(jobs: &[Watched<'_>], limits: &Limits) -> Forecast {
-    let mut asked: BTreeMap<&Recipient, (usize, u64, Option<(&Policy, Duration)>)> = BTreeMap::new();
+    let mut asked: BTreeMap<&Recipient, Asked<'_>> = BTreeMap::new();
     for job in jobs {
         let late = told_within(job.policy);
         for recipient in job.recipients {
-            let (count, repeats, slowest) = asked.entry(recipient).or_default();
-            *count += 1;
-            *repeats = repeats.saturating_add(repeats_a_day(job.policy));
-            if slowest.is_none_or(|(_, time)| late > time) {
-                *slowest = Some((job.policy, late));
+            let asked = asked.entry(recipient).or_default();
+            asked.jobs += 1;
+            asked.repeats = asked.repeats.saturating_add(repeats_a_day(job.policy));
+            if asked.slowest.is_none_or(|(_, time)| late > time) {
+                asked.slowest = Some((job.policy, late));
             }
         }
     }
     let near = near(limits);
-    let all = asked.values().fold(0u64, |sum, (_, repeats, _)| sum.saturating_add(*repeats));
-    let recipients = asked.into_iter().filter_map(|(recipient, (jobs, asked, slowest))| {
-        let repeats = asked.min(slow_max(limits, all, near));
-        let (policy, time) = slowest?;
-        let slowest = (policy.name.clone(), time);
-        Some(Expected { recipient: recipient.clone(), jobs, repeats, limited: repeats < asked, slowest })
+    let all = asked.values().fold(0u64, |sum, one| sum.saturating_add(one.repeats));
+    let most = slow_max(limits, all, near);
+    let recipients = asked.into_iter().filter_map(|(recipient, asked)| {
+        let (policy, time) = asked.slowest?;
+        Some(Expected {
+            recipient: recipient.clone(),
+            jobs: asked.jobs,
+            repeats: asked.repeats.min(most),
+            limited: most < asked.repeats,
+            slowest: (policy.name.clone(), time),
+        })
     });
     Forecast { recipients: recipients.collect(), near, held_max: limits.window }
 }

@@ -58,19 +58,16 @@ impl Ordeal {
     /// target; `more` are more jobs.
     pub(super) fn new(server: u16, keys: [&str; TARGETS], more: &str) -> Self {
         let (relay, web, ports) = (Relay::start(server), Web::start(), crate::support::free_ports());
-        let targets: String = (0..TARGETS)
-            .map(|n| {
-                let (kind, what) = match n {
-                    0 | 1 => ("example", format!("path = \"HOME/up.t{n}\"")),
-                    2 | 3 => ("http", format!("url = \"http://127.0.0.1:{}/t{n}\"", web.port)),
-                    _ => ("tcp", format!("address = \"127.0.0.1:{}\"", ports[n - 4])),
-                };
-                let keys = keys[n];
-                format!(
-                    "[[job.{kind}]]\nid = \"t{n}\"\nname = \"t{n}\"\nfailure_threshold = 1\nremind = \"never\"\n{keys}\n{what}\n\n"
-                )
-            })
-            .collect();
+        let target = |n: usize| {
+            let (kind, what) = match n {
+                0 | 1 => ("example", format!("path = \"HOME/up.t{n}\"")),
+                2 | 3 => ("http", format!("url = \"http://127.0.0.1:{}/t{n}\"", web.port)),
+                _ => ("tcp", format!("address = \"127.0.0.1:{}\"", ports[n - 4])),
+            };
+            let common = format!("id = \"t{n}\"\nname = \"t{n}\"\nfailure_threshold = 1\nremind = \"never\"");
+            format!("[[job.{kind}]]\n{common}\n{}\n{what}\n\n", keys[n])
+        };
+        let targets = (0..TARGETS).map(target).collect::<Vec<_>>().concat();
         let home = Home::new(&format!(
             "[general]\nservername = \"alpha\"\nalertcontact = \"watch@checker.test\"\ntimezone = \"Europe/Berlin\"\n\n\
              [email]\nfrom = \"kills@checker.test\"\ndaily_limit = 100000\n[email.smtp]\nhost = \"127.0.0.1\"\nport = \

@@ -98,10 +98,36 @@ fn a_job_that_never_rests_does_not_hold_up_another() {
 const STEP: usize = 167;
 const HOUR: usize = 10_000;
 
-/// What the store says of every message: when it was decided, and whether it tells of first failures.
+/// When a message was decided and when it was accepted, in microseconds.
 struct Sent {
     at: i64,
     accepted: i64,
+}
+
+/// When each job was told first, and all messages, as the store has them.
+fn read(home: &Home) -> (BTreeMap<String, i64>, Vec<Sent>) {
+    let (mut told, mut sent) = (BTreeMap::new(), Vec::new());
+    let db = home.db();
+    let sql = "SELECT created_at, settled_at, body FROM delivery WHERE state = 'told'";
+    let mut rows = db.prepare(sql).expect("a query");
+    let mut rows = rows.query([]).expect("rows");
+    while let Some(row) = rows.next().expect("a row") {
+        let accepted: i64 = row.get(1).expect("a time");
+        let body: String = row.get(2).expect("a text");
+        for name in names(&body) {
+            let first = told.entry(name.to_owned()).or_insert(accepted);
+            *first = accepted.min(*first);
+        }
+        sent.push(Sent { at: row.get(0).expect("a time"), accepted });
+    }
+    (told, sent)
+}
+
+/// The most messages of any ten minutes.
+fn most_of(sent: &[Sent], when: impl Fn(&Sent) -> i64) -> usize {
+    let within = |a: i64, b: i64| b >= a && b - a < 600_000_000;
+    let count = |a: &Sent| sent.iter().filter(|b| within(when(a), when(b))).count();
+    sent.iter().map(count).max().unwrap_or(0)
 }
 
 #[test]
@@ -132,30 +158,12 @@ fn ten_thousand_failures_in_an_hour_are_all_told_within_ten_minutes() {
         home.pass_at(now);
         longest = longest.max(started.elapsed());
     }
-    let mut told: BTreeMap<String, i64> = BTreeMap::new();
-    let mut sent = Vec::new();
-    {
-        let db = home.db();
-        let mut rows =
-            db.prepare("SELECT created_at, settled_at, body FROM delivery WHERE state = 'told'").expect("a query");
-        let mut rows = rows.query([]).expect("rows");
-        while let Some(row) = rows.next().expect("a row") {
-            let (at, accepted, body): (i64, i64, String) =
-                (row.get(0).expect("a time"), row.get(1).expect("a time"), row.get(2).expect("a text"));
-            for name in names(&body) {
-                let first = told.entry(name.to_owned()).or_insert(accepted);
-                *first = accepted.min(*first);
-            }
-            sent.push(Sent { at, accepted });
-        }
-    }
+    let (told, sent) = read(&home);
     assert_eq!(told.len(), HOUR, "every failure is told");
     let waits = failed_at.iter().map(|(name, at)| told[name] - at.micros()).max().expect("some");
     assert!(waits <= 600_000_000, "the last of them waited {} s", waits / 1_000_000);
-    let within = |a: i64, b: i64| b >= a && b - a < 600_000_000;
-    let most = sent.iter().map(|a| sent.iter().filter(|b| within(a.at, b.at)).count()).max().expect("some");
-    let most_accepted =
-        sent.iter().map(|a| sent.iter().filter(|b| within(a.accepted, b.accepted)).count()).max().expect("some");
+    let most = most_of(&sent, |s| s.at);
+    let most_accepted = most_of(&sent, |s| s.accepted);
     assert!(most <= 10 && most_accepted <= 10, "{most} decided and {most_accepted} sent in ten minutes");
     let left = home.count("SELECT count(*) FROM addressee WHERE state <> 'told' AND job LIKE 'job-%'");
     assert_eq!(left, 0, "no first failure is left");

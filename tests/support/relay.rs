@@ -36,10 +36,10 @@ impl Relay {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
         let port = listener.local_addr().expect("its address").port();
         let relay = Self { port, server, seen: Arc::default() };
-        let served = relay.clone();
+        let mine = relay.clone();
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
-                let relay = served.clone();
+                let relay = mine.clone();
                 {
                     let mut seen = relay.seen.lock().expect("the relay");
                     seen.connected = Some(Instant::now());
@@ -47,7 +47,7 @@ impl Relay {
                 }
                 std::thread::spawn(move || {
                     // A client that is gone is what this is for.
-                    drop(relay.serve(stream));
+                    drop(relay.serve(&stream));
                     relay.seen.lock().expect("the relay").open -= 1;
                 });
             }
@@ -77,13 +77,13 @@ impl Relay {
         self.seen.lock().expect("the relay").connected
     }
 
-    fn serve(&self, client: TcpStream) -> io::Result<()> {
+    fn serve(&self, client: &TcpStream) -> io::Result<()> {
         let server = TcpStream::connect((Ipv4Addr::LOCALHOST, self.server))?;
-        for stream in [&client, &server] {
+        for stream in [client, &server] {
             stream.set_nodelay(true)?;
         }
-        let (mut from_client, mut from_server) = (BufReader::new(&client), BufReader::new(&server));
-        let (mut client, mut server) = (&client, &server);
+        let (mut from_client, mut from_server) = (BufReader::new(client), BufReader::new(&server));
+        let (mut client, mut server) = (client, &server);
         client.write_all(answer(&mut from_server)?.as_bytes())?;
         loop {
             let command = line(&mut from_client)?;

@@ -105,7 +105,9 @@ fn reminders_that_pile_up_while_mail_is_switched_off_are_dropped_quickly() {
     let reminder =
         |n: usize| told(waits(&format!("job{}", n % 500), 1, 1 + u32::try_from(n).unwrap_or(0), AlertKind::Reminder));
     let mut waiting: Vec<Waiting> = (0..60_000).map(reminder).collect();
-    waiting.iter_mut().for_each(|w| w.told = false);
+    for w in &mut waiting {
+        w.told = false;
+    }
     let all = plan(NOW, &waiting, &[], &Limits::default(), true);
     assert_eq!((all.withheld.len(), all.dropped.len()), (500, 59_500));
 }
