@@ -42,7 +42,7 @@ Messages a day while everything fails, besides one for each failure and each rec
 A recipient gets at most 10 in 10 min; from 150 a day on (daily_limit = 200), all but first
 failures waits for one digest an hour.
 A failure is told, from its beginning and while mail works, within
-  net@example.com: 2 min (\"noisy\")
+  net@example.com: 2 min 5 s (\"noisy\")
   you@example.com: 3 h 1 min (\"slow\", the slowest)
 or up to 10 min later, where 10 messages went to the same recipient just before.
 "

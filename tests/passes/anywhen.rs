@@ -16,7 +16,7 @@ const KILLS: usize = 3;
 const ENOUGH: u32 = 20;
 /// A pass sleeps by chance for up to so many microseconds before each write, send and thread, so that its phases last
 /// long enough to be hit.
-const SLOWED: u64 = 6_000;
+const SLOWED: u64 = 4_000;
 const SEED: u64 = 0x0dd5_eed5;
 
 /// A row of numbers that look like chance and are the same each time.
@@ -62,7 +62,7 @@ impl Home {
         let phase = self.all.phase(started, killed);
         self.all.check_store(&format!("{phase:?}"));
         // So that few kills come when all is told, whatever the load of this machine.
-        self.length = if phase == Phase::Told { self.length * 9 / 10 } else { self.length * 101 / 100 };
+        self.length = if phase == Phase::Told { self.length * 3 / 4 } else { self.length * 26 / 25 };
         *self.kills.entry(phase).or_default() += 1;
         phase
     }

@@ -5,7 +5,8 @@
  *   MOMENTS_KILL    the process is killed (SIGKILL) at the moment with this number, counted from 1
  *   MOMENTS_AFTER   if set: once that call is done, else before it
  *   MOMENTS_SLOW    before each write of the state it sleeps for up to so many microseconds, by chance; a quarter of it
- *                   before each send, six times as much before each new thread
+ *                   before each send, six times as much before a write that follows a send (the time between an answer
+ *                   and its being noted), twelve times before each new thread (between taking work and beginning it)
  *   MOMENTS_SEED    what that chance begins with
  */
 #define _GNU_SOURCE
@@ -25,6 +26,7 @@
 #include <unistd.h>
 
 static atomic_ulong count, chance;
+static atomic_int has_sent;
 static unsigned long kill_at, slow;
 static int kill_after, log_fd = -1;
 
@@ -81,7 +83,12 @@ static unsigned long moment(const char *call, const char *what)
         if (length > 0)
             syscall(SYS_write, log_fd, line, (size_t)length);
     }
-    pause_up_to(strcmp(call, "send") == 0 ? slow / 4 : is_shared_memory(what) ? 0 : slow);
+    if (strcmp(call, "send") == 0) {
+        pause_up_to(slow / 4);
+        atomic_store(&has_sent, 1);
+    } else if (!is_shared_memory(what)) {
+        pause_up_to(atomic_exchange(&has_sent, 0) ? slow * 6 : slow);
+    }
     if (number == kill_at && !kill_after)
         die();
     return number;
@@ -189,6 +196,6 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 
 int pthread_create(pthread_t *thread, const pthread_attr_t *how, void *(*start)(void *), void *with)
 {
-    pause_up_to(slow * 6);
+    pause_up_to(slow * 12);
     return REAL(pthread_create)(thread, how, start, with);
 }
