@@ -3,7 +3,7 @@
 
 mod own_faults;
 
-pub use own_faults::{Blind, blind, clock, seen_again};
+pub use own_faults::{Blind, blind, clock, evidence_lines, seen_again};
 
 use crate::decide::schedule::Class;
 use crate::decide::transition::{Input, transition};

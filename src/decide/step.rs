@@ -74,7 +74,7 @@ pub fn compare(base: Option<&Base>, wall: Timestamp, boot: Duration, boot_id: &s
         return Compared { step: None, next: Some(fresh(None)), steady: false };
     };
     let jump = jump(base, wall, boot, boot_id);
-    let back = i64::try_from(BACK_MIN.as_micros()).unwrap_or(0);
+    let back = micros_of(BACK_MIN);
     let step = Some(Step { micros: jump }).filter(|s| s.is_told() || jump <= -back);
     let told = step.is_some_and(Step::is_told);
     let stepped = match (told, base.stepped) {
@@ -84,7 +84,7 @@ pub fn compare(base: Option<&Base>, wall: Timestamp, boot: Duration, boot_id: &s
     let steady = !told && stepped.is_some_and(|at| wall.since(at) >= STEADY);
     let stepped = stepped.filter(|_| !steady);
     let old = base.boot_id != boot_id || boot.saturating_sub(base.boot) >= micros_of(RENEW);
-    let renew = step.is_some() || old || steady || jump.unsigned_abs() >= BACK_MIN.as_micros() as u64;
+    let renew = step.is_some() || old || steady || jump.saturating_abs() >= back;
     Compared { step, next: renew.then(|| fresh(stepped)), steady }
 }
 

@@ -86,12 +86,12 @@ impl Finding {
 
     /// The gravest of our faults among those that explain `blames`.
     pub fn fault(self, blames: &BTreeSet<Blame>) -> &'static str {
-        let blamed = |blame| blames.contains(&blame);
+        let among = |blame| blames.contains(&blame);
         if blames.iter().all(|b| *b == Blame::Shortage) {
             "this host has run out of something that the checks need"
-        } else if self.no_route && (blamed(Blame::NoRoute) || self.no_reference) {
+        } else if self.no_route && (among(Blame::NoRoute) || self.no_reference) {
             "this host has no route to other networks"
-        } else if self.no_resolver && (blamed(Blame::NoResolver) || self.no_reference) {
+        } else if self.no_resolver && (among(Blame::NoResolver) || self.no_reference) {
             "the resolver does not answer"
         } else {
             "this host is cut off: no reference address answers"

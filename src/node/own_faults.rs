@@ -73,67 +73,105 @@ fn of<'a>(id: &'a str, name: &'a str) -> Trouble<'a> {
 
 fn stepped(step: Step) -> Outcome {
     let way = if step.micros > 0 { "forward" } else { "back" };
-    let length = duration_words(Duration::from_secs(step.length().as_secs()));
+    let length = duration_words(rounded(step.length()));
     Outcome::failed(format!("the clock of this host was set {way} by {length}")).with_detail(format!(
-        "Since an earlier pass the wall clock moved {way} by {length} against the time since the machine started, \
-         which never steps and goes on while it sleeps. Somebody or a time service has set the clock, or this is a \
-         virtual machine that was paused by its host.\n\nNo job is told as down for it, reminders keep their distance, \
-         and every job goes on to run in its slots. But until the clock is right, times in messages and logs are not.\n\n\
-         See that the clock is right and stays so: `timedatectl`, `chronyc tracking`. Further steps are told once a day \
-         at most."
+        "Since an earlier pass the wall clock moved {way} by {length}, against\nthe time since the machine started, \
+         which never steps and goes on\nwhile it sleeps. Somebody or a time service has set the clock, or\nthis is a \
+         virtual machine that its host had paused.\n\nNo job is told as down for it, reminders keep their \
+         distance,\nand jobs go on to run in their slots. But where the clock is\nwrong, so are times in messages and \
+         logs.\n\nSee that the clock is right and stays so:\n  timedatectl; chronyc tracking\nFurther steps are told \
+         once a day at most."
     ))
+}
+
+/// To the second, and to the minute where seconds are mere noise.
+fn rounded(time: Duration) -> Duration {
+    let unit = if time >= Duration::from_secs(600) { 60 } else { 1 };
+    let units = (time + Duration::from_millis(unit * 500)).as_secs() / unit;
+    Duration::from_secs(units * unit)
 }
 
 /// What was seen, whom it hides, and what to do.
 fn explained(blind: &Blind<'_>) -> String {
-    let mut text = String::new();
-    if let Some(evidence) = blind.evidence {
-        text.push_str(&seen(evidence, blind.part));
+    let mut parts = Vec::new();
+    let lines = blind.evidence.map(|e| evidence_lines(e, blind.part)).unwrap_or_default();
+    if !lines.is_empty() {
+        parts.push(format!("The witness:\n  {}\n\n", lines.join("\n  ")));
     }
-    text.push_str("While this lasts, these jobs are neither well nor failing, because nobody can know:\n");
-    for name in blind.jobs.iter().take(NAMED_MAX) {
-        text.push_str("  ");
-        text.push_str(name);
-        text.push('\n');
-    }
+    parts.push("While this lasts, nobody can know whether these jobs are well:\n".to_owned());
+    parts.extend(blind.jobs.iter().take(NAMED_MAX).map(|name| format!("  {name}\n")));
     if let more @ 1.. = blind.jobs.len().saturating_sub(NAMED_MAX) {
-        text.push_str(&format!("  and {more} more: see `checker status`\n"));
+        parts.push(format!("  and {more} more: see `checker status`\n"));
     }
-    text.push_str("Whatever can be judged all the same is told as ever.\n\n");
-    text.push_str(match blind.part {
-        Part::Network => {
-            "Mend the network of this host: ip address; ip route; cat /etc/resolv.conf. When it works, the jobs above \
-             run at once, and what is failing then is told."
-        }
-        Part::Resources => {
-            "See what this host lacks: ulimit -n; free -m; ps aux | wc -l; ss -s. When it is there, the jobs above run \
-             at once, and what is failing then is told."
-        }
-    });
-    text
+    parts.push("What can be judged all the same is told as ever.\n\n".to_owned());
+    let look = match blind.part {
+        Part::Network => "Mend the network of this host. Look with:\n  ip address; ip route; cat /etc/resolv.conf\n",
+        Part::Resources => "See what this host lacks:\n  ulimit -n; free -m; ps aux | wc -l; ss -s\n",
+    };
+    let end = "Once that is mended the jobs above run at once, and what fails\nthen is told.";
+    parts.concat() + look + end
 }
 
-fn seen(evidence: &Evidence, part: Part) -> String {
-    let mut lines = Vec::new();
-    lines.extend(evidence.shortage.clone());
-    if part == Part::Network {
-        lines.push(format!("a route to other networks: {}", if evidence.route { "yes" } else { "none" }));
-        match &evidence.resolver {
-            Some(Ok(())) => lines.push("the resolver: answers".to_owned()),
-            Some(Err(why)) => lines.push(format!("the resolver: {why}")),
-            None => {}
-        }
-        for (name, answer) in &evidence.references {
-            let words = match answer {
-                Answer::Answers => "answers",
-                Answer::Silent(why) | Answer::Unresolved(why) => why,
-                Answer::Useless => "proves nothing: no such name, or this host itself",
-            };
-            lines.push(format!("reference {name}: {words}"));
-        }
-        if evidence.references.is_empty() {
-            lines.push("reference addresses: there are none ([network] reference)".to_owned());
-        }
+/// What the witness saw of one part of this host, line by line.
+pub fn evidence_lines(evidence: &Evidence, part: Part) -> Vec<String> {
+    let mut lines: Vec<String> = evidence.shortage.iter().cloned().collect();
+    if part == Part::Resources {
+        return lines;
     }
-    if lines.is_empty() { String::new() } else { format!("What was seen:\n  {}\n\n", lines.join("\n  ")) }
+    lines.push(format!("a route to other networks: {}", if evidence.route { "yes" } else { "none" }));
+    match &evidence.resolver {
+        Some(Ok(())) => lines.push("the resolver: answers".to_owned()),
+        Some(Err(why)) => lines.push(format!("the resolver: {why}")),
+        None => {}
+    }
+    for (name, answer) in &evidence.references {
+        let words = match answer {
+            Answer::Answers => "answers",
+            Answer::Silent(why) | Answer::Unresolved(why) => why,
+            Answer::Useless => "proves nothing: no such name, or this host itself",
+        };
+        lines.push(format!("reference {name}: {words}"));
+    }
+    if evidence.references.is_empty() {
+        lines.push("reference addresses: there are none ([network] reference)".to_owned());
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_names_the_fault_the_jobs_and_what_to_do_and_is_bounded() {
+        let evidence = Evidence {
+            route: true,
+            resolver: Some(Err("no answer within 3 s".to_owned())),
+            references: vec![(
+                "mail.example.com:25".to_owned(),
+                Answer::Silent("192.0.2.1:25: silent for 3 s".to_owned()),
+            )],
+            shortage: None,
+        };
+        let names: Vec<String> = (0..10_000).map(|n| format!("job-{n}")).collect();
+        let jobs = names.iter().map(String::as_str).collect();
+        let blind = Blind { part: Part::Network, fault: "cut off", evidence: Some(&evidence), jobs, threshold: 1 };
+        let text = explained(&blind);
+        for words in [
+            "  job-0\n",
+            "and 9900 more",
+            "ip route",
+            "mail.example.com:25: 192.0.2.1:25: silent",
+            "no answer within 3 s",
+        ] {
+            assert!(text.contains(words), "{words}: {text}");
+        }
+        assert!(text.len() < 4_000 && text.lines().all(|l| l.chars().count() <= 72), "{text}");
+    }
+
+    #[test]
+    fn lengths_are_as_precise_as_they_are_known() {
+        let words = |secs: f64| duration_words(rounded(Duration::from_secs_f64(secs)));
+        assert_eq!([words(17_999.6), words(61.4), words(18_020.0)], ["5 h", "1 min 1 s", "5 h"]);
+    }
 }

@@ -162,7 +162,7 @@ impl Doubt {
     fn ask(&mut self, pass: &Pass<'_>, resolver: bool) -> Finding {
         let evidence = (pass.ask)(resolver);
         let finding = Finding::of(&evidence);
-        tracing::info!("the witness was asked: {finding:?} {evidence:?}");
+        tracing::info!("the witness was asked: {}", node::evidence_lines(&evidence, Part::Network).join("; "));
         self.asked = Some((evidence, finding));
         finding
     }

@@ -354,3 +354,26 @@ pub(crate) fn all_peers<'i>(cx: &Cx<'i>, values: Vec<Spanned<DeValue<'i>>>) -> (
     }
     (out, names)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mail_servers_and_peers_become_references() {
+        let server = |host, port| endpoint(host, port).map(|e| e.to_string());
+        assert_eq!(server("smtp.example.com", 587).as_deref(), Some("smtp.example.com:587"));
+        assert_eq!(server("2001:db8::1", 25).as_deref(), Some("[2001:db8::1]:25"));
+        assert_eq!(server("[2001:db8::1]", 25).as_deref(), Some("[2001:db8::1]:25"));
+        for (url, expected) in [
+            ("http://beta.example.com:5000", "beta.example.com:5000"),
+            ("http://beta.example.com", "beta.example.com:80"),
+            ("https://me:secret@beta.example.com/path?q", "beta.example.com:443"),
+            ("http://[2001:db8::1]:5000/", "[2001:db8::1]:5000"),
+            ("http://[2001:db8::1]/", "[2001:db8::1]:80"),
+        ] {
+            let peer = Peer { name: "b".to_owned(), url: url.to_owned(), admin: "b@example.com".to_owned(), key: None };
+            assert_eq!(peer.endpoint().map(|e| e.to_string()).as_deref(), Some(expected), "{url}");
+        }
+    }
+}

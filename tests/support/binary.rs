@@ -115,18 +115,18 @@ impl Home {
 
     /// Runs it at `when` by its own wall clock.
     pub(crate) fn run_at(&self, when: Timestamp, args: &[&str]) -> Done {
-        done(&clocked(self.command(args), when).output().expect("the program starts"))
+        done(&clocked(&self.command(args), when).output().expect("the program starts"))
     }
 
     /// The same with a wall clock that somebody has set: it is `ahead` seconds before the time since boot.
     pub(crate) fn run_stepped(&self, when: Timestamp, ahead: i64, args: &[&str]) -> Done {
         let wall = Timestamp::from_micros(when.micros() + ahead * 1_000_000);
-        done(&both_clocks(self.command(args), wall, when).output().expect("the program starts"))
+        done(&both_clocks(&self.command(args), wall, when).output().expect("the program starts"))
     }
 
     /// Starts it at `when` by its own wall clock.
     pub(crate) fn start_at(&self, when: Timestamp, args: &[&str]) -> Child {
-        clocked(self.command(args), when).spawn().expect("the program starts")
+        clocked(&self.command(args), when).spawn().expect("the program starts")
     }
 
     /// One pass by cron at `when`. It must be silent and content.
@@ -245,13 +245,13 @@ fn library() -> Option<&'static Path> {
 
 /// The wall clock and the time since boot are set: both start at `when` and go on at their usual speed, as if the machine
 /// had been up all the while. Timers and files keep their time.
-pub(crate) fn clocked(command: Command, when: Timestamp) -> Command {
+pub(crate) fn clocked(command: &Command, when: Timestamp) -> Command {
     both_clocks(command, when, when)
 }
 
 /// The two clocks apart: `boot` says what the wall clock would show if it had never been set. The machine started at the
 /// beginning of 2001. The command stays one process.
-fn both_clocks(command: Command, wall: Timestamp, boot: Timestamp) -> Command {
+fn both_clocks(command: &Command, wall: Timestamp, boot: Timestamp) -> Command {
     let at = jiff::Timestamp::from_microsecond(wall.micros()).expect("an instant");
     let clock = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).expect("a clock");
     let offset = boot.secs() - utc("2001-01-01 00:00:00").secs() - clock.tv_sec();

@@ -4,9 +4,11 @@
 
 pub mod binary;
 pub mod cron;
+pub mod dns;
 pub mod hostile;
 pub mod imap;
 pub mod mail;
+pub mod network;
 pub mod parse;
 pub mod process;
 pub mod tls;
@@ -34,6 +36,7 @@ fn missing(what: &str) -> Option<String> {
         "cron" => &["/usr/sbin/cron", "/usr/bin/unshare", "/usr/bin/mount"],
         "faketime" => &["/usr/bin/faketime"],
         "nginx" => &["/usr/sbin/nginx"],
+        "namespaces" => &["/usr/bin/unshare", "/usr/bin/nsenter", "/usr/bin/mount", "/sbin/ip"],
         other => panic!("no such part is known: {other}"),
     };
     let missing = programs.iter().find(|program| !std::path::Path::new(program).exists())?;
