@@ -249,17 +249,25 @@ pub(crate) fn clocked(command: &Command, when: Timestamp) -> Command {
     both_clocks(command, when, when)
 }
 
-/// The two clocks apart: `boot` says what the wall clock would show if it had never been set. The machine started at the
-/// beginning of 2001. The command stays one process.
+/// The same, with a wall clock that follows the file: `@` and an instant. Whoever writes it sets the clock.
+pub(crate) fn clocked_by_file(command: &Command, boot: Timestamp, file: &Path) -> Command {
+    faked(command, boot, &[format!("FAKETIME_TIMESTAMP_FILE={}", file.display()), "FAKETIME_NO_CACHE=1".to_owned()])
+}
+
+/// The two clocks apart: `boot` says what the wall clock would show if it had never been set.
 fn both_clocks(command: &Command, wall: Timestamp, boot: Timestamp) -> Command {
     let at = jiff::Timestamp::from_microsecond(wall.micros()).expect("an instant");
-    let clock = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).expect("a clock");
-    let offset = boot.secs() - utc("2001-01-01 00:00:00").secs() - clock.tv_sec();
+    faked(command, boot, &[format!("FAKETIME={}", at.strftime("@%Y-%m-%d %H:%M:%S"))])
+}
+
+/// On a machine that started at the beginning of 2001. The command stays one process.
+fn faked(command: &Command, boot: Timestamp, clock: &[String]) -> Command {
+    let since = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).expect("a clock");
+    let offset = boot.secs() - utc("2001-01-01 00:00:00").secs() - since.tv_sec();
     let mut inside = Command::new("/usr/bin/unshare");
     inside.args(["--time", "--boottime", &offset.to_string(), "--", "/usr/bin/env"]);
     inside.arg(format!("LD_PRELOAD={}", library().expect("libfaketime: ask has_faketime() first").display()));
-    inside.arg(format!("FAKETIME={}", at.strftime("@%Y-%m-%d %H:%M:%S")));
-    inside.args(["FAKETIME_DONT_FAKE_MONOTONIC=1", "NO_FAKE_STAT=1"]);
+    inside.args(["FAKETIME_DONT_FAKE_MONOTONIC=1", "NO_FAKE_STAT=1"]).args(clock);
     inside.arg(command.get_program()).args(command.get_args()).env_clear();
     for (key, value) in command.get_envs() {
         inside.env(key, value.unwrap_or_default());

@@ -1,6 +1,6 @@
 //! A wall clock that somebody sets.
 
-use crate::support::binary::{Home, has_faketime, usual, utc};
+use crate::support::binary::{Home, clocked_by_file, done, has_faketime, usual, utc};
 use std::time::Duration;
 
 const HOUR: i64 = 3_600;
@@ -83,4 +83,33 @@ fn a_machine_that_slept_has_not_stepped() {
     let subjects = home.subjects();
     assert_eq!(subjects.len(), 2, "down, and a reminder that is due: {subjects:?}");
     assert!(subjects.iter().all(|s| !s.contains("clock")), "{subjects:?}");
+}
+
+#[test]
+fn a_step_in_the_middle_of_a_pass_is_the_next_ones_to_notice() {
+    if !has_faketime() {
+        return;
+    }
+    let sets = "printf '@2026-06-01 17:34:06' >HOME/clock";
+    let home = Home::new(&usual(&format!(
+        "[defaults]\nfailure_threshold = 1\nremind = \"hour\"\n\n[[job.command]]\nname = \"sets\"\nid = \"sets\"\ncommand = \
+         [\"/bin/sh\", \"-c\", \"{sets}\"]\nevery = \"day\"\nenabled = false\n\n[[job.command]]\nname = \"dead\"\nid = \
+         \"dead\"\nplain = true\ncommand = [\"/bin/sh\", \"-c\", \"sleep 2; false\"]\n"
+    )));
+    let now = passes(&home, utc("2026-06-01 12:32:05"), 1, 0);
+    assert_eq!(home.subjects().len(), 1, "{:?}", home.subjects());
+    home.settings(&home.read("settings.cfg").replace("enabled = false\n", ""));
+    // Five hours ahead, before the other job ends.
+    let now = now.plus(Duration::from_secs(60));
+    home.write("clock", "@2026-06-01 12:34:05");
+    let mut pass = clocked_by_file(&home.command(&["cron"]), now, &home.path("clock"));
+    done(&pass.output().expect("the program starts")).silent();
+    assert_eq!(home.read("clock"), "@2026-06-01 17:34:06", "the clock was set");
+    assert_eq!(home.starts("dead").len(), 2);
+    assert_eq!(home.subjects().len(), 1, "no reminder after one minute: {:?}", home.subjects());
+    passes(&home, now, 2, 5 * HOUR);
+    let subjects = home.subjects();
+    assert_eq!(subjects.len(), 2, "{subjects:?}");
+    assert!(subjects.join("\n").contains("CHECKER ITSELF: clock"), "{subjects:?}");
+    assert_eq!(home.starts("dead").len(), 4);
 }
