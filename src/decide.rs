@@ -12,7 +12,9 @@ mod noise;
 mod properties;
 pub mod schedule;
 mod state;
+pub mod step;
 pub mod transition;
+pub mod witness;
 
 pub use alert::{Alert, AlertId, AlertKind, Delivery, DeliveryState, Recipient, SendResult, Sent, Waiting};
 pub use state::{Ack, Episode, Flapping, JobState, Silence, Tally};

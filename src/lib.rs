@@ -5,8 +5,9 @@
 //! 1. What people type and write: [`run`], [`settings`], [`registry`] and the list of [`bundled()`] job kinds.
 //! 2. One pass: [`pass`] asks [`decide`] what is due, the [`runner`] runs it, `decide` says what it means.
 //! 3. What is remembered: [`store`].
-//! 4. What is told: [`node`] (troubles of our own), [`outbox`], [`message`], [`channel`].
-//! 5. Beside all: [`clock`], the only place that reads the time, and [`log`].
+//! 4. Whose fault it is: the [`witness`].
+//! 5. What is told: [`node`] (troubles of our own), [`outbox`], [`message`], [`channel`].
+//! 6. Beside all: [`clock`], the only place that reads the time, and [`log`].
 
 pub mod bundled;
 pub mod channel;
@@ -22,6 +23,7 @@ pub mod registry;
 pub mod runner;
 pub mod settings;
 pub mod store;
+pub mod witness;
 
 pub use bundled::bundled;
 pub use cli::run;

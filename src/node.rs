@@ -1,6 +1,10 @@
 //! Troubles of this node itself: each is a job of the own group whose outcome the pass knows by itself. So its
 //! threshold, its reminders, its recovery and its delivery are the same as everybody's.
 
+mod own_faults;
+
+pub use own_faults::{Blind, blind, clock, evidence_lines, seen_again};
+
 use crate::decide::schedule::Class;
 use crate::decide::transition::{Input, transition};
 use crate::decide::{Alert, AlertId, AlertKind, JobState, Recipient};
@@ -23,6 +27,10 @@ struct Trouble<'a> {
     id: &'a str,
     name: &'a str,
     remind: Remind,
+    /// So many bad looks in a row before it is told.
+    threshold: u32,
+    /// Its end is no news.
+    ends_silently: bool,
 }
 
 /// The id of the trouble that a class's crontab line is missing.
@@ -43,7 +51,7 @@ pub fn crontab(
 ) -> Result<()> {
     let id = crontab_id(class);
     let name = format!("crontab line for {class}");
-    let trouble = Trouble { id: id.as_str(), name: &name, remind: Remind::Never };
+    let trouble = Trouble { id: id.as_str(), name: &name, remind: Remind::Never, threshold: 1, ends_silently: false };
     let outcome = if let Some(command) = missing {
         Outcome::warning(format!("cron does not call `checker cron -c {class}`; its jobs run 10 minutes late"))
             .with_detail(format!(
@@ -64,7 +72,7 @@ pub fn crontab(
 pub fn settings(own: &dyn Own, contacts: &[Recipient], problem: Option<&str>, now: Timestamp) -> Result<()> {
     let hour = Remind::Every(Duration::from_secs(3_600));
     let id = format!("{PREFIX}settings");
-    let trouble = Trouble { id: &id, name: "settings", remind: hour };
+    let trouble = Trouble { id: &id, name: "settings", remind: hour, threshold: 1, ends_silently: false };
     let outcome = match problem {
         Some(report) => Outcome::failed("the settings do not load; the last accepted ones are in use")
             .with_detail(format!("{report}\n\nMend the file, then look with: checker check")),
@@ -92,7 +100,7 @@ fn judge(
         every: Frequency::Minute,
         notify: Notify::StateChange,
         remind: trouble.remind,
-        failure_threshold: 1,
+        failure_threshold: trouble.threshold,
         ..Policy::default()
     };
     let step = transition(
@@ -112,6 +120,7 @@ fn judge(
     let alerts = step
         .drafts
         .into_iter()
+        .filter(|draft| !(trouble.ends_silently && draft.kind.is_ending()))
         .map(|draft| {
             let (word, lasted) = match draft.kind {
                 AlertKind::Recovery => ("SOLVED", format!(" (after {})", duration_words(now.since(draft.since)))),

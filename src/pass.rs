@@ -3,13 +3,16 @@
 //!
 //! This is a shell: it reads the clock, the store and the runner, and asks [`crate::decide`] what all of it means.
 
+mod doubt;
 mod due;
 mod results;
+mod steps;
 mod waves;
 mod wording;
 
-use crate::clock;
+use crate::clock::Steady;
 use crate::decide::schedule::{Called, Class, CronMemory, Reason, Slots, needed};
+use crate::decide::witness::Evidence;
 use crate::decide::{JobState, Recipient};
 use crate::node;
 use crate::outbox::{Drained, again};
@@ -17,6 +20,7 @@ use crate::registry::DynJob;
 use crate::runner::{AtOnce, Options, Runner, Work};
 use crate::store::{Own, PassEnd, PassStart, Result, Retention, Shared, Slot};
 use checker_job::{JobId, Policy, Timestamp, Verdict};
+use doubt::Doubt;
 use due::Due;
 use jiff::tz::TimeZone;
 use results::Results;
@@ -99,6 +103,10 @@ pub struct Pass<'a> {
     pub courier: &'a mut dyn Courier,
     /// What cron called for.
     pub called: Called,
+    /// The time of all decisions.
+    pub clock: Steady,
+    /// Asks the witness whether we ourselves are cut off; with `true` the resolver is in question too.
+    pub ask: &'a dyn Fn(bool) -> Evidence,
 }
 
 /// One run, for people who watch.
@@ -135,7 +143,7 @@ impl Pass<'_> {
     /// # Errors
     /// Of the store: then what was not committed will be found due again.
     pub fn run(&mut self) -> Result<Report> {
-        let now = clock::now().wall;
+        let now = self.clock.begun().wall;
         let mut report = Report::default();
         let worked = self.work(now, &mut report);
         if worked.is_err() {
@@ -152,33 +160,37 @@ impl Pass<'_> {
     }
 
     fn work(&mut self, now: Timestamp, report: &mut Report) -> Result<()> {
+        steps::watch(self);
         let mut slots = Slots::new(now, &self.setup.zone);
         let known = self.shared.slots()?;
-        let due = due::select(&self.setup.jobs, &known, &mut slots, now, self.called, &mut report.skipped);
+        let mut doubt = Doubt::begin(self);
+        let skipped = &mut report.skipped;
+        let due = due::select(&self.setup.jobs, &known, doubt.again(), &mut slots, now, self.called, skipped);
         if let Err(why) = self.watch_crontab(now, &mut slots) {
             tracing::warn!("the crontab is not watched in this pass: {why}");
         }
         let gone = self.left_the_settings(&known);
         if due.is_empty() && gone.is_empty() {
+            doubt.settle(self, &BTreeSet::new());
             return self.deliver_leftovers();
         }
         let start = PassStart { id: self.id, node: self.setup.node, started: now, called: self.called.to_string() };
         again(|| self.shared.begin(&start))?;
         let due = self.claim(due, now, report)?;
         results::close(self, &gone, now)?;
-        self.run_due(&due, now, report)?;
+        self.run_due(&due, now, doubt, report)?;
         let bad = report.ran.iter().filter(|r| r.verdict.is_bad()).count();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-        let end = PassEnd { ended: clock::now().wall, runs: count(report.ran.len()), bad: count(bad) };
+        let end = PassEnd { ended: self.clock.now(), runs: count(report.ran.len()), bad: count(bad) };
         again(|| self.shared.end(self.id, &end))
     }
 
-    fn run_due(&mut self, due: &[Due], now: Timestamp, report: &mut Report) -> Result<()> {
+    fn run_due(&mut self, due: &[Due], now: Timestamp, doubt: Doubt, report: &mut Report) -> Result<()> {
         let work: Vec<Work> = due.iter().map(|d| Work { job: Arc::clone(&d.job), run: d.run }).collect();
         let options = Options { now, at_once: self.setup.at_once, scratch: self.setup.scratch.clone() };
         let mut runner = Runner::start(work, options)
             .map_err(|e| crate::store::StoreError::Refused(format!("no thread for the jobs: {e}")))?;
-        let mut results = Results::new(self, due)?;
+        let mut results = Results::new(self, due, doubt)?;
         let mut waves = Waves::new(due.iter().map(|d| d.job.policy().timeout));
         let started = Instant::now();
         loop {

@@ -9,7 +9,7 @@ mod lanes;
 
 use crate::clock;
 use crate::registry::DynJob;
-use checker_job::{Cancel, Context, Outcome, Timestamp};
+use checker_job::{Blame, Cancel, Context, Outcome, Timestamp};
 use checker_parts::handles;
 use guard::{Guarded, Poisoned};
 use lanes::{Handles, Held, Lane};
@@ -236,7 +236,8 @@ impl Runner {
         checker_parts::child::kill_groups_of_runs(&runs);
         if let Err(why) = self.launch(awaiting.clone(), Mode::Shared) {
             for index in awaiting {
-                let outcome = Outcome::unknown(format!("no thread to run it on: {why}"), "no thread for jobs");
+                let outcome = Outcome::unknown(format!("no thread to run it on: {why}"), "no thread for jobs")
+                    .blaming(Blame::Shortage);
                 send(&self.sender, left_behind(index, outcome, Duration::ZERO));
             }
         }
@@ -291,7 +292,8 @@ fn serve(pool: &Arc<Pool>, generation: u64, queue: VecDeque<usize>, mode: Mode, 
         Ok(runtime) => runtime,
         Err(why) => {
             for index in queue {
-                let outcome = Outcome::unknown(format!("no runtime for jobs: {why}"), "no runtime for jobs");
+                let outcome = Outcome::unknown(format!("no runtime for jobs: {why}"), "no runtime for jobs")
+                    .blaming(Blame::Shortage);
                 send(sender, left_behind(index, outcome, Duration::ZERO));
             }
             return;
@@ -388,7 +390,8 @@ async fn on_own_thread(work: &Work, context: &Arc<Context>, timeout: Duration, h
         drop(answer.send(outcome));
     });
     if let Err(why) = thread {
-        return Outcome::unknown(format!("no thread for the job: {why}"), "no thread for a job");
+        return Outcome::unknown(format!("no thread for the job: {why}"), "no thread for a job")
+            .blaming(Blame::Shortage);
     }
     match tokio::time::timeout(timeout, receive).await {
         Ok(Ok(Ok(outcome))) => outcome,

@@ -38,7 +38,7 @@ pub use email::{Email, Security, SmtpServer, Transport};
 pub use env::{Env, NotFound, locate};
 pub use general::General;
 pub use log::{FORMAT, Level, Log, PLACEHOLDERS};
-pub use outside::{Channel, Daemon, Network, Peer, Way};
+pub use outside::{Channel, Daemon, Network, Peer, Way, endpoint};
 pub use report::{Place, Problem, Report, Severity};
 pub use secret::Secret;
 
@@ -282,7 +282,7 @@ fn sections<'i>(cx: &Cx<'i>, root: DeTable<'i>, others: Vec<DeTable<'i>>, regist
     let canary = later(&mut main, "canary", "[canary]").and_then(|s| canary::read(s, &peer_names));
     let deadman = later(&mut main, "deadman", "[deadman]").and_then(canary::deadman);
     let daemon = later(&mut main, "daemon", "[daemon]").map(outside::daemon);
-    let network = later(&mut main, "network", "[network]").map(outside::network);
+    let network = main.table("network", "[network]").map(outside::network);
     let rules = Rules { registry, channels: &channel_names };
     let defaults = main.table("defaults", "[defaults]").map(|s| Defaults::read(s, &rules)).unwrap_or_default();
     main.finish();

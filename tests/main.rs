@@ -19,3 +19,4 @@ mod settings;
 mod support;
 mod tidy;
 mod watch;
+mod witness;

@@ -9,7 +9,7 @@ use crate::decide::schedule::{Called, Reason};
 use crate::pass::{Pass, Report};
 use crate::settings::accepted;
 use crate::store::{Own, StoreError};
-use crate::{clock, node};
+use crate::{clock, node, witness};
 use checker_job::{Timestamp, duration_words};
 use serde_json::json;
 use std::io::{self, Write};
@@ -63,6 +63,7 @@ pub(super) fn pass(world: &World, called: Called) -> Result<Report, Failure> {
     {
         tracing::warn!("the accepted settings cannot be kept beside the state: {why}");
     }
+    let references = world.references();
     let mut courier = ThreadCourier::new(world.desk(id)?);
     let mut pass = Pass {
         setup: &setup,
@@ -72,6 +73,8 @@ pub(super) fn pass(world: &World, called: Called) -> Result<Report, Failure> {
         is_gone: &|other| locks.is_free(other).unwrap_or(false),
         courier: &mut courier,
         called,
+        clock: clock::Steady::start(),
+        ask: &|resolver| witness::ask(&references, resolver),
     };
     let report = pass.run();
     if setup.scratch.exists()
@@ -108,6 +111,7 @@ fn reason(reason: Reason) -> &'static str {
         Reason::NeverRan => "first run",
         Reason::Slot => "due",
         Reason::CatchUp => "caught up",
+        Reason::Hidden => "was hidden by a fault of our own",
         Reason::Asked => "asked",
     }
 }

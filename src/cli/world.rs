@@ -13,6 +13,7 @@ use crate::store::LockFile;
 use crate::store::{Own, Sqlite, StoreClock, StoreError};
 use crate::{log, settings::Secret};
 use checker_job::Policy;
+use checker_parts::net::Endpoint;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -114,6 +115,19 @@ impl World {
     /// Whom a job's alerts go to.
     pub(super) fn recipients(&self, policy: &Policy) -> Vec<Recipient> {
         pass::recipients(policy, &self.contacts())
+    }
+
+    /// Addresses that show whether we ourselves are on the net: those of the settings, else mail servers and peers.
+    pub(super) fn references(&self) -> Vec<Endpoint> {
+        let settings = &self.settings;
+        if !settings.network.reference.is_empty() {
+            return settings.network.reference.clone();
+        }
+        let servers = match &settings.email.transport {
+            settings::Transport::Smtp(servers) => servers.iter().map(|s| settings::endpoint(&s.host, s.port)).collect(),
+            settings::Transport::Sendmail | settings::Transport::File(_) => Vec::new(),
+        };
+        servers.into_iter().chain(settings.peers.iter().map(settings::Peer::endpoint)).flatten().collect()
     }
 
     /// What a pass works on.

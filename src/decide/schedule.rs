@@ -126,6 +126,8 @@ pub enum Reason {
     Slot,
     /// Its slot came at least [`CATCH_UP_GRACE`] ago and its own line did not serve it.
     CatchUp,
+    /// Its last run was hidden by a fault of this host, which is over.
+    Hidden,
     /// `--now`.
     Asked,
 }

@@ -88,6 +88,15 @@ pub fn transition(state: &JobState, input: &Input<'_>) -> Step {
     Step { state: next, drafts, hour, steady }
 }
 
+/// A run that says nothing of its target, because the fault is our own: it is noted and counted as unknown, and streaks,
+/// episodes and what was told stay as they are.
+pub fn hide(state: &JobState, input: &Input<'_>) -> Step {
+    let mut next = state.clone();
+    let hour = tally(&mut next.tally, input);
+    note_run(&mut next, input);
+    Step { state: next, drafts: Vec::new(), hour, steady: false }
+}
+
 /// A job has left the settings: those who were told that it fails are told that nobody watches it any more.
 pub fn close(state: &JobState, now: Timestamp) -> Vec<Draft> {
     let mut drafts = Vec::new();

@@ -4,7 +4,7 @@ use crate::decide::schedule::{Called, Class, Reason, Slots, due};
 use crate::registry::DynJob;
 use crate::store::Slot;
 use checker_job::{JobId, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use uuid::Uuid;
@@ -20,6 +20,9 @@ pub(super) struct Due {
 impl Due {
     /// Whether it is due in spite of what was committed since it was selected.
     pub(super) fn still_due(&self, known: Option<&Slot>, now: Timestamp, called: Called) -> bool {
+        if self.reason == Reason::Hidden {
+            return true;
+        }
         due(self.job.policy().every, known.and_then(|k| k.slot), self.slot, now, called).is_some()
     }
 }
@@ -48,10 +51,12 @@ impl fmt::Display for Skipped {
     }
 }
 
-/// Everything due, the quickest to time out first, so that slow ones never hold all places while others wait.
+/// Everything due and everything in `again`, whatever its slot; the quickest to time out first, so that slow ones never
+/// hold all places while others wait.
 pub(super) fn select(
     jobs: &[Arc<dyn DynJob>],
     known: &BTreeMap<JobId, Slot>,
+    again: &BTreeSet<JobId>,
     slots: &mut Slots<'_>,
     now: Timestamp,
     called: Called,
@@ -62,7 +67,8 @@ pub(super) fn select(
         let every = job.policy().every;
         let slot = slots.of(every);
         let served = known.get(job.id()).and_then(|k| k.slot);
-        if let Some(reason) = due(every, served, slot, now, called) {
+        let hidden = again.contains(job.id()).then_some(Reason::Hidden);
+        if let Some(reason) = due(every, served, slot, now, called).or(hidden) {
             list.push(Due { job: Arc::clone(job), run: Uuid::now_v7(), slot, reason });
         } else {
             let class = Class::of(every);

@@ -1,9 +1,9 @@
 //! Outcomes become committed changes: each is decided on the newest state, after the jobs that it depends on.
 
+use super::doubt::Doubt;
 use super::due::Due;
 use super::{Pass, Ran, Report, wording};
-use crate::clock;
-use crate::decide::transition::{Draft, Input, close as close_drafts, transition};
+use crate::decide::transition::{Draft, Input, close as close_drafts, hide, transition};
 use crate::decide::{Alert, AlertId, AlertKind, JobState};
 use crate::outbox::again;
 use crate::runner::Finished;
@@ -24,12 +24,14 @@ pub(super) struct Results<'a> {
     parents: Vec<Vec<JobId>>,
     states: BTreeMap<JobId, JobState>,
     waiting: Vec<Finished>,
+    /// Outcomes that may be our own fault.
+    doubt: Doubt,
     decided: BTreeSet<usize>,
     committed_at: Instant,
 }
 
 impl<'a> Results<'a> {
-    pub(super) fn new(pass: &Pass<'_>, due: &'a [Due]) -> Result<Self> {
+    pub(super) fn new(pass: &Pass<'_>, due: &'a [Due], doubt: Doubt) -> Result<Self> {
         let names: BTreeMap<&str, &JobId> = pass
             .setup
             .jobs
@@ -51,6 +53,7 @@ impl<'a> Results<'a> {
             parents,
             states,
             waiting: Vec::new(),
+            doubt,
             decided: BTreeSet::new(),
             committed_at: Instant::now(),
         })
@@ -60,9 +63,14 @@ impl<'a> Results<'a> {
         for line in &finished.log {
             tracing::debug!("{}: {line}", self.due.get(finished.index).map_or("", |d| d.job.policy().name.as_str()));
         }
-        self.waiting.push(finished);
+        if Doubt::about(&finished.outcome) {
+            self.doubt.put(finished);
+        } else {
+            self.waiting.push(finished);
+        }
     }
 
+    /// Results that are not committed. Doubtful ones wait for the next wave and are no reason to stop receiving.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.len()
     }
@@ -70,10 +78,30 @@ impl<'a> Results<'a> {
     /// Commits what can be decided: now with `flush`, else at its pace. `alone` takes along also those whose dependencies
     /// still run.
     pub(super) fn commit(&mut self, pass: &Pass<'_>, flush: bool, alone: bool, report: &mut Report) -> Result<()> {
-        let paced = self.committed_at.elapsed() >= PACE || self.waiting.len() >= BATCH_MAX;
-        if self.waiting.is_empty() || !(flush || paced) {
-            return Ok(());
+        if flush {
+            let states = &self.states;
+            let failing = |due: &Due| states.get(due.job.id()).is_some_and(JobState::is_failing);
+            self.waiting.extend(self.doubt.release(pass, self.due, failing));
         }
+        let paced = self.committed_at.elapsed() >= PACE || self.waiting.len() >= BATCH_MAX;
+        if !self.waiting.is_empty() && (flush || paced) {
+            self.commit_waiting(pass, alone, report)?;
+        }
+        if flush {
+            let judged = self.judged();
+            self.doubt.settle(pass, &judged);
+        }
+        Ok(())
+    }
+
+    /// Jobs whose outcome in this pass counts.
+    fn judged(&self) -> BTreeSet<&'a JobId> {
+        let decided = if self.doubt.is_open() { Some(&self.decided) } else { None };
+        let counts = decided.into_iter().flatten().filter(|i| !self.doubt.is_hidden(**i));
+        counts.filter_map(|i| self.due.get(*i)).map(|d| d.job.id()).collect()
+    }
+
+    fn commit_waiting(&mut self, pass: &Pass<'_>, alone: bool, report: &mut Report) -> Result<()> {
         while let Some(batch) = self.next_batch(alone) {
             self.commit_batch(pass, batch, report)?;
         }
@@ -99,7 +127,7 @@ impl<'a> Results<'a> {
     }
 
     fn commit_batch(&mut self, pass: &Pass<'_>, batch: Vec<Finished>, report: &mut Report) -> Result<()> {
-        let now = clock::now().wall;
+        let now = pass.clock.now();
         let due = self.due;
         let known = |f: Finished| Some((due.get(f.index)?, f));
         let batch: Vec<(&Due, Finished)> = batch.into_iter().filter_map(known).collect();
@@ -168,7 +196,8 @@ impl<'a> Results<'a> {
             .parents
             .get(finished.index)
             .is_some_and(|ps| ps.iter().any(|p| self.states.get(p).is_some_and(JobState::is_bad)));
-        let step = transition(
+        let decide = if self.doubt.is_hidden(finished.index) { hide } else { transition };
+        let step = decide(
             &before,
             &Input {
                 now,

@@ -6,6 +6,8 @@ use super::general::address;
 use super::nearest::nearest;
 use super::secret::Secret;
 use super::section::{Cx, Section, did_you_mean, kind_of, tables_of};
+use crate::witness::is_here;
+use checker_parts::net::Endpoint;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -67,11 +69,29 @@ pub struct Peer {
     pub key: Option<String>,
 }
 
+impl Peer {
+    /// Where it answers, as host and port; `None` if its URL names none that can be asked.
+    pub fn endpoint(&self) -> Option<Endpoint> {
+        let (scheme, rest) = self.url.split_once("://")?;
+        let authority = rest.split(['/', '?', '#']).next()?;
+        let host = authority.rsplit('@').next()?;
+        let port = if scheme == "https" { 443 } else { 80 };
+        Endpoint::parse(host).ok().or_else(|| endpoint(host, port))
+    }
+}
+
+/// A host without its port, as settings name it, and a port.
+pub fn endpoint(host: &str, port: u16) -> Option<Endpoint> {
+    let bare = host.trim_matches(['[', ']']);
+    let text = if bare.contains(':') { format!("[{bare}]:{port}") } else { format!("{bare}:{port}") };
+    Endpoint::parse(&text).ok()
+}
+
 /// What `[network]` says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Network {
-    /// `host:port` of machines that show whether we ourselves are on the net. Empty: the mail server and the peers.
-    pub reference: Vec<String>,
+    /// Other machines that show whether we ourselves are on the net. Empty: the mail servers and the peers.
+    pub reference: Vec<Endpoint>,
 }
 
 /// The name of a channel or a peer, which must be new among `names`.
@@ -235,34 +255,41 @@ fn is_key(text: &str) -> bool {
 /// Reads `[network]`.
 pub(crate) fn network(mut s: Section<'_, '_>) -> Network {
     let reference = s.texts("reference", "[\"192.0.2.1:443\"]").unwrap_or_default();
-    for entry in &reference {
+    let mut good = Vec::new();
+    for (n, entry) in reference.iter().enumerate() {
         let text = entry.get_ref();
-        let good = text.rsplit_once(':').is_some_and(|(host, port)| {
-            !host.is_empty()
-                && !host.contains(['/', ' '])
-                && (!host.contains(':') || host.starts_with('['))
-                && port.parse::<u16>().is_ok_and(|p| p > 0)
-        });
-        if !good {
-            s.cx.error(
-                entry.span(),
-                format!("\"{text}\" is no host with a port"),
-                "write for example: reference = [\"192.0.2.1:443\"]",
-            );
+        let error = |message: String, remedy: &str| s.cx.error(entry.span(), message, remedy);
+        match Endpoint::parse(text) {
+            _ if n == REFERENCES_MAX => {
+                error(
+                    format!("these are more than {REFERENCES_MAX} references"),
+                    "keep two or three that are always up",
+                );
+            }
+            _ if n > REFERENCES_MAX => {}
+            Err(why) => error(format!("\"{text}\" is no host with a port: {why}"), REFERENCE),
+            Ok(e) if e.host() == "localhost" || e.literal().is_some_and(|a| is_here(a.ip())) => error(
+                format!("\"{text}\" is this host itself: it answers whatever the network does"),
+                "name another machine, best one that is nearer to the world than this host",
+            ),
+            Ok(endpoint) => good.push(endpoint),
         }
     }
     s.finish();
-    Network { reference: reference.into_iter().map(Spanned::into_inner).collect() }
+    Network { reference: good }
 }
 
+/// So many are asked, at the same time.
+const REFERENCES_MAX: usize = 16;
+const REFERENCE: &str = "write for example: reference = [\"192.0.2.1:443\"]";
+
 /// What each table that is read but not built yet will do, so that nobody counts on it today.
-const NOT_BUILT: [(&str, &str); 6] = [
+const NOT_BUILT: [(&str, &str); 5] = [
     ("canary", "whether mail arrives is not proved yet"),
     ("channel", "messages go out by mail only"),
     ("deadman", "no outside service is told that checker lives"),
     ("daemon", "nothing listens, and no daemon is watched"),
     ("peer", "peers are not polled yet"),
-    ("network", "our own network faults are not told apart yet"),
 ];
 
 /// Warns once that the part behind the table `key` is not built yet.
@@ -326,4 +353,27 @@ pub(crate) fn all_peers<'i>(cx: &Cx<'i>, values: Vec<Spanned<DeValue<'i>>>) -> (
         }
     }
     (out, names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mail_servers_and_peers_become_references() {
+        let server = |host, port| endpoint(host, port).map(|e| e.to_string());
+        assert_eq!(server("smtp.example.com", 587).as_deref(), Some("smtp.example.com:587"));
+        assert_eq!(server("2001:db8::1", 25).as_deref(), Some("[2001:db8::1]:25"));
+        assert_eq!(server("[2001:db8::1]", 25).as_deref(), Some("[2001:db8::1]:25"));
+        for (url, expected) in [
+            ("http://beta.example.com:5000", "beta.example.com:5000"),
+            ("http://beta.example.com", "beta.example.com:80"),
+            ("https://me:secret@beta.example.com/path?q", "beta.example.com:443"),
+            ("http://[2001:db8::1]:5000/", "[2001:db8::1]:5000"),
+            ("http://[2001:db8::1]/", "[2001:db8::1]:80"),
+        ] {
+            let peer = Peer { name: "b".to_owned(), url: url.to_owned(), admin: "b@example.com".to_owned(), key: None };
+            assert_eq!(peer.endpoint().map(|e| e.to_string()).as_deref(), Some(expected), "{url}");
+        }
+    }
 }

@@ -232,14 +232,14 @@ fn parts_that_are_not_built_yet_are_read_with_one_warning_each() {
          [[peer]]\nname = \"c\"\nurl = \"http://[::1]:5000\"\nadmin = \"c@example.com\"\nkey = \"ed25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"\n"
     ));
     let (s, report) = judged(&dir).unwrap();
-    assert_eq!(report.warnings(), 6, "{report}");
+    assert_eq!(report.warnings(), 5, "{report}");
     let canary = s.canary.unwrap();
     assert!(matches!(&canary.via, Via::Maildir(p) if *p == dir.path().join("Maildir")));
     assert_eq!((canary.every.as_secs(), canary.within.as_secs()), (900, 600));
     assert_eq!(s.peers.len(), 2);
     assert!(matches!(&s.channels[0].way, Way::Webhook { template: "ntfy", .. }));
     assert!(matches!(&s.channels[1].way, Way::Command { command, .. } if command == &["page"]));
-    assert_eq!(s.network.reference, ["192.0.2.1:443"]);
+    assert_eq!(s.network.reference, [checker_parts::net::Endpoint::parse("192.0.2.1:443").unwrap()]);
     assert!(s.daemon.unwrap().respawn);
 }
 

@@ -116,12 +116,18 @@ impl Home {
 
     /// Runs it at `when` by its own wall clock.
     pub(crate) fn run_at(&self, when: Timestamp, args: &[&str]) -> Done {
-        done(&clocked(self.command(args), when).output().expect("the program starts"))
+        done(&clocked(&self.command(args), when).output().expect("the program starts"))
+    }
+
+    /// The same with a wall clock that somebody has set: it is `ahead` seconds before the time since boot.
+    pub(crate) fn run_stepped(&self, when: Timestamp, ahead: i64, args: &[&str]) -> Done {
+        let wall = Timestamp::from_micros(when.micros() + ahead * 1_000_000);
+        done(&both_clocks(&self.command(args), wall, when).output().expect("the program starts"))
     }
 
     /// Starts it at `when` by its own wall clock.
     pub(crate) fn start_at(&self, when: Timestamp, args: &[&str]) -> Child {
-        clocked(self.command(args), when).spawn().expect("the program starts")
+        clocked(&self.command(args), when).spawn().expect("the program starts")
     }
 
     /// The same, with `moments` between it and the system.
@@ -219,13 +225,21 @@ pub(crate) fn utc(text: &str) -> Timestamp {
 
 /// Whether processes can be given a clock of their own here. If not, says so, and the test returns; in CI it fails.
 pub(crate) fn has_faketime() -> bool {
-    if library().is_some() {
+    if library().is_some() && has_time_namespaces() {
         return true;
     }
-    let missing = "libfaketime is not there; run tests/install";
+    let missing =
+        "libfaketime is not there (run tests/install), or this is not root, or the kernel has no time namespaces";
     assert!(std::env::var_os("CI").is_none(), "{missing}");
     eprintln!("SKIPPED, for want of faketime: {missing}");
     false
+}
+
+fn has_time_namespaces() -> bool {
+    static FOUND: OnceLock<bool> = OnceLock::new();
+    let works =
+        || Command::new("unshare").args(["--time", "--boottime", "9", "true"]).status().is_ok_and(|s| s.success());
+    *FOUND.get_or_init(works)
 }
 
 fn library() -> Option<&'static Path> {
@@ -237,13 +251,40 @@ fn library() -> Option<&'static Path> {
     FOUND.get_or_init(look).as_deref()
 }
 
-/// Only the wall clock is set: it starts at `when` and goes on at its usual speed. Timers and files keep their time.
-fn clocked(mut command: Command, when: Timestamp) -> Command {
-    let at = jiff::Timestamp::from_microsecond(when.micros()).expect("an instant");
-    command.env("LD_PRELOAD", library().expect("libfaketime: ask has_faketime() first"));
-    command.env("FAKETIME", at.strftime("@%Y-%m-%d %H:%M:%S").to_string());
-    command.env("FAKETIME_DONT_FAKE_MONOTONIC", "1").env("NO_FAKE_STAT", "1");
-    command
+/// The wall clock and the time since boot are set: both start at `when` and go on at their usual speed, as if the machine
+/// had been up all the while. Timers and files keep their time.
+pub(crate) fn clocked(command: &Command, when: Timestamp) -> Command {
+    both_clocks(command, when, when)
+}
+
+/// The same, with a wall clock that follows the file: `@` and an instant. Whoever writes it sets the clock.
+pub(crate) fn clocked_by_file(command: &Command, boot: Timestamp, file: &Path) -> Command {
+    faked(command, boot, &[format!("FAKETIME_TIMESTAMP_FILE={}", file.display()), "FAKETIME_NO_CACHE=1".to_owned()])
+}
+
+/// The two clocks apart: `boot` says what the wall clock would show if it had never been set.
+fn both_clocks(command: &Command, wall: Timestamp, boot: Timestamp) -> Command {
+    let at = jiff::Timestamp::from_microsecond(wall.micros()).expect("an instant");
+    faked(command, boot, &[format!("FAKETIME={}", at.strftime("@%Y-%m-%d %H:%M:%S"))])
+}
+
+/// On a machine that started at the beginning of 2001. The command stays one process.
+fn faked(command: &Command, boot: Timestamp, clock: &[String]) -> Command {
+    let since = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).expect("a clock");
+    let offset = boot.secs() - utc("2001-01-01 00:00:00").secs() - since.tv_sec();
+    let mut inside = Command::new("/usr/bin/unshare");
+    inside.args(["--time", "--boottime", &offset.to_string(), "--", "/usr/bin/env"]);
+    inside.arg(format!("LD_PRELOAD={}", library().expect("libfaketime: ask has_faketime() first").display()));
+    inside.args(["FAKETIME_DONT_FAKE_MONOTONIC=1", "NO_FAKE_STAT=1"]).args(clock);
+    inside.arg(command.get_program()).args(command.get_args()).env_clear();
+    for (key, value) in command.get_envs() {
+        inside.env(key, value.unwrap_or_default());
+    }
+    if let Some(folder) = command.get_current_dir() {
+        inside.current_dir(folder);
+    }
+    inside.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    inside
 }
 
 /// What libfaketime leaves behind of a process that was killed.

@@ -4,10 +4,12 @@
 
 pub mod binary;
 pub mod cron;
+pub mod dns;
 pub mod hostile;
 pub mod imap;
 pub mod mail;
 pub mod moments;
+pub mod network;
 pub mod parse;
 pub mod process;
 pub mod relay;
@@ -37,6 +39,7 @@ fn missing(what: &str) -> Option<String> {
         "faketime" => &["/usr/bin/faketime"],
         "nginx" => &["/usr/sbin/nginx"],
         "gcc" => &["/usr/bin/gcc"],
+        "namespaces" => &["/usr/bin/unshare", "/usr/bin/nsenter", "/usr/bin/mount", "/sbin/ip"],
         other => panic!("no such part is known: {other}"),
     };
     let missing = programs.iter().find(|program| !std::path::Path::new(program).exists())?;

@@ -7,12 +7,13 @@
 //!
 //! 1. [`Table`] and [`SpawnError`]: what the settings said, already split into common keys and the kind's own.
 //! 2. [`JobId`] and [`Policy`]: who the job is, how often it runs and when it tells.
-//! 3. [`Context`] and [`Outcome`]: what a run is given, and what it answers.
+//! 3. [`Context`], [`Outcome`] and [`Blame`]: what a run is given, what it answers, and whose fault that may be.
 //! 4. [`Failure`], [`Recovery`] and [`Message`]: how it words its troubles, if the standard wording does not do.
 //!
 //! Checker itself owns timeout, panic, timing, output caps, retries, state and delivery. A job does one thing, once,
 //! and says what it saw.
 
+mod blame;
 mod context;
 mod id;
 mod job;
@@ -24,6 +25,7 @@ mod time;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 
+pub use blame::Blame;
 pub use context::{Cancel, Context};
 pub use id::JobId;
 pub use job::{HANDLES, Job, JobSpawner, SpawnError, Table};

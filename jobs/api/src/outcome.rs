@@ -1,3 +1,4 @@
+use crate::Blame;
 use serde::{Deserialize, Serialize};
 
 /// The version that [`Outcome`] carries when it is serialised. Readers accept unknown fields.
@@ -84,6 +85,9 @@ pub struct Outcome {
     /// For [`Verdict::Unknown`]: what hindered us, worded alike for all jobs that it hinders. Messages are one per cause.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cause: Option<String>,
+    /// Whose fault it may be, if not the target's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blame: Option<Blame>,
 }
 
 impl Outcome {
@@ -95,6 +99,7 @@ impl Outcome {
             detail: String::new(),
             metrics: Vec::new(),
             cause: None,
+            blame: None,
         }
     }
 
@@ -118,6 +123,13 @@ impl Outcome {
         let mut outcome = Self::new(Verdict::Unknown, summary);
         outcome.cause = Some(cause.into());
         outcome
+    }
+
+    /// Says that the fault may be this host's own.
+    #[must_use]
+    pub fn blaming(mut self, blame: Blame) -> Self {
+        self.blame = Some(blame);
+        self
     }
 
     /// Adds evidence, for people who read on.
@@ -198,5 +210,16 @@ mod tests {
         assert_eq!((o.version, o.verdict), (7, Verdict::Failed));
         let text = serde_json::to_string(&Outcome::ok("fine")).unwrap();
         assert_eq!(text, r#"{"v":1,"verdict":"ok","summary":"fine"}"#);
+    }
+
+    #[test]
+    fn blame_is_written_where_there_is_some_and_a_newer_one_is_read() {
+        let o = Outcome::failed("timed out").blaming(Blame::Silence);
+        let text = serde_json::to_string(&o).unwrap();
+        assert_eq!(text, r#"{"v":1,"verdict":"failed","summary":"timed out","blame":"silence"}"#);
+        assert_eq!(serde_json::from_str::<Outcome>(&text).unwrap(), o);
+        let newer = text.replace("silence", "moon");
+        assert_eq!(serde_json::from_str::<Outcome>(&newer).unwrap().blame, Some(Blame::Other));
+        assert_eq!(serde_json::from_str::<Outcome>(&text.replace(r#","blame":"silence""#, "")).unwrap().blame, None);
     }
 }

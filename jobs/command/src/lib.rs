@@ -22,7 +22,7 @@ mod words;
 pub use range::Range;
 pub use words::Words;
 
-use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
+use checker_job::{Blame, Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
 use checker_job::{Verdict, duration_words};
 use checker_parts::child::{self, Captured, Exit, Program, Report};
 use plugin::Printed;
@@ -40,6 +40,9 @@ pub struct Settings {
     /// Whether the exit code is any script's, and not a Nagios plugin's.
     #[serde(default)]
     pub plain: bool,
+    /// Whether the check goes over the network: while this host is cut off, what it finds says nothing of its target.
+    #[serde(default)]
+    pub network: bool,
     /// Variables for the program.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
@@ -54,6 +57,7 @@ pub struct CommandJob {
     policy: Policy,
     program: Program,
     plain: bool,
+    network: bool,
 }
 
 impl Job for CommandJob {
@@ -77,7 +81,10 @@ impl Job for CommandJob {
         match self.program.run(&cx.run_id, limit).await {
             Ok(report) => self.judge(cx, &report),
             // The sentence names the program, so jobs that lack the same one are told once.
-            Err(error) => Outcome::unknown(error.to_string(), error.to_string()),
+            Err(error) => {
+                let outcome = Outcome::unknown(error.to_string(), error.to_string());
+                Outcome { blame: error.is_shortage().then_some(Blame::Shortage), ..outcome }
+            }
         }
     }
 }
@@ -112,7 +119,8 @@ impl CommandJob {
             Exit::Flooded => Outcome::failed(format!("{} printed more than 64 MiB and was killed", self.name())),
         };
         let detail = detail(&printed, report, outcome.verdict);
-        Outcome { metrics: printed.metrics, ..outcome.with_detail(detail) }
+        let blame = (self.network && outcome.verdict != Verdict::Ok).then_some(Blame::Silence);
+        Outcome { metrics: printed.metrics, blame, ..outcome.with_detail(detail) }
     }
 
     /// The program, as the settings name it.
@@ -215,7 +223,7 @@ fn job_of(table: Table<Settings>) -> CommandJob {
     let mut program = Program::new(table.settings.command.0);
     program.env = table.settings.env.into_iter().collect();
     program.directory = table.settings.directory;
-    CommandJob { id, policy, program, plain: table.settings.plain }
+    CommandJob { id, policy, program, plain: table.settings.plain, network: table.settings.network }
 }
 
 /// All that is wrong with a table, as key and sentence.

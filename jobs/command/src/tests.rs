@@ -18,6 +18,7 @@ fn table(command: &[&str]) -> Table<Settings> {
         settings: Settings {
             command: Words(command.iter().map(|w| (*w).to_owned()).collect()),
             plain: false,
+            network: false,
             env: BTreeMap::new(),
             directory: None,
         },
@@ -80,6 +81,18 @@ fn other_codes_and_signals_say_nothing_about_the_target() {
     let killed = sh("kill -9 $$");
     assert_eq!(killed.verdict, Verdict::Unknown);
     assert!(killed.summary.contains("killed by signal 9"), "{killed:?}");
+}
+
+#[test]
+fn a_check_over_the_network_says_so_of_what_is_not_well() {
+    let blame = |network: bool, script: &str| {
+        let mut table = table(&["/bin/sh", "-c", script]);
+        table.settings.network = network;
+        run_table(table, 10_000).0.blame
+    };
+    assert_eq!(blame(true, "exit 2"), Some(checker_job::Blame::Silence));
+    assert_eq!(blame(true, "exit 0"), None);
+    assert_eq!(blame(false, "exit 2"), None);
 }
 
 #[test]

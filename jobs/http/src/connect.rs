@@ -1,7 +1,8 @@
 //! From a host name to a connection: resolve, then try each address until one takes us.
 
 use crate::progress::{Phase, Progress, Trouble, time_words};
-use checker_parts::net::{self, Endpoint, NO_RESOLVER, NO_ROUTE, ResolveError};
+use checker_job::Blame;
+use checker_parts::net::{self, Endpoint, FORBIDDEN, NO_RESOLVER, NO_ROUTE, ResolveError};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
@@ -113,19 +114,22 @@ async fn try_one(address: SocketAddr, left: u32, deadline: Instant) -> Result<Tc
 }
 
 fn unresolved(host: &str, error: ResolveError) -> Trouble {
-    match error {
+    let blame = error.blame();
+    let trouble = match error {
         ResolveError::NoSuchName => Trouble::theirs(format!("could not resolve {host}: there is no such name")),
         ResolveError::NoResolver(said) => {
             Trouble::ours(NO_RESOLVER, format!("could not ask for {host}: {NO_RESOLVER} ({said})"))
         }
         ResolveError::Ours(cause) => Trouble::ours(cause.clone(), format!("could not ask for {host}: {cause}")),
-    }
+    };
+    trouble.blaming(blame)
 }
 
 /// The resolver's silence until the end of the run.
 pub(crate) fn resolver_silent(host: &str, limit: Duration) -> Trouble {
     let limit = time_words(limit);
     Trouble::ours(NO_RESOLVER, format!("could not ask for {host}: {NO_RESOLVER} within {limit}"))
+        .blaming(Some(Blame::NoResolver))
 }
 
 /// Why one address did not take us.
@@ -141,6 +145,13 @@ impl Miss {
         Self::Said(net::Trouble::of(error, address))
     }
 
+    fn blame(&self, address: SocketAddr) -> Option<Blame> {
+        match self {
+            Self::Silent(_) => net::silence(address),
+            Self::Said(trouble) => trouble.blame(address),
+        }
+    }
+
     fn words(&self) -> String {
         match self {
             Self::Silent(limit) => format!("did not answer within {}", time_words(*limit)),
@@ -150,6 +161,7 @@ impl Miss {
                 net::Trouble::TimedOut => "did not answer until the system gave up".to_owned(),
                 net::Trouble::Unreachable => "is unreachable, says a router on the way".to_owned(),
                 net::Trouble::NoRoute => format!("is not counted: {NO_ROUTE} to it"),
+                net::Trouble::Forbidden => format!("is not counted: {FORBIDDEN}"),
                 net::Trouble::Ours(cause) => format!("is not counted: {cause}"),
                 net::Trouble::Other(said) => format!("cannot be connected to: {said}"),
             },
@@ -159,20 +171,30 @@ impl Miss {
 
 fn all_failed(host: &str, misses: Vec<(SocketAddr, Miss)>) -> Trouble {
     let mut words = Vec::new();
+    let mut silent = Some(Blame::Silence);
     for (address, miss) in misses {
+        let blame = miss.blame(address);
         match miss {
             // Says nothing of the target, whatever the other addresses did.
             Miss::Said(net::Trouble::Ours(cause)) => {
-                return Trouble::ours(cause.clone(), format!("could not connect to {host}: {cause}"));
+                let sentence = format!("could not connect to {host}: {cause}");
+                return Trouble::ours(cause, sentence).blaming(blame);
+            }
+            Miss::Said(net::Trouble::Forbidden) => {
+                return Trouble::ours(FORBIDDEN, format!("could not connect to {host}: {FORBIDDEN}")).blaming(blame);
             }
             Miss::Said(net::Trouble::NoRoute) => {}
-            miss => words.push(format!("{address} {}", miss.words())),
+            miss => {
+                // One address that said anything shows that we are not cut off.
+                silent = silent.and(blame);
+                words.push(format!("{address} {}", miss.words()));
+            }
         }
     }
     if words.is_empty() {
-        return Trouble::ours(NO_ROUTE, format!("{NO_ROUTE} to {host}"));
+        return Trouble::ours(NO_ROUTE, format!("{NO_ROUTE} to {host}")).blaming(Some(Blame::NoRoute));
     }
-    Trouble::theirs(format!("could not connect: {}", words.join(", ")))
+    Trouble::theirs(format!("could not connect: {}", words.join(", "))).blaming(silent)
 }
 
 #[cfg(test)]

@@ -153,7 +153,7 @@ fn of_tls(error: &io::Error, tls: Option<(&Trust, &str)>) -> Option<Trouble> {
         return None;
     }
     let fault = trust.explain(error, name);
-    Some(Trouble { sentence: fault.sentence, cause: fault.cause.map(str::to_owned) })
+    Some(Trouble { sentence: fault.sentence, cause: fault.cause.map(str::to_owned), blame: None })
 }
 
 /// Words a failure before the whole head of the answer was there.

@@ -5,6 +5,8 @@ use crate::exchange::{self, Answer, exchange};
 use crate::plan::{Plan, Redirects};
 use crate::progress::{Phase, Progress, Trouble, time_words};
 use crate::url::Url;
+use checker_job::Blame;
+use checker_parts::net;
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::http::header::{HOST, LOCATION};
@@ -164,8 +166,11 @@ async fn secured(
     p.timing.enter(Phase::Tls);
     // The end of the handshake and the request are two small writes: the second must not wait for the first.
     drop(stream.set_nodelay(true));
-    let of_fault =
-        |fault: checker_parts::tls::Fault| Trouble { sentence: fault.sentence, cause: fault.cause.map(str::to_owned) };
+    let of_fault = |fault: checker_parts::tls::Fault| Trouble {
+        sentence: fault.sentence,
+        cause: fault.cause.map(str::to_owned),
+        blame: None,
+    };
     let trust = &*plan.trust;
     let config = trust.config().map_err(of_fault)?;
     let name = checker_parts::tls::server_name(url.host()).map_err(Trouble::theirs)?;
@@ -179,8 +184,9 @@ async fn secured(
 /// Time ran out: says in which phase. `limit` is the job's timeout.
 pub(crate) fn too_slow(plan: &Plan, url: &Url, limit: Duration, p: &Progress) -> Trouble {
     let words = time_words(limit);
-    match (p.timing.phase(), &plan.proxy) {
-        (Phase::Resolve, _) => connect::resolver_silent(p.name.as_deref().unwrap_or(url.host()), limit),
+    let silence = p.address.map_or(Some(Blame::Silence), net::silence);
+    let trouble = match (p.timing.phase(), &plan.proxy) {
+        (Phase::Resolve, _) => return connect::resolver_silent(p.name.as_deref().unwrap_or(url.host()), limit),
         (Phase::Connect | Phase::Proxy, Some(proxy)) => proxy.silent(limit),
         (Phase::Connect | Phase::Proxy, None) => Trouble::theirs(match p.address {
             Some(address) => format!("timed out connecting to {address}, after {words}"),
@@ -188,5 +194,6 @@ pub(crate) fn too_slow(plan: &Plan, url: &Url, limit: Duration, p: &Progress) ->
         }),
         (Phase::Tls, _) => Trouble::theirs(format!("timed out in TLS, after {words}")),
         (phase, _) => exchange::too_slow(phase, p, limit),
-    }
+    };
+    trouble.blaming(silence)
 }

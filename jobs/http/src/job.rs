@@ -71,7 +71,7 @@ impl HttpJob {
                     Some(cause) => Outcome::unknown(trouble.sentence, cause),
                     None => Outcome::failed(trouble.sentence),
                 };
-                outcome.with_detail(evidence(p, &[]))
+                Outcome { blame: trouble.blame, ..outcome.with_detail(evidence(p, &[])) }
             }
         };
         let mut outcome = self.with_metrics(outcome, p);

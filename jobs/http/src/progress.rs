@@ -1,5 +1,6 @@
 //! What a run has seen so far. It outlives the run's future, so that a run that is cut off can say where it was.
 
+use checker_job::Blame;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -156,17 +157,24 @@ pub(crate) struct Trouble {
     pub(crate) sentence: String,
     /// Set where the fault is ours: then nothing is known of the target.
     pub(crate) cause: Option<String>,
+    /// Whose fault it may be, if not the target's.
+    pub(crate) blame: Option<Blame>,
 }
 
 impl Trouble {
     /// The target is at fault.
     pub(crate) fn theirs(sentence: impl Into<String>) -> Self {
-        Self { sentence: sentence.into(), cause: None }
+        Self { sentence: sentence.into(), cause: None, blame: None }
     }
 
     /// We are at fault, or what lies between; `cause` is worded alike for all jobs that it hinders.
     pub(crate) fn ours(cause: impl Into<String>, sentence: impl Into<String>) -> Self {
-        Self { sentence: sentence.into(), cause: Some(cause.into()) }
+        Self { sentence: sentence.into(), cause: Some(cause.into()), blame: None }
+    }
+
+    /// Says whose fault it may be.
+    pub(crate) fn blaming(self, blame: Option<Blame>) -> Self {
+        Self { blame, ..self }
     }
 }
 

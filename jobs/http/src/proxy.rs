@@ -52,7 +52,7 @@ impl Proxy {
     pub(crate) fn not_reached(&self, trouble: Trouble) -> Trouble {
         match trouble.cause {
             Some(_) => trouble,
-            None => self.trouble(&trouble.sentence),
+            None => self.trouble(&trouble.sentence).blaming(trouble.blame),
         }
     }
 

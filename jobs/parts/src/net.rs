@@ -3,6 +3,7 @@
 //! A job that fails must not blame its target for a fault of this host, nor the other way round. So errors are sorted
 //! here, once, and only positive local evidence makes one ours: no route, a silent resolver, no file handles.
 
+use checker_job::Blame;
 use nix::errno::Errno;
 use std::fmt;
 use std::io;
@@ -10,6 +11,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 
 /// The cause of an outcome `Unknown`, where no address can be reached for lack of a route.
 pub const NO_ROUTE: &str = "this host has no route";
+
+/// The cause of an outcome `Unknown`, where this host lets no packet out.
+pub const FORBIDDEN: &str = "this host's own firewall forbids the connection";
 
 /// The cause of an outcome `Unknown`, where names cannot be resolved.
 pub const NO_RESOLVER: &str = "the resolver does not answer";
@@ -177,6 +181,17 @@ pub enum ResolveError {
 }
 
 impl ResolveError {
+    /// Whose fault it may be, if not the target's.
+    pub fn blame(&self) -> Option<Blame> {
+        match self {
+            Self::NoSuchName => None,
+            Self::NoResolver(_) => Some(Blame::NoResolver),
+            Self::Ours(_) => Some(Blame::Shortage),
+        }
+    }
+}
+
+impl ResolveError {
     /// Sorts an error of the system's resolver. It has no codes by the time it reaches us, only the C library's words,
     /// which are never translated: nothing here sets a locale.
     fn of(error: &io::Error) -> Self {
@@ -209,7 +224,9 @@ pub enum Trouble {
     Unreachable,
     /// This host has no route to such an address.
     NoRoute,
-    /// This host lacks something else. Holds the cause, worded alike for all jobs.
+    /// This host's own firewall forbids the connection.
+    Forbidden,
+    /// This host has run out of something. Holds the cause, worded alike for all jobs.
     Ours(String),
     /// Anything else. Holds what the system said.
     Other(String),
@@ -231,10 +248,26 @@ impl Trouble {
             Some(ENETUNREACH | EHOSTUNREACH | EADDRNOTAVAIL | EACCES | EPERM) if !has_route(to) => Self::NoRoute,
             Some(ENETUNREACH | EHOSTUNREACH) => Self::Unreachable,
             Some(EADDRNOTAVAIL) => Self::Ours("this host has no free local port".to_owned()),
-            Some(EACCES | EPERM) => Self::Ours("this host's own firewall forbids the connection".to_owned()),
+            Some(EACCES | EPERM) => Self::Forbidden,
             _ => Self::Other(error.to_string()),
         }
     }
+
+    /// Whose fault it may be, if not that of the target at `to`. Nobody is cut off from this host itself.
+    pub fn blame(&self, to: SocketAddr) -> Option<Blame> {
+        match self {
+            Self::TimedOut | Self::Unreachable => silence(to),
+            Self::NoRoute => Some(Blame::NoRoute),
+            Self::Forbidden => Some(Blame::Firewall),
+            Self::Ours(_) => Some(Blame::Shortage),
+            Self::Refused | Self::Reset | Self::Other(_) => None,
+        }
+    }
+}
+
+/// The blame where `to` has not answered: none if it is on this host, where silence is its own.
+pub fn silence(to: SocketAddr) -> Option<Blame> {
+    (!to.ip().to_canonical().is_loopback()).then_some(Blame::Silence)
 }
 
 /// The cause, if `error` says that this process or host has run out of something.
@@ -348,7 +381,12 @@ mod tests {
         assert_eq!(of(Errno::EAFNOSUPPORT), Trouble::NoRoute);
         assert_eq!(of(Errno::EMFILE), Trouble::Ours("this host has no file handle left".to_owned()));
         assert!(matches!(of(Errno::EADDRNOTAVAIL), Trouble::Ours(_)));
-        assert!(matches!(of(Errno::EPERM), Trouble::Ours(_)));
+        assert_eq!(of(Errno::EPERM), Trouble::Forbidden);
+        assert_eq!(of(Errno::ETIMEDOUT).blame(here), None, "silence on this host is the target's own");
+        let there: SocketAddr = "192.0.2.1:9".parse().unwrap();
+        assert_eq!(of(Errno::ETIMEDOUT).blame(there), Some(Blame::Silence));
+        assert_eq!(of(Errno::ECONNREFUSED).blame(there), None, "a refusal is an answer");
+        assert_eq!(of(Errno::ENOBUFS).blame(there), Some(Blame::Shortage));
     }
 
     #[test]

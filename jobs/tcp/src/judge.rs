@@ -1,7 +1,7 @@
 //! From what was tried to an outcome. Pure.
 
 use crate::probe::{Problem, Tried};
-use checker_job::{Metric, Outcome};
+use checker_job::{Blame, Metric, Outcome};
 use checker_parts::net::{Endpoint, NO_ROUTE};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -14,10 +14,16 @@ pub(crate) fn one(to: SocketAddr, result: &Result<Duration, Problem>) -> Outcome
             time.as_secs_f64(),
             "s",
         )),
-        Err(Problem::Target(sentence)) => Outcome::failed(sentence),
-        Err(Problem::NoRoute) => Outcome::unknown(format!("{NO_ROUTE} to {to}"), NO_ROUTE),
-        Err(Problem::Ours(cause)) => Outcome::unknown(format!("could not connect to {to}: {cause}"), cause),
+        Err(Problem::Target(sentence, blame)) => blaming(Outcome::failed(sentence), *blame),
+        Err(Problem::NoRoute) => Outcome::unknown(format!("{NO_ROUTE} to {to}"), NO_ROUTE).blaming(Blame::NoRoute),
+        Err(Problem::Ours(cause, blame)) => {
+            Outcome::unknown(format!("could not connect to {to}: {cause}"), cause).blaming(*blame)
+        }
     }
+}
+
+fn blaming(outcome: Outcome, blame: Option<Blame>) -> Outcome {
+    Outcome { blame, ..outcome }
 }
 
 /// The outcome of a name with any number of addresses.
@@ -27,17 +33,23 @@ pub(crate) fn many(endpoint: &Endpoint, tried: &[Tried]) -> Outcome {
     }
     let mut slowest = None;
     let (mut good, mut bad, mut causes) = (0_usize, Vec::new(), Vec::new());
+    let mut answered = false;
     for (_, result) in tried {
         match result {
             Ok(time) => {
                 good += 1;
                 slowest = slowest.max(Some(*time));
             }
-            Err(Problem::Target(sentence)) => bad.push(sentence.as_str()),
-            Err(Problem::NoRoute) => causes.push(NO_ROUTE),
-            Err(Problem::Ours(cause)) => causes.push(cause),
+            Err(Problem::Target(sentence, blame)) => {
+                answered |= blame.is_none();
+                bad.push(sentence.as_str());
+            }
+            Err(Problem::NoRoute) => causes.push((NO_ROUTE, Blame::NoRoute)),
+            Err(Problem::Ours(cause, blame)) => causes.push((cause.as_str(), *blame)),
         }
     }
+    // One address that said anything shows that we are not cut off.
+    let silent = (!answered).then_some(Blame::Silence);
     let usable = good + bad.len();
     let uncounted = if causes.is_empty() { String::new() } else { format!(" ({} not counted)", causes.len()) };
     let outcome = match (slowest, bad.as_slice()) {
@@ -56,12 +68,15 @@ pub(crate) fn many(endpoint: &Endpoint, tried: &[Tried]) -> Outcome {
         )),
         (None, []) => {
             // A shortage of ours says more than a family that this host never had.
-            let cause = causes.iter().find(|c| **c != NO_ROUTE).copied().unwrap_or(NO_ROUTE);
-            Outcome::unknown(format!("could not connect to {endpoint}: {cause}"), cause)
+            let ours = causes.iter().find(|c| c.1 != Blame::NoRoute);
+            let (cause, blame) = ours.copied().unwrap_or((NO_ROUTE, Blame::NoRoute));
+            Outcome::unknown(format!("could not connect to {endpoint}: {cause}"), cause).blaming(blame)
         }
-        (None, [sentence]) => Outcome::failed(format!("{sentence}{uncounted}")),
+        (None, [sentence]) => blaming(Outcome::failed(format!("{sentence}{uncounted}")), silent),
         (None, bad) => {
-            Outcome::failed(format!("none of the {usable} addresses of {endpoint} works{uncounted}: {}", listed(bad)))
+            let bad = listed(bad);
+            let sentence = format!("none of the {usable} addresses of {endpoint} works{uncounted}: {bad}");
+            blaming(Outcome::failed(sentence), silent)
         }
     };
     let outcome = outcome.with_detail(tried.iter().map(line).collect::<Vec<_>>().join("\n"));
@@ -84,9 +99,9 @@ fn listed(sentences: &[&str]) -> String {
 fn line((to, result): &Tried) -> String {
     match result {
         Ok(time) => format!("{to} answers in {}", time_words(*time)),
-        Err(Problem::Target(sentence)) => sentence.clone(),
+        Err(Problem::Target(sentence, _)) => sentence.clone(),
         Err(Problem::NoRoute) => format!("{to} is not counted: {NO_ROUTE} to it"),
-        Err(Problem::Ours(cause)) => format!("{to} is not counted: {cause}"),
+        Err(Problem::Ours(cause, _)) => format!("{to} is not counted: {cause}"),
     }
 }
 

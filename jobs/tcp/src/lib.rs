@@ -92,7 +92,8 @@ impl TcpJob {
 
     fn unresolved(&self, error: ResolveError) -> Outcome {
         let host = self.endpoint.host();
-        match error {
+        let blame = error.blame();
+        let outcome = match error {
             ResolveError::NoSuchName => {
                 Outcome::failed(format!("could not resolve {host}: there is no such name, or it has no address"))
             }
@@ -100,7 +101,8 @@ impl TcpJob {
                 Outcome::unknown(format!("could not resolve {host}: {NO_RESOLVER} ({said})"), NO_RESOLVER)
             }
             ResolveError::Ours(cause) => Outcome::unknown(format!("could not resolve {host}: {cause}"), cause),
-        }
+        };
+        Outcome { blame, ..outcome }
     }
 }
 

@@ -1,7 +1,7 @@
 //! One connection to one address, and many at the same time.
 
-use checker_job::duration_words;
-use checker_parts::net::Trouble;
+use checker_job::{Blame, duration_words};
+use checker_parts::net::{self, Trouble};
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
@@ -40,12 +40,12 @@ impl Limit {
 /// Why an address did not do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Problem {
-    /// The target is at fault: a whole sentence.
-    Target(String),
+    /// The target is at fault: a whole sentence. With a blame, nothing came back from it, which may be our fault too.
+    Target(String, Option<Blame>),
     /// This host has no route to the address.
     NoRoute,
     /// This host is at fault: the cause.
-    Ours(String),
+    Ours(String, Blame),
 }
 
 /// How far a connection came.
@@ -112,12 +112,19 @@ fn explain(to: SocketAddr, talk: &Talk, limit: &Limit, phase: &Phase, end: Optio
     };
     match trouble {
         Some(Trouble::NoRoute) => return Problem::NoRoute,
-        Some(Trouble::Ours(cause)) => return Problem::Ours(cause),
+        Some(Trouble::Forbidden) => return Problem::Ours(net::FORBIDDEN.to_owned(), Blame::Firewall),
+        Some(Trouble::Ours(cause)) => return Problem::Ours(cause, Blame::Shortage),
         _ => {}
     }
+    let blame = match &trouble {
+        Some(trouble) => trouble.blame(to),
+        // Time ran out, and perhaps the network went away in the middle.
+        None if end.is_none() => net::silence(to),
+        None => None,
+    };
     let wanted = format!("{:?}", talk.expect);
     let within = format!("within {}", limit.words());
-    Problem::Target(match (phase, end, trouble) {
+    let sentence = match (phase, end, trouble) {
         (Phase::Connecting, _, Some(Trouble::Refused)) => format!("{to} refuses the connection"),
         (Phase::Connecting, _, Some(Trouble::Unreachable)) => {
             format!("{to} is not there: the network answers that it cannot be reached")
@@ -150,7 +157,8 @@ fn explain(to: SocketAddr, talk: &Talk, limit: &Limit, phase: &Phase, end: Optio
         (_, _, Some(Trouble::Reset)) => format!("{to} reset the connection"),
         (_, Some(End::Error(error)), _) => format!("the connection to {to} broke: {error}"),
         (_, Some(_), _) => format!("{to} closed the connection"),
-    })
+    };
+    Problem::Target(sentence, blame)
 }
 
 /// The first bytes of an answer, in quotes, without anything that could disturb a line.

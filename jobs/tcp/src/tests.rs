@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::probe::Problem;
-use checker_job::{Timestamp, Verdict};
+use checker_job::{Blame, Timestamp, Verdict};
 use std::process::Command;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -219,8 +219,8 @@ fn families_without_a_route_are_not_counted() {
     let judged =
         |a: Result<Duration, Problem>, b: Result<Duration, Problem>| judge::many(&endpoint, &[(four, a), (six, b)]);
     let time = Ok(Duration::from_millis(12));
-    let down = || Err(Problem::Target("it refuses".to_owned()));
-    let full = || Err(Problem::Ours("this host has no file handle left".to_owned()));
+    let down = || Err(Problem::Target("it refuses".to_owned(), None));
+    let full = || Err(Problem::Ours("this host has no file handle left".to_owned(), Blame::Shortage));
     let ok = judged(time.clone(), Err(Problem::NoRoute));
     assert_eq!(ok.verdict, Verdict::Ok);
     assert_eq!(ok.summary, "name.example:53 answers in 12 ms (1 not counted)");
@@ -237,6 +237,24 @@ fn families_without_a_route_are_not_counted() {
         "all 2 addresses of name.example:53 answer, the slowest in 12 ms"
     );
     assert_eq!(judge::one(four, &Err(Problem::NoRoute)).verdict, Verdict::Unknown);
+}
+
+#[test]
+fn only_who_was_never_heard_leaves_a_doubt() {
+    let endpoint = Endpoint::parse("name.example:53").unwrap();
+    let (four, six): (SocketAddr, SocketAddr) = ("192.0.2.1:53".parse().unwrap(), "[2001:db8::1]:53".parse().unwrap());
+    let silent = || Err(Problem::Target("timed out".to_owned(), Some(Blame::Silence)));
+    let refused = || Err(Problem::Target("it refuses".to_owned(), None));
+    let full = || Err(Problem::Ours("no handle".to_owned(), Blame::Shortage));
+    let many = |a, b| judge::many(&endpoint, &[(four, a), (six, b)]).blame;
+    assert_eq!(many(silent(), silent()), Some(Blame::Silence));
+    assert_eq!(many(silent(), Err(Problem::NoRoute)), Some(Blame::Silence));
+    assert_eq!(many(silent(), refused()), None, "a refusal came from outside");
+    assert_eq!(many(silent(), Ok(Duration::from_millis(1))), None);
+    assert_eq!(many(Err(Problem::NoRoute), Err(Problem::NoRoute)), Some(Blame::NoRoute));
+    assert_eq!(many(Err(Problem::NoRoute), full()), Some(Blame::Shortage));
+    assert_eq!(judge::one(four, &silent()).blame, Some(Blame::Silence));
+    assert_eq!(judge::one(four, &refused()).blame, None);
 }
 
 /// Runs the ignored test below in a network namespace of its own, which has no route and no resolver.

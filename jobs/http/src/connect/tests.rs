@@ -11,6 +11,8 @@ fn a_name_that_does_not_exist_is_the_targets_fault_and_a_silent_resolver_ours() 
     let late = resolver_silent("x.example", Duration::from_secs(10));
     assert_eq!(late.sentence, "could not ask for x.example: the resolver does not answer within 10 s");
     assert_eq!(late.cause, silent.cause);
+    let resolver = Some(Blame::NoResolver);
+    assert_eq!((gone.blame, silent.blame, late.blame), (None, resolver, resolver));
 }
 
 #[test]
@@ -30,7 +32,19 @@ fn an_address_without_route_is_not_counted() {
     let trouble = all_failed("x", misses);
     assert_eq!(trouble, Trouble::theirs("could not connect: 192.0.2.2:443 refused the connection"));
     let trouble = all_failed("x.example", vec![(address(1), no_route())]);
-    assert_eq!(trouble.cause.as_deref(), Some(NO_ROUTE));
+    assert_eq!((trouble.cause.as_deref(), trouble.blame), (Some(NO_ROUTE), Some(Blame::NoRoute)));
+}
+
+#[test]
+fn only_who_was_never_heard_leaves_a_doubt() {
+    let address = |n| SocketAddr::from(([192, 0, 2, n], 443));
+    let late = || Miss::Said(net::Trouble::TimedOut);
+    let silent = all_failed("x", vec![(address(1), Miss::Silent(Duration::ZERO)), (address(2), late())]);
+    assert_eq!((silent.cause, silent.blame), (None, Some(Blame::Silence)));
+    let heard = all_failed("x", vec![(address(1), late()), (address(2), Miss::Said(net::Trouble::Refused))]);
+    assert_eq!(heard.blame, None);
+    let forbidden = all_failed("x", vec![(address(1), Miss::Said(net::Trouble::Forbidden))]);
+    assert_eq!(forbidden.blame, Some(Blame::Firewall));
 }
 
 /// A queue of one that nobody empties: the kernel drops what comes after.

@@ -65,6 +65,8 @@ pub enum StartError {
         program: String,
         /// What the system said.
         error: String,
+        /// Whether the system has run out of something: handles, memory, processes.
+        shortage: bool,
     },
 }
 
@@ -108,7 +110,7 @@ impl fmt::Display for StartError {
                 file.display(),
                 open.display()
             ),
-            Self::System { program, error } => {
+            Self::System { program, error, .. } => {
                 write!(f, "{program} could not be started: {error}")
             }
         }
@@ -120,7 +122,16 @@ impl std::error::Error for StartError {}
 impl StartError {
     /// A cause of this host, not of the program.
     pub(super) fn system(argv: &[String], error: &io::Error) -> Self {
-        Self::System { program: argv.first().cloned().unwrap_or_default(), error: error.to_string() }
+        let shortage = matches!(
+            error.raw_os_error().map(Errno::from_raw),
+            Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOMEM | Errno::EAGAIN)
+        );
+        Self::System { program: argv.first().cloned().unwrap_or_default(), error: error.to_string(), shortage }
+    }
+
+    /// Whether this host has run out of what it takes.
+    pub fn is_shortage(&self) -> bool {
+        matches!(self, Self::System { shortage: true, .. })
     }
 
     /// The start did not return in time.
@@ -128,6 +139,7 @@ impl StartError {
         Self::System {
             program: argv.first().cloned().unwrap_or_default(),
             error: "its start did not return in time; does its disk answer?".to_owned(),
+            shortage: false,
         }
     }
 
@@ -136,6 +148,7 @@ impl StartError {
         Self::System {
             program: argv.first().cloned().unwrap_or_default(),
             error: "what became of it was lost".to_owned(),
+            shortage: false,
         }
     }
 }
