@@ -6,6 +6,7 @@
 
 mod alert;
 pub mod delivery;
+pub mod merge;
 mod noise;
 #[cfg(test)]
 mod properties;

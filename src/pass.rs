@@ -154,7 +154,15 @@ impl Pass<'_> {
     fn work(&mut self, now: Timestamp, report: &mut Report) -> Result<()> {
         let mut slots = Slots::new(now, &self.setup.zone);
         let known = self.shared.slots()?;
-        let due = due::select(&self.setup.jobs, &known, &mut slots, now, self.called, &mut report.skipped);
+        let due = due::select(
+            &self.setup.jobs,
+            &known,
+            &mut slots,
+            now,
+            self.called,
+            self.shared.is_fleeting(),
+            &mut report.skipped,
+        );
         if let Err(why) = self.watch_crontab(now, &mut slots) {
             tracing::warn!("the crontab is not watched in this pass: {why}");
         }

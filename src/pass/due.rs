@@ -7,6 +7,7 @@ use checker_job::{JobId, Timestamp};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// A job that is due.
@@ -48,6 +49,14 @@ impl fmt::Display for Skipped {
     }
 }
 
+/// Where nothing is remembered, a slot cannot be known as served: a job runs in the minute in which its slot begins, and
+/// in the passes that may tell, every ten minutes, what began since the last of them.
+fn window(now: Timestamp) -> Duration {
+    const MINUTE: u64 = 60;
+    let tells = now.micros() / 60_000_000 % 10 == 0;
+    Duration::from_secs(if tells { 10 * MINUTE } else { MINUTE })
+}
+
 /// Everything due, the quickest to time out first, so that slow ones never hold all places while others wait.
 pub(super) fn select(
     jobs: &[Arc<dyn DynJob>],
@@ -55,6 +64,7 @@ pub(super) fn select(
     slots: &mut Slots<'_>,
     now: Timestamp,
     called: Called,
+    fleeting: bool,
     skipped: &mut Vec<(String, Skipped)>,
 ) -> Vec<Due> {
     let mut list = Vec::new();
@@ -62,7 +72,8 @@ pub(super) fn select(
         let every = job.policy().every;
         let slot = slots.of(every);
         let served = known.get(job.id()).and_then(|k| k.slot);
-        if let Some(reason) = due(every, served, slot, now, called) {
+        let its_time = !fleeting || called == Called::Now || now.since(slot) < window(now);
+        if let Some(reason) = due(every, served, slot, now, called).filter(|_| its_time) {
             list.push(Due { job: Arc::clone(job), run: Uuid::now_v7(), slot, reason });
         } else {
             let class = Class::of(every);

@@ -168,6 +168,11 @@ impl<'a> Results<'a> {
             .parents
             .get(finished.index)
             .is_some_and(|ps| ps.iter().any(|p| self.states.get(p).is_some_and(JobState::is_bad)));
+        let mut policy = job.policy().clone();
+        if pass.shared.is_fleeting() {
+            // Nobody counts from pass to pass.
+            policy.failure_threshold = 1;
+        }
         let step = transition(
             &before,
             &Input {
@@ -177,7 +182,7 @@ impl<'a> Results<'a> {
                 started: finished.started,
                 took: finished.took,
                 outcome: &finished.outcome,
-                policy: job.policy(),
+                policy: &policy,
                 recipients: &pass.setup.recipients(job.policy()),
                 held,
             },

@@ -230,7 +230,7 @@ fn library() -> Option<&'static Path> {
 }
 
 /// Only the wall clock is set: it starts at `when` and goes on at its usual speed. Timers and files keep their time.
-fn clocked(mut command: Command, when: Timestamp) -> Command {
+pub(crate) fn clocked(mut command: Command, when: Timestamp) -> Command {
     let at = jiff::Timestamp::from_microsecond(when.micros()).expect("an instant");
     command.env("LD_PRELOAD", library().expect("libfaketime: ask has_faketime() first"));
     command.env("FAKETIME", at.strftime("@%Y-%m-%d %H:%M:%S").to_string());

@@ -9,6 +9,7 @@ pub mod imap;
 pub mod mail;
 pub mod parse;
 pub mod process;
+pub mod realm;
 pub mod tls;
 
 use std::net::TcpListener;
@@ -32,6 +33,13 @@ fn missing(what: &str) -> Option<String> {
     let programs: &[&str] = match what {
         "postfix" => &["/usr/lib/postfix/sbin/master", "/usr/sbin/postfix", "/usr/sbin/dovecot", "/usr/bin/setpriv"],
         "cron" => &["/usr/sbin/cron", "/usr/bin/unshare", "/usr/bin/mount"],
+        "mounts" => {
+            let may = std::process::Command::new("/usr/bin/unshare").args(["-m", "true"]).status();
+            if !may.is_ok_and(|s| s.success()) {
+                return Some("mount namespaces are not allowed here".to_owned());
+            }
+            &["/usr/bin/unshare", "/usr/bin/nsenter", "/usr/bin/mount", "/usr/bin/setpriv", "/usr/bin/sqlite3"]
+        }
         "faketime" => &["/usr/bin/faketime"],
         "nginx" => &["/usr/sbin/nginx"],
         other => panic!("no such part is known: {other}"),

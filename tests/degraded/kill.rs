@@ -1,0 +1,1 @@
+//! Kills while a refuge is merged into the store.
