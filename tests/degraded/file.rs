@@ -38,7 +38,7 @@ fn a_damaged_page_is_left_behind_and_the_rest_goes_on() {
     }
     let mut scene = Scene::new("8m");
     scene.begin();
-    scene.db().query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).unwrap();
+    scene.sql("PRAGMA wal_checkpoint(TRUNCATE)");
     let page = scene.count("SELECT rootpage FROM sqlite_schema WHERE name = 'pass'");
     let file = fs::OpenOptions::new().write(true).open(scene.on_disk("checker.db")).unwrap();
     file.write_all_at(&[0xa5; 4096], u64::try_from((page - 1) * 4096).unwrap()).unwrap();
@@ -94,9 +94,9 @@ fn a_file_of_the_future() {
     }
     let mut scene = Scene::new("8m");
     scene.begin();
-    scene.db().pragma_update(None, "user_version", 4_711).unwrap();
+    scene.sql("PRAGMA user_version = 4711");
     scene.twelve(&["newer Checker", "install the newer program", "checker.db.refuge"]);
-    scene.db().pragma_update(None, "user_version", 2).unwrap();
+    scene.sql("PRAGMA user_version = 2");
     scene.mended();
 }
 

@@ -8,8 +8,8 @@ use std::process::{Child, Command, Stdio};
 /// A namespace in which `HOME/disk` is a disk of its own, and `/dev/shm` and `/tmp` may be, too.
 pub struct Realm {
     holder: Child,
-    /// Who runs the program: root, or nobody.
-    pub as_nobody: bool,
+    /// The program runs as the user nobody, from this place: the way to the other may be closed.
+    pub nobody: Option<PathBuf>,
 }
 
 impl Realm {
@@ -20,7 +20,7 @@ impl Realm {
             .stdin(Stdio::null())
             .spawn()
             .expect("a namespace");
-        let realm = Self { holder, as_nobody: false };
+        let realm = Self { holder, nobody: None };
         let own = std::fs::read_link("/proc/self/ns/mnt").expect("a namespace");
         let theirs = realm.proc("ns/mnt");
         super::wait_until(std::time::Duration::from_secs(20), || {
@@ -62,21 +62,32 @@ impl Realm {
         self.enter().args(["sh", "-c", line]).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a shell")
     }
 
-    /// The program in there, at `when` by its own clock.
-    pub(crate) fn command(&self, home: &Home, when: Timestamp, args: &[&str]) -> Command {
+    /// The program in there, at `when` by its own clock, or by the real one.
+    pub(crate) fn command(&self, home: &Home, when: Option<Timestamp>, args: &[&str]) -> Command {
         let plain = home.command(args);
+        let plain = match when {
+            Some(when) => clocked(plain, when),
+            None => plain,
+        };
         let mut command = self.enter();
-        if self.as_nobody {
+        if self.nobody.is_some() {
             command.args(["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]);
         }
-        command.arg(plain.get_program()).args(plain.get_args()).env_clear().current_dir(home.path(""));
-        command.envs(plain.get_envs().filter_map(|(k, v)| Some((k, v?))));
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        clocked(command, when)
+        // What leads there keeps the real clock.
+        command.args(["env", "-i"]);
+        for (key, value) in plain.get_envs() {
+            let mut pair = key.to_owned();
+            pair.push("=");
+            pair.push(value.unwrap_or_default());
+            command.arg(pair);
+        }
+        command.arg(self.nobody.as_ref().map_or(plain.get_program(), |path| path.as_os_str())).args(plain.get_args());
+        command.current_dir(home.path("")).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
     }
 
     pub(crate) fn run_at(&self, home: &Home, when: Timestamp, args: &[&str]) -> Done {
-        done(&self.command(home, when, args).output().expect("the program starts"))
+        done(&self.command(home, Some(when), args).output().expect("the program starts"))
     }
 }
 

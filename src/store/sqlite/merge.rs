@@ -150,8 +150,8 @@ fn put_meta(tx: &Transaction<'_>, meta: &Rows) -> Step<()> {
 
 /// The ledger of one group in the refuge.
 struct Content {
-    /// What the refuge began with: the number of each state.
-    base: BTreeMap<JobId, u64>,
+    /// What the refuge began with.
+    base: BTreeMap<JobId, JobState>,
     states: Rows,
     alerts: Rows,
     addressees: Rows,
@@ -161,8 +161,10 @@ struct Content {
 impl Content {
     fn read<G: Group>(refuge: &Connection) -> Step<Self> {
         let p = G::PREFIX;
-        let base = rows(refuge, "SELECT job, seq FROM base WHERE prefix = ?1", [p], |r| {
-            Ok((JobId::literal(r.get::<_, String>(0)?), int(r, 1)?))
+        let base = rows(refuge, "SELECT job, body FROM base WHERE prefix = ?1", [p], |r| {
+            let job = JobId::literal(r.get::<_, String>(0)?);
+            let state = from_json(&r.get::<_, String>(1)?, || format!("the state of the job {job}"))?;
+            Ok((job, state))
         })?;
         Ok(Self {
             base: base.into_iter().collect(),
@@ -195,6 +197,7 @@ impl Content {
     fn put_states<G: Group>(&self, tx: &Transaction<'_>) -> Step<()> {
         let p = G::PREFIX;
         let ended = ended::<G>(tx)?;
+        let mut tail = runs::Tail::default();
         let at = |name: &str| self.states.columns.iter().position(|c| c == name);
         let (Some(job), Some(forgotten), Some(body)) = (at("job"), at("forgotten"), at("body")) else { return Ok(()) };
         for values in &self.states.rows {
@@ -208,13 +211,15 @@ impl Content {
             let ours = row(tx, &sql, [job], |r| {
                 from_json::<JobState>(&r.get::<_, String>(0)?, || format!("the state of the job {id}"))
             })?;
-            let base = self.base.get(&id).copied().unwrap_or(0);
             let has_ended = |episode: u32| ended.contains(&(job.clone(), episode));
-            if let Some(whole) = merged(base, ours.as_ref(), &theirs, &has_ended) {
+            if let Some((whole, hour)) = merged(self.base.get(&id), ours.as_ref(), &theirs, &has_ended) {
                 ledger::put_state::<G>(tx, &id, &whole, forgotten && whole.seq == theirs.seq)?;
+                if let Some(hour) = hour.filter(|_| G::RUNS) {
+                    runs::add_hour(tx, &id, &hour, &mut tail)?;
+                }
             }
         }
-        Ok(())
+        tail.write(tx)
     }
 }
 

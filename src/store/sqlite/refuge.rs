@@ -109,7 +109,7 @@ fn fill(conn: &Conn, from: From<'_>, copy: Option<&Path>) -> Result<Facts> {
     conn.write(Durability::Kill, |tx| {
         tx.execute_batch(
             "CREATE TABLE refuge (id TEXT NOT NULL, moves INTEGER NOT NULL, episodes INTEGER NOT NULL);
-             CREATE TABLE base (prefix TEXT NOT NULL, job TEXT NOT NULL, seq BIGINT NOT NULL, PRIMARY KEY (prefix, job));",
+             CREATE TABLE base (prefix TEXT NOT NULL, job TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (prefix, job));",
         )?;
         if let Some(found) = &found {
             take(found, tx, extent)?;
@@ -133,7 +133,7 @@ fn fill(conn: &Conn, from: From<'_>, copy: Option<&Path>) -> Result<Facts> {
 
 fn begin<G: Group>(tx: &Transaction<'_>, first: u32) -> Step<()> {
     let p = G::PREFIX;
-    tx.execute(&format!("INSERT INTO base (prefix, job, seq) SELECT ?1, job, seq FROM {p}state"), [p])?;
+    tx.execute(&format!("INSERT INTO base (prefix, job, body) SELECT ?1, job, body FROM {p}state"), [p])?;
     number_from(tx, p, first)
 }
 
