@@ -88,7 +88,7 @@ impl Scene {
         self.realm.sh(&line.replace("DISK", &self.home.text("disk")))
     }
 
-    /// What the state answers. (In there, because SQLite does not follow a path into a namespace.)
+    /// What the state answers. (In there, because `SQLite` does not follow a path into a namespace.)
     fn sql(&self, sql: &str) -> String {
         self.sh(&format!("sqlite3 -cmd '.timeout 5000' DISK/checker.db \"{sql}\"")).trim().to_owned()
     }

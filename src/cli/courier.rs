@@ -1,8 +1,9 @@
 //! Delivery on a thread of its own, with a connection of its own to the store.
 
+use super::cron::degraded::Noted;
 use crate::channel::mail::{MailSettings, Mailer, message_id};
 use crate::decide::delivery::{Limits, Outgoing};
-use crate::decide::{Delivery, SendResult};
+use crate::decide::{Delivery, Recipient, SendResult};
 use crate::message::{self, Facts, Rendered};
 use crate::outbox::{Channel, Drained, Outbox};
 use crate::pass::Courier;
@@ -18,6 +19,10 @@ use uuid::Uuid;
 #[derive(Clone, Debug)]
 pub(super) struct Desk {
     pub(super) home: Arc<Home>,
+    /// What is the matter with the state is told with what leaves.
+    pub(super) noted: Noted,
+    /// Whom that is told.
+    pub(super) contacts: Vec<Recipient>,
     pub(super) mail: MailSettings,
     pub(super) zone: TimeZone,
     pub(super) limits: Limits,
@@ -38,6 +43,7 @@ impl Desk {
     /// Drains the outbox once, within `within`.
     pub(super) fn drain(&self, within: Duration) -> Result<Drained> {
         let store = self.home.open()?;
+        self.noted.update(&self.home, &store, &self.contacts);
         let mut mailer = Mailer::new(self.mail.clone());
         let mut outbox = Outbox {
             shared: &store.shared(),

@@ -1,6 +1,6 @@
 //! `checker cron`: one pass. Silent on success, because cron mails what is printed.
 
-mod degraded;
+pub(super) mod degraded;
 
 use super::args::Cron;
 use super::courier::ThreadCourier;
@@ -82,8 +82,8 @@ pub(super) fn pass(world: &World, called: Called) -> Result<Passed, Failure> {
     {
         tracing::warn!("the accepted settings cannot be kept beside the state: {why}");
     }
-    let noted = degraded::note(&home, &store, &setup.contacts);
     let desk = world.desk(&home, id)?;
+    desk.noted.update(&home, &store, &setup.contacts);
     let mut courier = ThreadCourier::new(desk.clone());
     let mut pass = Pass {
         setup: &setup,
@@ -101,9 +101,8 @@ pub(super) fn pass(world: &World, called: Called) -> Result<Passed, Failure> {
         tracing::warn!("the scratch folder {} stays: {why}", setup.scratch.display());
     }
     let mut report = report?;
-    if noted != home.degraded() {
-        // It began in the middle of this pass.
-        degraded::note(&home, &store, &setup.contacts);
+    if !desk.noted.is_known(&home) {
+        // It began after the last wave of this pass.
         match desk.drain(degraded::DELIVERY_TIME) {
             Ok(drained) => report.drained.add(&drained),
             Err(why) => tracing::warn!("the trouble with the state could not be told: {why}"),

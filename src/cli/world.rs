@@ -1,7 +1,7 @@
 //! Settings become the parts that a subcommand works with.
 
 use super::exit::{Exit, Failure};
-use super::{Cx, courier::Desk};
+use super::{Cx, courier::Desk, cron::degraded::Noted};
 use crate::channel::mail::{Login, MailSettings, Security, Server, Transport};
 use crate::decide::Recipient;
 use crate::decide::delivery::Limits;
@@ -140,6 +140,8 @@ impl World {
         let email = &self.settings.email;
         Ok(Desk {
             home: Arc::clone(home),
+            noted: Noted::default(),
+            contacts: self.contacts(),
             mail: self.mail()?,
             zone: self.settings.general.timezone.clone(),
             limits: Limits { daily: email.daily_limit as usize, ..Limits::default() },

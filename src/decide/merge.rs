@@ -126,6 +126,7 @@ mod tests {
     use crate::decide::Recipient;
     use checker_job::{Timestamp, Verdict};
 
+    #[expect(clippy::unnecessary_wraps, reason = "the states hold it like this")]
     fn at(secs: i64) -> Option<Timestamp> {
         Some(Timestamp::from_secs(secs))
     }

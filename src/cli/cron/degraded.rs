@@ -4,6 +4,7 @@ use super::{Passed, said_within_the_hour, say};
 use crate::decide::Recipient;
 use crate::store::{Degraded, Home, Ledger, Sqlite};
 use crate::{clock, log, node};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 /// For telling it when it began in the middle of a pass.
@@ -12,15 +13,49 @@ pub(super) const DELIVERY_TIME: Duration = Duration::from_secs(20);
 /// When stderr last spoke about the state, in the own group.
 const COMPLAINED: &str = "state_complained_at";
 
-/// Notes what is wrong with the state as a trouble of this node, or that it is solved. The answer is what was noted.
-pub(super) fn note(home: &Home, store: &Sqlite, contacts: &[Recipient]) -> Option<Degraded> {
-    let trouble = home.degraded();
+/// What was noted last of the state, by the pass or by its delivery.
+#[derive(Clone, Debug, Default)]
+pub(in crate::cli) struct Noted(Arc<Mutex<Known>>);
+
+#[derive(Debug, Default, PartialEq, Eq)]
+enum Known {
+    #[default]
+    Nothing,
+    Well,
+    Trouble(Degraded),
+}
+
+impl Known {
+    fn of(trouble: Option<&Degraded>) -> Self {
+        trouble.map_or(Self::Well, |trouble| Self::Trouble(trouble.clone()))
+    }
+}
+
+impl Noted {
+    /// Notes what is wrong with the state, or that it is solved, unless that was noted by this process.
+    pub(in crate::cli) fn update(&self, home: &Home, store: &Sqlite, contacts: &[Recipient]) {
+        let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let trouble = home.degraded();
+        let known = Known::of(trouble.as_ref());
+        if *noted != known {
+            note(home, store, contacts, trouble.as_ref());
+            *noted = known;
+        }
+    }
+
+    /// Whether what is the matter now is noted.
+    pub(in crate::cli) fn is_known(&self, home: &Home) -> bool {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) == Known::of(home.degraded().as_ref())
+    }
+}
+
+/// As a trouble of this node, which is told and reminded of like any other.
+fn note(home: &Home, store: &Sqlite, contacts: &[Recipient], trouble: Option<&Degraded>) {
     let (shared, own) = (store.shared(), store.own());
     let ledger: &dyn Ledger = if home.is_nowhere() { &shared } else { &own };
-    if let Err(why) = node::state(ledger, contacts, trouble.as_ref(), clock::now().wall) {
+    if let Err(why) = node::state(ledger, contacts, trouble, clock::now().wall) {
         tracing::warn!("the trouble with the state cannot be noted: {why}");
     }
-    trouble
 }
 
 /// Says it on stderr, at most hourly, if nobody was told.

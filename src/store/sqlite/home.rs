@@ -249,3 +249,6 @@ fn live_here_alone(open: &[Uuid], refuge: &LockFile, main: Option<&LockFile>) ->
         here && main.is_none_or(|lock| lock.is_free(*id).unwrap_or(true))
     })
 }
+
+#[cfg(test)]
+mod tests;

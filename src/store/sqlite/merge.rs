@@ -56,7 +56,7 @@ pub(super) fn merge(refuge: &Connection, id: &str, into: &Conn, now: Timestamp) 
 struct Rows {
     table: String,
     columns: Vec<String>,
-    rows: Vec<Vec<Value>>,
+    values: Vec<Vec<Value>>,
 }
 
 fn all(conn: &Connection, table: &str) -> Step<Rows> {
@@ -65,12 +65,12 @@ fn all(conn: &Connection, table: &str) -> Step<Rows> {
 
 fn some(conn: &Connection, table: &str, which: &str) -> Step<Rows> {
     let mut statement = conn.prepare(&format!("SELECT * FROM {table} WHERE {which}"))?;
-    let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let columns: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let width = columns.len();
     let found =
         statement.query_map([], |r| (0..width).map(|at| r.get(at)).collect::<rusqlite::Result<Vec<Value>>>())?;
-    let rows = found.collect::<rusqlite::Result<_>>()?;
-    Ok(Rows { table: table.to_owned(), columns, rows })
+    let values = found.collect::<rusqlite::Result<_>>()?;
+    Ok(Rows { table: table.to_owned(), columns, values })
 }
 
 impl Rows {
@@ -84,7 +84,7 @@ impl Rows {
             places.join(", ")
         );
         let mut statement = tx.prepare(&sql)?;
-        for values in &self.rows {
+        for values in &self.values {
             if statement.execute(params_from_iter(values))? > 0 {
                 changed(values);
             }
@@ -200,7 +200,7 @@ impl Content {
         let mut tail = runs::Tail::default();
         let at = |name: &str| self.states.columns.iter().position(|c| c == name);
         let (Some(job), Some(forgotten), Some(body)) = (at("job"), at("forgotten"), at("body")) else { return Ok(()) };
-        for values in &self.states.rows {
+        for values in &self.states.values {
             let (Some(Value::Text(job)), Some(Value::Text(body))) = (values.get(job), values.get(body)) else {
                 continue;
             };

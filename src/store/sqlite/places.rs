@@ -88,7 +88,7 @@ pub(super) fn give_up(folder: &Path) {
 fn is_ours(folder: &Path) -> bool {
     folder
         .symlink_metadata()
-        .is_ok_and(|found| found.is_dir() && found.uid() == geteuid().as_raw() && found.mode() & 0o077 == 0)
+        .is_ok_and(|found| found.is_dir() && found.uid() == geteuid().as_raw() && found.mode() & 0o777 == 0o700)
 }
 
 /// Whether nobody but its owner (we, or root) can rename or remove what is ours in it.
@@ -114,12 +114,15 @@ mod tests {
 
     #[test]
     fn the_order_is_beside_runtime_shared_memory_temporary() {
-        let places =
-            Places::of(Path::new("/var/lib/checker/checker.db"), Some(Path::new("/run/checker")), Path::new("/tmp"));
+        let places = Places::of(
+            Path::new("/var/lib/checker/checker.db"),
+            Some(Path::new("/run/checker")),
+            Path::new("/var/tmp"),
+        );
         let all: Vec<String> = places.all().map(|p| p.display().to_string()).collect();
         assert_eq!(all[0], "/var/lib/checker/checker.db.refuge");
-        let others = ["/run/checker/checker-", "/dev/shm/checker-", "/tmp/checker-"];
-        assert_eq!(all.len(), 4, "the temporary folder is named once: {all:?}");
+        let others = ["/run/checker/checker-", "/dev/shm/checker-", "/var/tmp/checker-"];
+        assert_eq!(all.len(), 5, "the temporary folder, and the usual one: {all:?}");
         assert!(others.iter().zip(&all[1..]).all(|(begin, place)| place.starts_with(begin)), "{all:?}");
         let other = Places::of(Path::new("/srv/checker.db"), None, Path::new("/tmp"));
         assert_ne!(other.all().last(), places.all().last(), "two states have two refuges");

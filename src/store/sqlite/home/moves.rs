@@ -18,7 +18,7 @@ impl Home {
             if is_for_a_hand(&self.main) {
                 return Conn::open(&self.main, SHORT);
             }
-            return if self.mends { self.go_back(here, file) } else { self.visit(here, file) };
+            return if self.mends { self.go_back(here, &file) } else { self.visit(here, file) };
         }
         let exists = self.main.symlink_metadata().is_ok();
         match Conn::open(&self.main, PATIENCE) {
@@ -51,7 +51,7 @@ impl Home {
         let conn = refuge::open(&file, PATIENCE)?;
         self.lock_too(here, LockFile::beside(&file)?)?;
         here.trouble = Some(Degraded::visited(&self.main, &file));
-        self.arrive(here, Where::Refuge(file), conn)
+        arrive(here, Where::Refuge(file), conn)
     }
 
     fn leave_main(&self, here: &mut Here, why: &StoreError) -> Result<Conn> {
@@ -61,7 +61,7 @@ impl Home {
         if let StoreError::Corrupt(_) = why
             && let Ok(conn) = self.replace(here, why)
         {
-            return self.arrive(here, Where::Main, conn);
+            return arrive(here, Where::Main, conn);
         }
         // Another pass may have gone before.
         if let Some(file) = self.refuge()
@@ -105,7 +105,7 @@ impl Home {
         here.anchor = Some(refuge::nowhere(from)?);
         tracing::warn!("{why}; no place can be written at all: nothing is remembered");
         here.trouble = Some(Degraded::nowhere(&self.main, why));
-        self.arrive(here, Where::Nowhere, conn)
+        arrive(here, Where::Nowhere, conn)
     }
 
     fn settle(&self, here: &mut Here, file: &Path, from: From<'_>) -> Result<Conn> {
@@ -126,23 +126,7 @@ impl Home {
     fn arrived(&self, here: &mut Here, file: &Path, why: &StoreError, conn: Conn) -> Result<Conn> {
         tracing::warn!("{why}; the state goes on in {}", file.display());
         here.trouble = Some(Degraded::refuge(&self.main, file, why));
-        self.arrive(here, Where::Refuge(file.to_owned()), conn)
-    }
-
-    /// What passes of this process have begun is there from now on.
-    fn arrive(&self, here: &mut Here, at: Where, mut conn: Conn) -> Result<Conn> {
-        here.generation += 1;
-        here.at = at;
-        conn.generation = here.generation;
-        for (start, claims) in here.passes.values() {
-            conn.write(Durability::Kill, |tx| passes::begin(tx, start))?;
-            match conn.write(Durability::Kill, |tx| passes::claim(tx, start.id, claims, &[])) {
-                // It has ended.
-                Ok(_) | Err(StoreError::Refused(_)) => {}
-                Err(why) => return Err(why),
-            }
-        }
-        Ok(conn)
+        arrive(here, Where::Refuge(file.to_owned()), conn)
     }
 
     /// Whoever is alive shows it in this file, too.
@@ -157,20 +141,21 @@ impl Home {
 
     /// A refuge fails, or has ended.
     fn leave_refuge(&self, here: &mut Here, file: &Path, why: &StoreError) -> Result<Conn> {
-        if let Ok(lock) = LockFile::beside(file)
-            && mender(&lock).is_none()
-        {
+        // Whoever merges it is waited for: then it has ended, or is usable again.
+        let lock = LockFile::beside(file).ok();
+        let guard = lock.as_ref().map(mender);
+        if matches!(guard, Some(None)) {
             return Err(why.clone());
         }
         if refuge::facts(file).is_none() {
             return match Conn::open(&self.main, PATIENCE) {
-                Ok(conn) => self.arrive(here, Where::Main, conn),
+                Ok(conn) => arrive(here, Where::Main, conn),
                 Err(why) => self.leave_main(here, &why),
             };
         }
         if matches!(why, StoreError::Unavailable(_) | StoreError::OutcomeUnknown(_) | StoreError::SchemaNewer { .. }) {
             let conn = refuge::frozen(file, false).and_then(|_| refuge::open(file, PATIENCE))?;
-            return self.arrive(here, Where::Refuge(file.to_owned()), conn);
+            return arrive(here, Where::Refuge(file.to_owned()), conn);
         }
         let conn = self.move_on(here, why, From::Refuge(file), Some(file))?;
         if here.at != Where::Nowhere {
@@ -180,22 +165,22 @@ impl Home {
     }
 
     /// The store may be back: then the refuge ends.
-    fn go_back(&self, here: &mut Here, file: PathBuf) -> Result<Conn> {
-        let Ok(lock) = LockFile::beside(&file) else {
+    fn go_back(&self, here: &mut Here, file: &Path) -> Result<Conn> {
+        let Ok(lock) = LockFile::beside(file) else {
             return self.leave_main(here, &StoreError::Unavailable(format!("{} has no lock", file.display())));
         };
         let Some(guard) = mender(&lock) else {
             // It takes its time; until then it is where everybody is.
-            return self.join(here, &file, &StoreError::Unavailable("another pass is mending it".to_owned()));
+            return self.join(here, file, &StoreError::Unavailable("another pass is mending it".to_owned()));
         };
-        if refuge::facts(&file).is_none() {
+        if refuge::facts(file).is_none() {
             drop(guard);
             return match Conn::open(&self.main, PATIENCE) {
                 Err(why) => self.leave_main(here, &why),
                 good => good,
             };
         }
-        match self.back(here, &file, &lock) {
+        match self.back(here, file, &lock) {
             Ok(conn) => {
                 for old in self.places.there() {
                     refuge::remove(&old);
@@ -206,7 +191,7 @@ impl Home {
             Err(why) => {
                 drop(guard);
                 here.trouble = None;
-                self.join(here, &file, &why)
+                self.join(here, file, &why)
             }
         }
     }
@@ -251,4 +236,20 @@ fn touch(conn: &Conn) -> Result<()> {
     conn.write(Durability::PowerCut, |tx| {
         Ok(tx.execute("UPDATE counter SET value = value WHERE name = 'hours'", []).map(drop)?)
     })
+}
+
+/// What passes of this process have begun is there from now on.
+fn arrive(here: &mut Here, at: Where, mut conn: Conn) -> Result<Conn> {
+    here.generation += 1;
+    here.at = at;
+    conn.generation = here.generation;
+    for (start, claims) in here.passes.values() {
+        conn.write(Durability::Kill, |tx| passes::begin(tx, start))?;
+        match conn.write(Durability::Kill, |tx| passes::claim(tx, start.id, claims, &[])) {
+            // It has ended.
+            Ok(_) | Err(StoreError::Refused(_)) => {}
+            Err(why) => return Err(why),
+        }
+    }
+    Ok(conn)
 }
