@@ -15,6 +15,7 @@ use line::{Event, Format};
 use std::fmt;
 use std::io::Write;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
@@ -188,10 +189,29 @@ impl Log {
             format.line(&Event { level: Level::Warning, target: module_path!(), message: &message, ..*event })
         };
         let trouble = file.lock().unwrap_or_else(PoisonError::into_inner).write(&line, &note);
-        if let Some(trouble) = trouble {
-            to_stderr(&format!("checker: {trouble}\n"));
+        match trouble {
+            Some(trouble) if HOLDS.load(Ordering::Relaxed) => {
+                HELD.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(trouble);
+            }
+            Some(trouble) => to_stderr(&format!("checker: {trouble}\n")),
+            None => {}
         }
     }
+}
+
+/// Whether trouble of the log file waits for [`held_trouble`].
+static HOLDS: AtomicBool = AtomicBool::new(false);
+static HELD: Mutex<Option<String>> = Mutex::new(None);
+
+/// From now on the log file's trouble is not said on stderr at once: a pass says it at its end, because a disk that is in
+/// trouble has more to say than that, and stderr is mailed by cron.
+pub fn hold_trouble() {
+    HOLDS.store(true, Ordering::Relaxed);
+}
+
+/// The trouble that was held, if there was any.
+pub fn held_trouble() -> Option<String> {
+    HELD.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
 /// One write, so that the lines of several threads do not mix. There is nobody to tell if stderr is gone.

@@ -9,7 +9,7 @@ use crate::decide::schedule::Class;
 use crate::decide::transition::{Input, transition};
 use crate::decide::{Alert, AlertId, AlertKind, JobState, Recipient};
 use crate::outbox::again;
-use crate::store::{Change, Own, Result};
+use crate::store::{Change, Degraded, Ledger, Own, Result};
 use checker_job::{Frequency, JobId, Notify, Outcome, Policy, Remind, Timestamp, Verdict, duration_words};
 use std::time::Duration;
 use uuid::Uuid;
@@ -81,16 +81,37 @@ pub fn settings(own: &dyn Own, contacts: &[Recipient], problem: Option<&str>, no
     judge(own, contacts, &trouble, &outcome, now)
 }
 
+/// The state cannot be used, or was mended. Where nothing is remembered, `ledger` is that of the jobs, so that one
+/// message tells of all.
+///
+/// # Errors
+/// Of the store.
+pub fn state(ledger: &dyn Ledger, contacts: &[Recipient], problem: Option<&Degraded>, now: Timestamp) -> Result<()> {
+    let hour = Remind::Every(Duration::from_secs(3_600));
+    let id = state_id();
+    let trouble = Trouble { id: id.as_str(), name: "state", remind: hour, threshold: 1, ends_silently: false };
+    let outcome = match problem {
+        Some(problem) => Outcome::failed(&problem.summary).with_detail(problem.detail.clone()),
+        None => Outcome::ok("the state is at its place, with all that was recorded meanwhile"),
+    };
+    judge(ledger, contacts, &trouble, &outcome, now)
+}
+
+/// The id of the trouble that the state cannot be used.
+pub fn state_id() -> JobId {
+    JobId::literal(format!("{PREFIX}state"))
+}
+
 /// Decides on a trouble as on any job; writes only if something changes.
 fn judge(
-    own: &dyn Own,
+    ledger: &dyn Ledger,
     contacts: &[Recipient],
     trouble: &Trouble<'_>,
     outcome: &Outcome,
     now: Timestamp,
 ) -> Result<()> {
     let id = JobId::literal(trouble.id);
-    let before = own.states(std::slice::from_ref(&id))?.remove(&id);
+    let before = ledger.states(std::slice::from_ref(&id))?.remove(&id);
     if before.as_ref().is_none_or(|s| s.failure.is_none()) && outcome.verdict == Verdict::Ok {
         return Ok(());
     }
@@ -145,5 +166,5 @@ fn judge(
         })
         .collect();
     let change = Change { job: id, expected_seq: before.seq, state: Some(step.state), run: None, alerts, hour: None };
-    again(|| own.commit(std::slice::from_ref(&change))).map(|_| ())
+    again(|| ledger.commit(std::slice::from_ref(&change))).map(|_| ())
 }

@@ -71,6 +71,18 @@ pub struct Drained {
     pub problem: Option<String>,
 }
 
+impl Drained {
+    /// What another drain of the same pass did.
+    pub fn add(&mut self, more: &Self) {
+        *self = Self {
+            accepted: self.accepted + more.accepted,
+            withheld: self.withheld + more.withheld,
+            problem: more.problem.clone().or_else(|| self.problem.take()),
+            ..more.clone()
+        };
+    }
+}
+
 /// What is known of mail, across passes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]

@@ -21,7 +21,7 @@ use crate::runner::{AtOnce, Options, Runner, Work};
 use crate::store::{Own, PassEnd, PassStart, Result, Retention, Shared, Slot};
 use checker_job::{JobId, Policy, Timestamp, Verdict};
 use doubt::Doubt;
-use due::Due;
+use due::{Call, Due};
 use jiff::tz::TimeZone;
 use results::Results;
 use std::collections::{BTreeMap, BTreeSet};
@@ -164,8 +164,8 @@ impl Pass<'_> {
         let mut slots = Slots::new(now, &self.setup.zone);
         let known = self.shared.slots()?;
         let mut doubt = Doubt::begin(self);
-        let skipped = &mut report.skipped;
-        let due = due::select(&self.setup.jobs, &known, doubt.again(), &mut slots, now, self.called, skipped);
+        let call = Call { now, called: self.called, fleeting: self.shared.is_fleeting() };
+        let due = due::select(&self.setup.jobs, &known, doubt.again(), &mut slots, call, &mut report.skipped);
         if let Err(why) = self.watch_crontab(now, &mut slots) {
             tracing::warn!("the crontab is not watched in this pass: {why}");
         }

@@ -19,7 +19,7 @@ mod suite;
 pub use group::{Group, OfJobs, OfNode};
 pub use lock::{Guard, LockFile};
 pub use memory::{Memory, MemoryGroup, MemoryOwn, MemoryShared};
-pub use sqlite::{Sqlite, SqliteGroup, SqliteOwn, SqliteShared};
+pub use sqlite::{Degraded, Home, Sqlite, SqliteGroup, SqliteOwn, SqliteShared};
 pub use time::StoreClock;
 
 use crate::decide::{Alert, AlertId, Delivery, JobState, Recipient, SendResult, Sent, Tally, Waiting};
@@ -239,6 +239,10 @@ pub trait Ledger {
     /// runs that are not done, open passes, unsent deliveries, and the alerts of an episode that is open or that somebody
     /// is still to be told about. A refused delivery goes by its age.
     fn prune(&self, now: Timestamp, keep: &Retention) -> Result<u64>;
+    /// Whether what is written ends with this process: then nothing can be counted from pass to pass.
+    fn is_fleeting(&self) -> bool {
+        false
+    }
 }
 
 /// A pass that has begun.

@@ -10,6 +10,7 @@ use crate::outbox::again;
 use crate::store::{Applied, Change, Ledger};
 use checker_job::{JobId, duration_words, parse_duration};
 use serde_json::json;
+use std::io::Write;
 use std::time::Duration;
 
 /// A silence that nobody ends would be a job that nobody watches.
@@ -84,7 +85,13 @@ pub(super) fn silence(cx: &mut Cx<'_>, args: &args::Silence) -> Result<Exit, Fai
 
 /// Changes a state that passes may change at the same time: reads, edits, and begins anew if it has moved on.
 fn amend(world: &World, job: &JobId, mut edit: impl FnMut(&mut JobState) -> bool) -> Result<(), Failure> {
-    let store = world.open()?;
+    let home = world.home(false);
+    let store = world.open(&home)?;
+    if let Some(trouble) = home.degraded() {
+        // Where it is noted: until the store is back, passes look there, too.
+        tracing::warn!("{}", trouble.summary);
+        drop(writeln!(std::io::stderr().lock(), "checker: {}", trouble.summary));
+    }
     let shared = store.shared();
     for _ in 0..20 {
         let before = shared.states(std::slice::from_ref(job))?.remove(job).unwrap_or_default();

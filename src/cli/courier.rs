@@ -1,17 +1,16 @@
 //! Delivery on a thread of its own, with a connection of its own to the store.
 
+use super::cron::degraded::Noted;
 use crate::channel::mail::{MailSettings, Mailer, message_id};
 use crate::decide::delivery::{Limits, Outgoing};
-use crate::decide::{Delivery, SendResult};
+use crate::decide::{Delivery, Recipient, SendResult};
 use crate::message::{self, Facts, Rendered};
 use crate::outbox::{Channel, Drained, Outbox};
 use crate::pass::Courier;
-use crate::store::LockFile;
-use crate::store::{Result, Sqlite, StoreClock, StoreError};
+use crate::store::{Home, Result, StoreError};
 use checker_job::Timestamp;
 use jiff::tz::TimeZone;
-use std::path::PathBuf;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -19,7 +18,11 @@ use uuid::Uuid;
 /// What delivery works on.
 #[derive(Clone, Debug)]
 pub(super) struct Desk {
-    pub(super) state: PathBuf,
+    pub(super) home: Arc<Home>,
+    /// What is the matter with the state is told with what leaves.
+    pub(super) noted: Noted,
+    /// Whom that is told.
+    pub(super) contacts: Vec<Recipient>,
     pub(super) mail: MailSettings,
     pub(super) zone: TimeZone,
     pub(super) limits: Limits,
@@ -39,18 +42,18 @@ impl Channel for Mailer {
 impl Desk {
     /// Drains the outbox once, within `within`.
     pub(super) fn drain(&self, within: Duration) -> Result<Drained> {
-        let store = Sqlite::open(&self.state, StoreClock::system())?;
-        let locks = LockFile::beside(&self.state)?;
+        let store = self.home.open()?;
+        self.noted.update(&self.home, &store, &self.contacts);
         let mut mailer = Mailer::new(self.mail.clone());
         let mut outbox = Outbox {
             shared: &store.shared(),
             own: &store.own(),
             holder: self.holder,
-            is_gone: &|other| locks.is_free(other).unwrap_or(false),
+            is_gone: &|other| self.home.is_gone(other),
             channel: &mut mailer,
             render: &|outgoing, now| self.render(outgoing, now),
             message_id: &|id| message_id(id, &self.mail.from),
-            limits: self.limits,
+            limits: if self.home.is_nowhere() { Limits { few: 0, ..self.limits } } else { self.limits },
             nomail: self.nomail,
         };
         outbox.drain(within)
@@ -110,13 +113,7 @@ impl Courier for ThreadCourier {
 fn serve(desk: &Desk, waves: &mpsc::Receiver<Duration>) -> Result<Drained> {
     let mut all = Drained::default();
     for within in waves {
-        let one = desk.drain(within)?;
-        all = Drained {
-            accepted: all.accepted + one.accepted,
-            withheld: all.withheld + one.withheld,
-            problem: one.problem.clone().or(all.problem),
-            ..one
-        };
+        all.add(&desk.drain(within)?);
     }
     Ok(all)
 }

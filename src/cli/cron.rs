@@ -1,5 +1,7 @@
 //! `checker cron`: one pass. Silent on success, because cron mails what is printed.
 
+pub(super) mod degraded;
+
 use super::args::Cron;
 use super::courier::ThreadCourier;
 use super::exit::{Exit, Failure};
@@ -8,8 +10,8 @@ use super::{Cx, is_terminal, json_line};
 use crate::decide::schedule::{Called, Reason};
 use crate::pass::{Pass, Report};
 use crate::settings::accepted;
-use crate::store::{Own, StoreError};
-use crate::{clock, node, witness};
+use crate::store::{Degraded, Own, Sqlite, StoreError};
+use crate::{clock, log, node, witness};
 use checker_job::{Timestamp, duration_words};
 use serde_json::json;
 use std::io::{self, Write};
@@ -26,34 +28,51 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Cron) -> Result<Exit, Failure> {
         (false, Some(class)) => Called::Class(class.into()),
         (false, None) => Called::All,
     };
-    let report = pass(&world, called)?;
+    log::hold_trouble();
+    let passed = pass(&world, called)?;
+    let report = &passed.report;
     if cx.options.json {
-        json_line(cx, &to_json(&report))?;
+        json_line(cx, &to_json(&passed))?;
     } else if is_terminal() {
-        show(cx.out, &report)?;
+        show(cx.out, report)?;
     }
     let kept = report.drained.later + report.drained.refused > 0;
+    if let Some(trouble) = &passed.degraded {
+        degraded::complain(&passed, trouble);
+        return Ok(Exit::Io);
+    }
+    if let Some(trouble) = log::held_trouble() {
+        say(&format!("checker: {trouble}\n"));
+    }
     if kept {
-        complain(&world, &report)?;
+        complain(&world, &passed)?;
     }
     // Where both are in trouble, the settings come first: they are what a hand must mend.
     if let Some(report) = &world.broken {
         // The admin gets it by mail; stderr would be mailed by cron each minute.
         if is_terminal() {
-            drop(io::stderr().lock().write_all(report.as_bytes()));
+            say(report);
         }
         return Ok(Exit::Settings);
     }
     Ok(if kept { Exit::Later } else { Exit::Ok })
 }
 
+/// A pass that has ended, and where its state is.
+pub(super) struct Passed {
+    pub(super) report: Report,
+    /// What is wrong with the state.
+    degraded: Option<Degraded>,
+    store: Sqlite,
+}
+
 /// Runs one pass on the state of these settings.
-pub(super) fn pass(world: &World, called: Called) -> Result<Report, Failure> {
-    let store = world.open()?;
+pub(super) fn pass(world: &World, called: Called) -> Result<Passed, Failure> {
+    let home = world.home(true);
+    let store = world.open(&home)?;
     let (shared, own) = (store.shared(), store.own());
-    let locks = world.locks()?;
     let id = Uuid::now_v7();
-    let _alive = locks.hold(id)?;
+    home.hold(id)?;
     let setup = world.setup(node_id(&own)?);
     if let Err(why) = node::settings(&own, &setup.contacts, world.broken.as_deref(), clock::now().wall) {
         tracing::warn!("the trouble with the settings cannot be noted: {why}");
@@ -64,13 +83,15 @@ pub(super) fn pass(world: &World, called: Called) -> Result<Report, Failure> {
         tracing::warn!("the accepted settings cannot be kept beside the state: {why}");
     }
     let references = world.references();
-    let mut courier = ThreadCourier::new(world.desk(id)?);
+    let desk = world.desk(&home, id)?;
+    desk.noted.update(&home, &store, &setup.contacts);
+    let mut courier = ThreadCourier::new(desk.clone());
     let mut pass = Pass {
         setup: &setup,
         shared: &shared,
         own: &own,
         id,
-        is_gone: &|other| locks.is_free(other).unwrap_or(false),
+        is_gone: &|other| home.is_gone(other),
         courier: &mut courier,
         called,
         clock: clock::Steady::start(),
@@ -82,28 +103,47 @@ pub(super) fn pass(world: &World, called: Called) -> Result<Report, Failure> {
     {
         tracing::warn!("the scratch folder {} stays: {why}", setup.scratch.display());
     }
-    Ok(report?)
+    let mut report = report?;
+    if !desk.noted.is_known(&home) {
+        // It began after the last wave of this pass.
+        match desk.drain(degraded::DELIVERY_TIME) {
+            Ok(drained) => report.drained.add(&drained),
+            Err(why) => tracing::warn!("the trouble with the state could not be told: {why}"),
+        }
+    }
+    Ok(Passed { report, degraded: home.degraded(), store })
+}
+
+fn say(text: &str) {
+    // cron mails it; a closed stderr changes nothing.
+    drop(io::stderr().lock().write_all(text.as_bytes()));
+}
+
+/// Whether something of this kind was last said within the hour; if not, notes that it is now.
+fn said_within_the_hour(own: &dyn Own, key: &str) -> Result<bool, StoreError> {
+    let now = clock::now().wall;
+    let last = own.meta(key)?.and_then(|t| t.parse().ok()).map(Timestamp::from_micros);
+    if last.is_some_and(|at| at <= now && now.since(at) < Duration::from_secs(3_600)) {
+        return Ok(true);
+    }
+    own.set_meta(key, Some(&now.micros().to_string()))?;
+    Ok(false)
 }
 
 /// One line on stderr, at most hourly, that mail does not leave.
-fn complain(world: &World, report: &Report) -> Result<(), Failure> {
-    let store = world.open()?;
-    let own = store.own();
-    let now = clock::now().wall;
-    let last = own.meta(COMPLAINED)?.and_then(|t| t.parse().ok()).map(Timestamp::from_micros);
-    if last.is_some_and(|at| at <= now && now.since(at) < Duration::from_secs(3_600)) {
+fn complain(world: &World, passed: &Passed) -> Result<(), Failure> {
+    if said_within_the_hour(&passed.store.own(), COMPLAINED)? {
         return Ok(());
     }
-    let count = report.drained.later + report.drained.refused;
-    let why = report.drained.problem.as_deref().unwrap_or("the reason is in the log");
+    let drained = &passed.report.drained;
+    let count = drained.later + drained.refused;
+    let why = drained.problem.as_deref().unwrap_or("the reason is in the log");
     let command = &world.command;
-    let line = format!(
+    say(&format!(
         "checker: {count} message(s) could not be delivered and are kept: {why}\nLook with: {command} status\nTry with: \
          {command} test --mail-only\n"
-    );
-    // cron mails it; a closed stderr changes nothing.
-    drop(io::stderr().lock().write_all(line.as_bytes()));
-    own.set_meta(COMPLAINED, Some(&now.micros().to_string())).map_err(|e: StoreError| e.into())
+    ));
+    Ok(())
 }
 
 fn reason(reason: Reason) -> &'static str {
@@ -148,7 +188,8 @@ pub(super) fn show(out: &mut dyn Write, report: &Report) -> io::Result<()> {
     Ok(())
 }
 
-fn to_json(report: &Report) -> serde_json::Value {
+fn to_json(passed: &Passed) -> serde_json::Value {
+    let report = &passed.report;
     let ran: Vec<_> = report
         .ran
         .iter()
@@ -162,7 +203,7 @@ fn to_json(report: &Report) -> serde_json::Value {
     let skipped: Vec<_> = report.skipped.iter().map(|(n, w)| json!({"name": n, "why": w.to_string()})).collect();
     let d = &report.drained;
     json!({
-        "v": 1, "ran": ran, "skipped": skipped,
+        "v": 1, "ran": ran, "skipped": skipped, "degraded": passed.degraded.as_ref().map(|d| &d.summary),
         "messages": {
             "accepted": d.accepted, "later": d.later, "refused": d.refused, "held": d.held, "withheld": d.withheld,
             "problem": d.problem,

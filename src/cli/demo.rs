@@ -94,7 +94,7 @@ fn pass(cx: &mut Cx<'_>, world: &World) -> Result<(), Failure> {
     cx.out.flush()?;
     // So that the times in the messages are more than zero, and a reader can follow.
     std::thread::sleep(Duration::from_millis(1_200));
-    let report = cron::pass(world, Called::Now)?;
+    let report = cron::pass(world, Called::Now)?.report;
     let mut text = Vec::new();
     cron::show(&mut text, &report)?;
     for line in String::from_utf8_lossy(&text).lines() {

@@ -12,6 +12,7 @@ use checker_job::{JobId, Policy, Timestamp, Verdict, duration_words};
 use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, Write};
+use std::path::PathBuf;
 
 /// What is shown, read in one go.
 struct View {
@@ -23,6 +24,8 @@ struct View {
     waiting: usize,
     /// Troubles of this node: since when, and what they say.
     own: Vec<(Timestamp, String)>,
+    /// The file that stands in for the state.
+    place: Option<PathBuf>,
     /// Jobs with an alert that somebody was not told yet.
     untold: BTreeSet<JobId>,
 }
@@ -58,7 +61,9 @@ impl Line {
 pub(super) fn run(cx: &mut Cx<'_>, args: &Status) -> Result<Exit, Failure> {
     let world = World::load_or_recall(cx, true)?;
     let exit = if world.broken.is_some() { Exit::Settings } else { Exit::Ok };
-    let mut view = read(&world, world.look()?.as_ref())?;
+    let home = world.home(false);
+    let mut view = read(&world, world.look(&home)?.as_ref())?;
+    view.place = home.degraded().and_then(|d| d.place);
     if args.failing {
         view.jobs.retain(|l| !l.is_well());
     }
@@ -86,6 +91,7 @@ fn read(world: &World, store: Option<&Sqlite>) -> Result<View, Failure> {
         unsent: Vec::new(),
         waiting: 0,
         own: Vec::new(),
+        place: None,
         untold: BTreeSet::new(),
     };
     let mut states = BTreeMap::new();
@@ -177,6 +183,10 @@ fn show_self(out: &mut dyn Write, world: &World, view: &View) -> io::Result<()> 
     if world.broken.is_some() {
         writeln!(out, "THE SETTINGS DO NOT LOAD; these are the last accepted ones. See: {} check", world.command)?;
     }
+    if let Some(place) = &view.place {
+        let (state, place) = (world.state().display(), place.display());
+        writeln!(out, "THE STATE {state} CANNOT BE USED; this is what is kept in {place} meanwhile")?;
+    }
     for (since, trouble) in &view.own {
         writeln!(out, "CHECKER ITSELF, since {}: {trouble}", local_time(world, *since))?;
     }
@@ -233,6 +243,7 @@ fn to_json(view: &View) -> serde_json::Value {
         .collect();
     json!({
         "v": 1, "jobs": jobs, "troubles": view.own.iter().map(|(_, t)| t).collect::<Vec<_>>(), "unsent": unsent, "waiting": view.waiting,
+        "refuge": view.place,
         "mail": {
             "accepted_at": view.mail.accepted_at.map(rfc), "failing_since": view.mail.failing_since.map(rfc),
             "why": view.mail.why,

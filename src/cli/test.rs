@@ -49,12 +49,12 @@ fn mail(cx: &mut Cx<'_>, world: &World) -> Result<bool, Failure> {
 
 /// One marked message to everybody, by the way that alerts take.
 fn send(cx: &mut Cx<'_>, world: &World) -> Result<bool, Failure> {
-    let store = world.open()?;
+    let home = world.home(false);
+    let store = world.open(&home)?;
     let own = store.own();
-    let locks = world.locks()?;
     let id = Uuid::now_v7();
-    let _alive = locks.hold(id)?;
-    let desk = world.desk(id)?;
+    home.hold(id)?;
+    let desk = world.desk(&home, id)?;
     let now = clock::now().wall;
     let deliveries: Vec<Delivery> = world.contacts().into_iter().map(|r| marked(world, r, now)).collect();
     let ids: Vec<Uuid> = deliveries.iter().map(|d| d.id).collect();

@@ -64,7 +64,7 @@ fn foresee(world: &World, job: &dyn DynJob, finished: &Finished) -> Result<(JobS
     let named = |n: &String| world.settings.jobs.iter().find(|j| j.policy().name == *n || j.id().as_str() == n);
     let parents = policy.depends_on.iter().filter_map(named).map(|j| j.id().clone());
     let wanted: Vec<JobId> = parents.chain([id.clone()]).collect();
-    let mut states = match world.look()? {
+    let mut states = match world.look(&world.home(false))? {
         Some(store) => store.shared().states(&wanted)?,
         None => BTreeMap::new(),
     };

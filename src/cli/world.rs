@@ -1,7 +1,7 @@
 //! Settings become the parts that a subcommand works with.
 
 use super::exit::{Exit, Failure};
-use super::{Cx, courier::Desk};
+use super::{Cx, courier::Desk, cron::degraded::Noted};
 use crate::channel::mail::{Login, MailSettings, Security, Server, Transport};
 use crate::decide::Recipient;
 use crate::decide::delivery::Limits;
@@ -9,8 +9,7 @@ use crate::pass::{self, Setup};
 use crate::registry::DynJob;
 use crate::runner::AtOnce;
 use crate::settings::{self, Env, Report, Settings};
-use crate::store::LockFile;
-use crate::store::{Own, Sqlite, StoreClock, StoreError};
+use crate::store::{Home, Own, Sqlite, StoreClock, StoreError};
 use crate::{log, settings::Secret};
 use checker_job::Policy;
 use checker_parts::net::Endpoint;
@@ -31,6 +30,8 @@ pub(super) struct World {
     pub(super) command: String,
     /// What is wrong with the settings file, if these are the last accepted ones in its place.
     pub(super) broken: Option<String>,
+    /// `$RUNTIME_DIRECTORY`.
+    runtime: Option<PathBuf>,
 }
 
 impl World {
@@ -77,7 +78,7 @@ impl World {
             return Err(Failure::Other(Exit::Settings, format!("[log]: {why}")));
         }
         let command = command(env, &path);
-        Ok(Self { settings, warnings, path, command, broken: None })
+        Ok(Self { settings, warnings, path, command, broken: None, runtime: env.runtime.clone() })
     }
 
     /// The state file.
@@ -85,26 +86,29 @@ impl World {
         &self.settings.general.state
     }
 
-    /// Opens the state and makes it if it is missing.
-    pub(super) fn open(&self) -> Result<Sqlite, Failure> {
+    /// Where the state is. A pass mends what it can and goes on elsewhere if it must; commands of a person do neither.
+    pub(super) fn home(&self, mends: bool) -> Arc<Home> {
+        Home::new(self.state(), self.runtime.as_deref(), StoreClock::system(), mends)
+    }
+
+    /// Opens the state where it is, and makes it if it is missing.
+    pub(super) fn open(&self, home: &Arc<Home>) -> Result<Sqlite, Failure> {
         let exists = self.state().symlink_metadata().is_ok();
-        Sqlite::open(self.state(), StoreClock::system()).map_err(|e| match (exists, e) {
+        home.open().map_err(|e| match (exists, e) {
             (false, e) => Failure::Other(Exit::CannotCreate, e.to_string()),
             (true, e) => Failure::Store(e),
         })
     }
 
     /// Opens the state to look at it; `None` if there is none yet.
-    pub(super) fn look(&self) -> Result<Option<Sqlite>, Failure> {
+    pub(super) fn look(&self, home: &Arc<Home>) -> Result<Option<Sqlite>, Failure> {
+        if home.refuge().is_some() {
+            return Ok(Some(home.open()?));
+        }
         if self.state().symlink_metadata().is_err() {
             return Ok(None);
         }
         Ok(Some(Sqlite::open_read_only(self.state(), StoreClock::system())?))
-    }
-
-    /// The file whose locks tell living passes from dead ones.
-    pub(super) fn locks(&self) -> Result<LockFile, Failure> {
-        LockFile::beside(self.state()).map_err(Failure::Store)
     }
 
     /// Whom alerts go to where a job names nobody.
@@ -146,10 +150,12 @@ impl World {
     }
 
     /// What delivery works on.
-    pub(super) fn desk(&self, holder: Uuid) -> Result<Desk, Failure> {
+    pub(super) fn desk(&self, home: &Arc<Home>, holder: Uuid) -> Result<Desk, Failure> {
         let email = &self.settings.email;
         Ok(Desk {
-            state: self.state().to_owned(),
+            home: Arc::clone(home),
+            noted: Noted::default(),
+            contacts: self.contacts(),
             mail: self.mail()?,
             zone: self.settings.general.timezone.clone(),
             limits: Limits { daily: email.daily_limit as usize, ..Limits::default() },

@@ -7,6 +7,7 @@ use checker_job::{JobId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 use uuid::Uuid;
 
 /// A job that is due.
@@ -51,6 +52,22 @@ impl fmt::Display for Skipped {
     }
 }
 
+/// Where nothing is remembered, a slot cannot be known as served: a job runs in the minute in which its slot begins, and
+/// in the passes that may tell, every ten minutes, what began since the last of them.
+fn window(now: Timestamp) -> Duration {
+    const MINUTE: u64 = 60;
+    let tells = now.micros() / 60_000_000 % 10 == 0;
+    Duration::from_secs(if tells { 10 * MINUTE } else { MINUTE })
+}
+
+/// When a pass began, what cron called for, and whether nothing is remembered from pass to pass.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Call {
+    pub(super) now: Timestamp,
+    pub(super) called: Called,
+    pub(super) fleeting: bool,
+}
+
 /// Everything due and everything in `again`, whatever its slot; the quickest to time out first, so that slow ones never
 /// hold all places while others wait.
 pub(super) fn select(
@@ -58,17 +75,18 @@ pub(super) fn select(
     known: &BTreeMap<JobId, Slot>,
     again: &BTreeSet<JobId>,
     slots: &mut Slots<'_>,
-    now: Timestamp,
-    called: Called,
+    call: Call,
     skipped: &mut Vec<(String, Skipped)>,
 ) -> Vec<Due> {
+    let Call { now, called, fleeting } = call;
     let mut list = Vec::new();
     for job in jobs {
         let every = job.policy().every;
         let slot = slots.of(every);
         let served = known.get(job.id()).and_then(|k| k.slot);
+        let its_time = !fleeting || called == Called::Now || now.since(slot) < window(now);
         let hidden = again.contains(job.id()).then_some(Reason::Hidden);
-        if let Some(reason) = due(every, served, slot, now, called).or(hidden) {
+        if let Some(reason) = due(every, served, slot, now, called).filter(|_| its_time).or(hidden) {
             list.push(Due { job: Arc::clone(job), run: Uuid::now_v7(), slot, reason });
         } else {
             let class = Class::of(every);

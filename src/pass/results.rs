@@ -9,6 +9,7 @@ use crate::outbox::again;
 use crate::runner::Finished;
 use crate::store::{Applied, Change, Result, RunRecord, RunStatus, Source};
 use checker_job::{JobId, Timestamp, duration_words};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -196,6 +197,11 @@ impl<'a> Results<'a> {
             .parents
             .get(finished.index)
             .is_some_and(|ps| ps.iter().any(|p| self.states.get(p).is_some_and(JobState::is_bad)));
+        let mut policy = Cow::Borrowed(job.policy());
+        if pass.shared.is_fleeting() {
+            // Nobody counts from pass to pass.
+            policy.to_mut().failure_threshold = 1;
+        }
         let decide = if self.doubt.is_hidden(finished.index) { hide } else { transition };
         let step = decide(
             &before,
@@ -206,7 +212,7 @@ impl<'a> Results<'a> {
                 started: finished.started,
                 took: finished.took,
                 outcome: &finished.outcome,
-                policy: job.policy(),
+                policy: &policy,
                 recipients: &pass.setup.recipients(job.policy()),
                 held,
             },

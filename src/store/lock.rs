@@ -28,6 +28,8 @@ struct Shared {
     path: PathBuf,
     /// What this opening holds: the kernel tells only of the locks of others.
     held: Mutex<BTreeSet<Uuid>>,
+    /// `F_WRLCK`; for a file that may only be read, `F_RDLCK`, which the kernel lets several hold.
+    kind: i32,
 }
 
 /// While it lives, others see its holder alive.
@@ -54,14 +56,27 @@ impl LockFile {
             .mode(0o600)
             .open(path)
             .map_err(|e| cannot_make(path, &e))?;
-        Ok(Self(Arc::new(Shared { file, path: path.to_owned(), held: Mutex::default() })))
+        Ok(Self(Arc::new(Shared { file, path: path.to_owned(), held: Mutex::default(), kind: libc::F_WRLCK })))
     }
 
     /// The lock file of a state file: `checker.db.lock` beside `checker.db`.
     pub fn beside(state: &Path) -> Result<Self> {
-        let mut path = state.as_os_str().to_owned();
-        path.push(".lock");
-        Self::open(Path::new(&path))
+        Self::open(&name_beside(state))
+    }
+
+    /// The same where nothing may be written: on a read-only disk, or a file of another user. It must exist.
+    pub fn look_beside(state: &Path) -> Result<Self> {
+        Self::read_only(&name_beside(state))
+    }
+
+    /// Locks on the program file itself: where there is no place for a lock file.
+    pub fn of_program() -> Result<Self> {
+        Self::read_only(Path::new("/proc/self/exe"))
+    }
+
+    fn read_only(path: &Path) -> Result<Self> {
+        let file = File::open(path).map_err(|e| cannot_make(path, &e))?;
+        Ok(Self(Arc::new(Shared { file, path: path.to_owned(), held: Mutex::default(), kind: libc::F_RDLCK })))
     }
 
     /// Shows that `id` (a pass, the daemon) is alive until the guard is dropped or this process ends.
@@ -70,7 +85,7 @@ impl LockFile {
     pub fn hold(&self, id: Uuid) -> Result<Guard> {
         let mut held = self.held();
         let free = !held.contains(&id);
-        if !free || !self.set(id, libc::F_WRLCK)? {
+        if !free || !self.set(id, self.0.kind)? || !self.is_alone(id)? {
             return Err(StoreError::Refused(format!(
                 "{id} is alive already: its lock in {} is held",
                 self.0.path.display()
@@ -86,9 +101,23 @@ impl LockFile {
         if held.contains(&id) {
             return Ok(false);
         }
+        self.is_unheld(id)
+    }
+
+    /// Whether no other opening holds it.
+    fn is_unheld(&self, id: Uuid) -> Result<bool> {
         let mut asked = lock_of(id, libc::F_WRLCK);
         fcntl(&self.0.file, FcntlArg::F_OFD_GETLK(&mut asked)).map_err(|e| self.failed(e))?;
         Ok(i32::from(asked.l_type) == libc::F_UNLCK)
+    }
+
+    /// A lock that several may hold is ours if nobody else has it, too. Of two who take it at once, both may give it back.
+    fn is_alone(&self, id: Uuid) -> Result<bool> {
+        let alone = self.0.kind == libc::F_WRLCK || self.is_unheld(id)?;
+        if !alone {
+            self.set(id, libc::F_UNLCK)?;
+        }
+        Ok(alone)
     }
 
     fn held(&self) -> MutexGuard<'_, BTreeSet<Uuid>> {
@@ -120,6 +149,12 @@ impl Drop for Guard {
         // If this fails, the lock goes with the process.
         let _free = self.lock.set(self.id, libc::F_UNLCK);
     }
+}
+
+fn name_beside(state: &Path) -> PathBuf {
+    let mut path = state.as_os_str().to_owned();
+    path.push(".lock");
+    PathBuf::from(path)
 }
 
 /// One byte at the place that is the id's own: its last 62 bits, which are random in a UUID of version 7. The file need

@@ -3,12 +3,19 @@
 //! **Invariant:** a write is one transaction that takes the write lock at its start, so it never finds out late that
 //! another process wrote; nothing waits inside it. **Invariant:** only `plan` waits for the disk.
 
+mod aside;
+mod db;
 mod errors;
+mod home;
 mod ledger;
+mod merge;
 mod outbox;
 mod own;
 mod passes;
 mod place;
+mod places;
+mod refuge;
+mod rescue;
 mod retention;
 mod runs;
 mod schema;
@@ -17,6 +24,7 @@ mod values;
 #[cfg(test)]
 mod tests;
 
+pub use home::{Degraded, Home};
 pub(super) use place::{cannot_make, check_lock_file};
 
 use super::{
@@ -25,22 +33,16 @@ use super::{
 };
 use crate::decide::{Alert, Delivery, JobState, SendResult, Sent, Tally, Waiting};
 use checker_job::{JobId, Timestamp};
-use errors::{Fault, Moment, Step, explain};
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
+use db::{At, Db, Durability};
+use errors::{Moment, explain};
+use rusqlite::OpenFlags;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
-
-/// How long another process's write is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
-
-/// The WAL goes into the file when it has this many pages (of 4 KiB), and not at each close.
-const WAL_PAGES: u32 = 4_000;
 
 /// One open state file. Its two groups are [`Sqlite::shared`] and [`Sqlite::own`]; they, and their clones, share one
 /// connection, so a call waits for the one before it.
@@ -67,23 +69,14 @@ impl Sqlite {
     /// another user's file, one that others may write, another program's file; [`StoreError::SchemaNewer`],
     /// [`StoreError::Corrupt`], [`StoreError::ReadOnly`], [`StoreError::Full`], [`StoreError::Unavailable`].
     pub fn open(path: &Path, clock: StoreClock) -> Result<Self> {
-        place::prepare(path, true)?;
-        Self::connect(path, clock, OpenFlags::SQLITE_OPEN_READ_WRITE).and_then(|db| {
-            let told = |e: rusqlite::Error| explain(e.into(), path, Moment::Work);
-            // Before anything is written: a foreign file must stay as it is.
-            schema::version(&db.lock(), path, schema::MIGRATIONS)
-                .map_err(|fault| explain(fault, path, Moment::Work))?;
-            use_wal(&db.lock()).map_err(told)?;
-            schema::migrate(&db.lock(), path, schema::MIGRATIONS)?;
-            Ok(Self(Arc::new(db)))
-        })
+        Db::open(path, clock).map(|db| Self(Arc::new(db)))
     }
 
     /// Opens the state file to look at it. It must exist and be of today's format; every write is
     /// [`StoreError::ReadOnly`].
     pub fn open_read_only(path: &Path, clock: StoreClock) -> Result<Self> {
         place::prepare(path, false)?;
-        let db = Self::connect(path, clock, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
+        let db = Db::connect(path, clock, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
         let found = schema::version(&db.lock(), path, schema::MIGRATIONS)
             .map_err(|fault| explain(fault, path, Moment::Work))?;
         if found < schema::newest(schema::MIGRATIONS) {
@@ -93,14 +86,6 @@ impl Sqlite {
             )));
         }
         Ok(Self(Arc::new(db)))
-    }
-
-    fn connect(path: &Path, clock: StoreClock, access: OpenFlags) -> Result<Db> {
-        let flags = access | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let conn = Connection::open_with_flags(path, flags)
-            .and_then(|conn| set_up(&conn).map(|()| conn))
-            .map_err(|e| explain(e.into(), path, Moment::Work))?;
-        Ok(Db { conn: Mutex::new(conn), path: path.to_owned(), clock })
     }
 
     /// What is remembered about jobs.
@@ -119,110 +104,13 @@ impl Sqlite {
     }
 }
 
-fn set_up(conn: &Connection) -> rusqlite::Result<()> {
-    conn.busy_timeout(PATIENCE)?;
-    conn.set_prepared_statement_cache_capacity(64);
-    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-    conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
-    conn.pragma_update(None, "synchronous", "NORMAL")?;
-    conn.pragma_update(None, "wal_autocheckpoint", WAL_PAGES).or_else(returned_rows)?;
-    conn.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024).or_else(returned_rows)
-}
-
-/// Some pragmas answer with their new value.
-fn returned_rows(e: rusqlite::Error) -> rusqlite::Result<()> {
-    match e {
-        rusqlite::Error::ExecuteReturnedResults => Ok(()),
-        e => Err(e),
-    }
-}
-
-/// Does nothing to a file that is in this mode. Two processes that make the file at once may meet here, and `SQLite`
-/// does not wait for this lock by itself.
-fn use_wal(conn: &Connection) -> rusqlite::Result<()> {
-    let mut left = 100;
-    loop {
-        match conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())) {
-            Err(e)
-                if left > 0
-                    && matches!(
-                        e.sqlite_error_code(),
-                        Some(rusqlite::ErrorCode::DatabaseBusy | rusqlite::ErrorCode::DatabaseLocked)
-                    ) =>
-            {
-                left -= 1;
-                std::thread::sleep(Duration::from_millis(20));
-            }
-            other => return other,
-        }
-    }
-}
-
-/// One connection. The lock makes it usable from every thread.
-struct Db {
-    conn: Mutex<Connection>,
-    path: PathBuf,
-    clock: StoreClock,
-}
-
-impl fmt::Debug for Db {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Db({})", self.path.display())
-    }
-}
-
-/// Whether a commit waits for the disk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Durability {
-    /// A kill loses nothing; a power cut may lose the newest commits, but none that a later durable one follows.
-    Kill,
-    /// Neither loses it.
-    PowerCut,
-}
-
-impl Db {
-    /// A panic inside a transaction has rolled it back, so the connection is good.
-    fn lock(&self) -> MutexGuard<'_, Connection> {
-        self.conn.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Everything that `work` reads is of one moment.
-    fn read<T>(&self, work: impl FnOnce(&Connection) -> Step<T>) -> Result<T> {
-        let conn = self.lock();
-        self.transact(&conn, TransactionBehavior::Deferred, |tx| work(tx))
-    }
-
-    fn write<T>(&self, how: Durability, work: impl FnOnce(&Transaction<'_>) -> Step<T>) -> Result<T> {
-        let conn = self.lock();
-        let set = |level: &str| {
-            conn.pragma_update(None, "synchronous", level).map_err(|e| explain(e.into(), &self.path, Moment::Work))
-        };
-        if how == Durability::Kill {
-            return self.transact(&conn, TransactionBehavior::Immediate, work);
-        }
-        set("FULL")?;
-        let done = self.transact(&conn, TransactionBehavior::Immediate, work);
-        set("NORMAL")?;
-        done
-    }
-
-    fn transact<T>(
-        &self,
-        conn: &Connection,
-        behavior: TransactionBehavior,
-        work: impl FnOnce(&Transaction<'_>) -> Step<T>,
-    ) -> Result<T> {
-        let told = |fault: Fault| explain(fault, &self.path, Moment::Work);
-        let tx = Transaction::new_unchecked(conn, behavior).map_err(|e| told(e.into()))?;
-        let value = work(&tx).map_err(told)?;
-        tx.commit().map_err(|e| explain(e.into(), &self.path, Moment::Commit))?;
-        Ok(value)
-    }
-}
-
 impl<G> SqliteGroup<G> {
     fn of(db: &Arc<Db>) -> Self {
         Self { db: Arc::clone(db), group: PhantomData }
+    }
+
+    fn may_tell(&self) -> bool {
+        self.db.home.as_ref().is_none_or(|home| home.may_tell())
     }
 }
 
@@ -240,11 +128,22 @@ impl<G: Group> fmt::Debug for SqliteGroup<G> {
 
 impl<G: Group> Ledger for SqliteGroup<G> {
     fn slots(&self) -> Result<BTreeMap<JobId, Slot>> {
-        self.db.read(ledger::slots::<G>)
+        let mut slots = self.db.read(ledger::slots::<G>)?;
+        if G::RUNS && matches!(self.db.at(), At::Nowhere { .. }) {
+            slots.retain(|job, _| !crate::node::is_trouble(job));
+        }
+        Ok(slots)
     }
 
     fn states(&self, jobs: &[JobId]) -> Result<BTreeMap<JobId, JobState>> {
-        self.db.read(|c| ledger::states::<G>(c, jobs))
+        let mut found = self.db.read(|c| ledger::states::<G>(c, jobs))?;
+        if let At::Refuge { episodes } | At::Nowhere { episodes } = self.db.at() {
+            // One that could not be read may have a past: its episodes must not be taken for those of that past.
+            for job in jobs {
+                found.entry(job.clone()).or_insert_with(|| JobState { episodes, ..JobState::default() });
+            }
+        }
+        Ok(found)
     }
 
     fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>> {
@@ -253,7 +152,7 @@ impl<G: Group> Ledger for SqliteGroup<G> {
     }
 
     fn waiting(&self) -> Result<Vec<Waiting>> {
-        self.db.read(outbox::waiting::<G>)
+        if self.may_tell() { self.db.read(outbox::waiting::<G>) } else { Ok(Vec::new()) }
     }
 
     fn plan(&self, planned: &Planned) -> Result<()> {
@@ -262,11 +161,19 @@ impl<G: Group> Ledger for SqliteGroup<G> {
     }
 
     fn unsent(&self) -> Result<Vec<Delivery>> {
-        self.db.read(outbox::unsent::<G>)
+        if self.may_tell() { self.db.read(outbox::unsent::<G>) } else { Ok(Vec::new()) }
     }
 
     fn mark(&self, delivery: Uuid, result: &SendResult, at: Timestamp, next_try: Timestamp) -> Result<()> {
-        self.db.write(Durability::Kill, |tx| outbox::mark::<G>(tx, delivery, result, at, next_try))
+        let marked = self.db.write(Durability::Kill, |tx| outbox::mark::<G>(tx, delivery, result, at, next_try));
+        match marked {
+            // It was sent, and the file that had it cannot be read any more: there is nothing to mark.
+            Err(StoreError::Refused(why)) if self.db.at() != At::Main => {
+                tracing::warn!("{why}");
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     fn sent(&self, since: Timestamp) -> Result<Vec<Sent>> {
@@ -280,12 +187,18 @@ impl<G: Group> Ledger for SqliteGroup<G> {
     fn prune(&self, now: Timestamp, keep: &Retention) -> Result<u64> {
         self.db.write(Durability::Kill, |tx| retention::prune::<G>(tx, now, keep))
     }
+
+    fn is_fleeting(&self) -> bool {
+        matches!(self.db.at(), At::Nowhere { .. })
+    }
 }
 
 impl Shared for SqliteShared {
     fn begin(&self, pass: &PassStart) -> Result<()> {
         super::rules::check_v7("pass", pass.id)?;
-        self.db.write(Durability::Kill, |tx| passes::begin(tx, pass))
+        self.db.write(Durability::Kill, |tx| passes::begin(tx, pass))?;
+        self.db.home.iter().for_each(|home| home.begun(pass));
+        Ok(())
     }
 
     fn open_passes(&self) -> Result<Vec<OpenPass>> {
@@ -293,15 +206,23 @@ impl Shared for SqliteShared {
     }
 
     fn claim(&self, pass: Uuid, wanted: &BTreeMap<JobId, Uuid>, dead: &[Uuid]) -> Result<BTreeMap<JobId, Uuid>> {
-        self.db.write(Durability::Kill, |tx| passes::claim(tx, pass, wanted, dead))
+        let granted = self.db.write(Durability::Kill, |tx| passes::claim(tx, pass, wanted, dead))?;
+        Ok(match &self.db.home {
+            Some(home) => home.claimed(pass, granted),
+            None => granted,
+        })
     }
 
     fn release(&self, pass: Uuid, jobs: &[JobId]) -> Result<()> {
-        self.db.write(Durability::Kill, |tx| passes::release(tx, pass, jobs))
+        self.db.write(Durability::Kill, |tx| passes::release(tx, pass, jobs))?;
+        self.db.home.iter().for_each(|home| home.released(pass, jobs));
+        Ok(())
     }
 
     fn end(&self, pass: Uuid, end: &PassEnd) -> Result<()> {
-        self.db.write(Durability::Kill, |tx| passes::end(tx, pass, end))
+        self.db.write(Durability::Kill, |tx| passes::end(tx, pass, end))?;
+        self.db.home.iter().for_each(|home| home.ended(pass));
+        Ok(())
     }
 
     fn passes(&self, limit: usize) -> Result<Vec<(PassStart, Option<PassEnd>)>> {

@@ -74,7 +74,7 @@ fn a_state_that_cannot_be_made_is_73() {
 }
 
 #[test]
-fn a_state_that_is_damaged_is_74_and_left_alone() {
+fn a_state_that_is_damaged_is_74_and_only_a_pass_sets_it_aside() {
     let home = home();
     let garbage = "This is not the state of anything. ".repeat(300);
     home.write("checker.db", &garbage);
@@ -83,15 +83,29 @@ fn a_state_that_is_damaged_is_74_and_left_alone() {
             home.run(args).ended(0);
             continue;
         }
+        if args[0] == "cron" {
+            continue;
+        }
         let told = home.run(args).ended(74);
         let words = ["the state is damaged", "checker.db", "move the file away"];
         assert!(words.iter().all(|w| told.err.contains(w)) && told.err.lines().count() == 1, "{args:?}: {told:?}");
     }
     assert_eq!(home.read("checker.db"), garbage);
-    home.write("checker.db", "");
+    home.run(&["cron"]).ended(74);
+    assert!(home.subjects().iter().any(|s| s.contains("damaged")), "{:?}", home.subjects());
+    home.run(&["cron"]).ended(0);
+}
+
+#[test]
+fn a_state_that_others_may_write_is_said_and_stops_no_check() {
+    let home = home();
+    home.run(&["cron"]).silent();
     fs::set_permissions(home.path("checker.db"), fs::Permissions::from_mode(0o666)).expect("rights");
-    let told = home.run(&["cron"]).ended(74);
-    assert!(told.err.contains("checker.db"), "{told:?}");
+    let told = home.run(&["cron", "--now", "--json"]).ended(74).json();
+    assert!(told["degraded"].as_str().expect("words").contains("chmod 600"), "{told}");
+    assert!(!told["ran"].as_array().expect("runs").is_empty(), "{told}");
+    fs::set_permissions(home.path("checker.db"), fs::Permissions::from_mode(0o600)).expect("rights");
+    home.run(&["cron"]).ended(0);
 }
 
 #[test]

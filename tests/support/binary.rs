@@ -4,6 +4,7 @@ use super::moments::Moments;
 use checker_job::Timestamp;
 use rusqlite::{Connection, OpenFlags};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -132,9 +133,9 @@ impl Home {
 
     /// The same, with `moments` between it and the system.
     pub(crate) fn start_with(&self, when: Timestamp, args: &[&str], moments: &Moments) -> Child {
-        let mut command = clocked(self.command(args), when);
+        let mut command = self.command(args);
         moments.set_up(&mut command);
-        command.spawn().expect("the program starts")
+        clocked(&command, when).spawn().expect("the program starts")
     }
 
     /// One pass by cron at `when`. It must be silent and content.
@@ -264,20 +265,17 @@ pub(crate) fn clocked_by_file(command: &Command, boot: Timestamp, file: &Path) -
 
 /// The two clocks apart: `boot` says what the wall clock would show if it had never been set.
 fn both_clocks(command: &Command, wall: Timestamp, boot: Timestamp) -> Command {
-    let at = jiff::Timestamp::from_microsecond(wall.micros()).expect("an instant");
-    faked(command, boot, &[format!("FAKETIME={}", at.strftime("@%Y-%m-%d %H:%M:%S"))])
+    faked(command, boot, &[starts_at(wall)])
 }
 
 /// On a machine that started at the beginning of 2001. The command stays one process.
 fn faked(command: &Command, boot: Timestamp, clock: &[String]) -> Command {
-    let since = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).expect("a clock");
-    let offset = boot.secs() - utc("2001-01-01 00:00:00").secs() - since.tv_sec();
-    let mut inside = Command::new("/usr/bin/unshare");
-    inside.args(["--time", "--boottime", &offset.to_string(), "--", "/usr/bin/env"]);
-    inside.arg(format!("LD_PRELOAD={}", library().expect("libfaketime: ask has_faketime() first").display()));
-    inside.args(["FAKETIME_DONT_FAKE_MONOTONIC=1", "NO_FAKE_STAT=1"]).args(clock);
+    let preloaded = command.get_envs().find(|(name, _)| *name == "LD_PRELOAD").and_then(|(_, value)| value);
+    let [unshare, between @ ..] = &time_space(boot);
+    let mut inside = Command::new(unshare);
+    inside.args(between).arg("/usr/bin/env").args(fake_clock(preloaded, clock));
     inside.arg(command.get_program()).args(command.get_args()).env_clear();
-    for (key, value) in command.get_envs() {
+    for (key, value) in command.get_envs().filter(|(name, _)| *name != "LD_PRELOAD") {
         inside.env(key, value.unwrap_or_default());
     }
     if let Some(folder) = command.get_current_dir() {
@@ -285,6 +283,29 @@ fn faked(command: &Command, boot: Timestamp, clock: &[String]) -> Command {
     }
     inside.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     inside
+}
+
+/// What leads to a time since boot that began with 2001.
+pub(crate) fn time_space(boot: Timestamp) -> [String; 5] {
+    let since = nix::time::clock_gettime(nix::time::ClockId::CLOCK_BOOTTIME).expect("a clock");
+    let offset = boot.secs() - utc("2001-01-01 00:00:00").secs() - since.tv_sec();
+    ["/usr/bin/unshare", "--time", "--boottime", &offset.to_string(), "--"].map(str::to_owned)
+}
+
+/// The variables of a wall clock that is set, for `env`.
+pub(crate) fn fake_clock(preloaded: Option<&OsStr>, clock: &[String]) -> Vec<String> {
+    let library = library().expect("libfaketime: ask has_faketime() first").display();
+    let before = preloaded.map(|path| format!("{}:", path.to_string_lossy())).unwrap_or_default();
+    let mut variables = vec![format!("LD_PRELOAD={before}{library}")];
+    variables.extend(["FAKETIME_DONT_FAKE_MONOTONIC=1", "NO_FAKE_STAT=1"].map(str::to_owned));
+    variables.extend_from_slice(clock);
+    variables
+}
+
+/// The variable of a wall clock that starts at `when`.
+pub(crate) fn starts_at(when: Timestamp) -> String {
+    let at = jiff::Timestamp::from_microsecond(when.micros()).expect("an instant");
+    format!("FAKETIME={}", at.strftime("@%Y-%m-%d %H:%M:%S"))
 }
 
 /// What libfaketime leaves behind of a process that was killed.

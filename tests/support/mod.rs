@@ -12,6 +12,7 @@ pub mod moments;
 pub mod network;
 pub mod parse;
 pub mod process;
+pub mod realm;
 pub mod relay;
 pub mod tls;
 
@@ -36,6 +37,13 @@ fn missing(what: &str) -> Option<String> {
     let programs: &[&str] = match what {
         "postfix" => &["/usr/lib/postfix/sbin/master", "/usr/sbin/postfix", "/usr/sbin/dovecot", "/usr/bin/setpriv"],
         "cron" => &["/usr/sbin/cron", "/usr/bin/unshare", "/usr/bin/mount"],
+        "mounts" => {
+            let may = std::process::Command::new("/usr/bin/unshare").args(["-m", "true"]).status();
+            if !may.is_ok_and(|s| s.success()) {
+                return Some("mount namespaces are not allowed here".to_owned());
+            }
+            &["/usr/bin/unshare", "/usr/bin/nsenter", "/usr/bin/mount", "/usr/bin/setpriv", "/usr/bin/sqlite3"]
+        }
         "faketime" => &["/usr/bin/faketime"],
         "nginx" => &["/usr/sbin/nginx"],
         "gcc" => &["/usr/bin/gcc"],

@@ -194,6 +194,11 @@ impl<'a, G: Group> Book<'a, G> {
     }
 }
 
+/// Writes a state as it is, whatever was there.
+pub(super) fn put_state<G: Group>(tx: &Transaction<'_>, job: &JobId, state: &JobState, forgotten: bool) -> Step<()> {
+    Book::<G>::new(tx).put(job, state, forgotten)
+}
+
 pub(super) fn alerts(conn: &Connection, job: Option<&JobId>, limit: usize) -> Step<Vec<Alert>> {
     let read = |r: &rusqlite::Row<'_>| alert_of(r.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?);
     let limit: i64 = values::whole(limit);

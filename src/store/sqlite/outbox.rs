@@ -241,6 +241,42 @@ fn accept<G: Group>(tx: &Transaction<'_>, id: Uuid, found: &Marked, answer: &str
     Ok(())
 }
 
+/// After rows of two outboxes came together: an alert is in one unsent delivery at most, and what was told is in none.
+pub(super) fn settle_both<G: Group>(tx: &Transaction<'_>) -> Step<()> {
+    let p = G::PREFIX;
+    let sql = format!("SELECT id, recipient, alerts FROM {p}delivery WHERE state IN ('unsent', 'refused')");
+    let open = rows(tx, &sql, [], |r| {
+        let id = id(r, 0)?;
+        Ok((id, r.get::<_, String>(1)?, alerts_of(&r.get::<_, String>(2)?, id)?))
+    })?;
+    let owner = format!(
+        "SELECT state IN ('planned', 'refused') AND delivery = ?5 FROM {p}addressee
+         WHERE job = ?1 AND episode = ?2 AND step = ?3 AND recipient = ?4"
+    );
+    for (id, recipient, alerts) in open {
+        let mut whole = true;
+        for alert in &alerts {
+            let key = params![alert.job.as_str(), alert.episode, alert.step, recipient, id.into_bytes()];
+            let owns = row(tx, &owner, key, |r| Ok(r.get::<_, Option<bool>>(0)?))?;
+            whole &= owns.is_none_or(|owns| owns == Some(true));
+        }
+        if !whole {
+            supersede::<G>(tx, id)?;
+        }
+    }
+    let told = format!(
+        "UPDATE {p}addressee SET state = 'told', thread = (SELECT message_id FROM {p}delivery d WHERE d.id = delivery),
+             thread_at = (SELECT created_at FROM {p}delivery d WHERE d.id = delivery)
+         WHERE state IN ('planned', 'refused') AND delivery IN (SELECT id FROM {p}delivery WHERE state = 'told')"
+    );
+    run(tx, &told, [])?;
+    let lost = format!(
+        "UPDATE {p}addressee SET state = 'waiting', delivery = NULL WHERE state = 'planned'
+             AND (delivery IS NULL OR delivery NOT IN (SELECT id FROM {p}delivery WHERE state IN ('unsent', 'refused')))"
+    );
+    run(tx, &lost, []).map(drop)
+}
+
 const COLUMNS: &str = "id, recipient, alerts, subject, body, message_id, in_reply_to, urgent, digest, created_at, \
                        attempts, next_try, last_error, state, settled_at, answer";
 

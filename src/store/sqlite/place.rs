@@ -36,6 +36,22 @@ pub(in crate::store) fn check_lock_file(path: &Path) -> Result<()> {
     }
 }
 
+/// Whether this is a case for a hand, and not for a refuge: the place itself is a mistake, or whoever runs this is the
+/// wrong user. Then no file may be made anywhere.
+pub(in crate::store) fn is_for_a_hand(path: &Path) -> bool {
+    let folder = folder_of(path);
+    let (Ok(around), me) = (std::fs::metadata(folder), geteuid()) else { return true };
+    if check_folder(folder, path).is_err() {
+        return true;
+    }
+    let foreign = |uid: u32| Uid::from_raw(uid) != me;
+    match std::fs::metadata(path) {
+        // Root, or a stranger in the folder of the one whose state it is.
+        Ok(found) => foreign(found.uid()) && (me.is_root() || (around.uid() == found.uid() && around.uid() != 0)),
+        Err(_) => owns_folder(path, &around, me).is_err(),
+    }
+}
+
 /// The folder that a path lies in; a bare name lies in the current one.
 pub(in crate::store) fn folder_of(path: &Path) -> &Path {
     match path.parent() {

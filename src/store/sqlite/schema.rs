@@ -165,6 +165,27 @@ pub(in crate::store) fn version(conn: &Connection, path: &Path, steps: &[Migrati
     Ok(found)
 }
 
+/// What is frozen has this format: its content is on its way to another file.
+const FROZEN: u32 = 1_000_000;
+
+/// Whether nobody has frozen the file since it was opened.
+pub(in crate::store) fn still_ours(conn: &Connection) -> Step<()> {
+    if is_frozen(conn)? {
+        return Err(Fault::Told(StoreError::Unavailable("the state is on its way back to its own place".to_owned())));
+    }
+    Ok(())
+}
+
+/// Whether the file is frozen.
+pub(in crate::store) fn is_frozen(conn: &Connection) -> Step<bool> {
+    Ok(conn.pragma_query_value(None, "user_version", |r| r.get::<_, u32>(0))? == FROZEN)
+}
+
+/// Freezes a file of today's format, or makes it usable again.
+pub(in crate::store) fn freeze(conn: &Connection, frozen: bool) -> Step<()> {
+    Ok(conn.pragma_update(None, "user_version", if frozen { FROZEN } else { newest(MIGRATIONS) })?)
+}
+
 /// Makes the tables of a new file; brings an older file up to date, after a copy of it was made beside it.
 pub(in crate::store) fn migrate(conn: &Connection, path: &Path, steps: &[Migration]) -> Result<()> {
     let told = |fault| explain(fault, path, Moment::Work);

@@ -1,11 +1,12 @@
 use super::StoreError as E;
+use super::errors::Fault;
 use super::schema::{MIGRATIONS, migrate};
 use super::*;
 use crate::decide::JobState;
 use crate::store::{Change, RunStatus, Source};
 use checker_job::Outcome;
 use nix::time::{ClockId, clock_gettime};
-use rusqlite::ffi;
+use rusqlite::{Connection, ffi};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 
 fn open(path: &Path) -> Result<Sqlite> {

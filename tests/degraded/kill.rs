@@ -1,0 +1,61 @@
+//! Kills while a refuge is merged into the store: the next pass merges it again, and counts nothing twice.
+
+use super::{Scene, TROUBLE, ready};
+use crate::support::binary::sweep;
+use std::time::Duration;
+
+/// Runs that the refuge holds, so that there is time to be killed in.
+const RUNS: i64 = 30_000;
+
+#[test]
+fn a_merge_that_is_killed_is_done_again_and_counts_once() {
+    if !ready() {
+        return;
+    }
+    let mut scene = Scene::new("64m");
+    scene.sh("mount -o remount,size=64m /dev/shm");
+    scene.begin();
+    scene.sh("cp DISK/checker.db DISK/good.db; cp DISK/checker.db-wal DISK/good.db-wal");
+    scene.sh("mount -o remount,ro DISK");
+    for _ in 0..12 {
+        scene.silent(TROUBLE);
+    }
+    let refuge = scene.sh("ls -d /dev/shm/checker-*").trim().to_owned();
+    let more = format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {RUNS})
+         INSERT INTO run SELECT randomblob(16), job, status, queue, priority, not_before, attempt, source, asked_by, args,
+             node, host, pass, started, ended, verdict, outcome, steady, seq FROM (SELECT * FROM run LIMIT 1), n"
+    );
+    scene.sh(&format!("sqlite3 {refuge}/checker.db \"{more}\""));
+    scene.sh(&format!("rm -f {refuge}/checker.db-shm; cp -a {refuge} /dev/shm/kept"));
+    let mut phases = [0; 3];
+    scene.now = scene.now.plus(Duration::from_secs(3_600));
+    let told = scene.home.subjects();
+    for ms in (0..240).step_by(8) {
+        let fresh = format!(
+            "mount -o remount,rw DISK; rm -rf DISK/checker.db* {refuge}; cp -a /dev/shm/kept {refuge}; cp DISK/good.db \
+             DISK/checker.db; cp DISK/good.db-wal DISK/checker.db-wal; chmod 600 DISK/checker.db*"
+        );
+        scene.sh(&fresh);
+        let mut pass = scene.realm.command(&scene.home, Some(scene.now), &["cron"]).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(ms));
+        drop(pass.kill());
+        pass.wait().unwrap();
+        sweep(pass.id());
+        let left = !scene.refuges().is_empty();
+        let merged = scene.count("SELECT count(*) FROM counter WHERE name LIKE 'merged:%'");
+        phases[usize::from(merged > 0) + usize::from(!left)] += 1;
+        scene.realm.run_at(&scene.home, scene.now, &["cron"]).ended(0);
+        assert_eq!(scene.refuges(), "", "{ms}");
+        let runs = scene.count("SELECT count(*) FROM run") - RUNS;
+        assert!((15..=16).contains(&runs), "{ms}: {runs}");
+        assert_eq!(scene.tallied(), runs, "{ms}");
+        let steady = scene
+            .count("SELECT value - (SELECT count(*) FROM run WHERE steady = 1) FROM counter WHERE name = 'steady'");
+        assert_eq!(steady, 0, "{ms}");
+    }
+    println!("killed before the mark, between mark and end, after: {phases:?}");
+    assert!(phases[0] >= 5, "too few kills in a merge to prove anything: {phases:?}");
+    let news: Vec<String> = scene.home.subjects().split_off(told.len());
+    assert!(news.iter().all(|s| s.contains("SOLVED: state")), "nothing else was told again: {news:?}");
+}
