@@ -41,6 +41,8 @@ struct Home {
     kills: BTreeMap<Phase, u32>,
     /// A pass takes about this long until all is told, in microseconds: kills come within it.
     length: u64,
+    /// After how long kills came in the two shortest phases.
+    rare: Vec<u64>,
 }
 
 impl Home {
@@ -48,12 +50,22 @@ impl Home {
         let jobs = job("linger", LINGER, "timeout = \"50s\"") + &job("quick", QUICK, "");
         let mut all = Ordeal::new(server, [""; TARGETS], &jobs);
         all.whole_pass();
-        Self { all, chance: Chance(SEED + nth), kills: BTreeMap::new(), length: 300_000 }
+        Self { all, chance: Chance(SEED + nth), kills: BTreeMap::new(), length: 300_000, rare: Vec::new() }
+    }
+
+    /// A random time; now and then one that is near to where a kill came in a short phase.
+    fn delay(&mut self) -> u64 {
+        let known = self.rare.len() as u64;
+        if known > 0 && self.chance.below(3) == 0 {
+            let nth = usize::try_from(self.chance.below(known)).expect("a small number");
+            return self.rare[nth] * (90 + self.chance.below(21)) / 100;
+        }
+        self.chance.below(self.length)
     }
 
     /// A pass that is killed at a random moment; the answer is how far it had come.
     fn killed_pass(&mut self) -> Phase {
-        let (delay, seed) = (self.chance.below(self.length), self.chance.below(u64::MAX >> 33));
+        let (delay, seed) = (self.delay(), self.chance.below(u64::MAX >> 33));
         let started = Instant::now();
         let mut pass = self.all.start(&Moments::slowed(SLOWED, seed));
         std::thread::sleep(Duration::from_micros(delay));
@@ -63,6 +75,9 @@ impl Home {
         self.all.check_store(&format!("{phase:?}"));
         // So that few kills come when all is told, whatever the load of this machine.
         self.length = if phase == Phase::Told { self.length * 3 / 4 } else { self.length * 26 / 25 };
+        if matches!(phase, Phase::Claimed | Phase::Accepted) {
+            self.rare.push(delay);
+        }
         *self.kills.entry(phase).or_default() += 1;
         phase
     }
