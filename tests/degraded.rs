@@ -37,9 +37,13 @@ struct Scene {
 
 impl Scene {
     fn new(size: &str) -> Self {
+        Self::with_settings(size, |settings| settings)
+    }
+
+    fn with_settings(size: &str, edit: impl Fn(String) -> String) -> Self {
         let [port] = crate::support::free_ports();
         let jobs = format!("[[job.tcp]]\nname = \"shop\"\naddress = \"127.0.0.1:{port}\"\n");
-        let settings = usual(&jobs).replace("[general]\n", "[general]\nstate = \"disk/checker.db\"\n");
+        let settings = edit(usual(&jobs).replace("[general]\n", "[general]\nstate = \"disk/checker.db\"\n"));
         let home = Home::new(&settings);
         let realm = Realm::new(&home, size);
         let mut scene = Self { home, realm, now: utc("2026-06-01 10:00:05"), port, target: None, passes: 0 };

@@ -54,6 +54,14 @@ fn a_merge_that_is_killed_is_done_again_and_counts_once() {
             .count("SELECT value - (SELECT count(*) FROM run WHERE steady = 1) FROM counter WHERE name = 'steady'");
         assert_eq!(steady, 0, "{ms}");
     }
+    // As after a kill between the last commit and the removal, and after a pass that went on.
+    let (runs, counted) = (scene.count("SELECT count(*) FROM run"), scene.tallied());
+    let news = scene.home.subjects().len();
+    scene.sh(&format!("cp -a /dev/shm/kept {refuge}"));
+    scene.realm.run_at(&scene.home, scene.now, &["cron"]).ended(0);
+    assert_eq!(scene.refuges(), "");
+    assert_eq!((scene.count("SELECT count(*) FROM run"), scene.tallied()), (runs, counted));
+    assert_eq!(scene.home.subjects().len(), news, "nothing is told again");
     println!("killed before the mark, between mark and end, after: {phases:?}");
     assert!(phases[0] >= 5, "too few kills in a merge to prove anything: {phases:?}");
     let news: Vec<String> = scene.home.subjects().split_off(told.len());
