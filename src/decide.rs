@@ -6,6 +6,7 @@
 
 mod alert;
 pub mod delivery;
+pub mod isolation;
 mod noise;
 #[cfg(test)]
 mod properties;

@@ -13,6 +13,7 @@ use checker_job::{Cancel, Context, Outcome, Timestamp};
 use checker_parts::handles;
 use guard::{Guarded, Poisoned};
 use lanes::{Handles, Held, Lane};
+use serde::{Deserialize, Serialize};
 
 pub(crate) use guard::catch;
 use std::collections::VecDeque;
@@ -62,7 +63,7 @@ pub struct Finished {
 }
 
 /// How much runs at once, and where.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// The `now` of the pass.
     pub now: Timestamp,
@@ -70,10 +71,12 @@ pub struct Options {
     pub at_once: AtOnce,
     /// Below it each run that asks for one gets a scratch folder.
     pub scratch: PathBuf,
+    /// Is told the place of each job just before its code runs.
+    pub begins: Option<Arc<dyn Fn(usize) + Send + Sync>>,
 }
 
 /// How many runs go on at once, within what the handles of this process allow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AtOnce {
     /// Awaiting runs, at first. Those that take many handles, such as programs, stay at this.
     pub awaiting: usize,
@@ -334,6 +337,9 @@ async fn work(pool: Arc<Pool>, generation: u64, lane: Rc<Lane>, sender: mpsc::Se
         if let Some(begun) = pool.begun_ms.get(index) {
             let ms = u64::try_from(pool.started.elapsed().as_millis()).unwrap_or(u64::MAX);
             begun.store(ms.saturating_add(1), Ordering::Release);
+        }
+        if let Some(begins) = &pool.options.begins {
+            begins(index);
         }
         let timeout = work.job.policy().timeout;
         let scratch = pool.options.scratch.join(work.run.simple().to_string());

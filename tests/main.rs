@@ -12,6 +12,7 @@
 
 mod admin;
 mod cli;
+mod isolation;
 mod life;
 mod mail;
 mod passes;
