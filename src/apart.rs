@@ -28,6 +28,8 @@ const STARTS_UNTIL: Duration = Duration::from_secs(40);
 const START_MAX: Duration = Duration::from_secs(20);
 /// A process whose job is this much over its timeout does not answer any more: its own runner would have ended the job.
 const SILENT_MAX: Duration = Duration::from_secs(12);
+/// No process can be started for so long: then it is no passing want.
+const REFUSED_MAX: Duration = Duration::from_secs(5);
 /// If more jobs than this find no file handle even in a process of their own, the whole host has none.
 const NO_HANDLES_MAX: usize = 256;
 
@@ -67,6 +69,8 @@ pub struct Apart {
     narrowed: Vec<usize>,
     left: Vec<usize>,
     no_handles: usize,
+    /// Since when no process can be started.
+    refused: Option<Instant>,
     started: Instant,
 }
 
@@ -92,6 +96,7 @@ impl Apart {
             narrowed: Vec::new(),
             left: Vec::new(),
             no_handles: 0,
+            refused: None,
             started: Instant::now(),
         }
     }
@@ -152,8 +157,21 @@ impl Apart {
             let of = |index: &usize| self.work.get(index).map(|s| (*index, s.work.clone()));
             let work = group.iter().filter_map(of).collect();
             match Worker::start(&self.program, &self.frame, work, &self.sayer) {
-                Ok(worker) => self.workers.push(worker),
-                Err(why) => self.cannot_run(&group, &why.to_string()),
+                Ok(worker) => {
+                    self.refused = None;
+                    self.workers.push(worker);
+                }
+                // Handles and memory may come back in a moment.
+                Err(_) if self.refused.get_or_insert_with(Instant::now).elapsed() < REFUSED_MAX => {
+                    self.waiting.push_front(group);
+                    return;
+                }
+                Err(why) => {
+                    let whom = group.iter().filter_map(|index| self.work.get(index));
+                    // Where they ran there was no room for them: the next pass begins with them apart.
+                    self.events.extend(whom.map(|s| Event::Stuck(s.work.job.id().clone())));
+                    self.cannot_run(&group, &why.to_string());
+                }
             }
         }
     }

@@ -31,7 +31,7 @@ use uuid::Uuid;
 use waves::Waves;
 
 pub use due::Skipped;
-pub use wording::alert as word_alert;
+pub use wording::{Words, alert as word_alert};
 
 /// Where the memory of the crontab is kept in the own group.
 const CRON_MEMORY: &str = "cron";
@@ -180,7 +180,7 @@ impl Pass<'_> {
 
     fn run_due(&mut self, due: &[Due], now: Timestamp, report: &mut Report) -> Result<()> {
         let mut runner = Crew::start(self.setup, self.own, self.id, due, now)?;
-        let mut results = Results::new(self, due)?;
+        let mut results = Results::new(self, due, runner.suspects())?;
         let mut waves = Waves::new(due.iter().map(|d| d.job.policy().timeout));
         let started = Instant::now();
         loop {
@@ -200,6 +200,7 @@ impl Pass<'_> {
                 if all_done {
                     self.pause(due, waves.pause(started.elapsed()))?;
                 }
+                runner.make_room();
                 self.courier.wave(DELIVERY_TIME);
                 waves.left(started.elapsed());
             } else if wave {

@@ -4,6 +4,7 @@
 //! Jobs that only await share one thread; jobs that may block get threads of their own. The caller's thread only
 //! receives, so it keeps its own time whatever the jobs do. Nothing waits for a stuck thread at the end.
 
+mod beat;
 mod guard;
 mod lanes;
 
@@ -27,6 +28,8 @@ use uuid::Uuid;
 /// A runtime that has not turned for this long is blocked by the job that it is polling.
 const STALLED: Duration = Duration::from_secs(2);
 const HEARTBEAT: Duration = Duration::from_millis(200);
+/// A run gets back at most this much of the time that others took from it.
+const GIVEN_BACK: Duration = Duration::from_secs(3);
 /// A run that is this much over its timeout will not come back: its thread is stuck outside of the job.
 const OVERDUE: Duration = Duration::from_secs(5);
 pub(crate) const SUMMARY_BYTES_MAX: usize = 400;
@@ -114,6 +117,8 @@ struct Pool {
     generation: AtomicU64,
     /// The last turn of the runtime, in milliseconds since `started`.
     beat_ms: AtomicU64,
+    /// Milliseconds in which the runtime did not turn, because of slow polls.
+    lost_ms: AtomicU64,
     /// The index + 1 of the job that is being polled, or 0.
     polling: AtomicUsize,
     /// When each job was started, in milliseconds since `started`, plus 1; 0 before that.
@@ -137,6 +142,7 @@ impl Runner {
             started: Instant::now(),
             generation: AtomicU64::new(0),
             beat_ms: AtomicU64::new(0),
+            lost_ms: AtomicU64::new(0),
             polling: AtomicUsize::new(0),
         });
         let runner = Self { pool, results, sender, done: vec![false; open], open, looked: Instant::now() };
@@ -273,11 +279,6 @@ enum Mode {
 }
 
 impl Pool {
-    fn beat(&self) {
-        let ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.beat_ms.store(ms, Ordering::Release);
-    }
-
     /// How many handles the run at `index` may open.
     fn handles_of(&self, index: usize) -> usize {
         self.work.get(index).map_or(0, |w| w.job.handles())
@@ -376,11 +377,20 @@ async fn on_shared_thread(
         Ok(run) => Guarded::new(run, pool, generation, index),
         Err(what) => return Some(panicked(&what)),
     };
-    match tokio::time::timeout(timeout, run).await {
-        Ok(Ok(outcome)) => Some(outcome),
-        Ok(Err(Poisoned::Panic(what))) => Some(panicked(&what)),
-        Ok(Err(Poisoned::Replaced)) => None,
-        Err(_) => Some(timed_out(timeout, &context.cancel)),
+    // A job that blocks the thread for a moment must not cost another one its answer.
+    let (mut run, mut lost, mut wait, mut left) = (std::pin::pin!(run), pool.lost(), timeout, GIVEN_BACK);
+    loop {
+        match tokio::time::timeout(wait, run.as_mut()).await {
+            Ok(Ok(outcome)) => return Some(outcome),
+            Ok(Err(Poisoned::Panic(what))) => return Some(panicked(&what)),
+            Ok(Err(Poisoned::Replaced)) => return None,
+            Err(_) => {}
+        }
+        wait = pool.lost().saturating_sub(lost).min(left);
+        if wait.is_zero() {
+            return Some(timed_out(timeout, &context.cancel));
+        }
+        (lost, left) = (pool.lost(), left - wait);
     }
 }
 

@@ -9,12 +9,15 @@ use crate::runner::{Finished, Options, Runner, Work};
 use crate::store::{Own, Result, StoreError};
 use checker_job::{JobId, Timestamp, Verdict};
 use std::collections::{BTreeSet, VecDeque};
+use std::fs::File;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 /// Where deaths are remembered, in the own group.
 const DEATHS: &str = "deaths";
+/// Handles kept back.
+const RESERVE: usize = 24;
 /// How often processes beside the pass are heard.
 const LISTEN: Duration = Duration::from_millis(10);
 
@@ -33,6 +36,8 @@ pub(super) struct Crew<'a> {
     unnoted: Vec<Event>,
     late: Vec<usize>,
     left: Vec<usize>,
+    /// Handles kept back for the time when a job has taken all others.
+    reserve: Vec<File>,
 }
 
 /// Notes that passes died while they held these jobs.
@@ -42,6 +47,13 @@ pub(super) fn suspect<'a>(own: &dyn Own, jobs: impl Iterator<Item = &'a JobId>, 
         tracing::warn!("a pass died while it held {} job(s): they run apart now", jobs.len());
         note(own, &[Event::PassDied(jobs.into_iter().collect())], now);
     }
+}
+
+/// Enough for a process beside us, a connection to the store and one to a mail server.
+fn reserve() -> Vec<File> {
+    let Ok(first) = File::open("/dev/null") else { return Vec::new() };
+    let more: Vec<File> = (1..RESERVE).map_while(|_| first.try_clone().ok()).collect();
+    more.into_iter().chain([first]).collect()
 }
 
 /// Read and written in one go: passes may overlap, and none of them notes anything of a job that another one holds.
@@ -100,7 +112,20 @@ impl<'a> Crew<'a> {
         let frame = Frame { now, pass, at_once, scratch };
         let mut apart = Apart::new(setup.again.clone(), frame);
         apart.add(apart_work);
-        Ok(Self { due, own, now, runner, here, apart, ready, deaths, unnoted: Vec::new(), late, left: Vec::new() })
+        Ok(Self {
+            due,
+            own,
+            now,
+            runner,
+            here,
+            apart,
+            ready,
+            deaths,
+            unnoted: Vec::new(),
+            late,
+            left: Vec::new(),
+            reserve: reserve(),
+        })
     }
 
     /// Jobs that have not ended.
@@ -139,6 +164,17 @@ impl<'a> Crew<'a> {
         }
     }
 
+    /// Jobs whose code may end this process, in whatever it is asked for.
+    pub(super) fn suspects(&self) -> BTreeSet<usize> {
+        let marked = |(_, d): &(usize, &Due)| self.deaths.marks.contains_key(d.job.id());
+        self.due.iter().enumerate().filter(marked).map(|(index, _)| index).collect()
+    }
+
+    /// Gives back what was kept for this moment: a message is to be sent.
+    pub(super) fn make_room(&mut self) {
+        self.reserve.clear();
+    }
+
     /// Jobs that nobody should wait for, since this was asked last.
     pub(super) fn nobody_waits_for(&mut self) -> Vec<usize> {
         std::mem::take(&mut self.late)
@@ -157,6 +193,7 @@ impl<'a> Crew<'a> {
         let due = self.due.get(index)?;
         let timeout = due.job.policy().timeout;
         if is_out_of_handles(&finished.outcome) {
+            self.make_room();
             let work = Work { job: Arc::clone(&due.job), run: due.run };
             self.apart.add(vec![(index, work, 1)]);
             return None;

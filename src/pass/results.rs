@@ -1,7 +1,8 @@
 //! Outcomes become committed changes: each is decided on the newest state, after the jobs that it depends on.
 
 use super::due::Due;
-use super::{Pass, Ran, Report, wording};
+use super::wording::{self, Words};
+use super::{Pass, Ran, Report};
 use crate::clock;
 use crate::decide::transition::{Draft, Input, close as close_drafts, transition};
 use crate::decide::{Alert, AlertId, AlertKind, JobState};
@@ -25,11 +26,13 @@ pub(super) struct Results<'a> {
     states: BTreeMap<JobId, JobState>,
     waiting: Vec<Finished>,
     decided: BTreeSet<usize>,
+    /// Whose own words are not asked for.
+    suspects: BTreeSet<usize>,
     committed_at: Instant,
 }
 
 impl<'a> Results<'a> {
-    pub(super) fn new(pass: &Pass<'_>, due: &'a [Due]) -> Result<Self> {
+    pub(super) fn new(pass: &Pass<'_>, due: &'a [Due], suspects: BTreeSet<usize>) -> Result<Self> {
         let names: BTreeMap<&str, &JobId> = pass
             .setup
             .jobs
@@ -52,6 +55,7 @@ impl<'a> Results<'a> {
             states,
             waiting: Vec::new(),
             decided: BTreeSet::new(),
+            suspects,
             committed_at: Instant::now(),
         })
     }
@@ -182,7 +186,9 @@ impl<'a> Results<'a> {
                 held,
             },
         );
-        let alerts = step.drafts.into_iter().map(|d| wording::alert(job, d, &finished.outcome, now)).collect();
+        let words = if self.suspects.contains(&finished.index) { Words::Standard } else { Words::Own };
+        let word = |draft| wording::alert(&due.job, draft, &finished.outcome, now, words);
+        let alerts = step.drafts.into_iter().map(word).collect();
         Change {
             job: job.id().clone(),
             expected_seq: before.seq,

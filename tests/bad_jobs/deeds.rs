@@ -55,8 +55,6 @@ pub(crate) async fn act(does: &str) -> Outcome {
             }
             std::mem::forget(all);
         }
-        "print" => (0..100_000).for_each(|n| println!("{n} {}", "x".repeat(1_000))),
-        "complain" => (0..10_000).for_each(|n| eprintln!("{n} {}", "x".repeat(100))),
         "leave" => return leave(),
         "much" => return Outcome::failed("x".repeat(1 << 24)).with_detail("\u{1b}[2J\u{0}\n".repeat(1 << 20)),
         _ => {}

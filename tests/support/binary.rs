@@ -130,12 +130,11 @@ impl Home {
         clocked(self.command(args), when).spawn().expect("the program starts")
     }
 
-    /// The same, with at most so many kilobytes of memory.
-    pub(crate) fn start_within(&self, when: Timestamp, kilobytes: u32, args: &[&str]) -> Child {
+    /// The same, started by another program, which sets a limit for it.
+    pub(crate) fn start_through(&self, prefix: &[&str], when: Timestamp, args: &[&str]) -> Child {
         let bare = self.command(args);
-        let mut command = Command::new("/bin/sh");
-        command.args(["-c", &format!("ulimit -v {kilobytes}; exec \"$@\""), "sh"]).arg(&self.program).args(args);
-        command.current_dir(self.folder.path()).env_clear();
+        let mut command = Command::new(prefix[0]);
+        command.args(&prefix[1..]).arg(&self.program).args(args).current_dir(self.folder.path()).env_clear();
         command.envs(bare.get_envs().filter_map(|(name, value)| Some((name, value?))));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         clocked(command, when).spawn().expect("the program starts")
