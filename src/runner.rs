@@ -20,7 +20,7 @@ pub(crate) use guard::catch;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -117,6 +117,8 @@ struct Pool {
     generation: AtomicU64,
     /// The last turn of the runtime, in milliseconds since `started`.
     beat_ms: AtomicU64,
+    /// A run outlives its timeout on a thread of its own.
+    stuck: AtomicBool,
     /// Milliseconds in which the runtime did not turn, because of slow polls.
     lost_ms: AtomicU64,
     /// The index + 1 of the job that is being polled, or 0.
@@ -142,6 +144,7 @@ impl Runner {
             started: Instant::now(),
             generation: AtomicU64::new(0),
             beat_ms: AtomicU64::new(0),
+            stuck: AtomicBool::new(false),
             lost_ms: AtomicU64::new(0),
             polling: AtomicUsize::new(0),
         });
@@ -223,7 +226,7 @@ impl Runner {
 
     /// A run that should have ended long ago, and how long it has taken.
     fn overdue(&self) -> Option<(usize, Duration)> {
-        let now = u64::try_from(self.pool.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let now = self.pool.now_ms();
         let runs = self.pool.begun_ms.iter().zip(&self.pool.work).enumerate();
         runs.filter(|(index, _)| !self.is_done(*index)).find_map(|(index, (begun, work))| {
             let begun = begun.load(Ordering::Acquire).checked_sub(1)?;
@@ -323,7 +326,12 @@ fn serve(pool: &Arc<Pool>, generation: u64, queue: VecDeque<usize>, mode: Mode, 
         tasks.block_on(&runtime, async { tokio::join!(light, costly) });
     }
     drop(tasks);
-    runtime.shutdown_background();
+    if mode == Mode::Threads && pool.stuck.load(Ordering::Acquire) {
+        // What waits for it on a stuck thread would panic there, and a second panic in a drop would end the process.
+        std::mem::forget(runtime);
+    } else {
+        runtime.shutdown_background();
+    }
 }
 
 async fn work(pool: Arc<Pool>, generation: u64, lane: Rc<Lane>, sender: mpsc::Sender<Finished>, mode: Mode) {
@@ -336,8 +344,7 @@ async fn work(pool: Arc<Pool>, generation: u64, lane: Rc<Lane>, sender: mpsc::Se
             continue;
         };
         if let Some(begun) = pool.begun_ms.get(index) {
-            let ms = u64::try_from(pool.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-            begun.store(ms.saturating_add(1), Ordering::Release);
+            begun.store(pool.now_ms().saturating_add(1), Ordering::Release);
         }
         if let Some(begins) = &pool.options.begins {
             begins(index);
@@ -347,7 +354,7 @@ async fn work(pool: Arc<Pool>, generation: u64, lane: Rc<Lane>, sender: mpsc::Se
         let context = Arc::new(Context::new(pool.options.now, timeout, work.run.to_string(), scratch.clone()));
         let (wall, started) = (clock::now().wall, Instant::now());
         let outcome = match mode {
-            Mode::Threads => on_own_thread(work, &context, timeout, place.handles.take()).await,
+            Mode::Threads => on_own_thread(&pool, work, &context, timeout, place.handles.take()).await,
             Mode::Shared => match on_shared_thread(&pool, generation, index, work, &context, timeout).await {
                 Some(outcome) => outcome,
                 None => return,
@@ -394,7 +401,13 @@ async fn on_shared_thread(
     }
 }
 
-async fn on_own_thread(work: &Work, context: &Arc<Context>, timeout: Duration, handles: Option<Held>) -> Outcome {
+async fn on_own_thread(
+    pool: &Pool,
+    work: &Work,
+    context: &Arc<Context>,
+    timeout: Duration,
+    handles: Option<Held>,
+) -> Outcome {
     let (answer, receive) = tokio::sync::oneshot::channel();
     let (job, cx, handle) = (Arc::clone(&work.job), Arc::clone(context), tokio::runtime::Handle::current());
     let thread = std::thread::Builder::new().name("job".to_owned()).spawn(move || {
@@ -410,7 +423,10 @@ async fn on_own_thread(work: &Work, context: &Arc<Context>, timeout: Duration, h
         Ok(Ok(Ok(outcome))) => outcome,
         Ok(Ok(Err(what))) => panicked(&what),
         Ok(Err(_)) => panicked("its thread ended without an answer"),
-        Err(_) => timed_out(timeout, &context.cancel),
+        Err(_) => {
+            pool.stuck.store(true, Ordering::Release);
+            timed_out(timeout, &context.cancel)
+        }
     }
 }
 

@@ -174,16 +174,16 @@ pub fn groups(suspects: &[(usize, u32)]) -> Vec<Vec<usize>> {
 impl Conviction {
     /// What a run of the job found: that it cannot be run. `now` if it was not tried in this pass.
     pub fn outcome(&self, now: Option<Timestamp>) -> Outcome {
-        let when = match now {
-            Some(now) => format!("; last tried {} ago, tried again hourly", duration_words(now.since(self.tried))),
+        let tried = match now {
+            Some(now) => format!("It was tried {} ago and not run since. ", duration_words(now.since(self.tried))),
             None => String::new(),
         };
-        Outcome::failed(format!("it ends the process that runs it ({}){when}", self.how)).with_detail(
-            "This job ran alone in a process of its own, after others had died while it ran in them, and that one died too. \
-             So it is a fault in the code of the job kind, not of its target: an abort, an overflow of the stack, memory \
+        Outcome::failed(format!("it ends the process that runs it ({}); tried again hourly", self.how)).with_detail(format!(
+            "{tried}This job ran alone in a process of its own, after others had died while it ran in them, and that one died \
+             too. So it is a fault in the code of the job kind, not of its target: an abort, an overflow of the stack, memory \
              without end, or a call that ends the process. All other jobs run as ever. This one is tried once an hour, alone, \
-             and is well again when it survives that.",
-        )
+             and is well again when it survives that."
+        ))
     }
 }
 
@@ -306,8 +306,9 @@ mod tests {
 
     fn it_is_convicted(deaths: &Deaths) {
         let Place::Nowhere(outcome) = deaths.place(&job(7), at(5)) else { panic!("{deaths:?}") };
-        let said = "it ends the process that runs it (SIGABRT); last tried 5 min ago, tried again hourly";
+        let said = "it ends the process that runs it (SIGABRT); tried again hourly";
         assert_eq!((outcome.verdict, outcome.summary.as_str()), (checker_job::Verdict::Failed, said));
+        assert!(outcome.detail.starts_with("It was tried 5 min ago and not run since. This job"), "{}", outcome.detail);
         assert!(!matches!(deaths.place(&job(8), at(0)), Place::Nowhere(_)), "it was only near");
     }
 

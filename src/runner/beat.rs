@@ -8,17 +8,21 @@ use std::time::Duration;
 const SLOW_MS: u64 = 100;
 
 impl Pool {
+    /// Milliseconds since the start.
+    pub(super) fn now_ms(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
     /// The runtime turns. Says when, in milliseconds since the start.
     pub(super) fn beat(&self) -> u64 {
-        let ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let ms = self.now_ms();
         self.beat_ms.store(ms, Ordering::Release);
         ms
     }
 
     /// A poll that began at `before` has ended.
     pub(super) fn lose(&self, before: u64) {
-        let ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        let spent = ms.saturating_sub(before);
+        let spent = self.now_ms().saturating_sub(before);
         if spent > SLOW_MS {
             self.lost_ms.fetch_add(spent, Ordering::AcqRel);
         }
