@@ -10,8 +10,10 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// A convicted job is tried again after this time. And a job that was in flight at a death runs apart for so long.
+/// A job that was in flight at a death runs apart for so long.
 const HOUR: Duration = Duration::from_secs(3_600);
+/// A convicted job is tried again after this time: in the same minute of the next hour, also if cron is early then.
+const TRIED_AGAIN: Duration = Duration::from_secs(3_570);
 /// What nobody asked for meanwhile is forgotten.
 const FORGOTTEN: Duration = Duration::from_secs(8 * 86_400);
 
@@ -82,7 +84,7 @@ impl Deaths {
     pub fn place(&self, job: &JobId, now: Timestamp) -> Place {
         match self.marks.get(job) {
             None => Place::Here,
-            Some(Mark { convicted: Some(c), .. }) if now >= c.tried && now.since(c.tried) < HOUR => {
+            Some(Mark { convicted: Some(c), .. }) if now >= c.tried && now.since(c.tried) < TRIED_AGAIN => {
                 Place::Nowhere(Box::new(c.outcome(Some(now))))
             }
             Some(Mark { convicted: Some(_), .. }) => Place::Apart(ALONE),
@@ -318,7 +320,8 @@ mod tests {
         deaths.note(&died(1, true), at(0));
         let nowhere = |deaths: &Deaths, minute| matches!(deaths.place(&job(1), at(minute)), Place::Nowhere(_));
         assert!(nowhere(&deaths, 0) && nowhere(&deaths, 59));
-        let Place::Apart(n) = deaths.place(&job(1), at(60)) else { panic!("{deaths:?}") };
+        let early = at(60).minus(Duration::from_secs(5));
+        let Place::Apart(n) = deaths.place(&job(1), early) else { panic!("{deaths:?}") };
         assert_eq!(n, ALONE);
         deaths.note(&died(1, true), at(60));
         assert!(nowhere(&deaths, 61) && nowhere(&deaths, 119));

@@ -5,11 +5,11 @@ use crate::support::binary::{Home, done, has_faketime, utc};
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-/// A pass in minute `n`, which ends in its minute.
+/// A pass in minute `n`. It does not wait for those that sleep for ten minutes.
 fn pass(home: &Home, n: u64) {
     let begun = Instant::now();
     home.pass_at(utc("2026-05-01 12:00:01").plus(Duration::from_secs(60 * n)));
-    assert!(begun.elapsed() < Duration::from_secs(55), "{:?}", begun.elapsed());
+    assert!(begun.elapsed() < Duration::from_secs(120), "{:?}", begun.elapsed());
 }
 
 /// The newest run of a job.
