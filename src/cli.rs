@@ -2,6 +2,7 @@
 //! prints what they answer.
 
 mod ack;
+mod apart;
 mod args;
 mod check;
 mod courier;
@@ -75,6 +76,7 @@ fn dispatch(cx: &mut Cx<'_>, command: &Command) -> Result<Exit, Failure> {
         Command::Ack(a) => ack::ack(cx, a),
         Command::Silence(a) => ack::silence(cx, a),
         Command::Demo(a) => demo::run(cx, a),
+        Command::Apart => apart::run(cx),
     }
 }
 

@@ -7,6 +7,7 @@
 mod alert;
 pub mod delivery;
 pub mod forecast;
+pub mod isolation;
 pub mod merge;
 mod noise;
 #[cfg(test)]

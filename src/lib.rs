@@ -3,12 +3,14 @@
 //! The map, in the order in which the data flows:
 //!
 //! 1. What people type and write: [`run`], [`settings`], [`registry`] and the list of [`bundled()`] job kinds.
-//! 2. One pass: [`pass`] asks [`decide`] what is due, the [`runner`] runs it, `decide` says what it means.
+//! 2. One pass: [`pass`] asks [`decide`] what is due, the [`runner`] runs it (suspects run [`apart`]), `decide` says what
+//!    it means.
 //! 3. What is remembered: [`store`].
 //! 4. Whose fault it is: the [`witness`].
 //! 5. What is told: [`node`] (troubles of our own), [`outbox`], [`message`], [`channel`].
 //! 6. Beside all: [`clock`], the only place that reads the time, and [`log`].
 
+pub mod apart;
 pub mod bundled;
 pub mod channel;
 mod cli;

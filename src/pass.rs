@@ -3,6 +3,7 @@
 //!
 //! This is a shell: it reads the clock, the store and the runner, and asks [`crate::decide`] what all of it means.
 
+mod crew;
 mod doubt;
 mod due;
 mod results;
@@ -10,6 +11,7 @@ mod steps;
 mod waves;
 mod wording;
 
+use crate::apart;
 use crate::clock::Steady;
 use crate::decide::schedule::{Called, Class, CronMemory, Reason, Slots, needed};
 use crate::decide::witness::Evidence;
@@ -17,9 +19,10 @@ use crate::decide::{JobState, Recipient};
 use crate::node;
 use crate::outbox::{Drained, again};
 use crate::registry::DynJob;
-use crate::runner::{AtOnce, Options, Runner, Work};
+use crate::runner::AtOnce;
 use crate::store::{Own, PassEnd, PassStart, Result, Retention, Shared, Slot};
 use checker_job::{JobId, Policy, Timestamp, Verdict};
+use crew::Crew;
 use doubt::Doubt;
 use due::{Call, Due};
 use jiff::tz::TimeZone;
@@ -32,7 +35,7 @@ use uuid::Uuid;
 use waves::Waves;
 
 pub use due::Skipped;
-pub use wording::alert as word_alert;
+pub use wording::{Words, alert as word_alert};
 
 /// Where the memory of the crontab is kept in the own group.
 const CRON_MEMORY: &str = "cron";
@@ -60,6 +63,8 @@ pub struct Setup {
     pub host: String,
     /// How many runs go on at once.
     pub at_once: AtOnce,
+    /// How the program starts itself, for jobs that may end their process.
+    pub again: apart::Program,
     /// Below it runs get scratch folders.
     pub scratch: PathBuf,
 }
@@ -186,11 +191,8 @@ impl Pass<'_> {
     }
 
     fn run_due(&mut self, due: &[Due], now: Timestamp, doubt: Doubt, report: &mut Report) -> Result<()> {
-        let work: Vec<Work> = due.iter().map(|d| Work { job: Arc::clone(&d.job), run: d.run }).collect();
-        let options = Options { now, at_once: self.setup.at_once, scratch: self.setup.scratch.clone() };
-        let mut runner = Runner::start(work, options)
-            .map_err(|e| crate::store::StoreError::Refused(format!("no thread for the jobs: {e}")))?;
-        let mut results = Results::new(self, due, doubt)?;
+        let mut runner = Crew::start(self.setup, self.own, self.id, due, now)?;
+        let mut results = Results::new(self, due, doubt, runner.suspects())?;
         let mut waves = Waves::new(due.iter().map(|d| d.job.policy().timeout));
         let started = Instant::now();
         loop {
@@ -202,6 +204,7 @@ impl Pass<'_> {
                     results.take(more);
                 }
             }
+            runner.nobody_waits_for().into_iter().for_each(|index| waves.late(index));
             let (all_done, wave) = (runner.open() == 0, waves.is_due(started.elapsed()));
             let alone = all_done || (wave && waves.is_first());
             results.commit(self, all_done || wave, alone, report)?;
@@ -209,12 +212,15 @@ impl Pass<'_> {
                 if all_done {
                     self.pause(due, waves.pause(started.elapsed()))?;
                 }
+                runner.make_room();
                 self.courier.wave(DELIVERY_TIME);
                 waves.left(started.elapsed());
             } else if wave {
                 waves.idle(started.elapsed());
             }
             if all_done && results.waiting() == 0 {
+                let left = runner.finish().into_iter().filter_map(|i| Some(due.get(i)?.job.policy().name.clone()));
+                report.skipped.extend(left.map(|name| (name, Skipped::Left)));
                 return Ok(());
             }
         }
@@ -234,7 +240,9 @@ impl Pass<'_> {
     fn claim(&mut self, due: Vec<Due>, now: Timestamp, report: &mut Report) -> Result<Vec<Due>> {
         let open = self.shared.open_passes()?;
         let dead: Vec<_> = open.iter().filter(|p| p.id != self.id && (self.is_gone)(p.id)).collect();
-        let runs: Vec<String> = dead.iter().flat_map(|p| p.claims.values()).map(Uuid::to_string).collect();
+        let runs: Vec<String> =
+            dead.iter().flat_map(|p| p.claims.values().chain([&p.id])).map(Uuid::to_string).collect();
+        crew::suspect(self.own, dead.iter().flat_map(|p| p.claims.keys()), now);
         checker_parts::child::kill_groups_of_runs(&runs);
         let dead: Vec<Uuid> = dead.iter().map(|p| p.id).collect();
         let wanted: BTreeMap<JobId, Uuid> = due.iter().map(|d| (d.job.id().clone(), d.run)).collect();

@@ -4,6 +4,7 @@
 //! Jobs that only await share one thread; jobs that may block get threads of their own. The caller's thread only
 //! receives, so it keeps its own time whatever the jobs do. Nothing waits for a stuck thread at the end.
 
+mod beat;
 mod guard;
 mod lanes;
 
@@ -13,12 +14,13 @@ use checker_job::{Blame, Cancel, Context, Outcome, Timestamp};
 use checker_parts::handles;
 use guard::{Guarded, Poisoned};
 use lanes::{Handles, Held, Lane};
+use serde::{Deserialize, Serialize};
 
 pub(crate) use guard::catch;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
@@ -26,6 +28,8 @@ use uuid::Uuid;
 /// A runtime that has not turned for this long is blocked by the job that it is polling.
 const STALLED: Duration = Duration::from_secs(2);
 const HEARTBEAT: Duration = Duration::from_millis(200);
+/// A run gets back at most this much of the time that others took from it.
+const GIVEN_BACK: Duration = Duration::from_secs(3);
 /// A run that is this much over its timeout will not come back: its thread is stuck outside of the job.
 const OVERDUE: Duration = Duration::from_secs(5);
 pub(crate) const SUMMARY_BYTES_MAX: usize = 400;
@@ -62,7 +66,7 @@ pub struct Finished {
 }
 
 /// How much runs at once, and where.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Options {
     /// The `now` of the pass.
     pub now: Timestamp,
@@ -70,10 +74,12 @@ pub struct Options {
     pub at_once: AtOnce,
     /// Below it each run that asks for one gets a scratch folder.
     pub scratch: PathBuf,
+    /// Is told the place of each job just before its code runs.
+    pub begins: Option<Arc<dyn Fn(usize) + Send + Sync>>,
 }
 
 /// How many runs go on at once, within what the handles of this process allow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AtOnce {
     /// Awaiting runs, at first. Those that take many handles, such as programs, stay at this.
     pub awaiting: usize,
@@ -111,6 +117,10 @@ struct Pool {
     generation: AtomicU64,
     /// The last turn of the runtime, in milliseconds since `started`.
     beat_ms: AtomicU64,
+    /// A run outlives its timeout on a thread of its own.
+    stuck: AtomicBool,
+    /// Milliseconds in which the runtime did not turn, because of slow polls.
+    lost_ms: AtomicU64,
     /// The index + 1 of the job that is being polled, or 0.
     polling: AtomicUsize,
     /// When each job was started, in milliseconds since `started`, plus 1; 0 before that.
@@ -134,6 +144,8 @@ impl Runner {
             started: Instant::now(),
             generation: AtomicU64::new(0),
             beat_ms: AtomicU64::new(0),
+            stuck: AtomicBool::new(false),
+            lost_ms: AtomicU64::new(0),
             polling: AtomicUsize::new(0),
         });
         let runner = Self { pool, results, sender, done: vec![false; open], open, looked: Instant::now() };
@@ -214,7 +226,7 @@ impl Runner {
 
     /// A run that should have ended long ago, and how long it has taken.
     fn overdue(&self) -> Option<(usize, Duration)> {
-        let now = u64::try_from(self.pool.started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        let now = self.pool.now_ms();
         let runs = self.pool.begun_ms.iter().zip(&self.pool.work).enumerate();
         runs.filter(|(index, _)| !self.is_done(*index)).find_map(|(index, (begun, work))| {
             let begun = begun.load(Ordering::Acquire).checked_sub(1)?;
@@ -271,11 +283,6 @@ enum Mode {
 }
 
 impl Pool {
-    fn beat(&self) {
-        let ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.beat_ms.store(ms, Ordering::Release);
-    }
-
     /// How many handles the run at `index` may open.
     fn handles_of(&self, index: usize) -> usize {
         self.work.get(index).map_or(0, |w| w.job.handles())
@@ -321,7 +328,12 @@ fn serve(pool: &Arc<Pool>, generation: u64, queue: VecDeque<usize>, mode: Mode, 
         tasks.block_on(&runtime, async { tokio::join!(light, costly) });
     }
     drop(tasks);
-    runtime.shutdown_background();
+    if mode == Mode::Threads && pool.stuck.load(Ordering::Acquire) {
+        // What waits for it on a stuck thread would panic there, and a second panic in a drop would end the process.
+        std::mem::forget(runtime);
+    } else {
+        runtime.shutdown_background();
+    }
 }
 
 async fn work(pool: Arc<Pool>, generation: u64, lane: Rc<Lane>, sender: mpsc::Sender<Finished>, mode: Mode) {
@@ -334,15 +346,17 @@ async fn work(pool: Arc<Pool>, generation: u64, lane: Rc<Lane>, sender: mpsc::Se
             continue;
         };
         if let Some(begun) = pool.begun_ms.get(index) {
-            let ms = u64::try_from(pool.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-            begun.store(ms.saturating_add(1), Ordering::Release);
+            begun.store(pool.now_ms().saturating_add(1), Ordering::Release);
+        }
+        if let Some(begins) = &pool.options.begins {
+            begins(index);
         }
         let timeout = work.job.policy().timeout;
         let scratch = pool.options.scratch.join(work.run.simple().to_string());
         let context = Arc::new(Context::new(pool.options.now, timeout, work.run.to_string(), scratch.clone()));
         let (wall, started) = (clock::now().wall, Instant::now());
         let outcome = match mode {
-            Mode::Threads => on_own_thread(work, &context, timeout, place.handles.take()).await,
+            Mode::Threads => on_own_thread(&pool, work, &context, timeout, place.handles.take()).await,
             Mode::Shared => match on_shared_thread(&pool, generation, index, work, &context, timeout).await {
                 Some(outcome) => outcome,
                 None => return,
@@ -372,15 +386,30 @@ async fn on_shared_thread(
         Ok(run) => Guarded::new(run, pool, generation, index),
         Err(what) => return Some(panicked(&what)),
     };
-    match tokio::time::timeout(timeout, run).await {
-        Ok(Ok(outcome)) => Some(outcome),
-        Ok(Err(Poisoned::Panic(what))) => Some(panicked(&what)),
-        Ok(Err(Poisoned::Replaced)) => None,
-        Err(_) => Some(timed_out(timeout, &context.cancel)),
+    // A job that blocks the thread for a moment must not cost another one its answer.
+    let (mut run, mut lost, mut wait, mut left) = (std::pin::pin!(run), pool.lost(), timeout, GIVEN_BACK);
+    loop {
+        match tokio::time::timeout(wait, run.as_mut()).await {
+            Ok(Ok(outcome)) => return Some(outcome),
+            Ok(Err(Poisoned::Panic(what))) => return Some(panicked(&what)),
+            Ok(Err(Poisoned::Replaced)) => return None,
+            Err(_) => {}
+        }
+        wait = pool.lost().saturating_sub(lost).min(left);
+        if wait.is_zero() {
+            return Some(timed_out(timeout, &context.cancel));
+        }
+        (lost, left) = (pool.lost(), left - wait);
     }
 }
 
-async fn on_own_thread(work: &Work, context: &Arc<Context>, timeout: Duration, handles: Option<Held>) -> Outcome {
+async fn on_own_thread(
+    pool: &Pool,
+    work: &Work,
+    context: &Arc<Context>,
+    timeout: Duration,
+    handles: Option<Held>,
+) -> Outcome {
     let (answer, receive) = tokio::sync::oneshot::channel();
     let (job, cx, handle) = (Arc::clone(&work.job), Arc::clone(context), tokio::runtime::Handle::current());
     let thread = std::thread::Builder::new().name("job".to_owned()).spawn(move || {
@@ -397,7 +426,10 @@ async fn on_own_thread(work: &Work, context: &Arc<Context>, timeout: Duration, h
         Ok(Ok(Ok(outcome))) => outcome,
         Ok(Ok(Err(what))) => panicked(&what),
         Ok(Err(_)) => panicked("its thread ended without an answer"),
-        Err(_) => timed_out(timeout, &context.cancel),
+        Err(_) => {
+            pool.stuck.store(true, Ordering::Release);
+            timed_out(timeout, &context.cancel)
+        }
     }
 }
 

@@ -13,6 +13,7 @@
 mod admin;
 mod cli;
 mod degraded;
+mod isolation;
 mod life;
 mod mail;
 mod passes;

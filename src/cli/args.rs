@@ -60,6 +60,9 @@ pub(super) enum Command {
     Silence(Silence),
     /// Show the whole life of an alert, on this machine, in half a minute
     Demo(Demo),
+    /// Not for hands: a pass starts this to run jobs that may end their process
+    #[command(hide = true)]
+    Apart,
 }
 
 #[derive(Args, Debug, Default)]

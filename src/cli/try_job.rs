@@ -38,7 +38,8 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Try) -> Result<Exit, Failure> {
 pub(super) fn once(jobs: &[Arc<dyn DynJob>], mut each: impl FnMut(&Finished)) -> Result<Vec<Finished>, Failure> {
     let work = jobs.iter().map(|job| Work { job: Arc::clone(job), run: Uuid::now_v7() }).collect();
     let scratch = std::env::temp_dir().join(format!("checker-{}", Uuid::now_v7().simple()));
-    let options = Options { now: clock::now().wall, at_once: AtOnce::default(), scratch: scratch.clone() };
+    let options =
+        Options { now: clock::now().wall, at_once: AtOnce::default(), scratch: scratch.clone(), begins: None };
     let mut runner =
         Runner::start(work, options).map_err(|e| Failure::Other(Exit::Io, format!("no thread for the job: {e}")))?;
     let mut all = Vec::new();

@@ -10,7 +10,7 @@ use crate::registry::DynJob;
 use crate::runner::AtOnce;
 use crate::settings::{self, Env, Report, Settings};
 use crate::store::{Home, Own, Sqlite, StoreClock, StoreError};
-use crate::{log, settings::Secret};
+use crate::{apart, log, settings::Secret};
 use checker_job::Policy;
 use checker_parts::net::Endpoint;
 use std::path::{Path, PathBuf};
@@ -145,8 +145,16 @@ impl World {
             node,
             host: host_name(),
             at_once: AtOnce::default(),
+            again: self.again(),
             scratch: std::env::temp_dir().join(format!("checker-{}", Uuid::now_v7().simple())),
         }
+    }
+
+    /// How this program starts itself for jobs that run apart: the very file that runs, even if a newer one has taken its
+    /// name meanwhile.
+    fn again(&self) -> apart::Program {
+        let args = ["-f".into(), self.path.clone().into_os_string(), "apart".into()];
+        apart::Program { path: PathBuf::from("/proc/self/exe"), args: args.to_vec() }
     }
 
     /// What delivery works on.

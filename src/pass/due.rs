@@ -39,6 +39,8 @@ pub enum Skipped {
     Running,
     /// Another pass has served its slot meanwhile.
     Served,
+    /// The processes beside this pass had no time left for it: the next pass begins with it.
+    Left,
 }
 
 impl fmt::Display for Skipped {
@@ -47,6 +49,7 @@ impl fmt::Display for Skipped {
             Self::NotDue => f.write_str("ran already in this slot"),
             Self::OtherClass(class) => write!(f, "waits for -c {class}"),
             Self::Running => f.write_str("still runs in an earlier pass"),
+            Self::Left => f.write_str("left to the next pass: its group was ended by another job too often"),
             Self::Served => f.write_str("another pass has just run it"),
         }
     }

@@ -2,7 +2,8 @@
 
 use super::doubt::Doubt;
 use super::due::Due;
-use super::{Pass, Ran, Report, wording};
+use super::wording::{self, Words};
+use super::{Pass, Ran, Report};
 use crate::decide::transition::{Draft, Input, close as close_drafts, hide, transition};
 use crate::decide::{Alert, AlertId, AlertKind, JobState};
 use crate::outbox::again;
@@ -28,11 +29,13 @@ pub(super) struct Results<'a> {
     /// Outcomes that may be our own fault.
     doubt: Doubt,
     decided: BTreeSet<usize>,
+    /// Whose own words are not asked for.
+    suspects: BTreeSet<usize>,
     committed_at: Instant,
 }
 
 impl<'a> Results<'a> {
-    pub(super) fn new(pass: &Pass<'_>, due: &'a [Due], doubt: Doubt) -> Result<Self> {
+    pub(super) fn new(pass: &Pass<'_>, due: &'a [Due], doubt: Doubt, suspects: BTreeSet<usize>) -> Result<Self> {
         let names: BTreeMap<&str, &JobId> = pass
             .setup
             .jobs
@@ -56,6 +59,7 @@ impl<'a> Results<'a> {
             waiting: Vec::new(),
             doubt,
             decided: BTreeSet::new(),
+            suspects,
             committed_at: Instant::now(),
         })
     }
@@ -217,7 +221,9 @@ impl<'a> Results<'a> {
                 held,
             },
         );
-        let alerts = step.drafts.into_iter().map(|d| wording::alert(job, d, &finished.outcome, now)).collect();
+        let words = if self.suspects.contains(&finished.index) { Words::Standard } else { Words::Own };
+        let word = |draft| wording::alert(&due.job, draft, &finished.outcome, now, words);
+        let alerts = step.drafts.into_iter().map(word).collect();
         Change {
             job: job.id().clone(),
             expected_seq: before.seq,

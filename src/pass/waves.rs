@@ -43,6 +43,13 @@ impl Waves {
         }
     }
 
+    /// A job will take longer than its timeout: the first wave does not wait for it.
+    pub(super) fn late(&mut self, index: usize) {
+        if self.soon.get_mut(index).is_some_and(std::mem::take) {
+            self.soon_open -= 1;
+        }
+    }
+
     /// Whether a wave leaves now, `elapsed` after the jobs were started.
     pub(super) fn is_due(&self, elapsed: Duration) -> bool {
         if self.first {
@@ -109,6 +116,16 @@ mod tests {
         waves.ended(1);
         assert!(waves.is_due(secs(3)));
         assert_eq!(waves.pause(secs(3)), secs(0));
+    }
+
+    #[test]
+    fn the_first_wave_does_not_wait_for_who_is_late() {
+        let mut waves = Waves::new([secs(10), secs(10)].into_iter());
+        waves.ended(0);
+        assert!(!waves.is_due(secs(5)));
+        waves.late(1);
+        waves.late(1);
+        assert!(waves.is_due(secs(5)));
     }
 
     #[test]

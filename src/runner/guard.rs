@@ -53,13 +53,14 @@ impl Future for Guarded<'_> {
             return Poll::Ready(Err(Poisoned::Replaced));
         }
         // What is measured is this one poll: many short ones are nobody's fault.
-        self.pool.beat();
+        let before = self.pool.beat();
         self.pool.polling.store(self.index + 1, Ordering::Release);
         let polled = catch(|| self.inner.as_mut().poll(cx));
         if !self.pool.is_current(self.generation) {
             return Poll::Ready(Err(Poisoned::Replaced));
         }
         self.pool.polling.store(0, Ordering::Release);
+        self.pool.lose(before);
         match polled {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(outcome)) => Poll::Ready(Ok(outcome)),

@@ -15,6 +15,10 @@ enum Acts {
     PanicsEarly,
     /// Where its future is dropped, after the timeout.
     PanicsInDrop,
+    /// For a moment only.
+    BlocksAWhile,
+    /// Needs two turns of the runtime, some time apart.
+    TakesTwoSteps,
 }
 
 struct Trap;
@@ -53,6 +57,11 @@ impl DynJob for Fake {
                 Acts::Sleeps | Acts::PanicsInDrop | Acts::PanicsEarly => {
                     tokio::time::sleep(Duration::from_secs(60)).await;
                 }
+                Acts::BlocksAWhile => std::thread::sleep(Duration::from_secs(1)),
+                Acts::TakesTwoSteps => {
+                    tokio::time::sleep(Duration::from_millis(150)).await;
+                    tokio::time::sleep(Duration::from_millis(150)).await;
+                }
                 Acts::Panics | Acts::PanicsOwn => panic!("no such luck"),
                 Acts::BlocksShared | Acts::BlocksOwn => std::thread::sleep(Duration::from_secs(6)),
             }
@@ -82,7 +91,7 @@ fn run(acts: &[Acts], in_flight_max: usize) -> (Vec<Finished>, Duration) {
 }
 
 fn run_at_once(acts: &[Acts], at_once: AtOnce) -> (Vec<Finished>, Duration) {
-    let options = Options { now: Timestamp::default(), at_once, scratch: std::env::temp_dir() };
+    let options = Options { now: Timestamp::default(), at_once, scratch: std::env::temp_dir(), begins: None };
     let started = Instant::now();
     let mut runner = Runner::start(work(acts), options).unwrap();
     let mut all = Vec::new();
@@ -171,4 +180,15 @@ fn places_end_where_they_must() {
     let (all, took) = run_at_once(&[Acts::Sleeps; 32], at_once);
     assert_eq!(all.len(), 32);
     assert!(took >= Duration::from_millis(2_000), "more than 8 at once: {took:?}");
+}
+
+#[test]
+fn a_job_that_blocks_for_a_moment_costs_nobody_an_answer() {
+    let mut acts = vec![Acts::TakesTwoSteps; 20];
+    acts.extend([Acts::Sleeps; 2]);
+    acts.insert(5, Acts::BlocksAWhile);
+    let (all, took) = run(&acts, 64);
+    assert!(all[..21].iter().all(|f| f.outcome.summary == "fine"), "{:?}", all[0].outcome);
+    assert!(all[21..].iter().all(|f| f.outcome.summary == "did not end within 500 ms"));
+    assert!(took < Duration::from_secs(4), "{took:?}");
 }

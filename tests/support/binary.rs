@@ -16,6 +16,7 @@ use tempfile::TempDir;
 /// A folder with settings, in which the program is run.
 pub(crate) struct Home {
     folder: TempDir,
+    program: PathBuf,
 }
 
 /// How a program ended.
@@ -59,9 +60,15 @@ impl Home {
     /// A new folder with these settings, mode 0600.
     pub(crate) fn new(settings: &str) -> Self {
         let folder = tempfile::Builder::new().prefix("checker-test-").tempdir().expect("a folder");
-        let home = Self { folder };
+        let home = Self { folder, program: PathBuf::from(env!("CARGO_BIN_EXE_checker")) };
         home.settings(settings);
         home
+    }
+
+    /// The same with another program than `checker`.
+    pub(crate) fn running(mut self, program: &Path) -> Self {
+        program.clone_into(&mut self.program);
+        self
     }
 
     /// The usual `[general]` and `[email]`, with messages as files, and `jobs` after them.
@@ -104,7 +111,7 @@ impl Home {
 
     /// The program with `args`, told of no settings.
     pub(crate) fn bare(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_checker"));
+        let mut command = Command::new(&self.program);
         command.args(args).current_dir(self.folder.path()).env_clear();
         command.env("PATH", "/usr/bin:/bin").env("HOME", self.folder.path()).env("TZ", "UTC");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -135,6 +142,16 @@ impl Home {
     pub(crate) fn start_with(&self, when: Timestamp, args: &[&str], moments: &Moments) -> Child {
         let mut command = self.command(args);
         moments.set_up(&mut command);
+        clocked(&command, when).spawn().expect("the program starts")
+    }
+
+    /// The same, started by another program, which sets a limit for it.
+    pub(crate) fn start_through(&self, prefix: &[&str], when: Timestamp, args: &[&str]) -> Child {
+        let bare = self.command(args);
+        let mut command = Command::new(prefix[0]);
+        command.args(&prefix[1..]).arg(&self.program).args(args).current_dir(self.folder.path()).env_clear();
+        command.envs(bare.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         clocked(&command, when).spawn().expect("the program starts")
     }
 

@@ -1,11 +1,22 @@
-//! The conformance kit: one line in the tests of a job crate.
+//! The conformance kit: two lines in the tests of a job crate.
 //!
 //! ```ignore
 //! #[test]
 //! fn conforms() {
 //!     checker_job::conformance::check::<checker_example::Spawner>();
 //! }
+//!
+//! #[test]
+//! fn stands_fire() {
+//!     checker_job::conformance::under_fire::<checker_example::Spawner>("[[job.example]]\npath = \"/etc/passwd\"\n");
+//! }
 //! ```
+
+mod apart;
+mod fire;
+mod left;
+#[cfg(test)]
+mod samples;
 
 use crate::{COMMON_KEYS, JobSpawner, Policy, Table};
 use serde::Deserialize;
@@ -41,6 +52,22 @@ pub fn check<S: JobSpawner>() {
         );
     }
     keys_are_strict_and_documented::<S>(kind, &tables);
+}
+
+/// Runs the jobs of these `[[job.KIND]]` tables, whose targets the test has made, through what they must stand: a run on
+/// its own, runs dropped in the middle, a thousand at once (200 on threads). Nothing may panic, block where it says that it
+/// does not, end the process, outlive its timeout, or leave a child process, a thread or a file handle behind; outcomes and
+/// words must be usable.
+///
+/// It burns in a process of its own, which is this test started again; so call it on the test's own thread, once in a test.
+///
+/// # Panics
+/// With a sentence that says what does not hold.
+#[expect(clippy::panic, reason = "a conformance kit reports by panicking inside a test")]
+pub fn under_fire<S: JobSpawner>(settings: &str) {
+    if let Err(what) = apart::apart(|| fire::through::<S>(settings)) {
+        panic!("{}: {what}", S::KIND);
+    }
 }
 
 #[expect(clippy::panic, reason = "a conformance kit reports by panicking inside a test")]

@@ -266,3 +266,11 @@ fn debians_check_tcp_sees_a_port_open_and_closed() {
     assert_eq!(closed.verdict, Verdict::Failed, "{closed:?}");
     assert!(closed.summary.contains("refused"), "{closed:?}");
 }
+
+#[test]
+fn stands_fire() {
+    checker_job::conformance::under_fire::<Spawner>(
+        "[[job.command]]\nname = \"quick\"\ncommand = [\"true\"]\n\
+         [[job.command]]\nname = \"slow\"\ncommand = [\"sleep\", \"0.03\"]\n",
+    );
+}

@@ -99,3 +99,9 @@ fn every_wrong_key_is_reported() {
     assert!(errors[0].message.contains("from / on"), "{errors:?}");
     assert!(errors[1].message.contains("write it as \"10s\""), "{errors:?}");
 }
+
+#[test]
+fn stands_fire() {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    checker_job::conformance::under_fire::<Spawner>(&format!("[[job.example]]\npath = \"{file}\"\n"));
+}

@@ -322,3 +322,16 @@ fn every_problem_of_every_table_is_reported() {
     assert!(errors[1].message.contains("add it, as in \"a.example:53\""), "{errors:?}");
     assert!(errors[4].message.contains("twice"), "{errors:?}");
 }
+
+#[test]
+fn stands_fire() {
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap();
+    std::thread::spawn(move || server.incoming().for_each(drop));
+    // The second one is silent for as long as anybody waits.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let silent = silent.local_addr().unwrap();
+    checker_job::conformance::under_fire::<Spawner>(&format!(
+        "[[job.tcp]]\naddress = \"{address}\"\n[[job.tcp]]\naddress = \"{silent}\"\nexpect = \"hello\"\n"
+    ));
+}

@@ -123,3 +123,20 @@ fn a_planted_secret_is_in_no_error_and_no_debug() {
     assert_eq!(errors.len(), 4, "{errors:?}");
     assert!(!format!("{errors:?}").contains("planted"), "{errors:?}");
 }
+
+#[test]
+fn stands_fire() {
+    use std::io::{Read, Write};
+    let server = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = server.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for mut stream in server.incoming().flatten() {
+            let mut request = [0; 1_024];
+            // Whoever was dropped in the middle asks nothing.
+            if stream.read(&mut request).is_ok_and(|n| n > 0) {
+                drop(stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok"));
+            }
+        }
+    });
+    checker_job::conformance::under_fire::<crate::Spawner>(&format!("[[job.http]]\nurl = \"http://{address}/\"\n"));
+}

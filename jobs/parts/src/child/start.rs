@@ -153,6 +153,11 @@ impl StartError {
     }
 }
 
+/// If the memory of this host runs out, the system is to end the child before us. Best effort: it may have ended already.
+fn goes_first(child: u32) {
+    drop(fs::write(format!("/proc/{child}/oom_score_adj"), "500"));
+}
+
 /// Starts `program` as the leader of a new process group. Blocks.
 pub(super) fn start(program: &Program, run_id: &str) -> Result<Group, StartError> {
     let file = find(program)?;
@@ -171,6 +176,7 @@ pub(super) fn start(program: &Program, run_id: &str) -> Result<Group, StartError
         match command.spawn() {
             Ok(child) => {
                 crate::handles::give_back(child.id());
+                goes_first(child.id());
                 break child;
             }
             // The file is just being written, as in an upgrade.

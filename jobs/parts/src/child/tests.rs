@@ -86,6 +86,12 @@ fn the_environment_is_ours() {
 }
 
 #[test]
+fn the_child_is_the_first_to_go_when_memory_runs_out() {
+    let report = run(&sh("sleep 0.2; cat /proc/self/oom_score_adj"), 5_000);
+    assert_eq!(report.stdout.text.trim(), "500");
+}
+
+#[test]
 fn at_the_limit_grandchildren_die_too() {
     let report = run(&sh("sleep 300 & echo $!; sleep 300"), 1_000);
     assert_eq!(report.exit, Exit::TimedOut);
