@@ -77,11 +77,18 @@ pub(super) fn remove(file: &Path) -> std::io::Result<()> {
 /// Leaves a place that did not take a refuge as it was.
 pub(super) fn give_up(folder: &Path) {
     if is_ours(folder) {
-        drop(remove(&folder.join(FILE)));
-        for name in ["-wal", "-shm", ".lock"] {
-            drop(std::fs::remove_file(folder.join(format!("{FILE}{name}"))));
-        }
+        let file = folder.join(FILE);
+        drop(remove(&file));
+        clear(&file);
+        drop(std::fs::remove_file(folder.join(format!("{FILE}.lock"))));
         drop(std::fs::remove_dir(folder));
+    }
+}
+
+/// Removes what `SQLite` would take for a part of a file at this place.
+pub(super) fn clear(file: &Path) {
+    for ending in ["-wal", "-shm"] {
+        drop(std::fs::remove_file(super::rescue::with(file, ending)));
     }
 }
 

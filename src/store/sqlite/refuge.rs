@@ -75,6 +75,10 @@ pub(super) fn make(file: &Path, from: From<'_>) -> Result<Conn> {
     if let Ok(conn) = open(file, PATIENCE) {
         return Ok(conn);
     }
+    if !file.exists() {
+        // A refuge that was being removed when its pass was killed: its WAL must not come back to life.
+        places::clear(file);
+    }
     let mut conn = Conn::open(file, PATIENCE)?;
     let copy = folder_of(file).join("copy");
     let facts = fill(&conn, from, Some(&copy))?;
