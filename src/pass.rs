@@ -6,6 +6,7 @@
 mod crew;
 mod doubt;
 mod due;
+mod ids;
 mod results;
 mod steps;
 mod waves;
@@ -27,7 +28,7 @@ use doubt::Doubt;
 use due::{Call, Due};
 use jiff::tz::TimeZone;
 use results::Results;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -208,6 +209,7 @@ impl Pass<'_> {
             let (all_done, wave) = (runner.open() == 0, waves.is_due(started.elapsed()));
             let alone = all_done || (wave && waves.is_first());
             results.commit(self, all_done || wave, alone, report)?;
+            results.release(self)?;
             if (wave || all_done) && self.has_news()? {
                 if all_done {
                     self.pause(due, waves.pause(started.elapsed()))?;
@@ -270,7 +272,7 @@ impl Pass<'_> {
 
     /// Jobs that are remembered and not watched any more.
     fn left_the_settings(&self, known: &BTreeMap<JobId, Slot>) -> Vec<JobId> {
-        let watched: BTreeSet<&JobId> = self.setup.jobs.iter().map(|j| j.id()).chain(&self.setup.paused).collect();
+        let watched: HashSet<&JobId> = self.setup.jobs.iter().map(|j| j.id()).chain(&self.setup.paused).collect();
         known.keys().filter(|id| !watched.contains(id)).cloned().collect()
     }
 
@@ -287,6 +289,9 @@ impl Pass<'_> {
             if missing || open.get(&node::crontab_id(class)).is_some_and(|s| s.open) {
                 node::crontab(self.own, &self.setup.contacts, class, missing.then_some(&self.setup.command), now)?;
             }
+        }
+        if !memory.moves_on(&next, &needed) {
+            return Ok(());
         }
         let text = serde_json::to_string(&next).unwrap_or_default();
         self.own.set_meta(CRON_MEMORY, Some(&text))

@@ -7,6 +7,7 @@
 mod beat;
 mod guard;
 mod lanes;
+mod mailbox;
 
 use crate::clock;
 use crate::registry::DynJob;
@@ -14,14 +15,15 @@ use checker_job::{Blame, Cancel, Context, Outcome, Timestamp};
 use checker_parts::handles;
 use guard::{Guarded, Poisoned};
 use lanes::{Handles, Held, Lane};
+use mailbox::Mailbox;
 use serde::{Deserialize, Serialize};
 
 pub(crate) use guard::catch;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -100,8 +102,8 @@ impl Default for AtOnce {
 /// Runs a list of jobs and hands out what they found, in the order in which they end.
 pub struct Runner {
     pool: Arc<Pool>,
-    results: mpsc::Receiver<Finished>,
-    sender: mpsc::Sender<Finished>,
+    /// Results that came and were not handed out.
+    came: VecDeque<Finished>,
     done: Vec<bool>,
     open: usize,
     looked: Instant,
@@ -111,6 +113,7 @@ pub struct Runner {
 struct Pool {
     work: Vec<Work>,
     options: Options,
+    results: Mailbox,
     handles: Handles,
     started: Instant,
     /// Grows when the runtime is replaced: futures of an older one are dead.
@@ -134,10 +137,10 @@ impl Runner {
     /// If not even one thread can be started.
     pub fn start(work: Vec<Work>, options: Options) -> std::io::Result<Self> {
         guard::quiet_panics();
-        let (sender, results) = mpsc::channel();
         let open = work.len();
         let pool = Arc::new(Pool {
             begun_ms: work.iter().map(|_| AtomicU64::new(0)).collect(),
+            results: Mailbox::new(open),
             work,
             options,
             handles: Handles::new(handles::raise(), handles::open().unwrap_or_default()),
@@ -148,7 +151,7 @@ impl Runner {
             lost_ms: AtomicU64::new(0),
             polling: AtomicUsize::new(0),
         });
-        let runner = Self { pool, results, sender, done: vec![false; open], open, looked: Instant::now() };
+        let runner = Self { pool, came: VecDeque::new(), done: vec![false; open], open, looked: Instant::now() };
         let blocks = |i: &usize| runner.pool.work.get(*i).is_some_and(|w| w.job.blocking());
         let (blocking, awaiting): (VecDeque<usize>, VecDeque<usize>) = (0..open).partition(blocks);
         runner.launch(awaiting, Mode::Shared)?;
@@ -170,15 +173,20 @@ impl Runner {
     pub fn next(&mut self, wait: Duration) -> Option<Finished> {
         let until = Instant::now() + wait;
         while self.open > 0 {
-            let left = until.saturating_duration_since(Instant::now());
-            let received = self.results.recv_timeout(left.min(HEARTBEAT)).ok();
-            if let Some(finished) = received.and_then(|f| self.take(f)) {
-                return Some(finished);
+            if let Some(finished) = self.came.pop_front() {
+                match self.take(finished) {
+                    Some(finished) => return Some(finished),
+                    None => continue,
+                }
             }
-            if let Some(stuck) = self.stuck() {
+            if self.looked.elapsed() >= HEARTBEAT
+                && let Some(stuck) = self.stuck()
+            {
                 return Some(stuck);
             }
-            if left.is_zero() {
+            let left = until.saturating_duration_since(Instant::now());
+            self.came = self.pool.results.take(left.min(HEARTBEAT));
+            if self.came.is_empty() && left.is_zero() {
                 return None;
             }
         }
@@ -250,7 +258,7 @@ impl Runner {
             for index in awaiting {
                 let outcome = Outcome::unknown(format!("no thread to run it on: {why}"), "no thread for jobs")
                     .blaming(Blame::Shortage);
-                send(&self.sender, left_behind(index, outcome, Duration::ZERO));
+                self.pool.send(left_behind(index, outcome, Duration::ZERO));
             }
         }
         self.take(left_behind(culprit, outcome, took))
@@ -260,9 +268,9 @@ impl Runner {
         if queue.is_empty() {
             return Ok(());
         }
-        let (pool, sender) = (Arc::clone(&self.pool), self.sender.clone());
+        let pool = Arc::clone(&self.pool);
         let generation = pool.generation.load(Ordering::Acquire);
-        let serve = move || serve(&pool, generation, queue, mode, &sender);
+        let serve = move || serve(&pool, generation, queue, mode);
         std::thread::Builder::new().name("runner".to_owned()).spawn(serve)?;
         Ok(())
     }
@@ -283,6 +291,12 @@ enum Mode {
 }
 
 impl Pool {
+    /// Hands out a result, cut to size.
+    fn send(&self, finished: Finished) {
+        let outcome = finished.outcome.bounded(SUMMARY_BYTES_MAX, DETAIL_BYTES_MAX);
+        self.results.put(Finished { outcome, ..finished });
+    }
+
     /// How many handles the run at `index` may open.
     fn handles_of(&self, index: usize) -> usize {
         self.work.get(index).map_or(0, |w| w.job.handles())
@@ -294,14 +308,14 @@ impl Pool {
 }
 
 /// A runtime's thread.
-fn serve(pool: &Arc<Pool>, generation: u64, queue: VecDeque<usize>, mode: Mode, sender: &mpsc::Sender<Finished>) {
+fn serve(pool: &Arc<Pool>, generation: u64, queue: VecDeque<usize>, mode: Mode) {
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(why) => {
             for index in queue {
                 let outcome = Outcome::unknown(format!("no runtime for jobs: {why}"), "no runtime for jobs")
                     .blaming(Blame::Shortage);
-                send(sender, left_behind(index, outcome, Duration::ZERO));
+                pool.send(left_behind(index, outcome, Duration::ZERO));
             }
             return;
         }
@@ -317,7 +331,7 @@ fn serve(pool: &Arc<Pool>, generation: u64, queue: VecDeque<usize>, mode: Mode, 
         });
     }
     let at_once = &pool.options.at_once;
-    let lane = |queue, start, most| lanes::serve(Lane::new(queue, start, most), pool, generation, mode, sender);
+    let lane = |queue, start, most| lanes::serve(Lane::new(queue, start, most), pool, generation, mode);
     if mode == Mode::Threads {
         tasks.block_on(&runtime, lane(queue, at_once.threads, at_once.threads_max));
     } else {
@@ -336,7 +350,7 @@ fn serve(pool: &Arc<Pool>, generation: u64, queue: VecDeque<usize>, mode: Mode, 
     }
 }
 
-async fn work(pool: Arc<Pool>, generation: u64, lane: Rc<Lane>, sender: mpsc::Sender<Finished>, mode: Mode) {
+async fn work(pool: Arc<Pool>, generation: u64, lane: Rc<Lane>, mode: Mode) {
     while mode == Mode::Threads || pool.is_current(generation) {
         let Some(mut place) = lane.next(&pool) else {
             return;
@@ -353,7 +367,7 @@ async fn work(pool: Arc<Pool>, generation: u64, lane: Rc<Lane>, sender: mpsc::Se
         }
         let timeout = work.job.policy().timeout;
         let scratch = pool.options.scratch.join(work.run.simple().to_string());
-        let context = Arc::new(Context::new(pool.options.now, timeout, work.run.to_string(), scratch.clone()));
+        let context = Arc::new(Context::new(pool.options.now, timeout, work.run.to_string(), scratch));
         let (wall, started) = (clock::now().wall, Instant::now());
         let outcome = match mode {
             Mode::Threads => on_own_thread(&pool, work, &context, timeout, place.handles.take()).await,
@@ -364,12 +378,12 @@ async fn work(pool: Arc<Pool>, generation: u64, lane: Rc<Lane>, sender: mpsc::Se
         };
         let took = started.elapsed();
         context.cancel.cancel();
-        if scratch.exists()
-            && let Err(why) = std::fs::remove_dir_all(&scratch)
+        if let Some(scratch) = context.used_scratch()
+            && let Err(why) = std::fs::remove_dir_all(scratch)
         {
             tracing::warn!("the scratch folder {} stays: {why}", scratch.display());
         }
-        send(&sender, Finished { index, outcome, started: wall, took, log: context.log_lines() });
+        pool.send(Finished { index, outcome, started: wall, took, log: context.log_lines() });
     }
 }
 
@@ -441,12 +455,6 @@ fn panicked(what: &str) -> Outcome {
 fn timed_out(timeout: Duration, cancel: &Cancel) -> Outcome {
     cancel.cancel();
     Outcome::failed(format!("did not end within {}", checker_job::duration_words(timeout)))
-}
-
-fn send(sender: &mpsc::Sender<Finished>, finished: Finished) {
-    let outcome = finished.outcome.bounded(SUMMARY_BYTES_MAX, DETAIL_BYTES_MAX);
-    // The pass has ended when nobody receives: then the result is not wanted.
-    drop(sender.send(Finished { outcome, ..finished }));
 }
 
 #[cfg(test)]

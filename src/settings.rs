@@ -31,6 +31,7 @@ mod secret;
 mod section;
 mod source;
 mod syntax;
+mod zone;
 
 pub use canary::{Canary, Deadman, Via};
 pub use common::COMMON_KEYS;

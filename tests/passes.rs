@@ -5,6 +5,7 @@ mod crowd;
 mod every_moment;
 mod killed;
 mod ordeal;
+mod quiet;
 mod storms;
 mod together;
 mod told;

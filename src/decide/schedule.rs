@@ -282,6 +282,25 @@ pub struct ClassMemory {
 }
 
 impl CronMemory {
+    /// Whether some later pass would decide otherwise without `next`. A pass that only comes again soon says nothing new, so
+    /// it need not be written down. `needed` is what `next` was made with.
+    pub fn moves_on(&self, next: &Self, needed: &BTreeMap<Class, Timestamp>) -> bool {
+        let soon = match (self.last_pass, next.last_pass) {
+            (Some(before), Some(now)) => before <= now && now.since(before) < WITNESS / 2,
+            (before, now) => before == now,
+        };
+        let same = |(class, before): (&Class, &ClassMemory)| {
+            let Some(after) = next.classes.get(class) else { return false };
+            // In the same slot it does not matter how often it was called.
+            let called = match (before.called_at, after.called_at) {
+                (Some(old), Some(new)) if old < new => needed.get(class).is_some_and(|slot| old >= *slot),
+                (old, new) => old == new,
+            };
+            called && ClassMemory { called_at: after.called_at, ..before.clone() } == *after
+        };
+        !(soon && self.classes.len() == next.classes.len() && self.classes.iter().all(same))
+    }
+
     /// The memory after a pass at `now`. `needed` are the classes that have jobs, with their current slot.
     #[must_use]
     pub fn after(&self, now: Timestamp, called: Called, needed: &BTreeMap<Class, Timestamp>) -> Self {

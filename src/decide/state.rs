@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// What is remembered of one job. Stored as versionless JSON: readers accept unknown fields and missing ones.
+/// What is remembered of one job. Stored as versionless JSON: readers accept unknown fields and missing ones, and nearly all
+/// jobs are well, so what is empty is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct JobState {
@@ -19,26 +20,35 @@ pub struct JobState {
     /// What it found.
     pub verdict: Option<Verdict>,
     /// What it said.
+    #[serde(skip_serializing_if = "String::is_empty")]
     pub summary: String,
     /// Since when the verdict is this one.
     pub since: Option<Timestamp>,
     /// Good outcomes in a row while failing.
+    #[serde(skip_serializing_if = "none")]
     pub good: u32,
     /// Episodes begun so far: the number of the newest.
     pub episodes: u32,
     /// The open stretch of failure.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub failure: Option<Episode>,
     /// The open stretch of "cannot be judged".
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub blind: Option<Episode>,
     /// Confirmed changes of the last hour.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Timestamp>,
     /// When it was told, within the last hour, that it cannot be judged.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub blinds: Vec<Timestamp>,
     /// Set while it changes too often to tell each change.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub flapping: Option<Flapping>,
     /// Reminders are stopped until it recovers.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ack: Option<Ack>,
     /// Nothing new is told until then.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub silence: Option<Silence>,
     /// The hour that is being counted.
     pub tally: Tally,
@@ -54,6 +64,11 @@ impl JobState {
     pub fn is_bad(&self) -> bool {
         self.failure.is_some() && self.good == 0
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn none(count: &u32) -> bool {
+    *count == 0
 }
 
 /// One stretch of failure (or of "cannot be judged").
@@ -135,10 +150,13 @@ pub struct Tally {
     /// Runs that ended [`Verdict::Ok`].
     pub ok: u32,
     /// Runs that ended [`Verdict::Warning`].
+    #[serde(skip_serializing_if = "none")]
     pub warning: u32,
     /// Runs that ended [`Verdict::Failed`].
+    #[serde(skip_serializing_if = "none")]
     pub failed: u32,
     /// Runs that ended [`Verdict::Unknown`].
+    #[serde(skip_serializing_if = "none")]
     pub unknown: u32,
     /// Their time together, in microseconds.
     pub micros_sum: u64,

@@ -1,5 +1,6 @@
 //! Which jobs run in this pass.
 
+use super::ids::Ids;
 use crate::decide::schedule::{Called, Class, Reason, Slots, due};
 use crate::registry::DynJob;
 use crate::store::Slot;
@@ -82,7 +83,7 @@ pub(super) fn select(
     skipped: &mut Vec<(String, Skipped)>,
 ) -> Vec<Due> {
     let Call { now, called, fleeting } = call;
-    let mut list = Vec::new();
+    let (mut list, mut ids) = (Vec::new(), Ids::new(now));
     for job in jobs {
         let every = job.policy().every;
         let slot = slots.of(every);
@@ -90,7 +91,7 @@ pub(super) fn select(
         let its_time = !fleeting || called == Called::Now || now.since(slot) < window(now);
         let hidden = again.contains(job.id()).then_some(Reason::Hidden);
         if let Some(reason) = due(every, served, slot, now, called).filter(|_| its_time).or(hidden) {
-            list.push(Due { job: Arc::clone(job), run: Uuid::now_v7(), slot, reason });
+            list.push(Due { job: Arc::clone(job), run: ids.fresh(), slot, reason });
         } else {
             let class = Class::of(every);
             let waits = !called.includes(class) && due(every, served, slot, now, Called::All).is_some();

@@ -32,23 +32,15 @@ pub(super) struct Results<'a> {
     /// Whose own words are not asked for.
     suspects: BTreeSet<usize>,
     committed_at: Instant,
+    /// Jobs that are done and still claimed.
+    done: Vec<JobId>,
+    released_at: Instant,
 }
 
 impl<'a> Results<'a> {
     pub(super) fn new(pass: &Pass<'_>, due: &'a [Due], doubt: Doubt, suspects: BTreeSet<usize>) -> Result<Self> {
-        let names: BTreeMap<&str, &JobId> = pass
-            .setup
-            .jobs
-            .iter()
-            .flat_map(|j| [(j.policy().name.as_str(), j.id()), (j.id().as_str(), j.id())])
-            .collect();
-        let parents: Vec<Vec<JobId>> = due
-            .iter()
-            .map(|d| d.job.policy().depends_on.iter().filter_map(|n| names.get(n.as_str())).map(|id| (*id).clone()))
-            .map(Iterator::collect)
-            .collect();
-        let index: BTreeMap<&JobId, usize> = due.iter().enumerate().map(|(i, d)| (d.job.id(), i)).collect();
-        let mut needed: BTreeSet<JobId> = index.keys().map(|id| (*id).clone()).collect();
+        let (index, parents) = dependencies(pass, due);
+        let mut needed: BTreeSet<JobId> = due.iter().map(|d| d.job.id().clone()).collect();
         needed.extend(parents.iter().flatten().cloned());
         let states = pass.states(&needed.into_iter().collect::<Vec<_>>())?;
         Ok(Self {
@@ -61,6 +53,8 @@ impl<'a> Results<'a> {
             decided: BTreeSet::new(),
             suspects,
             committed_at: Instant::now(),
+            done: Vec::new(),
+            released_at: Instant::now(),
         })
     }
 
@@ -138,16 +132,19 @@ impl<'a> Results<'a> {
         let batch: Vec<(&Due, Finished)> = batch.into_iter().filter_map(known).collect();
         let changes: Vec<Change> = batch.iter().map(|(due, f)| self.change(pass, due, f, due.run, now)).collect();
         let applied = again(|| pass.shared.commit(&changes))?;
-        let mut done = Vec::with_capacity(batch.len());
         for (((due, finished), mut change), mut applied) in batch.into_iter().zip(changes).zip(applied) {
             if applied == Applied::Stale {
                 applied = self.decide_anew(pass, due, &finished, &mut change, now)?;
             }
             self.decided.insert(finished.index);
-            done.push(due.job.id().clone());
+            self.done.push(due.job.id().clone());
             let (name, outcome) = (&due.job.policy().name, &finished.outcome);
-            let took = duration_words(finished.took);
-            tracing::debug!("{name}: {}: {} [{took}]", outcome.verdict.word(), outcome.summary);
+            tracing::debug!(
+                "{name}: {}: {} [{}]",
+                outcome.verdict.word(),
+                outcome.summary,
+                duration_words(finished.took)
+            );
             report.ran.push(Ran {
                 name: due.job.policy().name.clone(),
                 reason: due.reason,
@@ -160,9 +157,20 @@ impl<'a> Results<'a> {
                 self.states.insert(change.job, state);
             }
         }
-        if self.decided.len() < self.due.len() {
-            again(|| pass.shared.release(pass.id, &done))?;
+        Ok(())
+    }
+
+    /// Gives back the claims of jobs that are done. Each time all that the pass holds is written anew, so where that is much
+    /// it is done at its pace. The end of the pass does it by itself.
+    pub(super) fn release(&mut self, pass: &Pass<'_>) -> Result<()> {
+        let few = self.due.len() <= BATCH_MAX;
+        let early = !few && self.released_at.elapsed() < PACE;
+        if self.done.is_empty() || early || self.decided.len() == self.due.len() {
+            return Ok(());
         }
+        let done = std::mem::take(&mut self.done);
+        again(|| pass.shared.release(pass.id, &done))?;
+        self.released_at = Instant::now();
         Ok(())
     }
 
@@ -196,7 +204,8 @@ impl<'a> Results<'a> {
 
     fn change(&self, pass: &Pass<'_>, due: &Due, finished: &Finished, run: Uuid, now: Timestamp) -> Change {
         let job = due.job.as_ref();
-        let before = self.states.get(job.id()).cloned().unwrap_or_default();
+        let anew = JobState::default();
+        let before = self.states.get(job.id()).unwrap_or(&anew);
         let held = self
             .parents
             .get(finished.index)
@@ -208,7 +217,7 @@ impl<'a> Results<'a> {
         }
         let decide = if self.doubt.is_hidden(finished.index) { hide } else { transition };
         let step = decide(
-            &before,
+            before,
             &Input {
                 now,
                 slot: due.slot,
@@ -233,6 +242,23 @@ impl<'a> Results<'a> {
             hour: step.hour,
         }
     }
+}
+
+type Dependencies<'a> = (BTreeMap<&'a JobId, usize>, Vec<Vec<JobId>>);
+
+/// Where each job of this pass stands, and what each depends on. Empty where nothing depends on anything, as is usual.
+fn dependencies<'a>(pass: &Pass<'_>, due: &'a [Due]) -> Dependencies<'a> {
+    if due.iter().all(|d| d.job.policy().depends_on.is_empty()) {
+        return Dependencies::default();
+    }
+    let names: BTreeMap<&str, &JobId> =
+        pass.setup.jobs.iter().flat_map(|j| [(j.policy().name.as_str(), j.id()), (j.id().as_str(), j.id())]).collect();
+    let parents = due
+        .iter()
+        .map(|d| d.job.policy().depends_on.iter().filter_map(|n| names.get(n.as_str())).map(|id| (*id).clone()))
+        .map(Iterator::collect)
+        .collect();
+    (due.iter().enumerate().map(|(i, d)| (d.job.id(), i)).collect(), parents)
 }
 
 fn record(pass: &Pass<'_>, due: &Due, finished: &Finished, steady: bool) -> RunRecord {

@@ -1,12 +1,12 @@
 //! How many runs go on at once. A lane is a queue and the places beside it: few at first, more while slow runs hold them,
 //! and never more than the handles of this process allow.
 
-use super::{Finished, Mode, Pool, work};
+use super::{Mode, Pool, work};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, mpsc};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -15,7 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 const LOOK: Duration = Duration::from_millis(25);
 /// Runs that take longer than this on average are slow: then more at once ends them sooner. Quicker ones are held up by
 /// this machine, where more at once costs and gains nothing.
-const SLOW: Duration = Duration::from_millis(50);
+const SLOW: Duration = Duration::from_millis(200);
 /// A lane grows by no more than this at a look: all of these runs start at the same moment.
 const STEP_MAX: usize = 1_024;
 /// Kept free for the store, mail, the log and the system's libraries.
@@ -136,17 +136,11 @@ fn is_slow(running: usize, ended: usize, since: Duration) -> bool {
 }
 
 /// Runs what is in a lane. Workers pull from its queue, so that slow jobs cost a place and not a task each.
-pub(super) async fn serve(
-    lane: Rc<Lane>,
-    pool: &Arc<Pool>,
-    generation: u64,
-    mode: Mode,
-    sender: &mpsc::Sender<Finished>,
-) {
+pub(super) async fn serve(lane: Rc<Lane>, pool: &Arc<Pool>, generation: u64, mode: Mode) {
     let mut workers = JoinSet::new();
     let start = |workers: &mut JoinSet<()>| {
         for _ in 0..lane.wanted(pool, workers.len()) {
-            workers.spawn_local(work(Arc::clone(pool), generation, Rc::clone(&lane), sender.clone(), mode));
+            workers.spawn_local(work(Arc::clone(pool), generation, Rc::clone(&lane), mode));
         }
     };
     start(&mut workers);
@@ -178,10 +172,10 @@ mod tests {
     fn runs_are_slow_by_how_long_they_hold_a_place() {
         let look = Duration::from_millis(25);
         assert!(is_slow(256, 0, look), "nothing ended");
-        assert!(is_slow(256, 64, look), "100 ms each");
-        assert!(!is_slow(256, 256, look), "25 ms each");
+        assert!(is_slow(256, 25, look), "256 ms each");
+        assert!(!is_slow(256, 64, look), "100 ms each");
         // What counts is the time that has passed, not the time that should have.
-        assert!(is_slow(256, 256, look * 4) && !is_slow(256, 2_560, look * 4));
+        assert!(is_slow(256, 64, look * 4) && !is_slow(256, 640, look * 4));
     }
 
     #[test]

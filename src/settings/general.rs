@@ -2,6 +2,7 @@
 
 use super::nearest::nearest;
 use super::section::{Cx, Section, Span};
+use super::zone;
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -58,9 +59,9 @@ pub(crate) fn read(mut s: Section<'_, '_>, channels: &BTreeSet<String>) -> Optio
 
 fn timezone(s: &mut Section<'_, '_>) -> TimeZone {
     let Some(name) = s.text("timezone", "\"Europe/Berlin\"") else {
-        return TimeZone::system();
+        return zone::system();
     };
-    if let Ok(zone) = TimeZone::get(name.get_ref()) {
+    if let Some(zone) = zone::named(name.get_ref()) {
         zone
     } else {
         let known: Vec<String> = jiff::tz::db().available().map(|n| n.to_string()).collect();

@@ -5,7 +5,7 @@ use super::nearest::nearest;
 use super::section::{Cx, Span};
 use crate::registry::{DynJob, Registry};
 use checker_job::JobId;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 
 const SUGGESTED_MAX: usize = 100;
@@ -13,6 +13,11 @@ const SUGGESTED_MAX: usize = 100;
 /// Judges all jobs of all kinds together.
 pub(crate) fn check(cx: &Cx<'_>, kinds: &[KindJobs<'_>], registry: &Registry) {
     duplicates(cx, kinds, registry);
+    // Most have none, and then there is nothing to look up.
+    let depends = |job: &Arc<dyn DynJob>| !job.policy().depends_on.is_empty();
+    if kinds.iter().flat_map(|k| &k.origins).all(|o| o.depends_on.is_empty()) && !all(kinds).any(depends) {
+        return;
+    }
     let known = names(kinds);
     let excused: BTreeSet<&str> = kinds.iter().flat_map(|k| k.excused.iter().map(String::as_str)).collect();
     for origin in kinds.iter().flat_map(|k| &k.origins) {
@@ -57,11 +62,9 @@ fn places(kinds: &[KindJobs<'_>], registry: &Registry, id: &JobId) -> Vec<Span> 
 }
 
 fn duplicates(cx: &Cx<'_>, kinds: &[KindJobs<'_>], registry: &Registry) {
-    let mut count: BTreeMap<&JobId, usize> = BTreeMap::new();
-    for job in all(kinds) {
-        *count.entry(job.id()).or_default() += 1;
-    }
-    for (id, _) in count.into_iter().filter(|(_, n)| *n > 1) {
+    let mut seen: HashSet<&JobId> = HashSet::new();
+    let twice: BTreeSet<&JobId> = all(kinds).map(|job| job.id()).filter(|id| !seen.insert(id)).collect();
+    for id in twice {
         let spans = places(kinds, registry, id);
         let Some((first, others)) = spans.split_first() else {
             continue;

@@ -42,7 +42,7 @@ pub(crate) fn holds_secret(key: &str) -> bool {
     !key.ends_with("_file")
         && ["pass", "password", "passwd", "token", "secret"]
             .iter()
-            .any(|w| key == *w || key.ends_with(&format!("_{w}")))
+            .any(|w| key.strip_suffix(w).is_some_and(|rest| rest.is_empty() || rest.ends_with('_')))
 }
 
 enum Mode {

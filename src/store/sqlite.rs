@@ -98,6 +98,15 @@ impl Sqlite {
         SqliteGroup::of(&self.0)
     }
 
+    /// Moves what the WAL holds into the file, if that is much: whoever opens the file next reads all of it first. Another
+    /// process at work is not waited for; then it is done another time.
+    ///
+    /// # Errors
+    /// As of any write.
+    pub fn shrink(&self) -> Result<()> {
+        self.0.lock().shrink()
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.0.path

@@ -32,6 +32,7 @@ pub struct Context {
     /// Set when the answer is no longer wanted.
     pub cancel: Cancel,
     scratch: PathBuf,
+    scratch_used: AtomicBool,
     log: Mutex<Vec<String>>,
 }
 
@@ -41,7 +42,15 @@ impl Context {
 
     /// A context for one run. `scratch` need not exist.
     pub fn new(now: Timestamp, timeout: Duration, run_id: String, scratch: PathBuf) -> Self {
-        Self { now, timeout, run_id, cancel: Cancel::default(), scratch, log: Mutex::new(Vec::new()) }
+        Self {
+            now,
+            timeout,
+            run_id,
+            cancel: Cancel::default(),
+            scratch,
+            scratch_used: AtomicBool::new(false),
+            log: Mutex::new(Vec::new()),
+        }
     }
 
     /// A folder of this run alone, removed when the run ends.
@@ -49,8 +58,14 @@ impl Context {
     /// # Errors
     /// If it cannot be created.
     pub fn scratch(&self) -> std::io::Result<&PathBuf> {
+        self.scratch_used.store(true, Ordering::Release);
         std::fs::create_dir_all(&self.scratch)?;
         Ok(&self.scratch)
+    }
+
+    /// The folder, if the run asked for it: then it is there, or should be.
+    pub fn used_scratch(&self) -> Option<&PathBuf> {
+        self.scratch_used.load(Ordering::Acquire).then_some(&self.scratch)
     }
 
     /// Notes a line for people who look closer (`checker try`, the log file at level debug). Lines beyond

@@ -150,16 +150,26 @@ impl Outcome {
     /// that no output of a job can break a line, a header or a terminal. Checker does this to every outcome.
     #[must_use]
     pub fn bounded(mut self, summary_max: usize, detail_max: usize) -> Self {
-        self.summary = cut(&clean(&self.summary, false), summary_max);
-        self.detail = cut(&clean(&self.detail, true), detail_max);
-        self.cause = self.cause.map(|c| cut(&clean(&c, false), summary_max));
+        self.summary = bound(self.summary, false, summary_max);
+        self.detail = bound(self.detail, true, detail_max);
+        self.cause = self.cause.map(|c| bound(c, false, summary_max));
         self.metrics.truncate(64);
         for metric in &mut self.metrics {
-            metric.label = cut(&clean(&metric.label, false), 100);
-            metric.unit = cut(&clean(&metric.unit, false), 10);
+            metric.label = bound(std::mem::take(&mut metric.label), false, 100);
+            metric.unit = bound(std::mem::take(&mut metric.unit), false, 10);
         }
         self
     }
+}
+
+/// Nearly every text is short and plain, and stays as it is.
+fn bound(text: String, lines: bool, max: usize) -> String {
+    let plain = |b: u8| (b' '..=b'~').contains(&b) || (lines && b == b'\n');
+    let ends_well = text.as_bytes().last().is_none_or(|b| !b.is_ascii_whitespace());
+    if text.len() <= max && ends_well && text.bytes().all(plain) {
+        return text;
+    }
+    cut(&clean(&text, lines), max)
 }
 
 /// Line breaks are kept where `lines` is true and become spaces elsewhere; other control characters and marks that

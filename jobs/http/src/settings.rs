@@ -40,6 +40,24 @@ pub struct Settings {
     pub(crate) ip: Option<String>,
 }
 
+impl Settings {
+    /// Whether both ask for the same, each of its own URL. What is compared with the URL is not shared.
+    pub(crate) fn asks_the_same(&self, other: &Self) -> bool {
+        self.ip.is_none() && self.all_but_url() == other.all_but_url()
+    }
+
+    fn all_but_url(&self) -> impl PartialEq {
+        let Self { url: _, method, headers, body, status, body_contains, body_not_contains, body_matches, .. } = self;
+        let Self { json, body_max, latency_warning, latency_critical, redirects, redirects_max, ca_file, .. } = self;
+        let Self { user, pass_file, bearer_file, proxy, address, ip, .. } = self;
+        (
+            (method, headers, body, status, body_contains, body_not_contains, body_matches),
+            (json, body_max, latency_warning, latency_critical, redirects, redirects_max, ca_file),
+            (user, pass_file, bearer_file, proxy, address, ip),
+        )
+    }
+}
+
 /// The statuses that are expected, as ranges with both ends included.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Statuses(Vec<(u16, u16)>);

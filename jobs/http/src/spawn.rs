@@ -33,10 +33,17 @@ type Trusts = BTreeMap<Option<PathBuf>, Arc<Trust>>;
 pub(crate) fn spawn(tables: &[Table<Settings>]) -> Result<Vec<HttpJob>, Vec<SpawnError>> {
     let mut trusts = Trusts::new();
     let (mut jobs, mut errors) = (Vec::new(), Vec::new());
+    let mut last: Option<(&Settings, Arc<Plan>)> = None;
     for (number, table) in tables.iter().enumerate() {
-        let mut reader = Reader { settings: &table.settings, number, errors: &mut errors };
+        let settings = &table.settings;
+        let mut reader = Reader { settings, number, errors: &mut errors };
         let urls = reader.urls();
-        let plan = Arc::new(reader.plan(&urls, &mut trusts));
+        // Tables that differ in nothing but their URL are many: they share one plan.
+        let plan = match &last {
+            Some((same, plan)) if reader.errors.is_empty() && settings.asks_the_same(same) => plan.clone(),
+            _ => Arc::new(reader.plan(&urls, &mut trusts)),
+        };
+        last = Some((settings, plan.clone()));
         let alone = urls.len() == 1;
         for url in urls {
             let (id, policy) = table.job(crate::KIND, &url.whole(), alone);

@@ -137,6 +137,34 @@ fn a_host_that_was_off_a_pass_by_hand_and_one_line_for_all_are_silent() {
 }
 
 #[test]
+fn a_memory_that_is_kept_only_where_it_moves_on_decides_the_same() {
+    let patterns: [fn(i64) -> Option<Called>; 5] = [
+        |_| Some(MINUTE),
+        |m| Some(if m % 60 == 0 { Called::Class(Class::Hour) } else { MINUTE }),
+        |m| (m % 2 == 0).then_some(MINUTE),
+        |m| (m % 150 < 100).then_some(if m % 7 == 0 { Called::Class(Class::Day) } else { MINUTE }),
+        |m| Some(if m < 300 { Called::All } else { MINUTE }),
+    ];
+    let zone = TimeZone::UTC;
+    for (number, called) in patterns.iter().enumerate() {
+        let (mut all, mut kept, mut writes) = (CronMemory::default(), CronMemory::default(), 0);
+        for minute in 0..900 {
+            let Some(called) = called(minute) else { continue };
+            let now = instant_of(utc("2026-06-01T00:30").secs() + minute * 60 + 2);
+            let mut slots = Slots::new(now, &zone);
+            let needed = needed([Frequency::Hour, Frequency::Day], &mut slots);
+            all = all.after(now, called, &needed);
+            let next = kept.after(now, called, &needed);
+            assert_eq!(missing(&next), missing(&all), "pattern {number}, minute {minute}");
+            if kept.moves_on(&next, &needed) {
+                (kept, writes) = (next, writes + 1);
+            }
+        }
+        assert!(writes < 600, "pattern {number}: {writes} writes");
+    }
+}
+
+#[test]
 fn a_clock_that_was_ahead_does_not_hide_a_missing_line_and_unneeded_classes_are_forgotten() {
     let mut memory = CronMemory::default();
     passes(&mut memory, utc("2027-06-01T00:00"), 2, |_| Some(Called::Class(Class::Hour)));

@@ -18,8 +18,14 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 /// The same for a file that was in trouble a moment ago: a pass must not spend its time there.
 pub(super) const SHORT: Duration = Duration::from_millis(500);
 
-/// The WAL goes into the file when it has this many pages (of 4 KiB), and not at each close.
+/// The WAL goes into the file when a process writes more than this many pages (of 4 KiB), and not at each close.
 const WAL_PAGES: u32 = 4_000;
+
+/// A WAL of more bytes than this is moved into the file at the end of a pass.
+const SHRINK_ABOVE: u64 = 256 * 1024;
+
+/// Memory for pages, in KiB. Taken only as far as it is used: what a pass reads, it reads once.
+const CACHE_KIB: i32 = 16_384;
 
 /// A write of unknown outcome is sent this often before the file counts as unusable.
 const UNKNOWN_MAX: u32 = 3;
@@ -62,10 +68,27 @@ impl Conn {
         let conn = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, patience)?;
         let told = |e: rusqlite::Error| explain(e.into(), path, Moment::Work);
         // Before anything is written: a foreign file must stay as it is.
-        schema::version(&conn, path, schema::MIGRATIONS).map_err(|fault| explain(fault, path, Moment::Work))?;
+        let found =
+            schema::version(&conn, path, schema::MIGRATIONS).map_err(|fault| explain(fault, path, Moment::Work))?;
         use_wal(&conn).map_err(told)?;
-        schema::migrate(&conn, path, schema::MIGRATIONS)?;
+        if found < schema::newest(schema::MIGRATIONS) {
+            schema::migrate(&conn, path, schema::MIGRATIONS)?;
+        }
         Ok(conn)
+    }
+
+    /// Moves what the WAL holds into the file, if that is much and nobody else is at work.
+    pub(super) fn shrink(&self) -> Result<()> {
+        let mut wal = self.path.as_os_str().to_owned();
+        wal.push("-wal");
+        if std::fs::metadata(wal).is_ok_and(|m| m.len() > SHRINK_ABOVE) {
+            let told = |e: rusqlite::Error| explain(e.into(), &self.path, Moment::Work);
+            self.raw.busy_timeout(Duration::ZERO).map_err(told)?;
+            let done = self.raw.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
+            self.raw.busy_timeout(PATIENCE).map_err(told)?;
+            done.map_err(told)?;
+        }
+        Ok(())
     }
 
     /// Memory that all connections of this process share while one of them is open.
@@ -120,6 +143,7 @@ fn set_up(conn: &Connection, patience: Duration) -> rusqlite::Result<()> {
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     conn.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     conn.pragma_update(None, "synchronous", "NORMAL")?;
+    conn.pragma_update(None, "cache_size", -CACHE_KIB)?;
     conn.pragma_update(None, "wal_autocheckpoint", WAL_PAGES).or_else(returned_rows)?;
     conn.pragma_update(None, "journal_size_limit", 64 * 1024 * 1024).or_else(returned_rows)
 }

@@ -2,11 +2,11 @@
 
 use super::super::{Applied, Change, Group, Slot, rules};
 use super::errors::Step;
-use super::values::{from_json, id_or_none, int, int_or_none, row, rows, run, time_or_none, to_json, whole};
+use super::values::{first, from_json, id_or_none, int, int_or_none, row, rows, run, time_or_none, to_json, whole};
 use super::{runs, values};
 use crate::decide::{Alert, JobState};
 use checker_job::JobId;
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{CachedStatement, Connection, ToSql, Transaction, params};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -20,10 +20,10 @@ pub(super) fn slots<G: Group>(conn: &Connection) -> Step<BTreeMap<JobId, Slot>> 
 }
 
 pub(super) fn states<G: Group>(conn: &Connection, jobs: &[JobId]) -> Step<BTreeMap<JobId, JobState>> {
-    let sql = format!("SELECT body FROM {}state WHERE job = ?1", G::PREFIX);
+    let mut statement = conn.prepare_cached(&format!("SELECT body FROM {}state WHERE job = ?1", G::PREFIX))?;
     let mut out = BTreeMap::new();
     for job in jobs {
-        let state = row(conn, &sql, [job.as_str()], |r| {
+        let state = first(&mut statement, [job.as_str()], |r| {
             from_json(r.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?, || format!("the state of the job {job}"))
         })?;
         if let Some(state) = state {
@@ -34,7 +34,7 @@ pub(super) fn states<G: Group>(conn: &Connection, jobs: &[JobId]) -> Step<BTreeM
 }
 
 pub(super) fn commit<G: Group>(tx: &Transaction<'_>, changes: &[Change]) -> Step<Vec<Applied>> {
-    let book = Book::<G>::new(tx);
+    let mut book = Book::<G>::new(tx)?;
     let mut tail = runs::Tail::default();
     let answers = changes.iter().map(|change| book.apply(change, &mut tail)).collect::<Step<Vec<_>>>()?;
     if G::RUNS {
@@ -45,6 +45,7 @@ pub(super) fn commit<G: Group>(tx: &Transaction<'_>, changes: &[Change]) -> Step
 
 /// What is quick to read of a state that is to be changed.
 struct Current {
+    row: i64,
     seq: u64,
     run: Option<Uuid>,
     episodes: u32,
@@ -54,9 +55,10 @@ struct Current {
 /// The statements of one commit.
 struct Book<'a, G> {
     tx: &'a Transaction<'a>,
-    current: String,
+    current: CachedStatement<'a>,
     body: String,
-    put: String,
+    insert: String,
+    update: CachedStatement<'a>,
     forget: String,
     alert: String,
     addressee: String,
@@ -64,19 +66,22 @@ struct Book<'a, G> {
 }
 
 impl<'a, G: Group> Book<'a, G> {
-    fn new(tx: &'a Transaction<'a>) -> Self {
+    fn new(tx: &'a Transaction<'a>) -> Step<Self> {
         let p = G::PREFIX;
-        Self {
+        Ok(Self {
             tx,
-            current: format!("SELECT seq, run, episodes, forgotten FROM {p}state WHERE job = ?1"),
+            current: tx
+                .prepare_cached(&format!("SELECT rowid, seq, run, episodes, forgotten FROM {p}state WHERE job = ?1"))?,
             body: format!("SELECT body FROM {p}state WHERE job = ?1"),
-            put: format!(
+            insert: format!(
                 "INSERT INTO {p}state (job, seq, run, slot, oldest_open, episodes, forgotten, body)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)
-                 ON CONFLICT (job) DO UPDATE SET seq = excluded.seq, run = excluded.run, slot = excluded.slot,
-                     oldest_open = excluded.oldest_open, episodes = excluded.episodes,
-                     forgotten = excluded.forgotten, body = excluded.body"
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
             ),
+            update: tx.prepare_cached(&format!(
+                "UPDATE {p}state SET seq = ?2, run = ?3, slot = ?4, oldest_open = ?5, episodes = ?6, forgotten = ?7,
+                     body = ?8
+                 WHERE rowid = ?1"
+            ))?,
             forget: format!("DELETE FROM {p}state WHERE job = ?1"),
             alert: format!(
                 "INSERT INTO {p}alert (job, episode, step, at, body) VALUES (?1, ?2, ?3, ?4, ?5)
@@ -88,10 +93,10 @@ impl<'a, G: Group> Book<'a, G> {
                  ON CONFLICT (job, episode, step, recipient) DO NOTHING"
             ),
             group: std::marker::PhantomData,
-        }
+        })
     }
 
-    fn apply(&self, change: &Change, tail: &mut runs::Tail) -> Step<Applied> {
+    fn apply(&mut self, change: &Change, tail: &mut runs::Tail) -> Step<Applied> {
         let current = self.current(&change.job)?;
         let seq = current.as_ref().map_or(0, |c| c.seq);
         let fresh = seq == change.expected_seq;
@@ -110,7 +115,7 @@ impl<'a, G: Group> Book<'a, G> {
             return Ok(Applied::Stale);
         }
         match &change.state {
-            Some(state) => self.put(&change.job, state, false)?,
+            Some(state) => self.put(&change.job, current.as_ref(), state, false)?,
             None => self.forget(&change.job, current.as_ref())?,
         }
         for alert in &change.alerts {
@@ -124,9 +129,15 @@ impl<'a, G: Group> Book<'a, G> {
         Ok(Applied::Done)
     }
 
-    fn current(&self, job: &JobId) -> Step<Option<Current>> {
-        row(self.tx, &self.current, [job.as_str()], |r| {
-            Ok(Current { seq: int(r, 0)?, run: id_or_none(r, 1)?, episodes: int(r, 2)?, forgotten: r.get(3)? })
+    fn current(&mut self, job: &JobId) -> Step<Option<Current>> {
+        first(&mut self.current, [job.as_str()], |r| {
+            Ok(Current {
+                row: r.get(0)?,
+                seq: int(r, 1)?,
+                run: id_or_none(r, 2)?,
+                episodes: int(r, 3)?,
+                forgotten: r.get(4)?,
+            })
         })
     }
 
@@ -150,28 +161,33 @@ impl<'a, G: Group> Book<'a, G> {
         }
     }
 
-    fn put(&self, job: &JobId, state: &JobState, forgotten: bool) -> Step<()> {
-        run(
-            self.tx,
-            &self.put,
-            params![
-                job.as_str(),
-                whole(state.seq),
-                state.run.map(Uuid::into_bytes),
-                state.slot.map(checker_job::Timestamp::micros),
-                rules::oldest_open(state),
-                state.episodes,
-                forgotten,
-                to_json(state)?,
-            ],
-        )?;
+    /// `current` is what was read of it in this transaction.
+    fn put(&mut self, job: &JobId, current: Option<&Current>, state: &JobState, forgotten: bool) -> Step<()> {
+        let job = job.as_str();
+        let row: &dyn ToSql = current.map_or(&job, |current| &current.row);
+        let values = params![
+            row,
+            whole(state.seq),
+            state.run.map(Uuid::into_bytes),
+            state.slot.map(checker_job::Timestamp::micros),
+            rules::oldest_open(state),
+            state.episodes,
+            forgotten,
+            to_json(state)?,
+        ];
+        match current {
+            Some(_) => self.update.execute(values)?,
+            None => run(self.tx, &self.insert, values)?,
+        };
         Ok(())
     }
 
     /// A job that never had an episode leaves nothing; of any other the counters stay while its alerts do.
-    fn forget(&self, job: &JobId, current: Option<&Current>) -> Step<()> {
+    fn forget(&mut self, job: &JobId, current: Option<&Current>) -> Step<()> {
         match current {
-            Some(c) if c.episodes > 0 => self.put(job, &rules::counters(c.seq.saturating_add(1), c.episodes), true),
+            Some(c) if c.episodes > 0 => {
+                self.put(job, current, &rules::counters(c.seq.saturating_add(1), c.episodes), true)
+            }
             Some(_) => run(self.tx, &self.forget, [job.as_str()]).map(drop),
             None => Ok(()),
         }
@@ -196,7 +212,9 @@ impl<'a, G: Group> Book<'a, G> {
 
 /// Writes a state as it is, whatever was there.
 pub(super) fn put_state<G: Group>(tx: &Transaction<'_>, job: &JobId, state: &JobState, forgotten: bool) -> Step<()> {
-    Book::<G>::new(tx).put(job, state, forgotten)
+    let mut book = Book::<G>::new(tx)?;
+    let current = book.current(job)?;
+    book.put(job, current.as_ref(), state, forgotten)
 }
 
 pub(super) fn alerts(conn: &Connection, job: Option<&JobId>, limit: usize) -> Step<Vec<Alert>> {

@@ -3,7 +3,7 @@
 use super::errors::{Fault, Step};
 use crate::store::{RunStatus, Source};
 use checker_job::Timestamp;
-use rusqlite::{Connection, Params, Row};
+use rusqlite::{Connection, Params, Row, Statement};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -32,6 +32,15 @@ pub(super) fn row<T>(
     make: impl FnOnce(&Row<'_>) -> Step<T>,
 ) -> Step<Option<T>> {
     let mut statement = conn.prepare_cached(sql)?;
+    first(&mut statement, params, make)
+}
+
+/// The first row of a statement that is at hand: where there are thousands of rows, to look it up for each counts.
+pub(super) fn first<T>(
+    statement: &mut Statement<'_>,
+    params: impl Params,
+    make: impl FnOnce(&Row<'_>) -> Step<T>,
+) -> Step<Option<T>> {
     let mut found = statement.query(params)?;
     found.next()?.map(make).transpose()
 }
