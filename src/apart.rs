@@ -11,7 +11,7 @@ pub use wire::{Line, Order, Wanted};
 
 use crate::decide::isolation::{ALONE, Conviction, Event, groups, is_out_of_handles};
 use crate::runner::{AtOnce, Finished, Work};
-use checker_job::{Outcome, Timestamp};
+use checker_job::{Blame, Outcome, Timestamp};
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -77,6 +77,8 @@ pub struct Apart {
 struct Suspect {
     work: Work,
     deaths: u32,
+    /// What it found in this process, where there was no handle left for it: if it can be run nowhere else, that stands.
+    found: Option<Finished>,
 }
 
 impl Apart {
@@ -104,8 +106,15 @@ impl Apart {
     /// Adds jobs under their place in the pass, each with the deaths that are held against it.
     pub fn add(&mut self, jobs: Vec<(usize, Work, u32)>) {
         let indices: Vec<usize> = jobs.iter().map(|(index, ..)| *index).collect();
-        self.work.extend(jobs.into_iter().map(|(index, work, deaths)| (index, Suspect { work, deaths })));
+        self.work.extend(jobs.into_iter().map(|(index, work, deaths)| (index, Suspect { work, deaths, found: None })));
         self.queue(&indices);
+    }
+
+    /// Runs a job again that found no handle in this process. `found` says its place in the pass.
+    pub fn again(&mut self, work: Work, found: Finished) {
+        let index = found.index;
+        self.work.insert(index, Suspect { work, deaths: 1, found: Some(found) });
+        self.queue(&[index]);
     }
 
     /// Jobs that have not ended.
@@ -114,7 +123,7 @@ impl Apart {
     }
 
     /// The next run that has ended. Does not wait.
-    pub fn next(&mut self) -> Option<Finished> {
+    pub fn take(&mut self) -> Option<Finished> {
         while self.ready.is_empty() {
             let Ok((worker, said)) = self.said.try_recv() else { break };
             self.hear(worker, said);
@@ -150,7 +159,9 @@ impl Apart {
         while late || self.workers.len() < WORKERS_MAX {
             let Some(group) = self.waiting.pop_front() else { return };
             if late {
-                group.iter().for_each(|index| drop(self.work.remove(index)));
+                for index in &group {
+                    self.work.remove(index);
+                }
                 self.left.extend(group);
                 continue;
             }
@@ -183,14 +194,12 @@ impl Apart {
         }
         tracing::error!("no process to run suspects in: {why}");
         for index in group {
-            let outcome = Outcome::unknown(
-                format!("no process of its own to run it in: {why}"),
-                "no process of their own for jobs that may have ended a pass",
-            );
-            self.finish(watch::unanswered(*index, outcome));
+            let found = self.work.get_mut(index).and_then(|s| s.found.take());
+            self.finish(found.unwrap_or_else(|| watch::unanswered(*index, nowhere(why))));
         }
     }
 
+    /// A run has ended.
     fn finish(&mut self, finished: Finished) {
         if self.work.remove(&finished.index).is_some() {
             self.ready.push_back(finished);
@@ -231,8 +240,11 @@ impl Apart {
         let done = worker.done;
         let (in_flight, not_begun, alone) = worker.bury();
         if done {
-            // What it did not find left the settings meanwhile.
-            return self.cannot_run(&not_begun, "the settings changed while the pass ran");
+            // What it did not find left the settings meanwhile: the next pass sees to that.
+            for index in &not_begun {
+                self.work.remove(index);
+            }
+            return self.left.extend(not_begun);
         }
         if in_flight.is_empty() {
             return self.cannot_run(&not_begun, &format!("it ended before its first job: {how}"));
@@ -261,4 +273,12 @@ impl Apart {
             worker.end_if_silent(START_MAX, SILENT_MAX);
         }
     }
+}
+
+fn nowhere(why: &str) -> Outcome {
+    Outcome::unknown(
+        format!("no process of its own to run it in: {why}"),
+        "no process of their own for jobs that may have ended a pass",
+    )
+    .blaming(Blame::Shortage)
 }

@@ -16,9 +16,9 @@ use checker_parts::handles;
 use guard::{Guarded, Poisoned};
 use lanes::{Handles, Held, Lane};
 use mailbox::Mailbox;
-use serde::{Deserialize, Serialize};
 
 pub(crate) use guard::catch;
+pub use lanes::AtOnce;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::rc::Rc;
@@ -78,25 +78,6 @@ pub struct Options {
     pub scratch: PathBuf,
     /// Is told the place of each job just before its code runs.
     pub begins: Option<Arc<dyn Fn(usize) + Send + Sync>>,
-}
-
-/// How many runs go on at once, within what the handles of this process allow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AtOnce {
-    /// Awaiting runs, at first. Those that take many handles, such as programs, stay at this.
-    pub awaiting: usize,
-    /// Awaiting runs, while slow ones hold their places.
-    pub awaiting_max: usize,
-    /// Blocking runs, at first.
-    pub threads: usize,
-    /// Blocking runs, while slow ones hold their places.
-    pub threads_max: usize,
-}
-
-impl Default for AtOnce {
-    fn default() -> Self {
-        Self { awaiting: 256, awaiting_max: 16_384, threads: 32, threads_max: 256 }
-    }
 }
 
 /// Runs a list of jobs and hands out what they found, in the order in which they end.
@@ -413,7 +394,7 @@ async fn on_shared_thread(
         if wait.is_zero() {
             return Some(timed_out(timeout, &context.cancel));
         }
-        (lost, left) = (pool.lost(), left - wait);
+        (lost, left) = (pool.lost(), left.saturating_sub(wait));
     }
 }
 

@@ -61,7 +61,9 @@ fn note(own: &dyn Own, events: &[Event], now: Timestamp) {
     let noted = again(|| {
         let mut deaths = read(own)?;
         let before = deaths.clone();
-        events.iter().for_each(|event| deaths.note(event, now));
+        for event in events {
+            deaths.note(event, now);
+        }
         if deaths == before {
             return Ok(());
         }
@@ -142,7 +144,7 @@ impl<'a> Crew<'a> {
             }
             let beside = self.apart.open() > 0;
             if beside {
-                let finished = self.apart.next();
+                let finished = self.apart.take();
                 self.remember();
                 if finished.is_some() {
                     return finished;
@@ -195,7 +197,7 @@ impl<'a> Crew<'a> {
         if is_out_of_handles(&finished.outcome) {
             self.make_room();
             let work = Work { job: Arc::clone(&due.job), run: due.run };
-            self.apart.add(vec![(index, work, 1)]);
+            self.apart.again(work, finished);
             return None;
         }
         if due.job.blocking() && finished.outcome.verdict == Verdict::Failed && finished.took >= timeout {

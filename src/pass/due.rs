@@ -50,7 +50,7 @@ impl fmt::Display for Skipped {
             Self::NotDue => f.write_str("ran already in this slot"),
             Self::OtherClass(class) => write!(f, "waits for -c {class}"),
             Self::Running => f.write_str("still runs in an earlier pass"),
-            Self::Left => f.write_str("left to the next pass: its group was ended by another job too often"),
+            Self::Left => f.write_str("left to the next pass: it runs apart, and time was up"),
             Self::Served => f.write_str("another pass has just run it"),
         }
     }

@@ -70,9 +70,8 @@ fn guarded(job: &Arc<dyn DynJob>, draft: &Draft, outcome: &Outcome, now: Timesta
             Err(_) => "it did not end within 2 s".to_owned(),
         },
     };
-    let mut message = standard(job.as_ref(), draft, outcome, now);
-    message.body.push_str(&format!("\n\nThe job kind could not word this itself: {why}"));
-    message
+    let message = standard(job.as_ref(), draft, outcome, now);
+    Message { body: format!("{}\n\nThe job kind could not word this itself: {why}", message.body), ..message }
 }
 
 /// The wording of jobs that have none of their own.

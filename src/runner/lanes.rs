@@ -2,6 +2,7 @@
 //! and never more than the handles of this process allow.
 
 use super::{Mode, Pool, work};
+use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::rc::Rc;
@@ -10,6 +11,25 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
+
+/// How many runs go on at once, within what the handles of this process allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AtOnce {
+    /// Awaiting runs, at first. Those that take many handles, such as programs, stay at this.
+    pub awaiting: usize,
+    /// Awaiting runs, while slow ones hold their places.
+    pub awaiting_max: usize,
+    /// Blocking runs, at first.
+    pub threads: usize,
+    /// Blocking runs, while slow ones hold their places.
+    pub threads_max: usize,
+}
+
+impl Default for AtOnce {
+    fn default() -> Self {
+        Self { awaiting: 256, awaiting_max: 16_384, threads: 32, threads_max: 256 }
+    }
+}
 
 /// How often a lane looks whether slow runs hold its places.
 const LOOK: Duration = Duration::from_millis(25);

@@ -1,11 +1,5 @@
 //! What bad jobs do.
-#![expect(
-    clippy::panic,
-    clippy::exit,
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "that is what they are for"
-)]
+#![expect(clippy::panic, clippy::exit, reason = "that is what they are for")]
 
 use checker_job::Outcome;
 use nix::sys::signal::{Signal, raise};
@@ -77,7 +71,7 @@ pub(crate) fn words(does: &str) {
 }
 
 /// Far more than any stack holds.
-#[expect(clippy::only_used_in_recursion, unconditional_recursion, reason = "it is meant to overflow")]
+#[expect(unconditional_recursion, reason = "it is meant to overflow")]
 fn deeper(n: u64) -> [u64; 64] {
     let mut mine = [n; 64];
     mine[0] = black_box(deeper(black_box(n + 1)))[1];

@@ -59,7 +59,6 @@ impl Job for Bad {
         &self.policy
     }
 
-    #[expect(clippy::manual_async_fn, reason = "one of them fails before there is a future")]
     fn execute<'a>(&'a self, _: &'a Context) -> impl Future<Output = Outcome> + Send + 'a {
         assert!(!self.does("panic early"), "before the future");
         async move { self.act().await }

@@ -209,7 +209,9 @@ fn crowd<S: JobSpawner>(jobs: &[Arc<S::Job>]) -> Found {
                     contexts.len()
                 ));
             }
-            contexts.iter().for_each(|cx| cx.cancel.cancel());
+            for cx in &contexts {
+                cx.cancel.cancel();
+            }
         }
     } else {
         let runtime = runtime()?;

@@ -1,5 +1,4 @@
 //! Kinds that are bad on purpose, one for each sentence of the kit.
-#![expect(clippy::exit, reason = "one of them does that")]
 
 use super::apart::apart;
 use super::fire::through;
