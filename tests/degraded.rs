@@ -162,7 +162,7 @@ impl Scene {
     fn tallied(&self) -> i64 {
         let whole = self.count("SELECT coalesce(sum(ok + warning + failed + unknown), 0) FROM hour");
         let state: serde_json::Value = serde_json::from_str(&self.sql("SELECT body FROM state")).unwrap();
-        let open = ["ok", "warning", "failed", "unknown"].map(|w| state["tally"][w].as_i64().unwrap());
+        let open = ["ok", "warning", "failed", "unknown"].map(|w| state["tally"][w].as_i64().unwrap_or(0));
         whole + open.iter().sum::<i64>()
     }
 

@@ -39,7 +39,7 @@ impl Cases {
     fn tcp(&mut self) {
         let port = self.farm.ports.tcp;
         for count in [1, 10, 100, 1_000, 10_000] {
-            self.book.chapter(&format!("{count} TCP targets"));
+            Book::chapter(&format!("{count} TCP targets"));
             let home = Home::tcp(count, port);
             let monit = Monit::new(count, port, false).filter(|_| count <= 1_000);
             let mut entries = vec![
@@ -55,7 +55,7 @@ impl Cases {
     fn http(&mut self) {
         let port = self.farm.ports.http;
         for count in [1, 10, 100, 1_000, 10_000] {
-            self.book.chapter(&format!("{count} HTTP targets"));
+            Book::chapter(&format!("{count} HTTP targets"));
             let home = Home::http(count, port);
             let monit = Monit::new(count, port, true).filter(|_| count <= 1_000);
             let mut entries = vec![
@@ -72,7 +72,7 @@ impl Cases {
     /// Runs and prints `entries`; the one at `ours` is Checker, and one behind it is monit.
     fn compare(&mut self, what: &str, count: usize, entries: &mut [Entry<'_>], ours: usize) {
         in_turn(entries, self.runs);
-        self.book.rows(count, entries);
+        Book::rows(count, entries);
         let checker = &entries[ours];
         if count == 10_000 {
             let floor = entries[0].name.clone();
@@ -99,13 +99,13 @@ impl Cases {
         if let Some(plugin) = rivals::plugin(name, port) {
             let mut entries = [Entry::new(name, plugin)];
             in_turn(&mut entries, self.runs);
-            self.book.rows(1, &entries);
+            Book::rows(1, &entries);
         }
     }
 
     /// From start to exit.
     fn start(&mut self) {
-        self.book.chapter("Start to exit");
+        Book::chapter("Start to exit");
         let port = self.farm.ports.tcp;
         let home = Home::tcp(1, port);
         let mut entries = [
@@ -114,7 +114,7 @@ impl Cases {
             Entry::new("checker cron, one check", || home.pass()),
         ];
         in_turn(&mut entries, self.runs * 5);
-        self.book.rows(1, &entries);
+        Book::rows(1, &entries);
         self.book.goal(
             "CPU of one check from start to exit, in those of /bin/true",
             entries[2].ratio(&entries[0], |c| c.cpu),
@@ -124,7 +124,7 @@ impl Cases {
 
     /// Ten jobs that are not due.
     fn idle(&mut self) {
-        self.book.chapter("10 jobs, nothing due");
+        Book::chapter("10 jobs, nothing due");
         let home = Home::tcp(10, self.farm.ports.tcp);
         // A slot that does not end in the middle of this.
         let daily = Home::new(10, |n| {
@@ -136,7 +136,7 @@ impl Cases {
             Entry::new("checker cron", || daily.idle()),
         ];
         in_turn(&mut entries, self.runs * 5);
-        self.book.rows(10, &entries);
+        Book::rows(10, &entries);
         let ratio = entries[1].ratio(&entries[0], |c| c.wall);
         self.book.goal("wall time of a pass with nothing due, in those of /bin/true", ratio, 2.5);
         match rivals::fsyncs(&daily.command(&["cron"])) {
@@ -152,17 +152,17 @@ impl Cases {
     }
 
     fn memory(&mut self) {
-        self.book.chapter("Memory");
+        Book::chapter("Memory");
         let home = Home::tcp(10, self.farm.ports.tcp);
         let mut entries = [Entry::new("checker cron, 10 jobs", || home.pass())];
         in_turn(&mut entries, self.runs);
-        self.book.rows(10, &entries);
+        Book::rows(10, &entries);
         self.book.goal("memory of 10 jobs, MiB", entries[0].memory() / 1024.0, 8.0);
     }
 
     /// The cost of a check, from 1,000 to `large`.
     pub fn flat(&mut self, large: usize) {
-        self.book.chapter("The same cost for each check");
+        Book::chapter("The same cost for each check");
         let port = self.farm.ports.tcp;
         let mut per_check = Vec::new();
         for count in [1_000, 10_000, large] {
@@ -172,7 +172,7 @@ impl Cases {
                 Entry::new("checker cron", || home.pass()),
             ];
             in_turn(&mut entries, self.runs.min(5));
-            self.book.rows(count, &entries);
+            Book::rows(count, &entries);
             // In those of the bare loop: the kernel's own price is not the same for any number of sockets.
             per_check.push(entries[1].ratio(&entries[0], |c| c.cpu));
         }
@@ -182,12 +182,12 @@ impl Cases {
 
     /// Targets that never answer: their timeout and a little.
     fn hung(&mut self) {
-        self.book.chapter("Targets that hang");
+        Book::chapter("Targets that hang");
         let (hole, mute) = (self.farm.ports.hole, self.farm.ports.mute);
         let timeout = 3.0;
         for (count, more) in [(1_000, 0.3), (10_000, 1.0)] {
             for kind in ["TCP", "HTTP"] {
-                let home = Home::new(count, |n| {
+                let place = Home::new(count, |n| {
                     let host = super::targets::host(n);
                     let target = match kind {
                         "TCP" => format!("[[job.tcp]]\naddress = \"{host}:{hole}\""),
@@ -195,10 +195,10 @@ impl Cases {
                     };
                     format!("{target}\ntimeout = \"3s\"\nfailure_threshold = 99")
                 });
-                let mut entries = [Entry::new(format!("{count} hung {kind} targets"), || home.pass())];
+                let mut entries = [Entry::new(format!("{count} hung {kind} targets"), || place.pass())];
                 in_turn(&mut entries, self.runs.min(3));
-                assert_eq!(home.verdicts("failed"), i64::try_from(count).expect("a number"));
-                self.book.rows(count, &entries);
+                assert_eq!(place.verdicts("failed"), i64::try_from(count).expect("a number"));
+                Book::rows(count, &entries);
                 let over = entries[0].wall() / 1e6 - timeout;
                 self.book.goal(&format!("{count} hung {kind} targets, seconds over their timeout"), over, more);
             }
@@ -207,7 +207,7 @@ impl Cases {
 
     /// A year later.
     pub fn full(&mut self, count: usize) {
-        self.book.chapter(&format!("A state as full as it gets, {count} jobs"));
+        Book::chapter(&format!("A state as full as it gets, {count} jobs"));
         let port = self.farm.ports.tcp;
         let (full, young) = (Home::tcp(count, port), Home::tcp(count, port));
         for home in [&full, &young] {
@@ -223,7 +223,7 @@ impl Cases {
             Entry::new("full, nothing due", || full.idle()),
         ];
         in_turn(&mut entries, self.runs * 2);
-        self.book.rows(count, &entries);
+        Book::rows(count, &entries);
         for (old, new) in [(1, 0), (3, 2)] {
             let what = format!("CPU with the state {}, in those of a young one", entries[old].name);
             self.book.goal(&what, entries[old].ratio(&entries[new], |c| c.cpu), 1.1);

@@ -5,7 +5,6 @@
 //! `docs/performance.md` was made by it.
 #![expect(
     unreachable_pub,
-    clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,
     clippy::exit,

@@ -10,13 +10,13 @@ pub struct Book {
 
 impl Book {
     /// Says what comes.
-    pub fn chapter(&self, title: &str) {
+    pub fn chapter(title: &str) {
         println!("\n## {title}\n");
     }
 
     /// Prints entries that were run in turn; `checks` is how many checks each made, and the first is what all are compared
     /// with.
-    pub fn rows(&self, checks: usize, entries: &[Entry<'_>]) {
+    pub fn rows(checks: usize, entries: &[Entry<'_>]) {
         let Some(first) = entries.first() else { return };
         println!("| program | checks | CPU us a check | wall ms | memory MiB | CPU ratio | wall ratio |");
         println!("|---|---|---|---|---|---|---|");

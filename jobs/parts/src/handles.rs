@@ -20,7 +20,7 @@ pub fn raise() -> usize {
     let hard = given.maximum.unwrap_or(ENOUGH).min(ENOUGH);
     if given.current.is_some_and(|soft| soft < hard) {
         // First: a child that starts beside us must find what to put back.
-        GIVEN.get_or_init(|| given.clone());
+        GIVEN.get_or_init(|| given);
         let _refused = setrlimit(Resource::Nofile, Rlimit { current: Some(hard), maximum: given.maximum });
     }
     limit()
@@ -44,7 +44,7 @@ pub fn give_back(child: u32) {
     let pid = i32::try_from(child).ok().and_then(Pid::from_raw);
     if let (Some(given), Some(pid)) = (GIVEN.get(), pid) {
         // The child may have ended already, or have become another user.
-        let _gone = prlimit(Some(pid), Resource::Nofile, given.clone());
+        let _gone = prlimit(Some(pid), Resource::Nofile, *given);
     }
 }
 
