@@ -36,8 +36,10 @@ const LOOK: Duration = Duration::from_millis(25);
 /// Runs that take longer than this on average are slow: then more at once ends them sooner. Quicker ones are held up by
 /// this machine, where more at once costs and gains nothing.
 const SLOW: Duration = Duration::from_millis(200);
+/// One slow look may be a machine that was busy elsewhere; so many in a row are slow targets.
+const LOOKS: u32 = 2;
 /// A lane grows by no more than this at a look: all of these runs start at the same moment.
-const STEP_MAX: usize = 1_024;
+const STEP_MAX: usize = 2_048;
 /// Kept free for the store, mail, the log and the system's libraries.
 const RESERVE: usize = 64;
 /// A lane runs this many whatever the handles say, out of the reserve: a pass must come to its end.
@@ -80,8 +82,12 @@ impl Drop for Held {
 /// A queue of runs, and how many of them go on at once.
 pub(super) struct Lane {
     queue: RefCell<VecDeque<usize>>,
+    /// Places at first.
+    start: usize,
     /// Places now.
     limit: Cell<usize>,
+    /// Slow looks in a row.
+    slow: Cell<u32>,
     /// Never more places than this.
     most: usize,
     running: Cell<usize>,
@@ -109,15 +115,20 @@ impl Lane {
         let start = start.max(1);
         Rc::new(Self {
             queue: RefCell::new(queue),
+            start,
             limit: Cell::new(start),
+            slow: Cell::new(0),
             most: most.max(start),
             running: Cell::new(0),
             ended: Cell::new(0),
         })
     }
 
-    /// The next run, if there is one and handles are left for it.
+    /// The next run, if there is one, and a place and handles for it.
     pub(super) fn next<'a>(&'a self, pool: &'a Pool) -> Option<Place<'a>> {
+        if self.running.get() >= self.limit.get() {
+            return None;
+        }
         let mut queue = self.queue.borrow_mut();
         let handles = pool.handles.take(pool.handles_of(*queue.front()?));
         if handles.is_none() && self.running.get() >= FLOOR {
@@ -139,11 +150,15 @@ impl Lane {
         self.limit.get().saturating_sub(workers).min(self.waiting()).min(room)
     }
 
-    /// More places, if all are taken and slow runs hold them.
-    fn grow(&self, since: Duration) {
+    /// More places, if all are taken and slow runs hold them; fewer again, where runs are quick.
+    fn look(&self, since: Duration) {
         let (limit, running) = (self.limit.get(), self.running.get());
         let ended = self.ended.replace(0);
-        if running >= limit && is_slow(running, ended, since) {
+        let slow = is_slow(running, ended, since);
+        self.slow.set(if slow { self.slow.get().saturating_add(1) } else { 0 });
+        if !slow {
+            self.limit.set((limit / 2).max(self.start));
+        } else if running >= limit && self.slow.get() >= LOOKS {
             self.limit.set((limit + limit.min(STEP_MAX)).min(self.most));
         }
     }
@@ -176,7 +191,7 @@ pub(super) async fn serve(lane: Rc<Lane>, pool: &Arc<Pool>, generation: u64, mod
                 start(&mut workers);
             },
             _ = looks.tick(), if waiting => {
-                lane.grow(std::mem::replace(&mut looked, Instant::now()).elapsed());
+                lane.look(std::mem::replace(&mut looked, Instant::now()).elapsed());
                 start(&mut workers);
             }
             else => return,
@@ -199,23 +214,21 @@ mod tests {
     }
 
     #[test]
-    fn a_lane_doubles_and_then_grows_by_steps_to_its_most() {
-        let lane = Lane::new(VecDeque::new(), 256, 3_000);
-        let mut seen = Vec::new();
-        for _ in 0..6 {
-            lane.running.set(lane.limit.get());
-            lane.grow(LOOK);
-            seen.push(lane.limit.get());
-        }
-        assert_eq!(seen, [512, 1_024, 2_048, 3_000, 3_000, 3_000]);
-        let lane = Lane::new(VecDeque::new(), 256, 3_000);
-        lane.running.set(255);
-        lane.grow(LOOK);
-        assert_eq!(lane.limit.get(), 256, "a place was free");
-        lane.running.set(256);
-        lane.ended.set(200);
-        lane.grow(LOOK);
-        assert_eq!((lane.limit.get(), lane.ended.get()), (256, 0), "runs are quick");
+    fn a_lane_doubles_and_then_grows_by_steps_to_its_most_and_shrinks_where_runs_are_quick() {
+        let lane = Lane::new(VecDeque::new(), 256, 7_000);
+        let look = |running: usize, ended: usize| {
+            lane.running.set(running);
+            lane.ended.set(ended);
+            lane.look(LOOK);
+            lane.limit.get()
+        };
+        assert_eq!(look(256, 0), 256, "one slow look says nothing");
+        assert_eq!(look(256, 200), 256, "runs are quick");
+        assert_eq!((look(256, 0), look(255, 0)), (256, 256), "a place was free");
+        let seen: Vec<usize> = (0..7).map(|_| look(lane.limit.get(), 0)).collect();
+        assert_eq!(seen, [512, 1_024, 2_048, 4_096, 6_144, 7_000, 7_000]);
+        let seen: Vec<usize> = (0..6).map(|_| look(lane.limit.get(), 7_000)).collect();
+        assert_eq!(seen, [3_500, 1_750, 875, 437, 256, 256]);
     }
 
     #[test]

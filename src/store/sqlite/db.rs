@@ -22,7 +22,7 @@ pub(super) const SHORT: Duration = Duration::from_millis(500);
 const WAL_PAGES: u32 = 4_000;
 
 /// A WAL of more bytes than this is moved into the file at the end of a pass.
-const SHRINK_ABOVE: u64 = 256 * 1024;
+const SHRINK_ABOVE: u64 = 128 * 1024;
 
 /// Memory for pages, in KiB. Taken only as far as it is used: what a pass reads, it reads once.
 const CACHE_KIB: i32 = 16_384;
