@@ -83,6 +83,9 @@ fn what_is_left_of_a_refuge_that_was_being_removed_does_not_come_back() {
     scene.sh("mount -o remount,ro DISK");
     scene.silent(TROUBLE);
     let refuge = scene.sh("ls -d /dev/shm/checker-*").trim().to_owned();
+    // As if its last pass had been killed: what it wrote is in the WAL.
+    let write = "INSERT INTO counter VALUES ('stale', 1)";
+    scene.sh(&format!("sqlite3 -cmd '.dbconfig no_ckpt_on_close on' {refuge}/checker.db \"{write}\""));
     scene.sh(&format!("cp -a {refuge} /dev/shm/kept; mount -o remount,rw DISK"));
     scene.silent(0);
     scene.sh(&format!("mv /dev/shm/kept {refuge}; rm {refuge}/checker.db; test -s {refuge}/checker.db-wal"));

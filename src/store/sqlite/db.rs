@@ -159,7 +159,7 @@ fn returned_rows(e: rusqlite::Error) -> rusqlite::Result<()> {
 /// Does nothing to a file that is in this mode. Two processes that make the file at once may meet here, and `SQLite`
 /// does not wait for this lock by itself.
 fn use_wal(conn: &Connection) -> rusqlite::Result<()> {
-    let mut left = 100;
+    let mut left = 250;
     loop {
         match conn.pragma_update_and_check(None, "journal_mode", "WAL", |_| Ok(())) {
             Err(e)

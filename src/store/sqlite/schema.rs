@@ -148,9 +148,12 @@ pub(in crate::store) fn newest(steps: &[Migration]) -> u32 {
 
 /// The format of the file; 0 for a new one. Refuses what is not ours and what is newer than `steps`.
 pub(in crate::store) fn version(conn: &Connection, path: &Path, steps: &[Migration]) -> Step<u32> {
+    // All of one moment: another process may just be making the file.
+    let moment = conn.is_autocommit().then(|| conn.unchecked_transaction()).transpose()?;
     let pragma = |name: &str| conn.pragma_query_value(None, name, |r| r.get::<_, i64>(0));
     let (application, found) = (pragma("application_id")?, pragma("user_version")?);
     let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
+    drop(moment);
     if application != i64::from(APPLICATION) && (application != 0 || found != 0 || tables != 0) {
         return Err(Fault::Told(StoreError::Refused(format!(
             "{} is the SQLite file of another program: set `state` under [general] to another name",
