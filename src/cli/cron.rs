@@ -23,7 +23,7 @@ use uuid::Uuid;
 const COMPLAINED: &str = "complained_at";
 
 pub(super) fn run(cx: &mut Cx<'_>, args: &Cron) -> Result<Exit, Failure> {
-    // It lives until the process ends. To give thousands of jobs back piece by piece would only cost time.
+    // These live until the process ends. To give thousands of jobs back piece by piece would only cost time.
     let world = ManuallyDrop::new(World::load_or_recall(cx, false)?);
     let called = match (args.now, args.class) {
         (true, _) => Called::Now,
@@ -31,7 +31,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Cron) -> Result<Exit, Failure> {
         (false, None) => Called::All,
     };
     log::hold_trouble();
-    let passed = pass(&world, called)?;
+    let passed = ManuallyDrop::new(pass(&world, called)?);
     let report = &passed.report;
     if cx.options.json {
         json_line(cx, &to_json(&passed))?;
