@@ -88,6 +88,11 @@ impl<'a> Entry<'a> {
         median(self.costs.iter().map(|c| c.memory))
     }
 
+    /// Its quickest run.
+    pub fn quickest(&self) -> f64 {
+        self.costs.iter().map(|c| c.wall).fold(f64::INFINITY, f64::min)
+    }
+
     /// The middle ratio of runs that were made one after the other.
     pub fn ratio(&self, to: &Self, of: impl Fn(&Cost) -> f64) -> f64 {
         median(self.costs.iter().zip(&to.costs).map(|(a, b)| of(a) / of(b)))
