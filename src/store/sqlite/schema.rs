@@ -152,9 +152,11 @@ pub(in crate::store) fn version(conn: &Connection, path: &Path, steps: &[Migrati
     let moment = conn.is_autocommit().then(|| conn.unchecked_transaction()).transpose()?;
     let pragma = |name: &str| conn.pragma_query_value(None, name, |r| r.get::<_, i64>(0));
     let (application, found) = (pragma("application_id")?, pragma("user_version")?);
-    let tables: i64 = conn.query_row("SELECT count(*) FROM sqlite_schema", [], |r| r.get(0))?;
+    let ours = application == i64::from(APPLICATION);
+    let is_empty = || conn.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |r| r.get(0));
+    let fresh = !ours && application == 0 && found == 0 && is_empty()?;
     drop(moment);
-    if application != i64::from(APPLICATION) && (application != 0 || found != 0 || tables != 0) {
+    if !(ours || fresh) {
         return Err(Fault::Told(StoreError::Refused(format!(
             "{} is the SQLite file of another program: set `state` under [general] to another name",
             path.display()
