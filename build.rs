@@ -3,7 +3,6 @@
 //! As a library of its own it is looked for, mapped and set up at each start, and cron starts the program each minute. Its
 //! set-up asks the processor many questions, which a virtual machine answers slowly: a tenth of a pass with nothing due.
 //! Where it is not found, all works as well.
-#![expect(clippy::print_stdout, reason = "this is how a build script speaks to cargo")]
 
 use std::path::Path;
 use std::process::Command;
