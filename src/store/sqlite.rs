@@ -1,7 +1,8 @@
 //! The store in one `SQLite` file, opened by pass, daemon and commands alike.
 //!
 //! **Invariant:** a write is one transaction that takes the write lock at its start, so it never finds out late that
-//! another process wrote; nothing waits inside it. **Invariant:** only `plan` waits for the disk.
+//! another process wrote; nothing waits inside it. **Invariant:** of what a pass asks of it, only `plan` waits for the disk;
+//! beside that, a large WAL does on its way into the file at the end, and a refuge that is begun or merged.
 
 mod aside;
 mod db;
