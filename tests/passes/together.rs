@@ -37,6 +37,7 @@ fn nobody_waits_for_a_slow_job() {
     let minute = |n: u64| noon.plus(Duration::from_secs(60 * n));
     let first = home.start_at(minute(0), &["cron"]);
     wait_for("the slow job begins", || !home.read("begun").is_empty());
+    wait_for("the quick job's result", || home.starts("quick").len() == 1);
     // These end although the slow job does not: it waits for the test.
     for n in 1..=2 {
         let beside = home.run_at(minute(n), &["cron", "--json"]).ended(0).json();
