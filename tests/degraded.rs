@@ -161,9 +161,10 @@ impl Scene {
     /// Runs in the hours that are complete and in the one that is counted.
     fn tallied(&self) -> i64 {
         let whole = self.count("SELECT coalesce(sum(ok + warning + failed + unknown), 0) FROM hour");
-        let state: serde_json::Value = serde_json::from_str(&self.sql("SELECT body FROM state")).unwrap();
-        let open = ["ok", "warning", "failed", "unknown"].map(|w| state["tally"][w].as_i64().unwrap_or(0));
-        whole + open.iter().sum::<i64>()
+        let rest: serde_json::Value =
+            serde_json::from_str(&self.sql("SELECT coalesce(rest, '{}') FROM state")).unwrap();
+        let open = ["warning", "failed", "unknown"].map(|w| rest[w].as_i64().unwrap_or(0));
+        whole + self.count("SELECT ok FROM state") + open.iter().sum::<i64>()
     }
 
     /// Folders of refuges that are there.

@@ -16,10 +16,12 @@ mod passes;
 mod place;
 mod places;
 mod refuge;
+mod repeated;
 mod rescue;
 mod retention;
 mod runs;
 mod schema;
+mod states;
 mod values;
 
 #[cfg(test)]

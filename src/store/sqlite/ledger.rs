@@ -1,12 +1,12 @@
 //! States and alerts of one group.
 
-use super::super::{Applied, Change, Group, Slot, rules};
+use super::super::{Applied, Change, Group, RunRecord, Slot, rules};
 use super::errors::Step;
-use super::values::{first, from_json, id_or_none, int, int_or_none, row, rows, run, time_or_none, to_json, whole};
-use super::{runs, values};
+use super::values::{first, from_json, id_or_none, int, int_or_none, row, rows, run, time_or_none, to_json};
+use super::{runs, states, values};
 use crate::decide::{Alert, JobState};
 use checker_job::JobId;
-use rusqlite::{CachedStatement, Connection, ToSql, Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
@@ -20,17 +20,18 @@ pub(super) fn slots<G: Group>(conn: &Connection) -> Step<BTreeMap<JobId, Slot>> 
 }
 
 pub(super) fn states<G: Group>(conn: &Connection, jobs: &[JobId]) -> Step<BTreeMap<JobId, JobState>> {
-    let mut statement = conn.prepare_cached(&format!("SELECT body FROM {}state WHERE job = ?1", G::PREFIX))?;
+    let sql = format!("SELECT {} FROM {}state WHERE job = ?1", states::COLUMNS, G::PREFIX);
+    let mut statement = conn.prepare_cached(&sql)?;
     let mut out = BTreeMap::new();
     for job in jobs {
-        let state = first(&mut statement, [job.as_str()], |r| {
-            from_json(r.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?, || format!("the state of the job {job}"))
-        })?;
-        if let Some(state) = state {
-            out.insert(job.clone(), state);
-        }
+        out.extend(first(&mut statement, [job.as_str()], states::read)?);
     }
     Ok(out)
+}
+
+/// The run of a change, where runs are kept.
+fn kept_run<G: Group>(change: &Change) -> Option<&RunRecord> {
+    change.run.as_ref().filter(|_| G::RUNS)
 }
 
 pub(super) fn commit<G: Group>(tx: &Transaction<'_>, changes: &[Change]) -> Step<Vec<Applied>> {
@@ -45,7 +46,6 @@ pub(super) fn commit<G: Group>(tx: &Transaction<'_>, changes: &[Change]) -> Step
 
 /// What is quick to read of a state that is to be changed.
 struct Current {
-    row: i64,
     seq: u64,
     run: Option<Uuid>,
     episodes: u32,
@@ -55,11 +55,9 @@ struct Current {
 /// The statements of one commit.
 struct Book<'a, G> {
     tx: &'a Transaction<'a>,
-    current: CachedStatement<'a>,
-    body: String,
-    insert: String,
-    update: CachedStatement<'a>,
-    forget: String,
+    states: states::Writer<'a>,
+    runs: runs::Writer<'a>,
+    current: String,
     alert: String,
     addressee: String,
     group: std::marker::PhantomData<G>,
@@ -70,19 +68,9 @@ impl<'a, G: Group> Book<'a, G> {
         let p = G::PREFIX;
         Ok(Self {
             tx,
-            current: tx
-                .prepare_cached(&format!("SELECT rowid, seq, run, episodes, forgotten FROM {p}state WHERE job = ?1"))?,
-            body: format!("SELECT body FROM {p}state WHERE job = ?1"),
-            insert: format!(
-                "INSERT INTO {p}state (job, seq, run, slot, oldest_open, episodes, forgotten, body)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
-            ),
-            update: tx.prepare_cached(&format!(
-                "UPDATE {p}state SET seq = ?2, run = ?3, slot = ?4, oldest_open = ?5, episodes = ?6, forgotten = ?7,
-                     body = ?8
-                 WHERE rowid = ?1"
-            ))?,
-            forget: format!("DELETE FROM {p}state WHERE job = ?1"),
+            states: states::Writer::new(tx, p)?,
+            runs: runs::Writer::new(tx)?,
+            current: format!("SELECT seq, run, episodes, forgotten FROM {p}state WHERE job = ?1"),
             alert: format!(
                 "INSERT INTO {p}alert (job, episode, step, at, body) VALUES (?1, ?2, ?3, ?4, ?5)
                  ON CONFLICT (job, episode, step) DO NOTHING"
@@ -96,18 +84,19 @@ impl<'a, G: Group> Book<'a, G> {
         })
     }
 
-    fn apply(&mut self, change: &Change, tail: &mut runs::Tail) -> Step<Applied> {
+    fn apply(&mut self, change: &'a Change, tail: &mut runs::Tail) -> Step<Applied> {
+        if self.follow(change, tail)? {
+            return Ok(Applied::Done);
+        }
         let current = self.current(&change.job)?;
         let seq = current.as_ref().map_or(0, |c| c.seq);
         let fresh = seq == change.expected_seq;
         if !fresh && self.is_repeat(change, current.as_ref())? {
             return Ok(Applied::Already);
         }
-        if G::RUNS
-            && let Some(record) = &change.run
-        {
+        if let Some(record) = kept_run::<G>(change) {
             let leads_to = fresh.then(|| seq.saturating_add(1));
-            if let Some(before) = runs::put(self.tx, record, leads_to, tail)? {
+            if let Some(before) = self.runs.put(self.tx, record, leads_to, tail)? {
                 return Ok(before);
             }
         }
@@ -118,6 +107,29 @@ impl<'a, G: Group> Book<'a, G> {
             Some(state) => self.put(&change.job, current.as_ref(), state, false)?,
             None => self.forget(&change.job, current.as_ref())?,
         }
+        self.add_all(change, tail)
+    }
+
+    /// The usual change: a new run, and a state that follows on the one that is there. Only writing shows whether it is
+    /// one: if it is not, nothing was done, and the answer is `false`.
+    fn follow(&mut self, change: &'a Change, tail: &mut runs::Tail) -> Step<bool> {
+        let Some(state) = change.state.as_ref().filter(|_| change.expected_seq > 0) else { return Ok(false) };
+        let run = kept_run::<G>(change);
+        if let Some(run) = run
+            && !self.runs.insert(run, Some(state.seq), tail)?
+        {
+            return Ok(false);
+        }
+        if !self.states.update(&change.job, change.expected_seq, state, false)? {
+            run.map(|run| runs::take_back(self.tx, run, tail)).transpose()?;
+            return Ok(false);
+        }
+        self.add_all(change, tail)?;
+        Ok(true)
+    }
+
+    /// What comes with a state that was written.
+    fn add_all(&self, change: &Change, tail: &mut runs::Tail) -> Step<Applied> {
         for alert in &change.alerts {
             self.add(alert)?;
         }
@@ -129,21 +141,15 @@ impl<'a, G: Group> Book<'a, G> {
         Ok(Applied::Done)
     }
 
-    fn current(&mut self, job: &JobId) -> Step<Option<Current>> {
-        first(&mut self.current, [job.as_str()], |r| {
-            Ok(Current {
-                row: r.get(0)?,
-                seq: int(r, 1)?,
-                run: id_or_none(r, 2)?,
-                episodes: int(r, 3)?,
-                forgotten: r.get(4)?,
-            })
+    fn current(&self, job: &JobId) -> Step<Option<Current>> {
+        row(self.tx, &self.current, [job.as_str()], |r| {
+            Ok(Current { seq: int(r, 0)?, run: id_or_none(r, 1)?, episodes: int(r, 2)?, forgotten: r.get(3)? })
         })
     }
 
     /// Whether the state is what this change led to. Where runs are kept, a run is told from all others by its id.
     fn is_repeat(&self, change: &Change, current: Option<&Current>) -> Step<bool> {
-        let run = change.run.as_ref().filter(|_| G::RUNS).map(|r| r.id);
+        let run = kept_run::<G>(change).map(|r| r.id);
         let Some(current) = current else {
             // It was forgotten, and there was nothing to keep of it.
             return Ok(change.state.is_none() && run.is_none());
@@ -155,31 +161,18 @@ impl<'a, G: Group> Book<'a, G> {
             None => Ok(current.forgotten && run.is_none()),
             Some(_) if run.is_some() => Ok(current.run == run),
             Some(state) => {
-                let body: Option<String> = row(self.tx, &self.body, [change.job.as_str()], |r| Ok(r.get(0)?))?;
-                Ok(body == Some(to_json(state)?))
+                let found = states::<G>(self.tx, std::slice::from_ref(&change.job))?;
+                Ok(found.get(&change.job) == Some(state))
             }
         }
     }
 
     /// `current` is what was read of it in this transaction.
     fn put(&mut self, job: &JobId, current: Option<&Current>, state: &JobState, forgotten: bool) -> Step<()> {
-        let job = job.as_str();
-        let row: &dyn ToSql = current.map_or(&job, |current| &current.row);
-        let values = params![
-            row,
-            whole(state.seq),
-            state.run.map(Uuid::into_bytes),
-            state.slot.map(checker_job::Timestamp::micros),
-            rules::oldest_open(state),
-            state.episodes,
-            forgotten,
-            to_json(state)?,
-        ];
         match current {
-            Some(_) => self.update.execute(values)?,
-            None => run(self.tx, &self.insert, values)?,
-        };
-        Ok(())
+            Some(current) => self.states.update(job, current.seq, state, forgotten).map(drop),
+            None => self.states.insert(job, state, forgotten),
+        }
     }
 
     /// A job that never had an episode leaves nothing; of any other the counters stay while its alerts do.
@@ -188,7 +181,9 @@ impl<'a, G: Group> Book<'a, G> {
             Some(c) if c.episodes > 0 => {
                 self.put(job, current, &rules::counters(c.seq.saturating_add(1), c.episodes), true)
             }
-            Some(_) => run(self.tx, &self.forget, [job.as_str()]).map(drop),
+            Some(_) => {
+                run(self.tx, &format!("DELETE FROM {}state WHERE job = ?1", G::PREFIX), [job.as_str()]).map(drop)
+            }
             None => Ok(()),
         }
     }

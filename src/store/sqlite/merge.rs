@@ -7,8 +7,8 @@
 use super::super::{Group, OfJobs, OfNode, Result};
 use super::db::{Conn, Durability};
 use super::errors::{Moment, Step, explain};
-use super::values::{from_json, int, row, rows, run, time};
-use super::{ledger, outbox, runs};
+use super::values::{int, row, rows, run, time};
+use super::{ledger, outbox, runs, states};
 use crate::decide::{JobState, Tally, merge::merged};
 use checker_job::{JobId, Timestamp};
 use rusqlite::types::Value;
@@ -152,7 +152,8 @@ fn put_meta(tx: &Transaction<'_>, meta: &Rows) -> Step<()> {
 struct Content {
     /// What the refuge began with.
     base: BTreeMap<JobId, JobState>,
-    states: Rows,
+    /// What it has now, and whether that is of a forgotten job.
+    states: Vec<(JobId, JobState, bool)>,
     alerts: Rows,
     addressees: Rows,
     deliveries: Rows,
@@ -161,14 +162,12 @@ struct Content {
 impl Content {
     fn read<G: Group>(refuge: &Connection) -> Step<Self> {
         let p = G::PREFIX;
-        let base = rows(refuge, "SELECT job, body FROM base WHERE prefix = ?1", [p], |r| {
-            let job = JobId::literal(r.get::<_, String>(0)?);
-            let state = from_json(&r.get::<_, String>(1)?, || format!("the state of the job {job}"))?;
-            Ok((job, state))
-        })?;
+        let base = format!("SELECT {} FROM base WHERE prefix = ?1", states::COLUMNS);
+        let base = rows(refuge, &base, [p], states::read)?;
+        let kept = format!("SELECT {}, forgotten FROM {p}state ORDER BY rowid", states::COLUMNS);
         Ok(Self {
             base: base.into_iter().collect(),
-            states: all(refuge, &format!("{p}state"))?,
+            states: rows(refuge, &kept, [], states::read_kept)?,
             alerts: all(refuge, &format!("{p}alert"))?,
             addressees: all(refuge, &format!("{p}addressee"))?,
             deliveries: all(refuge, &format!("{p}delivery"))?,
@@ -198,24 +197,14 @@ impl Content {
         let p = G::PREFIX;
         let ended = ended::<G>(tx)?;
         let mut tail = runs::Tail::default();
-        let at = |name: &str| self.states.columns.iter().position(|c| c == name);
-        let (Some(job), Some(forgotten), Some(body)) = (at("job"), at("forgotten"), at("body")) else { return Ok(()) };
-        for values in &self.states.values {
-            let (Some(Value::Text(job)), Some(Value::Text(body))) = (values.get(job), values.get(body)) else {
-                continue;
-            };
-            let forgotten = values.get(forgotten) == Some(&Value::Integer(1));
-            let id = JobId::literal(job.clone());
-            let theirs: JobState = from_json(body, || format!("the state of the job {id}"))?;
-            let sql = format!("SELECT body FROM {p}state WHERE job = ?1");
-            let ours = row(tx, &sql, [job], |r| {
-                from_json::<JobState>(&r.get::<_, String>(0)?, || format!("the state of the job {id}"))
-            })?;
-            let has_ended = |episode: u32| ended.contains(&(job.clone(), episode));
-            if let Some((whole, hour)) = merged(self.base.get(&id), ours.as_ref(), &theirs, &has_ended) {
-                ledger::put_state::<G>(tx, &id, &whole, forgotten && whole.seq == theirs.seq)?;
+        let sql = format!("SELECT {} FROM {p}state WHERE job = ?1", states::COLUMNS);
+        for (job, theirs, forgotten) in &self.states {
+            let ours = row(tx, &sql, [job.as_str()], states::read)?.map(|(_, state)| state);
+            let has_ended = |episode: u32| ended.contains(&(job.to_string(), episode));
+            if let Some((whole, hour)) = merged(self.base.get(job), ours.as_ref(), theirs, &has_ended) {
+                ledger::put_state::<G>(tx, job, &whole, *forgotten && whole.seq == theirs.seq)?;
                 if let Some(hour) = hour.filter(|_| G::RUNS) {
-                    runs::add_hour(tx, &id, &hour, &mut tail)?;
+                    runs::add_hour(tx, job, &hour, &mut tail)?;
                 }
             }
         }

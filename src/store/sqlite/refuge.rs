@@ -113,7 +113,8 @@ fn fill(conn: &Conn, from: From<'_>, copy: Option<&Path>) -> Result<Facts> {
     conn.write(Durability::Kill, |tx| {
         tx.execute_batch(
             "CREATE TABLE refuge (id TEXT NOT NULL, moves INTEGER NOT NULL, episodes INTEGER NOT NULL);
-             CREATE TABLE base (prefix TEXT NOT NULL, job TEXT NOT NULL, body TEXT NOT NULL, PRIMARY KEY (prefix, job));",
+             CREATE TABLE base AS SELECT '' AS prefix, * FROM state WHERE false;
+             CREATE UNIQUE INDEX base_key ON base (prefix, job);",
         )?;
         if let Some(found) = &found {
             take(found, tx, extent)?;
@@ -129,7 +130,10 @@ fn fill(conn: &Conn, from: From<'_>, copy: Option<&Path>) -> Result<Facts> {
                 }
             }
         }
-        tx.execute("INSERT INTO refuge (id, moves, episodes) VALUES (?1, ?2, ?3)", (&facts.id, facts.moves, facts.episodes))?;
+        tx.execute(
+            "INSERT INTO refuge (id, moves, episodes) VALUES (?1, ?2, ?3)",
+            (&facts.id, facts.moves, facts.episodes),
+        )?;
         Ok(())
     })?;
     Ok(facts)
@@ -137,7 +141,7 @@ fn fill(conn: &Conn, from: From<'_>, copy: Option<&Path>) -> Result<Facts> {
 
 fn begin<G: Group>(tx: &Transaction<'_>, first: u32) -> Step<()> {
     let p = G::PREFIX;
-    tx.execute(&format!("INSERT INTO base (prefix, job, body) SELECT ?1, job, body FROM {p}state"), [p])?;
+    tx.execute(&format!("INSERT INTO base SELECT ?1, * FROM {p}state"), [p])?;
     number_from(tx, p, first)
 }
 

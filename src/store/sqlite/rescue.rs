@@ -1,10 +1,12 @@
 //! The last good state, read out of a file that may be damaged, locked, newer than we are, or on a disk that nobody can
 //! write: row by row, and what cannot be read is left behind.
 
-use super::super::Result;
+use super::super::{Group, OfJobs, OfNode, Result};
 use super::errors::Step;
 use super::place::cannot_make;
-use crate::decide::{Alert, AlertId, JobState};
+use super::states;
+use super::values::rows;
+use crate::decide::{Alert, AlertId};
 use checker_job::{JobId, Outcome};
 use nix::unistd::geteuid;
 use rusqlite::types::Value;
@@ -162,6 +164,9 @@ pub(super) fn take(from: &Source, into: &Transaction<'_>, extent: Extent) -> Ste
         };
         whole &= take_table(&from.conn, into, table, &which)?;
     }
+    for group in [OfJobs::PREFIX, OfNode::PREFIX] {
+        states::remove_unreadable(into, group)?;
+    }
     into.execute("UPDATE counter SET value = (SELECT count(*) FROM run WHERE steady = 1) WHERE name = 'steady'", [])?;
     Ok(whole)
 }
@@ -229,7 +234,6 @@ fn is_sound(table: &str, column: &str, value: &Value) -> bool {
         serde_json::from_str::<T>(text).is_ok()
     }
     let check: fn(&str) -> bool = match (table, column) {
-        ("state" | "own_state", "body") => reads::<JobState>,
         ("alert" | "own_alert", "body") => reads::<Alert>,
         ("delivery" | "own_delivery", "alerts") => reads::<Vec<AlertId>>,
         ("pass", "claims") => reads::<BTreeMap<JobId, Uuid>>,
@@ -246,14 +250,12 @@ fn is_sound(table: &str, column: &str, value: &Value) -> bool {
 /// Numbers the episodes and alerts that begin from now on so that they are never taken for others: while this file stands
 /// in for another, that one may go on as well.
 pub(super) fn number_from(tx: &Transaction<'_>, prefix: &str, first: u32) -> Step<()> {
-    let mut statement = tx.prepare(&format!("SELECT job, body FROM {prefix}state"))?;
-    let found: Vec<(String, String)> =
-        statement.query_map([], |r| Ok((r.get(0)?, r.get(1)?)))?.collect::<rusqlite::Result<_>>()?;
-    let mut update = tx.prepare(&format!("UPDATE {prefix}state SET episodes = ?2, body = ?3 WHERE job = ?1"))?;
-    for (job, body) in found {
-        let state: JobState = super::values::from_json(&body, || format!("the state of the job {job}"))?;
-        let state = crate::decide::merge::renumbered(state, first);
-        update.execute((job, state.episodes, super::values::to_json(&state)?))?;
+    let sql = format!("SELECT {}, forgotten FROM {prefix}state", states::COLUMNS);
+    let found = rows(tx, &sql, [], states::read_kept)?;
+    let mut writer = states::Writer::new(tx, prefix)?;
+    for (job, state, forgotten) in found {
+        let before = state.seq;
+        writer.update(&job, before, &crate::decide::merge::renumbered(state, first), forgotten)?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::super::{Applied, RunRecord, RunStatus};
 use super::errors::Step;
+use super::repeated::Repeated;
 use super::values::{
     from_json, id, id_or_none, int, row, rows, run, source_of, source_word, status_of, status_word, time, time_or_none,
     to_json, whole,
@@ -39,15 +40,35 @@ pub(super) fn count_steady(tx: &Transaction<'_>, more: i64) -> Step<()> {
     Ok(())
 }
 
-/// Writes a run, with the number of the state that it led to (`None`: it came too late). If it was written before as
-/// done, nothing changes, and the answer is what became of it then.
-pub(super) fn put(
-    tx: &Transaction<'_>,
-    record: &RunRecord,
-    leads_to: Option<u64>,
-    tail: &mut Tail,
-) -> Step<Option<Applied>> {
-    if insert(tx, record, leads_to)? == 0 {
+/// Writes the runs of one commit.
+pub(super) struct Writer<'a> {
+    insert: Repeated<'a>,
+    /// The run that was written last: most of what a run has, all runs of a pass have.
+    last: Option<&'a RunRecord>,
+}
+
+impl<'a> Writer<'a> {
+    pub(super) fn new(conn: &'a Connection) -> Step<Self> {
+        let sql =
+            "INSERT INTO run (id, job, status, queue, priority, not_before, attempt, source, asked_by, args, node,
+                 host, pass, started, ended, verdict, outcome, steady, seq)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
+             ON CONFLICT (id) DO NOTHING";
+        Ok(Self { insert: Repeated::new(conn, sql)?, last: None })
+    }
+
+    /// Writes a run, with the number of the state that it led to (`None`: it came too late). If it was written before as
+    /// done, nothing changes, and the answer is what became of it then.
+    pub(super) fn put(
+        &mut self,
+        tx: &Transaction<'_>,
+        record: &'a RunRecord,
+        leads_to: Option<u64>,
+        tail: &mut Tail,
+    ) -> Step<Option<Applied>> {
+        if self.insert(record, leads_to, tail)? {
+            return Ok(None);
+        }
         let key = record.id.into_bytes();
         let found = row(tx, "SELECT status, seq, steady FROM run WHERE id = ?1", [key], |r| {
             let done = status_of(&r.get::<_, String>(0)?)? == RunStatus::Done;
@@ -61,41 +82,57 @@ pub(super) fn put(
             tail.steady -= i64::from(steady);
         }
         run(tx, "DELETE FROM run WHERE id = ?1", [key])?;
-        insert(tx, record, leads_to)?;
+        self.insert(record, leads_to, tail)?;
+        Ok(None)
     }
-    tail.steady += i64::from(record.steady);
-    Ok(None)
+
+    /// Writes a run that is new. If one has its id, nothing changes, and the answer is `false`.
+    pub(super) fn insert(&mut self, record: &'a RunRecord, leads_to: Option<u64>, tail: &mut Tail) -> Step<bool> {
+        let row = &mut self.insert;
+        if !self.last.is_some_and(|last| is_alike(last, record)) {
+            bind_alike(row, record)?;
+        }
+        self.last = Some(record);
+        row.id(1, record.id)?;
+        row.text(2, record.job.as_str())?;
+        row.time_or_none(14, record.started)?;
+        row.time_or_none(15, record.ended)?;
+        row.word(16, record.outcome.as_ref().map(|o| o.verdict.word()))?;
+        row.text_or_none(17, record.outcome.as_ref().map(to_json).transpose()?.as_deref())?;
+        row.int(18, record.steady.into())?;
+        row.int_or_none(19, leads_to.map(whole))?;
+        let is_new = row.run()? > 0;
+        tail.steady += i64::from(is_new && record.steady);
+        Ok(is_new)
+    }
 }
 
-fn insert(tx: &Transaction<'_>, record: &RunRecord, leads_to: Option<u64>) -> Step<usize> {
-    run(
-        tx,
-        "INSERT INTO run (id, job, status, queue, priority, not_before, attempt, source, asked_by, args, node, host,
-             pass, started, ended, verdict, outcome, steady, seq)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19)
-         ON CONFLICT (id) DO NOTHING",
-        params![
-            record.id.into_bytes(),
-            record.job.as_str(),
-            status_word(record.status),
-            record.queue,
-            record.priority,
-            record.not_before.map(Timestamp::micros),
-            record.attempt,
-            source_word(record.source),
-            record.asked_by,
-            record.args,
-            record.node.into_bytes(),
-            record.host,
-            record.pass.map(Uuid::into_bytes),
-            record.started.map(Timestamp::micros),
-            record.ended.map(Timestamp::micros),
-            record.outcome.as_ref().map(|o| o.verdict.word()),
-            record.outcome.as_ref().map(to_json).transpose()?,
-            record.steady,
-            leads_to.map(whole),
-        ],
-    )
+/// Removes a run that this transaction has written.
+pub(super) fn take_back(tx: &Transaction<'_>, record: &RunRecord, tail: &mut Tail) -> Step<()> {
+    tail.steady -= i64::from(record.steady);
+    run(tx, "DELETE FROM run WHERE id = ?1", [record.id.into_bytes()]).map(drop)
+}
+
+/// Whether two runs have the same values in all that [`bind_alike`] binds.
+fn is_alike(a: &RunRecord, b: &RunRecord) -> bool {
+    (a.status, a.priority, a.not_before, a.attempt, a.source)
+        == (b.status, b.priority, b.not_before, b.attempt, b.source)
+        && (a.node, a.pass) == (b.node, b.pass)
+        && (&a.queue, &a.host, &a.asked_by, &a.args) == (&b.queue, &b.host, &b.asked_by, &b.args)
+}
+
+fn bind_alike(row: &mut Repeated<'_>, record: &RunRecord) -> Step<()> {
+    row.word(3, Some(status_word(record.status)))?;
+    row.text(4, &record.queue)?;
+    row.int(5, record.priority.into())?;
+    row.time_or_none(6, record.not_before)?;
+    row.int(7, record.attempt.into())?;
+    row.word(8, Some(source_word(record.source)))?;
+    row.text_or_none(9, record.asked_by.as_deref())?;
+    row.text_or_none(10, record.args.as_deref())?;
+    row.id(11, record.node)?;
+    row.text(12, &record.host)?;
+    row.id_or_none(13, record.pass)
 }
 
 pub(super) fn history(conn: &Connection, job: &JobId, limit: usize) -> Step<Vec<RunRecord>> {

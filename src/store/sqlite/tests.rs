@@ -119,11 +119,7 @@ fn an_older_file_is_copied_and_brought_up_to_date() {
     place::prepare(&path, true).unwrap();
     let old = Connection::open(&path).unwrap();
     migrate(&old, &path, &MIGRATIONS[..1]).unwrap();
-    old.execute(
-        "INSERT INTO state (job, seq, episodes, forgotten, body) VALUES ('tcp:x:1', 7, 0, 0, '{\"seq\":7}')",
-        [],
-    )
-    .unwrap();
+    old.execute("INSERT INTO state (job, seq) VALUES ('tcp:x:1', 7)", []).unwrap();
     drop(old);
     let look = Sqlite::open_read_only(&path, StoreClock::system()).unwrap_err();
     assert!(matches!(&look, StoreError::Unavailable(w) if w.contains("older Checker")), "{look}");
@@ -210,7 +206,7 @@ fn a_text_that_is_not_ours_is_damage_that_names_the_job() {
     let path = folder.path().join("checker.db");
     let s = open(&path).unwrap();
     s.shared().commit(&[change(1, 0, 1)]).unwrap();
-    s.0.lock().execute("UPDATE state SET body = 'x'", []).unwrap();
+    s.0.lock().execute("UPDATE state SET rest = 'x'", []).unwrap();
     let job = change(1, 0, 1).job;
     let why = s.shared().states(std::slice::from_ref(&job)).unwrap_err();
     assert!(matches!(&why, StoreError::Corrupt(w) if w.contains(job.as_str())), "{why}");

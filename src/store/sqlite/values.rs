@@ -2,7 +2,7 @@
 
 use super::errors::{Fault, Step};
 use crate::store::{RunStatus, Source};
-use checker_job::Timestamp;
+use checker_job::{Timestamp, Verdict};
 use rusqlite::{Connection, Params, Row, Statement};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -51,15 +51,15 @@ pub(super) fn run(conn: &Connection, sql: &str, params: impl Params) -> Step<usi
 }
 
 pub(super) fn int<T: TryFrom<i64>>(row: &Row<'_>, at: usize) -> Step<T> {
-    let value: i64 = row.get(at)?;
+    fit(row.get(at)?)
+}
+
+fn fit<T: TryFrom<i64>>(value: i64) -> Step<T> {
     T::try_from(value).map_err(|_| Fault::Text { what: "a number".to_owned(), why: format!("{value} is out of range") })
 }
 
 pub(super) fn int_or_none<T: TryFrom<i64>>(row: &Row<'_>, at: usize) -> Step<Option<T>> {
-    match row.get::<_, Option<i64>>(at)? {
-        None => Ok(None),
-        Some(_) => int(row, at).map(Some),
-    }
+    row.get::<_, Option<i64>>(at)?.map(fit).transpose()
 }
 
 pub(super) fn time(row: &Row<'_>, at: usize) -> Step<Timestamp> {
@@ -130,6 +130,11 @@ pub(super) fn status_of(word: &str) -> Step<RunStatus> {
         "done" => RunStatus::Done,
         other => return Err(no_word("the status of a run", other)),
     })
+}
+
+pub(super) fn verdict_of(word: &str) -> Step<Verdict> {
+    let all = [Verdict::Ok, Verdict::Warning, Verdict::Failed, Verdict::Unknown];
+    all.into_iter().find(|v| v.word() == word).ok_or_else(|| no_word("a verdict", word))
 }
 
 pub(super) fn no_word(what: &str, word: &str) -> Fault {
