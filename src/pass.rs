@@ -28,7 +28,7 @@ use doubt::Doubt;
 use due::{Call, Due};
 use jiff::tz::TimeZone;
 use results::Results;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,6 +44,9 @@ const CRON_MEMORY: &str = "cron";
 const PRUNED_AT: &str = "pruned_at";
 /// Delivery of the last wave may take this long after the last job.
 const DELIVERY_TIME: Duration = Duration::from_secs(20);
+
+/// What is remembered of jobs.
+type States = HashMap<JobId, JobState>;
 
 /// What a pass works on: settings, ready to use.
 #[derive(Clone)]
@@ -168,32 +171,39 @@ impl Pass<'_> {
     fn work(&mut self, now: Timestamp, report: &mut Report) -> Result<()> {
         steps::watch(self);
         let mut slots = Slots::new(now, &self.setup.zone);
-        let known = self.shared.slots()?;
+        let mut known = self.shared.slots()?;
         let mut doubt = Doubt::begin(self);
         let call = Call { now, called: self.called, fleeting: self.shared.is_fleeting() };
-        let due = due::select(&self.setup.jobs, &known, doubt.again(), &mut slots, call, &mut report.skipped);
+        let due = due::select(&self.setup.jobs, &mut known, doubt.again(), &mut slots, call, &mut report.skipped);
         if let Err(why) = self.watch_crontab(now, &mut slots) {
             tracing::warn!("the crontab is not watched in this pass: {why}");
         }
-        let gone = self.left_the_settings(&known);
+        let gone = self.left_the_settings(known);
         if due.is_empty() && gone.is_empty() {
             doubt.settle(self, &BTreeSet::new());
             return self.deliver_leftovers();
         }
         let start = PassStart { id: self.id, node: self.setup.node, started: now, called: self.called.to_string() };
         again(|| self.shared.begin(&start))?;
-        let due = self.claim(due, now, report)?;
+        let (due, states) = self.claim(due, now, report)?;
         results::close(self, &gone, now)?;
-        self.run_due(&due, now, doubt, report)?;
+        self.run_due(&due, states, now, doubt, report)?;
         let bad = report.ran.iter().filter(|r| r.verdict.is_bad()).count();
         let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         let end = PassEnd { ended: self.clock.now(), runs: count(report.ran.len()), bad: count(bad) };
         again(|| self.shared.end(self.id, &end))
     }
 
-    fn run_due(&mut self, due: &[Due], now: Timestamp, doubt: Doubt, report: &mut Report) -> Result<()> {
+    fn run_due(
+        &mut self,
+        due: &[Due],
+        states: States,
+        now: Timestamp,
+        doubt: Doubt,
+        report: &mut Report,
+    ) -> Result<()> {
         let mut runner = Crew::start(self.setup, self.own, self.id, due, now)?;
-        let mut results = Results::new(self, due, doubt, runner.suspects())?;
+        let mut results = Results::new(self, due, states, doubt, runner.suspects())?;
         let mut waves = Waves::new(due.iter().map(|d| d.job.policy().timeout));
         let started = Instant::now();
         loop {
@@ -238,8 +248,8 @@ impl Pass<'_> {
         Ok(())
     }
 
-    /// Takes what nobody else runs. A job that another pass has served meanwhile is left out.
-    fn claim(&mut self, due: Vec<Due>, now: Timestamp, report: &mut Report) -> Result<Vec<Due>> {
+    /// Takes what nobody else runs, and reads the states. A job that another pass has served meanwhile is left out.
+    fn claim(&mut self, due: Vec<Due>, now: Timestamp, report: &mut Report) -> Result<(Vec<Due>, States)> {
         let open = self.shared.open_passes()?;
         let dead: Vec<_> = open.iter().filter(|p| p.id != self.id && (self.is_gone)(p.id)).collect();
         let runs: Vec<String> =
@@ -247,17 +257,19 @@ impl Pass<'_> {
         crew::suspect(self.own, dead.iter().flat_map(|p| p.claims.keys()), now);
         checker_parts::child::kill_groups_of_runs(&runs);
         let dead: Vec<Uuid> = dead.iter().map(|p| p.id).collect();
-        let wanted: BTreeMap<JobId, Uuid> = due.iter().map(|d| (d.job.id().clone(), d.run)).collect();
-        let granted = again(|| self.shared.claim(self.id, &wanted, &dead))?;
-        let fresh = self.shared.slots()?;
+        let mut wanted: Vec<(JobId, Uuid)> = due.iter().map(|d| (d.job.id().clone(), d.run)).collect();
+        let taken = again(|| self.shared.claim(self.id, &wanted, &dead))?;
+        wanted.retain(|(job, _)| !taken.contains(job));
+        // Not before they are ours: until then another pass may serve them.
+        let states = self.states(&wanted.into_iter().map(|(job, _)| job).collect::<Vec<_>>())?;
         let mut served = Vec::new();
         let mut kept = Vec::new();
         for item in due {
             let name = item.job.policy().name.clone();
-            if !granted.contains_key(item.job.id()) {
+            if taken.contains(item.job.id()) {
                 tracing::info!("{name} is still running in an earlier pass");
                 report.skipped.push((name, Skipped::Running));
-            } else if item.still_due(fresh.get(item.job.id()), now, self.called) {
+            } else if item.still_due(states.get(item.job.id()), now, self.called) {
                 kept.push(item);
             } else {
                 served.push(item.job.id().clone());
@@ -267,13 +279,15 @@ impl Pass<'_> {
         if !served.is_empty() {
             again(|| self.shared.release(self.id, &served))?;
         }
-        Ok(kept)
+        Ok((kept, states))
     }
 
-    /// Jobs that are remembered and not watched any more.
-    fn left_the_settings(&self, known: &BTreeMap<JobId, Slot>) -> Vec<JobId> {
-        let watched: HashSet<&JobId> = self.setup.jobs.iter().map(|j| j.id()).chain(&self.setup.paused).collect();
-        known.keys().filter(|id| !watched.contains(id)).cloned().collect()
+    /// Jobs that are remembered and not watched any more. `known` are those that no job is known by.
+    fn left_the_settings(&self, known: HashMap<JobId, Slot>) -> Vec<JobId> {
+        let paused: HashSet<&JobId> = self.setup.paused.iter().collect();
+        let mut gone: Vec<JobId> = known.into_keys().filter(|id| !paused.contains(id)).collect();
+        gone.sort();
+        gone
     }
 
     /// Notices a class whose crontab line is missing.
@@ -328,7 +342,7 @@ impl Pass<'_> {
     }
 
     /// The states of these jobs; a job without one starts anew.
-    fn states(&self, jobs: &[JobId]) -> Result<BTreeMap<JobId, JobState>> {
+    fn states(&self, jobs: &[JobId]) -> Result<States> {
         self.shared.states(jobs)
     }
 }

@@ -25,7 +25,7 @@ pub use time::StoreClock;
 use crate::decide::{Alert, AlertId, Delivery, JobState, Recipient, SendResult, Sent, Tally, Waiting};
 use checker_job::{JobId, Outcome, Timestamp};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::time::Duration;
 use uuid::Uuid;
@@ -202,11 +202,11 @@ pub struct Planned {
 /// States, alerts and deliveries of one group: jobs in [`Shared`], troubles of this node in [`Own`].
 pub trait Ledger {
     /// What is quick to read, of all jobs.
-    fn slots(&self) -> Result<BTreeMap<JobId, Slot>>;
+    fn slots(&self) -> Result<HashMap<JobId, Slot>>;
     /// The whole state of these jobs; a job without state is left out. A forgotten job of which alerts are still kept is
     /// here with `seq` and `episodes` alone, and not in [`Ledger::slots`]: if it comes back, its next episode must not
     /// take the number, and so the alert ids, of an old one. So decide on what this answers, never on a default.
-    fn states(&self, jobs: &[JobId]) -> Result<BTreeMap<JobId, JobState>>;
+    fn states(&self, jobs: &[JobId]) -> Result<HashMap<JobId, JobState>>;
     /// Runs, states and alerts in one commit. The answers are in the order of `changes`. A change that contradicts itself
     /// (another job's run or alert, a `seq` that does not follow) is [`StoreError::Refused`], and then nothing is written.
     fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>>;
@@ -306,10 +306,10 @@ pub trait Shared: Ledger {
     fn begin(&self, pass: &PassStart) -> Result<()>;
     /// All passes that have not ended.
     fn open_passes(&self) -> Result<Vec<OpenPass>>;
-    /// Takes jobs for a pass; jobs that another open pass holds are left out of the answer. Passes in `dead` are ended
+    /// Takes jobs for a pass, with their runs. The answer is those it does not get: another open pass holds them. Passes in `dead` are ended
     /// first and their claims freed: the caller has seen that their lock is free and has killed their children. They are
     /// in [`Shared::passes`] without an end. A pass that is not open itself is [`StoreError::Refused`].
-    fn claim(&self, pass: Uuid, wanted: &BTreeMap<JobId, Uuid>, dead: &[Uuid]) -> Result<BTreeMap<JobId, Uuid>>;
+    fn claim(&self, pass: Uuid, wanted: &[(JobId, Uuid)], dead: &[Uuid]) -> Result<BTreeSet<JobId>>;
     /// Gives claims back before the pass ends: those jobs are done.
     fn release(&self, pass: Uuid, jobs: &[JobId]) -> Result<()>;
     /// Ends a pass and frees what it still holds. The first end counts.

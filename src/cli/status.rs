@@ -10,7 +10,7 @@ use crate::outbox::{MailHealth, mail_health};
 use crate::store::{Ledger, PassEnd, PassStart, Shared, Sqlite};
 use checker_job::{JobId, Policy, Timestamp, Verdict, duration_words};
 use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -94,7 +94,7 @@ fn read(world: &World, store: Option<&Sqlite>) -> Result<View, Failure> {
         place: None,
         untold: BTreeSet::new(),
     };
-    let mut states = BTreeMap::new();
+    let mut states = HashMap::new();
     if let Some(store) = store {
         let (shared, own) = (store.shared(), store.own());
         states = shared.states(&ids)?;

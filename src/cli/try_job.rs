@@ -12,7 +12,7 @@ use crate::runner::{AtOnce, Finished, Options, Runner, Work};
 use crate::store::Ledger;
 use checker_job::{JobId, duration_words};
 use serde_json::json;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use std::io::Write;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,7 +67,7 @@ fn foresee(world: &World, job: &dyn DynJob, finished: &Finished) -> Result<(JobS
     let wanted: Vec<JobId> = parents.chain([id.clone()]).collect();
     let mut states = match world.look(&world.home(false))? {
         Some(store) => store.shared().states(&wanted)?,
-        None => BTreeMap::new(),
+        None => HashMap::new(),
     };
     let before = states.remove(id).unwrap_or_default();
     let held = states.values().any(JobState::is_bad);

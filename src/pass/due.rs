@@ -1,11 +1,12 @@
 //! Which jobs run in this pass.
 
 use super::ids::Ids;
+use crate::decide::JobState;
 use crate::decide::schedule::{Called, Class, Reason, Slots, due};
 use crate::registry::DynJob;
 use crate::store::Slot;
 use checker_job::{JobId, Timestamp};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -21,7 +22,7 @@ pub(super) struct Due {
 
 impl Due {
     /// Whether it is due in spite of what was committed since it was selected.
-    pub(super) fn still_due(&self, known: Option<&Slot>, now: Timestamp, called: Called) -> bool {
+    pub(super) fn still_due(&self, known: Option<&JobState>, now: Timestamp, called: Called) -> bool {
         if self.reason == Reason::Hidden {
             return true;
         }
@@ -73,10 +74,10 @@ pub(super) struct Call {
 }
 
 /// Everything due and everything in `again`, whatever its slot; the quickest to time out first, so that slow ones never
-/// hold all places while others wait.
+/// hold all places while others wait. What a job is `known` by is taken out: what stays there is of no job.
 pub(super) fn select(
     jobs: &[Arc<dyn DynJob>],
-    known: &BTreeMap<JobId, Slot>,
+    known: &mut HashMap<JobId, Slot>,
     again: &BTreeSet<JobId>,
     slots: &mut Slots<'_>,
     call: Call,
@@ -87,7 +88,7 @@ pub(super) fn select(
     for job in jobs {
         let every = job.policy().every;
         let slot = slots.of(every);
-        let served = known.get(job.id()).and_then(|k| k.slot);
+        let served = known.remove(job.id()).and_then(|k| k.slot);
         let its_time = !fleeting || called == Called::Now || now.since(slot) < window(now);
         let hidden = again.contains(job.id()).then_some(Reason::Hidden);
         if let Some(reason) = due(every, served, slot, now, called).filter(|_| its_time).or(hidden) {

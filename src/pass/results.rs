@@ -3,7 +3,7 @@
 use super::doubt::Doubt;
 use super::due::Due;
 use super::wording::{self, Words};
-use super::{Pass, Ran, Report};
+use super::{Pass, Ran, Report, States};
 use crate::decide::transition::{Draft, Input, close as close_drafts, hide, transition};
 use crate::decide::{Alert, AlertId, AlertKind, JobState};
 use crate::outbox::again;
@@ -24,7 +24,7 @@ pub(super) struct Results<'a> {
     due: &'a [Due],
     index: BTreeMap<&'a JobId, usize>,
     parents: Vec<Vec<JobId>>,
-    states: BTreeMap<JobId, JobState>,
+    states: States,
     waiting: Vec<Finished>,
     /// Outcomes that may be our own fault.
     doubt: Doubt,
@@ -38,11 +38,19 @@ pub(super) struct Results<'a> {
 }
 
 impl<'a> Results<'a> {
-    pub(super) fn new(pass: &Pass<'_>, due: &'a [Due], doubt: Doubt, suspects: BTreeSet<usize>) -> Result<Self> {
+    /// `states` are those of the jobs that are due.
+    pub(super) fn new(
+        pass: &Pass<'_>,
+        due: &'a [Due],
+        mut states: States,
+        doubt: Doubt,
+        suspects: BTreeSet<usize>,
+    ) -> Result<Self> {
         let (index, parents) = dependencies(pass, due);
-        let mut needed: BTreeSet<JobId> = due.iter().map(|d| d.job.id().clone()).collect();
-        needed.extend(parents.iter().flatten().cloned());
-        let states = pass.states(&needed.into_iter().collect::<Vec<_>>())?;
+        let more: BTreeSet<&JobId> = parents.iter().flatten().filter(|p| !states.contains_key(p)).collect();
+        if !more.is_empty() {
+            states.extend(pass.states(&more.into_iter().cloned().collect::<Vec<_>>())?);
+        }
         Ok(Self {
             due,
             index,

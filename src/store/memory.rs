@@ -14,7 +14,7 @@ use crate::decide::{Alert, Delivery, JobState, SendResult, Sent, Tally, Waiting}
 use checker_job::{JobId, Timestamp};
 use ledger::Book;
 use passes::Passes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -102,11 +102,11 @@ impl<G: Group> MemoryGroup<G> {
 }
 
 impl<G: Group> Ledger for MemoryGroup<G> {
-    fn slots(&self) -> Result<BTreeMap<JobId, Slot>> {
+    fn slots(&self) -> Result<HashMap<JobId, Slot>> {
         Ok(self.book(|b| b.slots()))
     }
 
-    fn states(&self, jobs: &[JobId]) -> Result<BTreeMap<JobId, JobState>> {
+    fn states(&self, jobs: &[JobId]) -> Result<HashMap<JobId, JobState>> {
         Ok(self.book(|b| b.states(jobs)))
     }
 
@@ -169,7 +169,7 @@ impl Shared for MemoryShared {
         Ok(self.passes_of(|p| p.open()))
     }
 
-    fn claim(&self, pass: Uuid, wanted: &BTreeMap<JobId, Uuid>, dead: &[Uuid]) -> Result<BTreeMap<JobId, Uuid>> {
+    fn claim(&self, pass: Uuid, wanted: &[(JobId, Uuid)], dead: &[Uuid]) -> Result<BTreeSet<JobId>> {
         self.passes_of(|p| p.claim(pass, wanted, dead))
     }
 

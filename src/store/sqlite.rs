@@ -39,7 +39,7 @@ use checker_job::{JobId, Timestamp};
 use db::{At, Db, Durability};
 use errors::{Moment, explain};
 use rusqlite::OpenFlags;
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::marker::PhantomData;
 use std::path::Path;
@@ -139,7 +139,7 @@ impl<G: Group> fmt::Debug for SqliteGroup<G> {
 }
 
 impl<G: Group> Ledger for SqliteGroup<G> {
-    fn slots(&self) -> Result<BTreeMap<JobId, Slot>> {
+    fn slots(&self) -> Result<HashMap<JobId, Slot>> {
         let mut slots = self.db.read(ledger::slots::<G>)?;
         if G::RUNS && matches!(self.db.at(), At::Nowhere { .. }) {
             slots.retain(|job, _| !crate::node::is_trouble(job));
@@ -147,7 +147,7 @@ impl<G: Group> Ledger for SqliteGroup<G> {
         Ok(slots)
     }
 
-    fn states(&self, jobs: &[JobId]) -> Result<BTreeMap<JobId, JobState>> {
+    fn states(&self, jobs: &[JobId]) -> Result<HashMap<JobId, JobState>> {
         let mut found = self.db.read(|c| ledger::states::<G>(c, jobs))?;
         if let At::Refuge { episodes } | At::Nowhere { episodes } = self.db.at() {
             // One that could not be read may have a past: its episodes must not be taken for those of that past.
@@ -217,11 +217,11 @@ impl Shared for SqliteShared {
         self.db.read(passes::open)
     }
 
-    fn claim(&self, pass: Uuid, wanted: &BTreeMap<JobId, Uuid>, dead: &[Uuid]) -> Result<BTreeMap<JobId, Uuid>> {
-        let granted = self.db.write(Durability::Kill, |tx| passes::claim(tx, pass, wanted, dead))?;
+    fn claim(&self, pass: Uuid, wanted: &[(JobId, Uuid)], dead: &[Uuid]) -> Result<BTreeSet<JobId>> {
+        let taken = self.db.write(Durability::Kill, |tx| passes::claim(tx, pass, wanted, dead))?;
         Ok(match &self.db.home {
-            Some(home) => home.claimed(pass, granted),
-            None => granted,
+            Some(home) => home.claimed(pass, wanted, taken),
+            None => taken,
         })
     }
 

@@ -1,7 +1,7 @@
 use super::super::{Applied, Change, RunRecord, RunStatus, Slot, rules};
 use crate::decide::{Alert, AlertId, Delivery, JobState, Recipient, Tally};
 use checker_job::{JobId, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use uuid::Uuid;
 
 /// The ledger of one group, with runs and hours (which stay empty for the node's).
@@ -53,7 +53,7 @@ pub(super) struct Posted {
 }
 
 impl Book {
-    pub(super) fn slots(&self) -> BTreeMap<JobId, Slot> {
+    pub(super) fn slots(&self) -> HashMap<JobId, Slot> {
         let known = self.states.iter().filter(|(_, kept)| !kept.forgotten);
         known
             .map(|(job, kept)| {
@@ -67,7 +67,7 @@ impl Book {
             .collect()
     }
 
-    pub(super) fn states(&self, jobs: &[JobId]) -> BTreeMap<JobId, JobState> {
+    pub(super) fn states(&self, jobs: &[JobId]) -> HashMap<JobId, JobState> {
         let found = jobs.iter().filter_map(|job| {
             let kept = self.states.get(job)?;
             Some((job.clone(), kept.state.clone()))

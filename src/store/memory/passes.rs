@@ -1,6 +1,6 @@
 use super::super::{OpenPass, PassEnd, PassStart, Result, rules};
 use checker_job::{JobId, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 /// All passes that are kept.
@@ -29,12 +29,7 @@ impl Passes {
         open.map(|p| OpenPass { id: p.start.id, started: p.start.started, claims: p.claims.clone() }).collect()
     }
 
-    pub(super) fn claim(
-        &mut self,
-        pass: Uuid,
-        wanted: &BTreeMap<JobId, Uuid>,
-        dead: &[Uuid],
-    ) -> Result<BTreeMap<JobId, Uuid>> {
+    pub(super) fn claim(&mut self, pass: Uuid, wanted: &[(JobId, Uuid)], dead: &[Uuid]) -> Result<BTreeSet<JobId>> {
         if dead.contains(&pass) {
             return Err(rules::pass_dead(pass));
         }
@@ -49,14 +44,13 @@ impl Passes {
                 p.claims.clear();
             }
         }
-        let mut granted = wanted.clone();
-        for other in self.0.values().filter(|p| p.start.id != pass) {
-            granted.retain(|job, _| !other.claims.contains_key(job));
-        }
+        let others = || self.0.values().filter(|p| p.start.id != pass);
+        let held = |job: &&JobId| others().any(|p| p.claims.contains_key(*job));
+        let taken: BTreeSet<JobId> = wanted.iter().map(|(job, _)| job).filter(held).cloned().collect();
         if let Some(mine) = self.0.get_mut(&pass) {
-            mine.claims.extend(granted.clone());
+            mine.claims.extend(wanted.iter().filter(|(job, _)| !taken.contains(job)).cloned());
         }
-        Ok(granted)
+        Ok(taken)
     }
 
     pub(super) fn release(&mut self, pass: Uuid, jobs: &[JobId]) {

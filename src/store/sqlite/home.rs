@@ -16,7 +16,7 @@ use super::db::{Conn, Db, PATIENCE};
 use super::places::Places;
 use super::refuge;
 use checker_job::{JobId, Timestamp};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -68,7 +68,7 @@ struct Here {
     sees_main: bool,
     held: BTreeMap<Uuid, Vec<Guard>>,
     /// What passes of this process have begun and claimed: they go along.
-    passes: BTreeMap<Uuid, (PassStart, BTreeMap<JobId, Uuid>)>,
+    passes: BTreeMap<Uuid, (PassStart, Vec<(JobId, Uuid)>)>,
     /// Jobs of a pass that is nowhere: others cannot read its claims.
     jobs: BTreeMap<JobId, Guard>,
     /// Keeps what is in memory.
@@ -177,16 +177,17 @@ impl Home {
     }
 
     pub(super) fn begun(&self, pass: &PassStart) {
-        self.here().passes.entry(pass.id).or_insert_with(|| (pass.clone(), BTreeMap::new()));
+        self.here().passes.entry(pass.id).or_insert_with(|| (pass.clone(), Vec::new()));
     }
 
     pub(super) fn released(&self, pass: Uuid, jobs: &[JobId]) {
         let mut here = self.here();
         for job in jobs {
             here.jobs.remove(job);
-            if let Some((_, claims)) = here.passes.get_mut(&pass) {
-                claims.remove(job);
-            }
+        }
+        if let Some((_, claims)) = here.passes.get_mut(&pass) {
+            let released: HashSet<&JobId> = jobs.iter().collect();
+            claims.retain(|(job, _)| !released.contains(job));
         }
     }
 
@@ -196,21 +197,25 @@ impl Home {
         here.jobs.clear();
     }
 
-    /// What of these claims holds. Where nobody else can read them, each is a lock of its own.
-    pub(super) fn claimed(&self, pass: Uuid, mut granted: BTreeMap<JobId, Uuid>) -> BTreeMap<JobId, Uuid> {
+    /// What others hold of `wanted`, if that is `taken` in the store. Where nobody else can read claims, each is a lock of
+    /// its own.
+    pub(super) fn claimed(&self, pass: Uuid, wanted: &[(JobId, Uuid)], mut taken: BTreeSet<JobId>) -> BTreeSet<JobId> {
         let mut here = self.here();
         if here.at == Where::Nowhere
             && let Ok(lock) = LockFile::of_program()
         {
-            granted.retain(|job, _| match lock.hold(self.lock_of(job)) {
-                Ok(guard) => here.jobs.insert(job.clone(), guard).is_none(),
-                Err(_) => false,
-            });
+            for (job, _) in wanted {
+                let held = !taken.contains(job)
+                    && lock.hold(self.lock_of(job)).is_ok_and(|guard| here.jobs.insert(job.clone(), guard).is_none());
+                if !held {
+                    taken.insert(job.clone());
+                }
+            }
         }
         if let Some((_, claims)) = here.passes.get_mut(&pass) {
-            claims.extend(granted.clone());
+            claims.extend(wanted.iter().filter(|(job, _)| !taken.contains(job)).cloned());
         }
-        granted
+        taken
     }
 
     fn lock_of(&self, job: &JobId) -> Uuid {

@@ -7,22 +7,45 @@ use super::{runs, states, values};
 use crate::decide::{Alert, JobState};
 use checker_job::JobId;
 use rusqlite::{Connection, Transaction, params};
-use std::collections::BTreeMap;
+use std::collections::{HashMap, HashSet};
 use uuid::Uuid;
 
-pub(super) fn slots<G: Group>(conn: &Connection) -> Step<BTreeMap<JobId, Slot>> {
+/// If fewer than one in so many states are asked for, to look each up costs less than to read all.
+const LOOK_UP_BELOW: usize = 8;
+
+pub(super) fn slots<G: Group>(conn: &Connection) -> Step<HashMap<JobId, Slot>> {
     let sql = format!("SELECT job, seq, slot, oldest_open FROM {}state WHERE forgotten = 0", G::PREFIX);
-    let found = rows(conn, &sql, [], |r| {
+    let mut statement = conn.prepare_cached(&sql)?;
+    let mut found = statement.query([])?;
+    let mut out = HashMap::with_capacity(about_how_many::<G>(conn)?);
+    while let Some(r) = found.next()? {
         let slot = Slot { seq: int(r, 1)?, slot: time_or_none(r, 2)?, open: int_or_none::<u32>(r, 3)?.is_some() };
-        Ok((JobId::literal(r.get::<_, String>(0)?), slot))
-    })?;
-    Ok(found.into_iter().collect())
+        out.insert(JobId::literal(r.get::<_, String>(0)?), slot);
+    }
+    Ok(out)
 }
 
-pub(super) fn states<G: Group>(conn: &Connection, jobs: &[JobId]) -> Step<BTreeMap<JobId, JobState>> {
+/// How many states there are, or some more.
+fn about_how_many<G: Group>(conn: &Connection) -> Step<usize> {
+    let sql = format!("SELECT coalesce(max(rowid), 0) FROM {}state", G::PREFIX);
+    Ok(row(conn, &sql, [], |r| int(r, 0))?.unwrap_or(0))
+}
+
+pub(super) fn states<G: Group>(conn: &Connection, jobs: &[JobId]) -> Step<HashMap<JobId, JobState>> {
+    let mut out = HashMap::with_capacity(jobs.len());
+    if jobs.len() > 1 && jobs.len() >= about_how_many::<G>(conn)? / LOOK_UP_BELOW {
+        let wanted: HashSet<&str> = jobs.iter().map(JobId::as_str).collect();
+        let mut statement = conn.prepare_cached(&format!("SELECT {} FROM {}state", states::COLUMNS, G::PREFIX))?;
+        let mut found = statement.query([])?;
+        while let Some(r) = found.next()? {
+            if wanted.contains(states::job(r)?) {
+                out.extend([states::read(r)?]);
+            }
+        }
+        return Ok(out);
+    }
     let sql = format!("SELECT {} FROM {}state WHERE job = ?1", states::COLUMNS, G::PREFIX);
     let mut statement = conn.prepare_cached(&sql)?;
-    let mut out = BTreeMap::new();
     for job in jobs {
         out.extend(first(&mut statement, [job.as_str()], states::read)?);
     }

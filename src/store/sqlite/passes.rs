@@ -3,7 +3,7 @@
 
 use super::super::{OpenPass, PassEnd, PassStart, rules};
 use super::errors::{Fault, Step};
-use super::values::{from_json, id, int, row, rows, run, time, time_or_none, to_json, whole};
+use super::values::{from_json, id, int, push_json, row, rows, run, time, time_or_none, whole};
 use checker_job::JobId;
 use rusqlite::{Connection, Transaction, params};
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +32,13 @@ fn claims_of(text: &str, pass: Uuid) -> Step<Claims> {
     from_json(text, || format!("what the pass {pass} has claimed"))
 }
 
-pub(super) fn claim(tx: &Transaction<'_>, pass: Uuid, wanted: &Claims, dead: &[Uuid]) -> Step<Claims> {
+/// The answer is what others hold of `wanted`.
+pub(super) fn claim(
+    tx: &Transaction<'_>,
+    pass: Uuid,
+    wanted: &[(JobId, Uuid)],
+    dead: &[Uuid],
+) -> Step<BTreeSet<JobId>> {
     if dead.contains(&pass) {
         return Err(Fault::Told(rules::pass_dead(pass)));
     }
@@ -40,12 +46,12 @@ pub(super) fn claim(tx: &Transaction<'_>, pass: Uuid, wanted: &Claims, dead: &[U
         run(tx, "UPDATE pass SET is_open = 0, claims = '{}' WHERE id = ?1 AND is_open = 1", [id.into_bytes()])?;
     }
     let mut mine = None;
-    let mut taken = BTreeSet::new();
+    let mut held = BTreeSet::new();
     for other in open(tx)? {
         if other.id == pass {
             mine = Some(other.claims);
         } else {
-            taken.extend(other.claims.into_keys());
+            held.extend(other.claims.into_keys());
         }
     }
     let Some(mut mine) = mine else {
@@ -54,21 +60,39 @@ pub(super) fn claim(tx: &Transaction<'_>, pass: Uuid, wanted: &Claims, dead: &[U
             Some(_) => rules::pass_closed(pass),
         }));
     };
-    let granted: Claims =
-        wanted.iter().filter(|(job, _)| !taken.contains(*job)).map(|(job, run)| (job.clone(), *run)).collect();
-    if !granted.is_empty() {
-        mine.extend(granted.clone());
-        write_claims(tx, pass, &mine)?;
+    let granted = wanted.iter().filter(|(job, _)| !held.contains(job));
+    if mine.is_empty() {
+        write_claims(tx, pass, granted.map(|(job, run)| (job, run)))?;
+    } else {
+        mine.extend(granted.cloned());
+        write_claims(tx, pass, mine.iter())?;
     }
-    Ok(granted)
+    Ok(wanted.iter().map(|(job, _)| job).filter(|job| held.contains(*job)).cloned().collect())
+}
+
+/// What [`claims_of`] reads. There may be very many, so it is written here, and not by way of a map.
+fn text_of<'c>(claims: impl Iterator<Item = (&'c JobId, &'c Uuid)>) -> Step<String> {
+    let mut text = String::from("{");
+    for (job, run) in claims {
+        if text.len() > 1 {
+            text.push(',');
+        }
+        push_json(&mut text, job.as_str())?;
+        text.push_str(":\"");
+        text.push_str(run.hyphenated().encode_lower(&mut [0; 36]));
+        text.push('"');
+    }
+    text.push('}');
+    Ok(text)
 }
 
 fn is_open(conn: &Connection, pass: Uuid) -> Step<Option<bool>> {
     row(conn, "SELECT is_open FROM pass WHERE id = ?1", [pass.into_bytes()], |r| Ok(r.get(0)?))
 }
 
-fn write_claims(tx: &Transaction<'_>, pass: Uuid, claims: &Claims) -> Step<()> {
-    run(tx, "UPDATE pass SET claims = ?2 WHERE id = ?1", params![pass.into_bytes(), to_json(claims)?]).map(drop)
+fn write_claims<'c>(tx: &Transaction<'_>, pass: Uuid, claims: impl Iterator<Item = (&'c JobId, &'c Uuid)>) -> Step<()> {
+    let text = text_of(claims)?;
+    run(tx, "UPDATE pass SET claims = ?2 WHERE id = ?1", params![pass.into_bytes(), text]).map(drop)
 }
 
 pub(super) fn release(tx: &Transaction<'_>, pass: Uuid, jobs: &[JobId]) -> Step<()> {
@@ -84,7 +108,7 @@ pub(super) fn release(tx: &Transaction<'_>, pass: Uuid, jobs: &[JobId]) -> Step<
     if held.len() == before {
         return Ok(());
     }
-    write_claims(tx, pass, &held)
+    write_claims(tx, pass, held.iter())
 }
 
 pub(super) fn end(tx: &Transaction<'_>, pass: Uuid, end: &PassEnd) -> Step<()> {

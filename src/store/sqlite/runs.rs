@@ -4,13 +4,12 @@ use super::super::{Applied, RunRecord, RunStatus};
 use super::errors::Step;
 use super::repeated::Repeated;
 use super::values::{
-    from_json, id, id_or_none, int, row, rows, run, source_of, source_word, status_of, status_word, time, time_or_none,
-    to_json, whole,
+    from_json, id, id_or_none, int, outcome_json, row, rows, run, source_of, source_word, status_of, status_word, time,
+    time_or_none, whole,
 };
 use crate::decide::Tally;
 use checker_job::{JobId, Timestamp};
 use rusqlite::{Connection, Row, Transaction, params};
-use uuid::Uuid;
 
 /// What a commit writes once, at its end.
 #[derive(Debug, Default)]
@@ -98,7 +97,7 @@ impl<'a> Writer<'a> {
         row.time_or_none(14, record.started)?;
         row.time_or_none(15, record.ended)?;
         row.word(16, record.outcome.as_ref().map(|o| o.verdict.word()))?;
-        row.text_or_none(17, record.outcome.as_ref().map(to_json).transpose()?.as_deref())?;
+        row.text_or_none(17, record.outcome.as_ref().map(outcome_json).transpose()?.as_deref())?;
         row.int(18, record.steady.into())?;
         row.int_or_none(19, leads_to.map(whole))?;
         let is_new = row.run()? > 0;

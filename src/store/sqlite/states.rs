@@ -76,9 +76,14 @@ impl Rest {
     }
 }
 
+/// The job alone.
+pub(super) fn job<'r>(row: &'r Row<'_>) -> Step<&'r str> {
+    text(row, 0)
+}
+
 /// The job and its state, from [`COLUMNS`].
 pub(super) fn read(row: &Row<'_>) -> Step<(JobId, JobState)> {
-    let job = JobId::literal(text(row, 0)?);
+    let job = JobId::literal(job(row)?);
     let state = state_of(row, &job).map_err(|fault| match fault {
         Fault::Text { why, .. } => Fault::Text { what: format!("the state of the job {job}"), why },
         other => other,

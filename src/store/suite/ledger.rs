@@ -1,11 +1,12 @@
-use super::super::{Applied, Change, Ledger, RunStatus, Shared, Slot, Source};
+use super::super::{Applied, Change, Ledger, RunRecord, RunStatus, Shared, Slot, Source};
 use super::Bench;
 use super::fixtures::{
     alert, alert_id, any_clock, at, change, commit_one, delivery, down, failing, good, id, is_refused, job, plan_of,
     run, state_of, to,
 };
-use crate::decide::{JobState, Tally};
-use checker_job::{Metric, Outcome};
+use crate::decide::{Ack, Flapping, JobState, Silence, Tally};
+use checker_job::{JobId, Metric, Outcome, Verdict};
+use std::collections::BTreeSet;
 
 pub(super) fn a_change_counts_once<B: Bench>() {
     let b = B::new(any_clock());
@@ -84,7 +85,76 @@ pub(super) fn answers_come_in_the_order_of_the_changes<B: Bench>() {
     assert_eq!(state_of(s, 3), None);
     assert_eq!(s.commit(&[]).unwrap(), []);
     let all = s.states(&[job(1), job(2), job(3)]).unwrap();
-    assert_eq!(all.into_keys().collect::<Vec<_>>(), [job(1), job(2)]);
+    assert_eq!(all.into_keys().collect::<BTreeSet<_>>(), [job(1), job(2)].into());
+}
+
+pub(super) fn states_of_one_some_and_all<B: Bench>() {
+    let b = B::new(any_clock());
+    let s = b.jobs();
+    let changes: Vec<Change> = (0..40).map(|n| change(n, 0, Some(run(n, 1, n)))).collect();
+    s.commit(&changes).unwrap();
+    for asked in [vec![], vec![7], vec![99], vec![3, 99, 38], (1..60).collect(), (0..40).rev().collect()] {
+        let jobs: Vec<JobId> = asked.iter().map(|n| job(*n)).collect();
+        let there = changes.iter().filter(|c| jobs.contains(&c.job));
+        let expected = there.map(|c| (c.job.clone(), c.state.clone().unwrap())).collect();
+        assert_eq!(s.states(&jobs).unwrap(), expected, "{asked:?}");
+    }
+}
+
+/// All that a state can have comes back, and goes when it is over.
+pub(super) fn all_of_a_state_comes_back<B: Bench>() {
+    let b = B::new(any_clock());
+    let s = b.jobs();
+    let by = || ("me".to_owned(), Some("why".to_owned()));
+    let whole = JobState {
+        ran_at: Some(at(1)),
+        verdict: Some(Verdict::Unknown),
+        since: Some(at(2)),
+        good: 3,
+        blind: failing(1, None, 7).failure,
+        changes: vec![at(4), at(5)],
+        blinds: vec![at(6)],
+        flapping: Some(Flapping {
+            episode: 4,
+            next_step: 5,
+            since: at(7),
+            changes: 6,
+            last_change: at(8),
+            told: true,
+            addressed: [to(1)].into(),
+        }),
+        ack: Some(Ack { at: at(9), by: by().0, note: by().1 }),
+        silence: Some(Silence { until: at(10), by: by().0, note: by().1 }),
+        tally: Tally { hour: at(11), ok: 1, warning: 2, failed: 3, unknown: 4, micros_sum: 5, micros_max: 6 },
+        ..failing(2, Some(id(1, 1)), 8)
+    };
+    let changes = [change(1, 0, None), Change { state: Some(whole), ..change(1, 1, None) }, change(1, 2, None)];
+    for change in changes {
+        assert_eq!(commit_one(s, &change), Applied::Done);
+        assert_eq!(state_of(s, 1), change.state);
+    }
+}
+
+/// What most runs of a commit have in common must not be taken for what all of them have.
+pub(super) fn each_run_of_a_commit_keeps_its_own_values<B: Bench>() {
+    let b = B::new(any_clock());
+    let s = b.jobs();
+    let usual = |n: u16| run(n, 1, n);
+    let runs = [
+        usual(1),
+        RunRecord { queue: "q".to_owned(), priority: 3, ..usual(2) },
+        RunRecord { not_before: Some(at(9)), attempt: 2, ..usual(3) },
+        RunRecord { source: Source::Script, asked_by: Some("me".to_owned()), args: Some("{}".to_owned()), ..usual(4) },
+        RunRecord { node: id(1, 9), host: "other".to_owned(), pass: None, ..usual(5) },
+        RunRecord { pass: Some(id(1, 8)), started: None, ended: None, outcome: None, steady: false, ..usual(6) },
+        RunRecord { status: RunStatus::Active, ..usual(7) },
+        usual(8),
+    ];
+    let changes: Vec<Change> = (1..).zip(&runs).map(|(n, run)| change(n, 0, Some(run.clone()))).collect();
+    s.commit(&changes).unwrap();
+    for (n, run) in (1..).zip(runs) {
+        assert_eq!(s.history(&job(n), 9).unwrap(), [run]);
+    }
 }
 
 /// As an `ack` does.

@@ -23,7 +23,7 @@ enum Call {
     Mark(bool, Uuid, SendResult, Timestamp, Timestamp),
     Prune(bool, Timestamp, Retention),
     Begin(i64, u16),
-    Claim(Uuid, BTreeMap<JobId, Uuid>, Vec<Uuid>),
+    Claim(Uuid, Vec<(JobId, Uuid)>, Vec<Uuid>),
     Release(Uuid, Vec<JobId>),
     End(Uuid, PassEnd),
     Meta(u16, Option<u16>),
@@ -71,8 +71,8 @@ const JOBS: u16 = 3;
 fn ledger_content(s: &impl Ledger) -> Vec<String> {
     let all: Vec<_> = (0..JOBS).map(job).collect();
     vec![
-        words(s.slots()),
-        words(s.states(&all)),
+        words(s.slots().map(BTreeMap::from_iter)),
+        words(s.states(&all).map(BTreeMap::from_iter)),
         words(s.waiting()),
         words(s.unsent()),
         words(s.sent(at(0))),
@@ -256,9 +256,9 @@ impl World {
     }
 
     fn claim(&mut self, a: u8, b: u8, c: u8) -> Call {
-        let mut wanted = BTreeMap::new();
+        let mut wanted = Vec::new();
         for n in (0..JOBS).filter(|n| (b >> n) & 1 == 1) {
-            wanted.insert(job(n), id(self.secs, self.number()));
+            wanted.push((job(n), id(self.secs, self.number())));
         }
         let dead = c.is_multiple_of(4).then(|| self.pass(c / 4));
         Call::Claim(self.pass(a), wanted, dead.into_iter().collect())

@@ -2,11 +2,16 @@ use super::super::{OpenPass, PassEnd, Shared};
 use super::Bench;
 use super::fixtures::{any_clock, at, id, is_refused, job, pass};
 use checker_job::JobId;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
-fn wanted(jobs: &[u16], secs: i64) -> BTreeMap<JobId, Uuid> {
+fn wanted(jobs: &[u16], secs: i64) -> Vec<(JobId, Uuid)> {
     jobs.iter().map(|n| (job(*n), id(secs, *n))).collect()
+}
+
+/// Nothing is held by others.
+fn none() -> BTreeSet<JobId> {
+    BTreeSet::new()
 }
 
 pub(super) fn a_job_is_held_by_one_pass<B: Bench>() {
@@ -16,21 +21,20 @@ pub(super) fn a_job_is_held_by_one_pass<B: Bench>() {
     s.begin(&one).unwrap();
     s.begin(&two).unwrap();
     let mine = wanted(&[1, 2], 0);
-    assert_eq!(s.claim(one.id, &mine, &[]).unwrap(), mine);
-    let theirs = s.claim(two.id, &wanted(&[2, 3], 60), &[]).unwrap();
-    assert_eq!(theirs, wanted(&[3], 60));
-    let open = |start: &super::super::PassStart, claims: &BTreeMap<_, _>| OpenPass {
+    assert_eq!(s.claim(one.id, &mine, &[]).unwrap(), none());
+    assert_eq!(s.claim(two.id, &wanted(&[2, 3], 60), &[]).unwrap(), BTreeSet::from([job(2)]));
+    let open = |start: &super::super::PassStart, claims: Vec<(JobId, Uuid)>| OpenPass {
         id: start.id,
         started: start.started,
-        claims: claims.clone(),
+        claims: claims.into_iter().collect(),
     };
-    assert_eq!(s.open_passes().unwrap(), [open(&one, &mine), open(&two, &theirs)]);
+    assert_eq!(s.open_passes().unwrap(), [open(&one, mine), open(&two, wanted(&[3], 60))]);
 
     // One more, later, and one given back.
-    assert_eq!(s.claim(one.id, &wanted(&[4], 5), &[]).unwrap(), wanted(&[4], 5));
+    assert_eq!(s.claim(one.id, &wanted(&[4], 5), &[]).unwrap(), none());
     s.release(one.id, &[job(2), job(99)]).unwrap();
-    let theirs = s.claim(two.id, &wanted(&[1, 2, 4], 61), &[]).unwrap();
-    assert_eq!(theirs, wanted(&[2], 61));
+    let taken = s.claim(two.id, &wanted(&[1, 2, 4], 61), &[]).unwrap();
+    assert_eq!(taken, BTreeSet::from([job(1), job(4)]));
     // Begun once more, it has lost nothing.
     s.begin(&one).unwrap();
     assert_eq!(s.open_passes().unwrap()[0].claims.len(), 2);
@@ -45,8 +49,8 @@ pub(super) fn claims_of_the_dead_are_freed_and_of_the_living_not<B: Bench>() {
     }
     s.claim(dead.id, &wanted(&[1], 0), &[]).unwrap();
     s.claim(living.id, &wanted(&[2], 1), &[]).unwrap();
-    let got = s.claim(new.id, &wanted(&[1, 2], 60), &[dead.id, id(9, 9)]).unwrap();
-    assert_eq!(got, wanted(&[1], 60));
+    let taken = s.claim(new.id, &wanted(&[1, 2], 60), &[dead.id, id(9, 9)]).unwrap();
+    assert_eq!(taken, BTreeSet::from([job(2)]));
     let open: Vec<_> = s.open_passes().unwrap().into_iter().map(|p| p.id).collect();
     assert_eq!(open, [living.id, new.id]);
     // It is remembered as one that never ended.
@@ -61,7 +65,7 @@ pub(super) fn a_pass_that_is_not_open_takes_nothing<B: Bench>() {
     s.begin(&one).unwrap();
     s.begin(&two).unwrap();
     assert!(is_refused(s.claim(one.id, &wanted(&[1], 0), &[one.id])).contains("called itself dead"));
-    s.claim(two.id, &BTreeMap::new(), &[one.id]).unwrap();
+    s.claim(two.id, &[], &[one.id]).unwrap();
     assert!(is_refused(s.claim(one.id, &wanted(&[1], 0), &[])).contains("took it for dead"));
     s.release(one.id, &[job(1)]).unwrap();
     // A claim that is refused frees nobody.
@@ -85,6 +89,6 @@ pub(super) fn an_end_frees_and_the_first_one_counts<B: Bench>() {
     let first = (one, Some(end(50, 7)));
     assert_eq!(s.passes(9).unwrap(), [(two.clone(), None), first]);
     assert_eq!(s.passes(1).unwrap(), [(two.clone(), None)]);
-    assert_eq!(s.claim(two.id, &wanted(&[1], 60), &[]).unwrap().len(), 1);
+    assert_eq!(s.claim(two.id, &wanted(&[1], 60), &[]).unwrap(), none());
     assert!(is_refused(s.end(id(9, 9), &end(1, 1))).contains("never begun"));
 }

@@ -6,7 +6,6 @@ use super::fixtures::{
 };
 use crate::decide::Tally;
 use checker_job::Outcome;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 const DAY: i64 = 86_400;
@@ -123,7 +122,7 @@ pub(super) fn open_things_stay<B: Bench>() {
     let (open, dead) = (pass(0, 1), pass(1, 2));
     s.begin(&open).unwrap();
     s.begin(&dead).unwrap();
-    s.claim(open.id, &BTreeMap::new(), &[dead.id]).unwrap();
+    s.claim(open.id, &[], &[dead.id]).unwrap();
 
     // Five runs, the dead pass, the alerts of 3 and 4, and five deliveries.
     assert_eq!(s.prune(at(8 * DAY + 100), &keep()).unwrap(), 5 + 1 + 4 + 5);

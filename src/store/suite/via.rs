@@ -5,7 +5,7 @@ use super::super::{
 use crate::decide::{Alert, Delivery, JobState, SendResult, Sent, Tally, Waiting};
 use checker_job::{JobId, Timestamp};
 use std::cell::Cell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Debug;
 use std::time::Duration;
 use uuid::Uuid;
@@ -70,10 +70,10 @@ impl<S> Via<S> {
 }
 
 impl<S: Ledger> Ledger for Via<S> {
-    fn slots(&self) -> Result<BTreeMap<JobId, Slot>> {
+    fn slots(&self) -> Result<HashMap<JobId, Slot>> {
         self.next().slots()
     }
-    fn states(&self, jobs: &[JobId]) -> Result<BTreeMap<JobId, JobState>> {
+    fn states(&self, jobs: &[JobId]) -> Result<HashMap<JobId, JobState>> {
         self.next().states(jobs)
     }
     fn commit(&self, changes: &[Change]) -> Result<Vec<Applied>> {
@@ -114,7 +114,7 @@ impl<S: Shared> Shared for Via<S> {
     fn open_passes(&self) -> Result<Vec<OpenPass>> {
         self.next().open_passes()
     }
-    fn claim(&self, pass: Uuid, wanted: &BTreeMap<JobId, Uuid>, dead: &[Uuid]) -> Result<BTreeMap<JobId, Uuid>> {
+    fn claim(&self, pass: Uuid, wanted: &[(JobId, Uuid)], dead: &[Uuid]) -> Result<BTreeSet<JobId>> {
         self.write(|s| s.claim(pass, wanted, dead))
     }
     fn release(&self, pass: Uuid, jobs: &[JobId]) -> Result<()> {

@@ -85,14 +85,12 @@ fn passes_in_both_places_lose_nothing_and_neither_runs_what_the_other_has_claime
     for name in ["one", "two"] {
         step(&a, name, 100, false);
     }
-    let mine = BTreeMap::from([(job("one"), Uuid::now_v7())]);
-    assert_eq!(a.shared().claim(a_id, &mine, &[]).unwrap(), mine);
+    assert_eq!(a.shared().claim(a_id, &[(job("one"), Uuid::now_v7())], &[]).unwrap(), BTreeSet::new());
 
     // There is no room for B, who goes on elsewhere, and for A there is.
     fill(&b);
-    let theirs = BTreeMap::from([(job("one"), Uuid::now_v7()), (job("two"), Uuid::now_v7())]);
-    let granted = b.shared().claim(b_id, &theirs, &[]).unwrap();
-    assert_eq!(granted.into_keys().collect::<Vec<_>>(), [job("two")], "A runs the other");
+    let theirs = [(job("one"), Uuid::now_v7()), (job("two"), Uuid::now_v7())];
+    assert_eq!(b.shared().claim(b_id, &theirs, &[]).unwrap(), BTreeSet::from([job("one")]), "A runs it");
     assert_eq!(step(&b, "two", 200, true), Applied::Done);
     assert!(there.refuge().is_some() && there.degraded().is_some());
     assert_eq!(step(&a, "one", 210, true), Applied::Done);
@@ -104,9 +102,9 @@ fn passes_in_both_places_lose_nothing_and_neither_runs_what_the_other_has_claime
     let (c, c_id) = pass(&next);
     assert_eq!((next.refuge(), next.degraded()), (None, None));
     assert_eq!(subjects(&c), ["one at 210", "two at 200"]);
-    let wanted = BTreeMap::from([(job("one"), Uuid::now_v7()), (job("two"), Uuid::now_v7())]);
+    let wanted = [(job("one"), Uuid::now_v7()), (job("two"), Uuid::now_v7())];
     assert!(!next.is_gone(a_id) && !next.is_gone(b_id));
-    assert_eq!(c.shared().claim(c_id, &wanted, &[]).unwrap(), BTreeMap::new(), "both still run");
+    assert_eq!(c.shared().claim(c_id, &wanted, &[]).unwrap(), BTreeSet::from([job("one"), job("two")]), "both run");
 
     // B is still at work, and finds itself in the store.
     assert_eq!(step(&b, "two", 300, true), Applied::Done);
