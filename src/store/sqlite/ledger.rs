@@ -7,7 +7,7 @@ use super::{runs, states, values};
 use crate::decide::{Alert, JobState};
 use checker_job::JobId;
 use rusqlite::{Connection, Transaction, params};
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// If fewer than one in so many states are asked for, to look each up costs less than to read all.
@@ -34,12 +34,12 @@ fn about_how_many<G: Group>(conn: &Connection) -> Step<usize> {
 pub(super) fn states<G: Group>(conn: &Connection, jobs: &[JobId]) -> Step<HashMap<JobId, JobState>> {
     let mut out = HashMap::with_capacity(jobs.len());
     if jobs.len() > 1 && jobs.len() >= about_how_many::<G>(conn)? / LOOK_UP_BELOW {
-        let wanted: HashSet<&str> = jobs.iter().map(JobId::as_str).collect();
+        let wanted: HashMap<&str, &JobId> = jobs.iter().map(|job| (job.as_str(), job)).collect();
         let mut statement = conn.prepare_cached(&format!("SELECT {} FROM {}state", states::COLUMNS, G::PREFIX))?;
         let mut found = statement.query([])?;
         while let Some(r) = found.next()? {
-            if wanted.contains(states::job(r)?) {
-                out.extend([states::read(r)?]);
+            if let Some(&job) = wanted.get(states::job(r)?) {
+                out.insert(job.clone(), states::read_of(r, job)?);
             }
         }
         return Ok(out);
@@ -47,7 +47,9 @@ pub(super) fn states<G: Group>(conn: &Connection, jobs: &[JobId]) -> Step<HashMa
     let sql = format!("SELECT {} FROM {}state WHERE job = ?1", states::COLUMNS, G::PREFIX);
     let mut statement = conn.prepare_cached(&sql)?;
     for job in jobs {
-        out.extend(first(&mut statement, [job.as_str()], states::read)?);
+        if let Some(state) = first(&mut statement, [job.as_str()], |r| states::read_of(r, job))? {
+            out.insert(job.clone(), state);
+        }
     }
     Ok(out)
 }

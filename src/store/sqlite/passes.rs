@@ -6,10 +6,9 @@ use super::errors::{Fault, Step};
 use super::values::{from_json, id, int, push_json, row, rows, run, time, time_or_none, whole};
 use checker_job::JobId;
 use rusqlite::{Connection, Transaction, params};
-use std::collections::{BTreeMap, BTreeSet};
+use serde::de::DeserializeOwned;
+use std::collections::{BTreeSet, HashMap};
 use uuid::Uuid;
-
-type Claims = BTreeMap<JobId, Uuid>;
 
 pub(super) fn begin(tx: &Transaction<'_>, pass: &PassStart) -> Step<()> {
     run(
@@ -28,7 +27,7 @@ pub(super) fn open(conn: &Connection) -> Step<Vec<OpenPass>> {
     })
 }
 
-fn claims_of(text: &str, pass: Uuid) -> Step<Claims> {
+fn claims_of<T: DeserializeOwned>(text: &str, pass: Uuid) -> Step<T> {
     from_json(text, || format!("what the pass {pass} has claimed"))
 }
 
@@ -100,7 +99,7 @@ pub(super) fn release(tx: &Transaction<'_>, pass: Uuid, jobs: &[JobId]) -> Step<
         claims_of(&r.get::<_, String>(0)?, pass)
     })?;
     // A pass that is closed holds nothing.
-    let Some(mut held) = held else { return Ok(()) };
+    let Some(mut held): Option<HashMap<JobId, Uuid>> = held else { return Ok(()) };
     let before = held.len();
     for job in jobs {
         held.remove(job);

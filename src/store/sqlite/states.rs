@@ -84,11 +84,16 @@ pub(super) fn job<'r>(row: &'r Row<'_>) -> Step<&'r str> {
 /// The job and its state, from [`COLUMNS`].
 pub(super) fn read(row: &Row<'_>) -> Step<(JobId, JobState)> {
     let job = JobId::literal(job(row)?);
-    let state = state_of(row, &job).map_err(|fault| match fault {
+    let state = read_of(row, &job)?;
+    Ok((job, state))
+}
+
+/// The state alone, which is that of `job`.
+pub(super) fn read_of(row: &Row<'_>, job: &JobId) -> Step<JobState> {
+    state_of(row).map_err(|fault| match fault {
         Fault::Text { why, .. } => Fault::Text { what: format!("the state of the job {job}"), why },
         other => other,
-    })?;
-    Ok((job, state))
+    })
 }
 
 /// The same of [`COLUMNS`] and `forgotten`.
@@ -105,9 +110,9 @@ fn text_or_none<'r>(row: &'r Row<'_>, at: usize) -> Step<Option<&'r str>> {
     Ok(row.get_ref(at)?.as_str_or_null().map_err(rusqlite::Error::from)?)
 }
 
-fn state_of(row: &Row<'_>, job: &JobId) -> Step<JobState> {
+fn state_of(row: &Row<'_>) -> Step<JobState> {
     let rest = match text_or_none(row, 13)? {
-        Some(text) => from_json(text, || format!("the state of the job {job}"))?,
+        Some(text) => from_json(text, || "a state".to_owned())?,
         None => Rest::default(),
     };
     Ok(JobState {

@@ -213,6 +213,18 @@ fn a_text_that_is_not_ours_is_damage_that_names_the_job() {
 }
 
 #[test]
+fn steady_runs_are_counted_whatever_became_of_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let s = open(&folder.path().join("checker.db")).unwrap();
+    let (first, second, late) = (change(1, 0, 1), change(1, 1, 2), change(1, 1, 3));
+    let answers = s.shared().commit(&[first, second.clone(), late.clone(), second, late]).unwrap();
+    assert_eq!(answers, [Applied::Done, Applied::Done, Applied::Stale, Applied::Already, Applied::Stale]);
+    let sql = "SELECT value, (SELECT count(*) FROM run WHERE steady = 1) FROM counter WHERE name = 'steady'";
+    let counted: (i64, i64) = s.0.lock().query_row(sql, [], |r| Ok((r.get(0)?, r.get(1)?))).unwrap();
+    assert_eq!(counted, (3, 3));
+}
+
+#[test]
 fn a_file_that_stays_locked_is_told_after_some_patience() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checker.db");
