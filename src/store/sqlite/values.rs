@@ -197,6 +197,7 @@ mod tests {
         let outcomes = [
             ok(),
             ok().with_metric(metric.clone()),
+            Outcome::ok("a bell:\u{7}").with_metric(Metric::new("a bell:\u{7}", 0.0, "")),
             ok().with_metric(metric.clone()).with_metric(Metric::new("a\"b", 1e300, "")),
             ok().with_metric(Metric::new("odd", f64::NAN, "%")),
             ok().with_metric(metric.clone()).with_metric(ranged),
