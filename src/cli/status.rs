@@ -100,8 +100,10 @@ fn read(world: &World, store: Option<&Sqlite>) -> Result<View, Failure> {
         states = shared.states(&ids)?;
         view.pass = shared.passes(1)?.into_iter().next();
         view.mail = mail_health(&own)?;
-        let open: Vec<JobId> = own.slots()?.into_iter().filter(|(_, s)| s.open).map(|(id, _)| id).collect();
-        let troubles = own.states(&open)?.into_values();
+        let mut open: Vec<JobId> = own.slots()?.into_iter().filter(|(_, s)| s.open).map(|(id, _)| id).collect();
+        open.sort();
+        let mut troubles = own.states(&open)?;
+        let troubles = open.iter().filter_map(|id| troubles.remove(id));
         view.own = troubles.filter_map(|s| Some((s.failure.as_ref()?.since, s.summary.clone()))).collect();
         let ledgers: [&dyn Ledger; 2] = [&own, &shared];
         for ledger in ledgers {

@@ -297,7 +297,8 @@ pub(super) fn close(pass: &Pass<'_>, gone: &[JobId], now: Timestamp) -> Result<(
         return Ok(());
     }
     let mut changes = Vec::with_capacity(gone.len());
-    for (job, state) in pass.states(gone)? {
+    let mut states = pass.states(gone)?;
+    for (job, state) in gone.iter().filter_map(|job| states.remove_entry(job)) {
         let mut alerts = Vec::new();
         for draft in close_drafts(&state, now) {
             // Only what was told before still says how the job was called.

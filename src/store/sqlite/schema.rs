@@ -92,14 +92,9 @@ fn ledger(p: &str) -> String {
             oldest_open BIGINT,
             episodes BIGINT NOT NULL DEFAULT 0,
             forgotten INTEGER NOT NULL DEFAULT 0,
-            ran_at BIGINT,
-            verdict TEXT,
-            summary TEXT NOT NULL DEFAULT '',
-            since BIGINT,
-            hour BIGINT NOT NULL DEFAULT 0,
-            ok BIGINT NOT NULL DEFAULT 0,
-            micros_sum BIGINT NOT NULL DEFAULT 0,
-            micros_max BIGINT NOT NULL DEFAULT 0,
+            ran_at BIGINT, verdict TEXT, summary TEXT NOT NULL DEFAULT '', since BIGINT,
+            hour BIGINT NOT NULL DEFAULT 0, ok BIGINT NOT NULL DEFAULT 0,
+            micros_sum BIGINT NOT NULL DEFAULT 0, micros_max BIGINT NOT NULL DEFAULT 0,
             rest TEXT
         );
         CREATE TABLE {p}alert (
