@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 use uuid::Uuid;
 
-/// What is remembered of one job. Stored as versionless JSON: readers accept unknown fields and missing ones, and nearly all
-/// jobs are well, so what is empty is left out.
+/// What is remembered of one job. As text it is versionless JSON: readers accept unknown fields and missing ones, and what
+/// is empty is left out.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct JobState {
