@@ -6,6 +6,7 @@
 mod fields;
 mod read;
 
+use crate::settings::pairs::Pairs;
 use checker_job::{Context, Failure, Job, JobId, JobSpawner, Message, Outcome, Policy, Recovery, SpawnError, Table};
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,7 +15,6 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
-use toml::de::DeTable;
 
 /// A [`Job`] of any kind.
 pub trait DynJob: Send + Sync {
@@ -89,9 +89,9 @@ impl<J: Job> DynJob for Erased<J> {
 pub(crate) struct RawTable<'i> {
     pub(crate) name: Option<String>,
     pub(crate) id: Option<String>,
-    pub(crate) policy: Policy,
+    pub(crate) policy: Arc<Policy>,
     /// The kind's own keys, with their places.
-    pub(crate) own: DeTable<'i>,
+    pub(crate) own: Pairs<'i>,
     /// The table's header.
     pub(crate) span: Range<usize>,
 }
@@ -134,17 +134,18 @@ impl<S: JobSpawner> KindOf<S> {
         chosen: &[usize],
         problems: &mut Vec<TableProblem>,
     ) -> (Vec<Table<S::Settings>>, Vec<usize>) {
-        let (mut good, mut origin) = (Vec::new(), Vec::new());
+        let declared = fields::of::<S::Settings>();
+        let (mut good, mut origin) = (Vec::with_capacity(chosen.len()), Vec::with_capacity(chosen.len()));
         for &index in chosen {
             let Some(raw) = tables.get(index) else {
                 continue;
             };
-            match read::table::<S::Settings>(S::KIND, raw, index) {
+            match read::table::<S::Settings>(S::KIND, declared, raw, index) {
                 Ok(settings) => {
                     good.push(Table {
                         name: raw.name.clone(),
                         id: raw.id.clone(),
-                        policy: raw.policy.clone(),
+                        policy: Arc::clone(&raw.policy),
                         settings,
                     });
                     origin.push(index);

@@ -26,6 +26,8 @@ mod login;
 mod mask;
 pub(crate) mod nearest;
 mod outside;
+pub(crate) mod pairs;
+mod plain;
 mod report;
 mod secret;
 mod section;
@@ -47,6 +49,8 @@ use crate::registry::{DynJob, Registry};
 use env::Paths;
 use files::Loaded;
 use jobs::{Defaults, KindJobs, Rules};
+use pairs::{Key, Value};
+use plain::{Document, KindTables};
 use section::{Cx, Section};
 use source::Sources;
 use std::cell::{OnceCell, RefCell};
@@ -54,7 +58,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 /// Everything that the settings say, judged; every path is a real one.
@@ -145,13 +148,13 @@ fn judge(
         }
     };
     inline_secrets(&cx, &root, main.mode);
-    let files: &Vec<Loaded> = included.get_or_init(|| kept.take().unwrap_or_else(|| read_included(&cx, &root)));
+    let files: &Vec<Loaded> = included.get_or_init(|| kept.take().unwrap_or_else(|| read_included(&cx, &root.root)));
     let mut others = Vec::new();
     for file in files {
         match cx.sources.add(&file.path, &file.text) {
-            Ok(table) => {
-                inline_secrets(&cx, &table, file.mode);
-                others.push(table);
+            Ok(document) => {
+                inline_secrets(&cx, &document, file.mode);
+                others.push(document);
             }
             Err(faults) => faults.into_iter().for_each(|(span, f)| cx.fault(span, f)),
         }
@@ -178,33 +181,37 @@ fn judge(
 }
 
 /// A file that holds a password must be closed to others.
-fn inline_secrets(cx: &Cx<'_>, table: &DeTable<'_>, mode: Option<u32>) {
+fn inline_secrets(cx: &Cx<'_>, document: &Document<'_>, mode: Option<u32>) {
     let Some(mode) = mode.filter(|m| m & 0o077 != 0) else {
         return;
     };
-    for (key, value) in table {
-        match value.get_ref() {
-            DeValue::Table(inner) => inline_secrets(cx, inner, Some(mode)),
-            DeValue::Array(items) => items
-                .iter()
-                .filter_map(|i| i.get_ref().as_table())
-                .for_each(|inner| inline_secrets(cx, inner, Some(mode))),
-            DeValue::String(_) if mask::holds_secret(key.get_ref()) => {
-                let file = cx.place(key.span());
-                let file = file.rsplit_once(':').map_or("FILE", |(f, _)| f);
-                let own = if key.get_ref() == "pass" {
-                    "   or move it into a file of its own: pass_file = \"mail.secret\""
-                } else {
-                    ""
-                };
-                cx.error(
-                    key.span(),
-                    format!("others on this host can read the secret in this file (its mode is {mode:04o})"),
-                    format!("chmod 600 {file}{own}"),
-                );
-            }
-            _ => {}
+    let tables = document.jobs.iter().flat_map(|list| &list.tables);
+    for (key, value) in tables.flat_map(|(_, pairs)| pairs.iter()) {
+        inline_secret(cx, key, value, mode);
+    }
+    document.root.iter().for_each(|(key, value)| inline_secret(cx, key, value, mode));
+}
+
+fn inline_secret(cx: &Cx<'_>, key: &Key<'_>, value: &Value<'_>, mode: u32) {
+    let within = |table: &DeTable<'_>| table.iter().for_each(|(key, value)| inline_secret(cx, key, value, mode));
+    match value.get_ref() {
+        DeValue::Table(inner) => within(inner),
+        DeValue::Array(items) => items.iter().filter_map(|i| i.get_ref().as_table()).for_each(within),
+        DeValue::String(_) if mask::holds_secret(key.get_ref()) => {
+            let file = cx.place(key.span());
+            let file = file.rsplit_once(':').map_or("FILE", |(f, _)| f);
+            let own = if key.get_ref() == "pass" {
+                "   or move it into a file of its own: pass_file = \"mail.secret\""
+            } else {
+                ""
+            };
+            cx.error(
+                key.span(),
+                format!("others on this host can read the secret in this file (its mode is {mode:04o})"),
+                format!("chmod 600 {file}{own}"),
+            );
         }
+        _ => {}
     }
 }
 
@@ -248,21 +255,25 @@ fn read_included(cx: &Cx<'_>, root: &DeTable<'_>) -> Vec<Loaded> {
     out
 }
 
-/// What an included file may hold: the rest belongs to the whole installation and stands in one place.
-const INCLUDED: [&str; 3] = ["job", "peer", "channel"];
+/// What an included file may hold beside jobs: the rest belongs to the whole installation and stands in one place.
+const INCLUDED: [&str; 2] = ["peer", "channel"];
 
 /// Reads all tables of all files.
-fn sections<'i>(cx: &Cx<'i>, root: DeTable<'i>, others: Vec<DeTable<'i>>, registry: &Registry) -> Option<Settings> {
-    let mut main = Section::new(cx, "the file", 0..0, root);
-    let mut shared: BTreeMap<&'static str, Vec<Spanned<DeValue<'i>>>> = BTreeMap::new();
+fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, registry: &Registry) -> Option<Settings> {
+    let mut main = Section::new(cx, "the file", 0..0, root.root);
+    let mut shared: BTreeMap<&'static str, Vec<Value<'i>>> = BTreeMap::new();
+    let mut tables: Vec<KindTables<'i>> = root.jobs;
     for key in INCLUDED {
         shared.entry(key).or_default().extend(main.take(key));
     }
-    for table in others {
-        let mut file = Section::new(cx, "the file", 0..0, table);
+    tables.extend(main.take("job").into_iter().flat_map(|value| jobs::by_kind(cx, value, registry)));
+    for document in others {
+        let mut file = Section::new(cx, "the file", 0..0, document.root);
         for key in INCLUDED {
             shared.entry(key).or_default().extend(file.take(key));
         }
+        tables.extend(document.jobs);
+        tables.extend(file.take("job").into_iter().flat_map(|value| jobs::by_kind(cx, value, registry)));
         refuse_rest(cx, file);
     }
     let mut take = |key: &str| shared.remove(key).unwrap_or_default();
@@ -287,7 +298,7 @@ fn sections<'i>(cx: &Cx<'i>, root: DeTable<'i>, others: Vec<DeTable<'i>>, regist
     let rules = Rules { registry, channels: &channel_names };
     let defaults = main.table("defaults", "[defaults]").map(|s| Defaults::read(s, &rules)).unwrap_or_default();
     main.finish();
-    let (jobs, disabled) = all_jobs(cx, take("job"), &defaults, &rules);
+    let (jobs, disabled) = all_jobs(cx, tables, &defaults, &rules);
     Some(Settings {
         general: general?,
         email: email?,
@@ -322,7 +333,7 @@ fn missing_table<T>(main: &Section<'_, '_>, key: &str, keys: &str) -> Option<T> 
 }
 
 fn refuse_rest(cx: &Cx<'_>, mut file: Section<'_, '_>) {
-    for (key, _) in file.rest() {
+    for (key, _) in file.rest().iter() {
         cx.error(
             key.span(),
             format!("[{}] has no place in an included file", key.get_ref()),
@@ -333,21 +344,20 @@ fn refuse_rest(cx: &Cx<'_>, mut file: Section<'_, '_>) {
 
 type Jobs = Vec<Arc<dyn DynJob>>;
 
-fn all_jobs<'i>(
-    cx: &Cx<'i>,
-    values: Vec<Spanned<DeValue<'i>>>,
-    defaults: &Defaults<'i>,
-    rules: &Rules<'_>,
-) -> (Jobs, Jobs) {
+fn all_jobs<'i>(cx: &Cx<'i>, tables: Vec<KindTables<'i>>, defaults: &Defaults<'i>, rules: &Rules<'_>) -> (Jobs, Jobs) {
     let mut kinds: BTreeMap<String, KindJobs<'i>> = BTreeMap::new();
-    for value in values {
-        jobs::collect(cx, value, defaults, rules, &mut kinds);
+    for list in tables {
+        jobs::collect(cx, list, defaults, rules, &mut kinds);
     }
     let mut kinds: Vec<KindJobs<'i>> = kinds.into_values().collect();
     for kind in &mut kinds {
         jobs::spawn(cx, kind, rules.registry);
     }
     graph::check(cx, &kinds, rules.registry);
-    let disabled = kinds.iter().flat_map(|k| k.disabled.clone()).collect();
-    (kinds.into_iter().flat_map(|k| k.jobs).collect(), disabled)
+    let (mut jobs, mut disabled) = (Vec::new(), Vec::new());
+    for mut kind in kinds {
+        jobs.append(&mut kind.jobs);
+        disabled.append(&mut kind.disabled);
+    }
+    (jobs, disabled)
 }

@@ -4,9 +4,11 @@
 //! key (or the element of a list) at fault is taken out and the table tried again; and where a key is missing, a
 //! stand-in of some type is put in its place, to learn whether more are missing.
 
-use super::{RawTable, TableProblem, fields};
+use super::{RawTable, TableProblem};
 use crate::settings::nearest::nearest;
-use serde::de::DeserializeOwned;
+use crate::settings::pairs::{Key, Pairs, Value};
+use serde::de::value::{MapAccessDeserializer, StrDeserializer};
+use serde::de::{DeserializeOwned, DeserializeSeed, Error as _, MapAccess};
 use std::borrow::Cow;
 use std::ops::Range;
 use toml::Spanned;
@@ -15,10 +17,22 @@ use toml::de::{DeArray, DeTable, DeValue, ValueDeserializer};
 /// More problems than this in one table help nobody.
 const PROBLEMS_MAX: usize = 50;
 
+/// The keys that a settings type declares, if it is a plain struct.
+type Declared = Option<&'static [&'static str]>;
+
 /// Reads `raw`, which is table number `index` of `kind`.
-pub(crate) fn table<T: DeserializeOwned>(kind: &str, raw: &RawTable<'_>, index: usize) -> Result<T, Vec<TableProblem>> {
-    let mut attempt = Attempt { kind, raw, index, own: raw.own.clone(), problems: Vec::new(), handled: Vec::new() };
-    attempt.unknown_keys(fields::of::<T>());
+pub(crate) fn table<T: DeserializeOwned>(
+    kind: &str,
+    declared: Declared,
+    raw: &RawTable<'_>,
+    index: usize,
+) -> Result<T, Vec<TableProblem>> {
+    // Most tables are right. What is wrong is read once more, step by step, to learn of every problem.
+    if let Some(settings) = right(declared, &raw.own) {
+        return Ok(settings);
+    }
+    let mut attempt = Attempt { kind, raw, index, own: raw.own.to_table(), problems: Vec::new(), handled: Vec::new() };
+    attempt.unknown_keys(declared);
     for _ in 0..PROBLEMS_MAX {
         match attempt.read::<T>() {
             Ok(settings) if attempt.problems.is_empty() => return Ok(settings),
@@ -31,6 +45,43 @@ pub(crate) fn table<T: DeserializeOwned>(kind: &str, raw: &RawTable<'_>, index: 
         }
     }
     Err(attempt.problems)
+}
+
+/// The settings of a table in which nothing is wrong.
+fn right<T: DeserializeOwned>(declared: Declared, own: &Pairs<'_>) -> Option<T> {
+    if declared.is_some_and(|declared| own.keys().any(|k| !declared.contains(&k))) {
+        return None;
+    }
+    T::deserialize(MapAccessDeserializer::new(Reader { rest: own.iter(), value: None })).ok()
+}
+
+/// Hands a table to serde, without a copy of it.
+struct Reader<'t, 'i> {
+    rest: std::slice::Iter<'t, (Key<'i>, Value<'i>)>,
+    value: Option<&'t Value<'i>>,
+}
+
+impl<'i> MapAccess<'i> for Reader<'_, 'i> {
+    type Error = toml::de::Error;
+
+    fn next_key_seed<K: DeserializeSeed<'i>>(&mut self, seed: K) -> Result<Option<K::Value>, Self::Error> {
+        let Some((key, value)) = self.rest.next() else {
+            return Ok(None);
+        };
+        self.value = Some(value);
+        seed.deserialize(StrDeserializer::new(key.get_ref())).map(Some)
+    }
+
+    fn next_value_seed<V: DeserializeSeed<'i>>(&mut self, seed: V) -> Result<V::Value, Self::Error> {
+        match self.value.take() {
+            Some(value) => seed.deserialize(ValueDeserializer::from(value.clone())),
+            None => Err(Self::Error::custom("a value was asked for before its key")),
+        }
+    }
+
+    fn size_hint(&self) -> Option<usize> {
+        Some(self.rest.len())
+    }
 }
 
 struct Attempt<'t, 'i> {
@@ -53,7 +104,7 @@ impl<'i> Attempt<'_, 'i> {
         self.problems.push(TableProblem { table: self.index, span, message, remedy });
     }
 
-    fn unknown_keys(&mut self, declared: Option<&'static [&'static str]>) {
+    fn unknown_keys(&mut self, declared: Declared) {
         let Some(declared) = declared else {
             return;
         };

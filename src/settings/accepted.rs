@@ -8,15 +8,18 @@ use super::{Env, Report, Settings, SourceText};
 use crate::registry::Registry;
 use serde::{Deserialize, Serialize};
 use std::fs::OpenOptions;
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 /// The name behind the state's own.
 const ENDING: &str = ".settings";
+/// The copy is compared in pieces of this many bytes.
+const PIECE: usize = 32 * 1024;
 
+/// The first line of the copy. The texts follow, one after the other, as they are.
 #[derive(Serialize, Deserialize)]
-struct Copy {
+struct Head {
     v: u32,
     files: Vec<File>,
 }
@@ -24,7 +27,7 @@ struct Copy {
 #[derive(Serialize, Deserialize)]
 struct File {
     path: PathBuf,
-    text: String,
+    bytes: usize,
 }
 
 /// Keeps these settings as the last accepted ones. Writes only if they have changed; a reader finds the old copy or the
@@ -34,15 +37,38 @@ struct File {
 /// If the copy cannot be written.
 pub fn keep(settings: &Settings) -> io::Result<()> {
     let path = place(&settings.general.state);
-    let files = settings.sources.iter().map(|s| File { path: s.path.clone(), text: s.text.clone() }).collect();
-    let text = serde_json::to_string(&Copy { v: 1, files })?;
-    if std::fs::read_to_string(&path).is_ok_and(|old| old == text) {
+    let files = settings.sources.iter().map(|s| File { path: s.path.clone(), bytes: s.text.len() }).collect();
+    let mut head = serde_json::to_string(&Head { v: 1, files })?;
+    head.push('\n');
+    let texts = settings.sources.iter().map(|s| s.text.as_str());
+    let parts: Vec<&str> = std::iter::once(head.as_str()).chain(texts).collect();
+    if holds(&path, &parts).unwrap_or(false) {
         return Ok(());
     }
     let fresh = path.with_extension(format!("settings.{}", std::process::id()));
     let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&fresh)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all())?;
+    parts.iter().try_for_each(|part| file.write_all(part.as_bytes())).and_then(|()| file.sync_all())?;
     std::fs::rename(&fresh, &path)
+}
+
+/// Whether the file consists of these parts. Each pass asks, so it is read in small pieces.
+fn holds(path: &Path, parts: &[&str]) -> io::Result<bool> {
+    let mut file = std::fs::File::open(path)?;
+    let len: usize = parts.iter().map(|part| part.len()).sum();
+    if file.metadata()?.len() != len as u64 {
+        return Ok(false);
+    }
+    let mut buffer = vec![0; PIECE];
+    for piece in parts.iter().flat_map(|part| part.as_bytes().chunks(PIECE)) {
+        let Some(read) = buffer.get_mut(..piece.len()) else {
+            return Ok(false);
+        };
+        file.read_exact(read)?;
+        if read != piece {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 /// The last settings that were accepted from the file at `path`, if a copy of ours is found and still loads. The state's
@@ -62,8 +88,15 @@ fn load(copy: &Path, main: &Path, registry: &Registry, env: &Env) -> Option<(Set
     if found.uid() != nix::unistd::geteuid().as_raw() || found.mode() & 0o022 != 0 {
         return None;
     }
-    let copy: Copy = serde_json::from_str(&std::fs::read_to_string(copy).ok()?).ok()?;
-    let mut files = copy.files.into_iter().map(|f| SourceText { path: f.path, text: f.text });
+    let copy = std::fs::read_to_string(copy).ok()?;
+    let (head, mut rest) = copy.split_once('\n')?;
+    let mut files = Vec::new();
+    for File { path, bytes } in serde_json::from_str::<Head>(head).ok()?.files {
+        let (text, others) = rest.split_at_checked(bytes)?;
+        files.push(SourceText { path, text: text.to_owned() });
+        rest = others;
+    }
+    let mut files = files.into_iter();
     let first = files.next().filter(|f| f.path == main)?;
     let loaded = |s: SourceText| Loaded { path: s.path, text: s.text, mode: None };
     super::judge(loaded(first), Some(files.map(loaded).collect()), registry, env).ok()
@@ -87,6 +120,27 @@ fn state_line(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_copy_is_known_by_every_byte_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("copy");
+        let long = "x".repeat(PIECE + 1);
+        let parts = ["head\n", "one", "", &long];
+        assert!(holds(&path, &parts).is_err(), "there is none");
+        for (kept, same) in [
+            (parts.concat(), true),
+            (parts.concat().replace("one", "two"), false),
+            (parts.concat().replace("xone", "oney"), true),
+            (format!("{}y", parts.concat().trim_end_matches('x')), false),
+            (parts.concat() + "x", false),
+            (format!("{}y", &parts.concat()[1..]), false),
+            (format!("{}y", &parts.concat()[..parts.concat().len() - 1]), false),
+        ] {
+            std::fs::write(&path, kept).unwrap();
+            assert_eq!(holds(&path, &parts).unwrap(), same);
+        }
+    }
 
     #[test]
     fn the_states_line_is_found_in_what_is_no_toml() {

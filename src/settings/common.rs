@@ -1,6 +1,6 @@
 //! The keys that every job has, in its table and in the defaults, each with its place.
 
-use super::section::{Section, after_semicolon};
+use super::section::{Cx, Section, after_semicolon};
 pub use checker_job::COMMON_KEYS;
 use checker_job::{Frequency, Notify, Policy, Remind};
 use std::time::Duration;
@@ -73,7 +73,7 @@ impl Common {
     }
 
     /// The policy that results, with the built-in values where nothing is given. Its name is empty: the kind fills it in.
-    pub(crate) fn policy(&self, s: &Section<'_, '_>) -> Policy {
+    pub(crate) fn policy(&self, cx: &Cx<'_>) -> Policy {
         let standard = Policy::default();
         let count =
             |n: &Option<Spanned<i64>>, or: u32| n.as_ref().and_then(|n| u32::try_from(*n.get_ref()).ok()).unwrap_or(or);
@@ -97,7 +97,7 @@ impl Common {
         };
         let each_minute = matches!(policy.every, Frequency::Minute | Frequency::Minutes(_));
         if let (true, Some(timeout)) = (each_minute && policy.timeout >= MINUTE_TIMEOUT, &self.timeout) {
-            s.cx.error(
+            cx.error(
                 timeout.span(),
                 format!(
                     "the timeout of a job that runs every \"{}\" must be under 55s, or its result comes too late for its pass",

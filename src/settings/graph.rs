@@ -14,8 +14,7 @@ const SUGGESTED_MAX: usize = 100;
 pub(crate) fn check(cx: &Cx<'_>, kinds: &[KindJobs<'_>], registry: &Registry) {
     duplicates(cx, kinds, registry);
     // Most have none, and then there is nothing to look up.
-    let depends = |job: &Arc<dyn DynJob>| !job.policy().depends_on.is_empty();
-    if kinds.iter().flat_map(|k| &k.origins).all(|o| o.depends_on.is_empty()) && !all(kinds).any(depends) {
+    if !kinds.iter().any(depend) {
         return;
     }
     let known = names(kinds);
@@ -40,6 +39,14 @@ pub(crate) fn check(cx: &Cx<'_>, kinds: &[KindJobs<'_>], registry: &Registry) {
     circles(cx, kinds, registry);
 }
 
+/// Whether a job of this kind depends on another, by its table or by what the kind made of it.
+fn depend(kind: &KindJobs<'_>) -> bool {
+    let depends = |job: &Arc<dyn DynJob>| !job.policy().depends_on.is_empty();
+    kind.origins.iter().any(|o| !o.depends_on.is_empty())
+        || kind.jobs.iter().any(depends)
+        || kind.disabled.iter().any(depends)
+}
+
 fn all<'a>(kinds: &'a [KindJobs<'_>]) -> impl Iterator<Item = &'a Arc<dyn DynJob>> {
     kinds.iter().flat_map(|k| k.jobs.iter().chain(&k.disabled))
 }
@@ -62,8 +69,11 @@ fn places(kinds: &[KindJobs<'_>], registry: &Registry, id: &JobId) -> Vec<Span> 
 }
 
 fn duplicates(cx: &Cx<'_>, kinds: &[KindJobs<'_>], registry: &Registry) {
-    let mut seen: HashSet<&JobId> = HashSet::new();
-    let twice: BTreeSet<&JobId> = all(kinds).map(|job| job.id()).filter(|id| !seen.insert(id)).collect();
+    let mut seen: HashSet<&JobId> = HashSet::with_capacity(kinds.iter().map(|k| k.jobs.len() + k.disabled.len()).sum());
+    let mut twice: BTreeSet<&JobId> = BTreeSet::new();
+    for kind in kinds {
+        twice.extend(kind.jobs.iter().chain(&kind.disabled).map(|job| job.id()).filter(|id| !seen.insert(id)));
+    }
     for id in twice {
         let spans = places(kinds, registry, id);
         let Some((first, others)) = spans.split_first() else {

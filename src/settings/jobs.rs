@@ -3,21 +3,25 @@
 use super::common::{COMMON_KEYS, Common, DEFAULT_KEYS};
 use super::general::{check_contacts, reaches_somebody};
 use super::nearest::nearest;
+use super::pairs::{Key, Pairs, Value};
+use super::plain::KindTables;
 use super::section::{Cx, Section, Span, tables_of};
 use super::source::Fault;
 use super::{login, mask, secret};
 use crate::registry::{DynJob, RawTable, Registry};
+use checker_job::Policy;
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 
 /// `[defaults]` and all `[defaults.KIND]`.
 #[derive(Default)]
 pub(crate) struct Defaults<'i> {
     all: Common,
-    kinds: BTreeMap<String, (Common, DeTable<'i>)>,
+    kinds: BTreeMap<String, (Common, Pairs<'i>)>,
 }
 
 /// One table of a job beside what the kind is given of it.
@@ -28,9 +32,20 @@ pub(crate) struct Origin {
     pub(crate) enabled: bool,
 }
 
+/// What the tables of a kind have in common: what the defaults say.
+#[derive(Default)]
+struct Heritage<'i> {
+    common: Common,
+    own: Pairs<'i>,
+    /// The policy of every table that says nothing of its own.
+    policy: OnceCell<Arc<Policy>>,
+}
+
 /// All tables of one kind, and the jobs that came of them.
+#[derive(Default)]
 pub(crate) struct KindJobs<'i> {
     pub(crate) kind: String,
+    heritage: Heritage<'i>,
     pub(crate) tables: Vec<RawTable<'i>>,
     pub(crate) origins: Vec<Origin>,
     pub(crate) jobs: Vec<Arc<dyn DynJob>>,
@@ -53,7 +68,7 @@ impl<'i> Defaults<'i> {
         let mut kinds = BTreeMap::new();
         let cx = s.cx;
         for (key, value) in s.rest() {
-            let (kind, span) = (key.get_ref().clone(), value.span());
+            let (kind, span) = (key.get_ref().to_string(), value.span());
             match value.into_inner() {
                 DeValue::Table(table) if rules.registry.kinds().any(|k| k == kind) => {
                     let title = format!("[defaults.{kind}]");
@@ -69,25 +84,49 @@ impl<'i> Defaults<'i> {
         }
         Self { all, kinds }
     }
+
+    fn of(&self, kind: &str) -> Heritage<'i> {
+        match self.kinds.get(kind) {
+            Some((common, own)) => {
+                Heritage { common: common.clone().or(&self.all), own: own.clone(), policy: OnceCell::new() }
+            }
+            None => Heritage { common: self.all.clone(), ..Heritage::default() },
+        }
+    }
+}
+
+impl Heritage<'_> {
+    /// What holds for a table without rules of its own.
+    fn rules(&self, cx: &Cx<'_>) -> (Arc<Policy>, Vec<Spanned<String>>) {
+        let policy = self.policy.get_or_init(|| Arc::new(self.common.policy(cx)));
+        (Arc::clone(policy), self.common.depends_on.clone().unwrap_or_default())
+    }
+
+    /// What holds for the table that `given` was read of; `itself` are its name and its id.
+    fn with(&self, given: Common, itself: [Option<&str>; 2], cx: &Cx<'_>) -> (Arc<Policy>, Vec<Spanned<String>>) {
+        let own_dependencies = given.depends_on.is_some();
+        let mut merged = given.or(&self.common);
+        if let (false, Some(list)) = (own_dependencies, &mut merged.depends_on) {
+            // What all jobs depend on does not depend on itself.
+            list.retain(|d| !itself.contains(&Some(d.get_ref())));
+        }
+        (Arc::new(merged.policy(cx)), merged.depends_on.unwrap_or_default())
+    }
 }
 
 /// The keys of the kind itself in `[defaults.KIND]`.
-fn own_defaults<'i>(s: &mut Section<'_, 'i>, kind: &str, rules: &Rules<'_>) -> DeTable<'i> {
+fn own_defaults<'i>(s: &mut Section<'_, 'i>, kind: &str, rules: &Rules<'_>) -> Pairs<'i> {
     let declared = rules.registry.keys(kind);
-    let (mut own, cx, title) = (DeTable::new(), s.cx, s.title.clone());
-    for (key, value) in s.rest() {
-        if declared.is_none_or(|d| d.contains(&key.get_ref().as_str())) {
-            let name = Spanned::new(key.span(), Cow::Owned(key.into_inner()));
-            own.insert(name, value);
-        } else {
-            unknown_default(cx, &key, &title, declared.unwrap_or_default());
-        }
+    let (known, unknown): (Pairs<'i>, Pairs<'i>) =
+        s.rest().into_iter().partition(|(key, _)| declared.is_none_or(|d| d.contains(&key.get_ref().as_ref())));
+    for (key, _) in unknown.iter() {
+        unknown_default(s.cx, key, &s.title, declared.unwrap_or_default());
     }
-    own
+    known
 }
 
-fn unknown_default(cx: &Cx<'_>, key: &Spanned<String>, title: &str, own: &[&str]) {
-    let name = key.get_ref().as_str();
+fn unknown_default(cx: &Cx<'_>, key: &Key<'_>, title: &str, own: &[&str]) {
+    let name = key.get_ref().as_ref();
     let own_to_each = COMMON_KEYS.contains(&name);
     let known: Vec<&str> = own.iter().copied().chain(DEFAULT_KEYS).collect();
     let remedy = if own_to_each {
@@ -103,7 +142,7 @@ fn unknown_default(cx: &Cx<'_>, key: &Spanned<String>, title: &str, own: &[&str]
     cx.error(key.span(), message, remedy);
 }
 
-fn unknown_kind(cx: &Cx<'_>, key: &Spanned<String>, registry: &Registry) {
+fn unknown_kind(cx: &Cx<'_>, key: &Key<'_>, registry: &Registry) {
     let all: Vec<&str> = registry.kinds().collect();
     let known = format!("this program knows the kinds {}", all.join(", "));
     let remedy = match nearest(key.get_ref(), all.iter().copied()) {
@@ -123,92 +162,94 @@ fn check(common: &Common, cx: &Cx<'_>, rules: &Rules<'_>) {
     }
 }
 
-/// Reads the table `[job]` of one file into the lists of its kinds.
+/// The tables of each kind in the table `[job]` of one file.
+pub(crate) fn by_kind<'i>(cx: &Cx<'i>, value: Value<'i>, registry: &Registry) -> Vec<KindTables<'i>> {
+    let span = value.span();
+    let DeValue::Table(table) = value.into_inner() else {
+        cx.error(span, "a job needs its kind in its header", "write [[job.KIND]], for example [[job.tcp]]");
+        return Vec::new();
+    };
+    let tables = |(kind, value): (Key<'i>, Value<'i>)| {
+        let known = registry.kinds().any(|k| k == kind.get_ref());
+        let title = format!("[[job.{}]]", kind.get_ref());
+        // Of an unknown kind nothing else is said.
+        let tables = if known { tables_of(cx, &title, value) } else { Vec::new() };
+        KindTables { kind, tables }
+    };
+    table.into_iter().map(tables).collect()
+}
+
+/// Reads the tables of one kind in one file into the list of the kind.
 pub(crate) fn collect<'i>(
     cx: &Cx<'i>,
-    value: Spanned<DeValue<'i>>,
+    tables: KindTables<'i>,
     defaults: &Defaults<'i>,
     rules: &Rules<'_>,
     kinds: &mut BTreeMap<String, KindJobs<'i>>,
 ) {
-    let span = value.span();
-    let DeValue::Table(table) = value.into_inner() else {
-        cx.error(span, "a job needs its kind in its header", "write [[job.KIND]], for example [[job.tcp]]");
+    let KindTables { kind, tables } = tables;
+    let Some(list) = kind_of(cx, &kind, defaults, rules, kinds) else {
         return;
     };
-    for (key, value) in table {
-        let kind = Spanned::new(key.span(), key.get_ref().to_string());
-        if !rules.registry.kinds().any(|k| k == kind.get_ref()) {
-            unknown_kind(cx, &kind, rules.registry);
-            continue;
-        }
-        let kind = kind.into_inner();
-        let title = format!("[[job.{kind}]]");
-        let list = kinds.entry(kind.clone()).or_insert_with(|| KindJobs {
-            kind: kind.clone(),
-            tables: Vec::new(),
-            origins: Vec::new(),
-            jobs: Vec::new(),
-            disabled: Vec::new(),
-            excused: BTreeSet::new(),
-        });
-        for (span, table) in tables_of(cx, &title, value) {
-            let section = Section::new(cx, &title, span, table);
-            let (raw, origin) = one(section, &kind, defaults, rules);
-            list.tables.push(raw);
-            list.origins.push(origin);
-        }
+    list.tables.reserve(tables.len());
+    list.origins.reserve(tables.len());
+    let title = format!("[[job.{}]]", list.kind);
+    for (span, table) in tables {
+        one(cx, &title, span, table, list, rules);
     }
 }
 
+/// The list of the kind that `key` names.
+fn kind_of<'k, 'i>(
+    cx: &Cx<'i>,
+    key: &Key<'i>,
+    defaults: &Defaults<'i>,
+    rules: &Rules<'_>,
+    kinds: &'k mut BTreeMap<String, KindJobs<'i>>,
+) -> Option<&'k mut KindJobs<'i>> {
+    let kind = key.get_ref().as_ref();
+    if !rules.registry.kinds().any(|k| k == kind) {
+        unknown_kind(cx, key, rules.registry);
+        return None;
+    }
+    let begun = || KindJobs { kind: kind.to_owned(), heritage: defaults.of(kind), ..KindJobs::default() };
+    Some(kinds.entry(kind.to_owned()).or_insert_with(begun))
+}
+
 /// One `[[job.KIND]]`.
-fn one<'i>(mut s: Section<'_, 'i>, kind: &str, defaults: &Defaults<'i>, rules: &Rules<'_>) -> (RawTable<'i>, Origin) {
-    let name = s.text("name", "\"name server\"");
-    let id_span = s.span_of("id");
-    let id = s.text("id", "\"name-server\"");
-    let enabled = s.flag("enabled").is_none_or(Spanned::into_inner);
-    let given = Common::read(&mut s);
-    check(&given, s.cx, rules);
-    let of_kind = defaults.kinds.get(kind);
-    let own_dependencies = given.depends_on.is_some();
-    let mut merged = match of_kind {
-        Some((common, _)) => given.or(common).or(&defaults.all),
-        None => given.or(&defaults.all),
+fn one<'i>(cx: &Cx<'i>, title: &str, span: Span, table: Pairs<'i>, list: &mut KindJobs<'i>, rules: &Rules<'_>) {
+    let heritage = &list.heritage;
+    let id_span = table.get("id").map_or_else(|| span.clone(), Spanned::span);
+    let (mut name, mut id, mut enabled, mut own) = (None, None, true, table);
+    let (policy, depends_on) = if own.keys().any(|k| COMMON_KEYS.contains(&k)) {
+        let rules_given = own.keys().any(|k| DEFAULT_KEYS.contains(&k)) || heritage.common.depends_on.is_some();
+        let mut s = Section::new(cx, title, span.clone(), own);
+        name = s.text("name", "\"name server\"").map(Spanned::into_inner);
+        id = s.text("id", "\"name-server\"").map(Spanned::into_inner);
+        enabled = s.flag("enabled").is_none_or(Spanned::into_inner);
+        let found = if rules_given {
+            let given = Common::read(&mut s);
+            check(&given, cx, rules);
+            heritage.with(given, [name.as_deref(), id.as_deref()], cx)
+        } else {
+            heritage.rules(cx)
+        };
+        own = s.rest();
+        found
+    } else {
+        heritage.rules(cx)
     };
-    if let (false, Some(list)) = (own_dependencies, &mut merged.depends_on) {
-        // What all jobs depend on does not depend on itself.
-        let itself = |text: &String| [&name, &id].into_iter().flatten().any(|own| own.get_ref() == text);
-        list.retain(|d| !itself(d.get_ref()));
-    }
-    let policy = merged.policy(&s);
-    let mut own = DeTable::new();
-    for (key, value) in of_kind.map(|(_, own)| own.clone()).unwrap_or_default() {
-        own.insert(key, value);
-    }
-    for (key, value) in s.rest() {
-        // `insert` keeps the key that is there, and with it the place of the default.
-        own.remove(key.get_ref().as_str());
-        let name = Spanned::new(key.span(), Cow::Owned(key.into_inner()));
-        own.insert(name, value);
-    }
-    files_of(s.cx, &mut own);
-    let raw = RawTable {
-        name: name.map(Spanned::into_inner),
-        id: id.map(Spanned::into_inner),
-        policy,
-        own,
-        span: s.span.clone(),
-    };
-    let origin = Origin { depends_on: merged.depends_on.unwrap_or_default(), id_span, enabled };
-    (raw, origin)
+    own.add_missing(&heritage.own);
+    files_of(cx, &mut own);
+    list.tables.push(RawTable { name, id, policy, own, span });
+    list.origins.push(Origin { depends_on, id_span, enabled });
 }
 
 /// A kind does not know where the settings are: relative paths in its keys `..._file` are made whole here, and files
 /// that hold secrets are judged as all secrets are.
-fn files_of(cx: &Cx<'_>, own: &mut DeTable<'_>) {
-    let names: Vec<String> = own.keys().map(|k| k.get_ref().to_string()).filter(|k| k.ends_with("_file")).collect();
-    for name in names {
-        let Some(value) = own.get_mut(name.as_str()) else {
+fn files_of(cx: &Cx<'_>, own: &mut Pairs<'_>) {
+    for (name, value) in own.iter_mut() {
+        let Some(stem) = name.strip_suffix("_file") else {
             continue;
         };
         let span = value.span();
@@ -220,7 +261,7 @@ fn files_of(cx: &Cx<'_>, own: &mut DeTable<'_>) {
         }
         let path = cx.paths.beside(text);
         *text = Cow::Owned(path.to_string_lossy().into_owned());
-        let stem = name.trim_end_matches("_file");
+        let stem = stem.trim_end_matches("_file");
         if mask::is_secret_key(stem)
             && stem != "key"
             && let Err(fault) = secret::read(&path, &login::guarded(cx.env))
@@ -254,8 +295,8 @@ pub(crate) fn spawn(cx: &Cx<'_>, list: &mut KindJobs<'_>, registry: &Registry) {
     list.jobs = registry.spawn(&list.kind, &on).jobs;
 }
 
-fn leaves(table: &DeTable<'_>, out: &mut BTreeSet<String>) {
-    for value in table.values() {
+fn leaves(table: &Pairs<'_>, out: &mut BTreeSet<String>) {
+    for (_, value) in table.iter() {
         match value.get_ref() {
             DeValue::String(text) => {
                 out.insert(text.to_string());

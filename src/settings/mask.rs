@@ -4,6 +4,7 @@
 //! it hides: a line too many hidden is a nuisance, one too few is a leak.
 
 use super::nearest::distance;
+use std::borrow::Cow;
 use std::ops::Range;
 
 /// What stands in place of a secret.
@@ -38,7 +39,8 @@ pub(crate) fn is_secret_key(key: &str) -> bool {
 
 /// Whether a settings file that holds this key (with a text as its value) must be closed to others.
 pub(crate) fn holds_secret(key: &str) -> bool {
-    let key = key.to_lowercase();
+    let small = key.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase());
+    let key = if small { Cow::Borrowed(key) } else { Cow::Owned(key.to_lowercase()) };
     !key.ends_with("_file")
         && ["pass", "password", "passwd", "token", "secret"]
             .iter()

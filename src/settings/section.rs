@@ -3,6 +3,7 @@
 
 use super::env::{Env, Paths};
 use super::nearest::nearest;
+use super::pairs::{Pairs, Value};
 use super::report::{Problem, Severity};
 use super::source::{Fault, Sources};
 use checker_job::parse_duration;
@@ -10,7 +11,7 @@ use std::cell::RefCell;
 use std::ops::{Range, RangeInclusive};
 use std::time::Duration;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeValue;
 
 /// A range of bytes in [`Sources`].
 pub(crate) type Span = Range<usize>;
@@ -71,6 +72,9 @@ pub(crate) fn kind_of(value: &DeValue<'_>) -> &'static str {
     }
 }
 
+/// Keys that are asked of a table as a rule.
+const ASKED: usize = 16;
+
 /// One table that is being read.
 pub(crate) struct Section<'c, 'i> {
     pub(crate) cx: &'c Cx<'i>,
@@ -78,18 +82,20 @@ pub(crate) struct Section<'c, 'i> {
     pub(crate) title: String,
     /// Its header.
     pub(crate) span: Span,
-    table: DeTable<'i>,
+    table: Pairs<'i>,
     asked: Vec<&'static str>,
     given: Vec<&'static str>,
 }
 
 impl<'c, 'i> Section<'c, 'i> {
-    pub(crate) fn new(cx: &'c Cx<'i>, title: &str, span: Span, table: DeTable<'i>) -> Self {
-        Self { cx, title: title.to_owned(), span, table, asked: Vec::new(), given: Vec::new() }
+    pub(crate) fn new(cx: &'c Cx<'i>, title: &str, span: Span, table: impl Into<Pairs<'i>>) -> Self {
+        let table = table.into();
+        let given = Vec::with_capacity(table.len());
+        Self { cx, title: title.to_owned(), span, table, asked: Vec::with_capacity(ASKED), given }
     }
 
     /// The value of `key`, whatever it is.
-    pub(crate) fn take(&mut self, key: &'static str) -> Option<Spanned<DeValue<'i>>> {
+    pub(crate) fn take(&mut self, key: &'static str) -> Option<Value<'i>> {
         self.asked.push(key);
         let value = self.table.remove(key);
         if value.is_some() {
@@ -104,7 +110,7 @@ impl<'c, 'i> Section<'c, 'i> {
     }
 
     pub(crate) fn has(&self, key: &str) -> bool {
-        self.table.contains_key(key)
+        self.table.get(key).is_some()
     }
 
     /// The place of the value of `key`, else of the table.
@@ -308,11 +314,8 @@ impl<'c, 'i> Section<'c, 'i> {
     }
 
     /// All that is left, with the place of each key.
-    pub(crate) fn rest(&mut self) -> Vec<(Spanned<String>, Spanned<DeValue<'i>>)> {
+    pub(crate) fn rest(&mut self) -> Pairs<'i> {
         std::mem::take(&mut self.table)
-            .into_iter()
-            .map(|(k, v)| (Spanned::new(k.span(), k.into_inner().into_owned()), v))
-            .collect()
     }
 
     /// Notes every key that nobody asked for.
@@ -335,7 +338,7 @@ impl<'c, 'i> Section<'c, 'i> {
 }
 
 /// The tables of `[[title]]`, or a problem where it was written otherwise.
-pub(crate) fn tables_of<'i>(cx: &Cx<'i>, title: &str, value: Spanned<DeValue<'i>>) -> Vec<(Span, DeTable<'i>)> {
+pub(crate) fn tables_of<'i>(cx: &Cx<'i>, title: &str, value: Value<'i>) -> Vec<(Span, Pairs<'i>)> {
     let span = value.span();
     let mut out = Vec::new();
     let wrong = |span: Span| {
@@ -350,7 +353,7 @@ pub(crate) fn tables_of<'i>(cx: &Cx<'i>, title: &str, value: Spanned<DeValue<'i>
             for item in items {
                 let span = item.span();
                 match item.into_inner() {
-                    DeValue::Table(table) => out.push((span, table)),
+                    DeValue::Table(table) => out.push((span, table.into())),
                     _ => wrong(span),
                 }
             }

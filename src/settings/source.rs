@@ -4,6 +4,7 @@
 //! the file and the place, and a default from the main file may be judged within a table of another.
 
 use super::mask::{self, HIDDEN};
+use super::plain::{self, Document};
 use super::report::{Place, Problem, Severity};
 use std::cell::OnceCell;
 use std::ops::Range;
@@ -58,13 +59,16 @@ impl<'i> Sources<'i> {
     }
 
     /// Adds a file and parses it. Every problem with its form is returned, with its place.
-    pub(crate) fn add(&mut self, path: &Path, text: &'i str) -> Result<DeTable<'i>, Vec<(Range<usize>, Fault)>> {
+    pub(crate) fn add(&mut self, path: &Path, text: &'i str) -> Result<Document<'i>, Vec<(Range<usize>, Fault)>> {
         let base = self.files.last().map_or(0, |f| f.base + f.text.len() + 1);
         self.files.push(Source { path: path.to_owned(), text, base, hidden: OnceCell::new(), lines: OnceCell::new() });
         self.secrets = OnceCell::new();
+        if let Some(document) = plain::read(text, base) {
+            return Ok(document);
+        }
         let (root, errors) = DeTable::parse_recoverable(text);
         if errors.is_empty() {
-            return Ok(shift_table(root.into_inner(), base));
+            return Ok(Document { root: shift_table(root.into_inner(), base), jobs: Vec::new() });
         }
         let mut faults: Vec<(Range<usize>, Fault)> = Vec::new();
         let mut last_line = None;
@@ -186,7 +190,7 @@ fn floor(text: &str, at: usize) -> usize {
     at
 }
 
-fn shift_table(table: DeTable<'_>, by: usize) -> DeTable<'_> {
+pub(crate) fn shift_table(table: DeTable<'_>, by: usize) -> DeTable<'_> {
     if by == 0 {
         return table;
     }
@@ -200,7 +204,7 @@ fn shift_table(table: DeTable<'_>, by: usize) -> DeTable<'_> {
         .collect()
 }
 
-fn shift_value(value: Spanned<DeValue<'_>>, by: usize) -> Spanned<DeValue<'_>> {
+pub(crate) fn shift_value(value: Spanned<DeValue<'_>>, by: usize) -> Spanned<DeValue<'_>> {
     let span = value.span();
     let inner = match value.into_inner() {
         DeValue::Table(t) => DeValue::Table(shift_table(t, by)),
@@ -253,7 +257,7 @@ mod tests {
         let mut sources = Sources::new();
         assert!(sources.add(Path::new("one"), "a = 1").is_ok());
         let table = sources.add(Path::new("two"), "b = [{ c = 2 }]").unwrap();
-        let list = table.get("b").unwrap().get_ref().as_array().unwrap();
+        let list = table.root.get("b").unwrap().get_ref().as_array().unwrap();
         let inner = list.first().unwrap().get_ref().as_table().unwrap();
         let span = inner.get("c").unwrap().span();
         let problem = sources.problem(Severity::Error, span, Fault::new("m", "r"));

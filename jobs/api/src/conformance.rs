@@ -18,8 +18,9 @@ mod left;
 #[cfg(test)]
 mod samples;
 
-use crate::{COMMON_KEYS, JobSpawner, Policy, Table};
+use crate::{COMMON_KEYS, JobSpawner, Table};
 use serde::Deserialize;
+use std::sync::Arc;
 
 /// Holds a job kind to its contract.
 ///
@@ -85,7 +86,7 @@ fn table_of<S: JobSpawner>(kind: &str, mut table: toml::Table) -> Table<S::Setti
         table.remove(key);
     }
     let settings = S::Settings::deserialize(table).unwrap_or_else(|e| panic!("EXAMPLE of {kind} is not accepted: {e}"));
-    Table { name, id, policy: Policy::default(), settings }
+    Table { name, id, policy: Arc::default(), settings }
 }
 
 /// A typing error in the settings of a watchdog must never mean "not watched". And every key that is accepted must

@@ -2,6 +2,7 @@ use crate::{Context, Failure, JobId, Message, Outcome, Policy, Recovery};
 use serde::de::DeserializeOwned;
 use std::fmt;
 use std::future::Future;
+use std::sync::Arc;
 
 /// Handles of a run whose job says nothing of its own.
 pub const HANDLES: usize = 4;
@@ -69,8 +70,8 @@ pub struct Table<S> {
     pub name: Option<String>,
     /// The key `id`, if given.
     pub id: Option<String>,
-    /// The common keys. Its `name` is empty: [`Table::job`] fills it in.
-    pub policy: Policy,
+    /// The common keys. Its `name` is empty: [`Table::job`] fills it in. Tables that say the same may share one.
+    pub policy: Arc<Policy>,
     /// The kind's own keys.
     pub settings: S,
 }
@@ -80,7 +81,7 @@ impl<S> Table<S> {
     /// target is added to `name` and `id`, so that each can be told apart.
     pub fn job(&self, kind: &str, target: &str, alone: bool) -> (JobId, Policy) {
         let id = match &self.id {
-            Some(id) if alone => JobId::literal(id.clone()),
+            Some(id) if alone => JobId::literal(id.as_str()),
             Some(id) => JobId::literal(format!("{id}:{target}")),
             None => JobId::new(kind, target),
         };
@@ -89,7 +90,7 @@ impl<S> Table<S> {
             Some(name) => format!("{name} ({target})"),
             None => target.to_owned(),
         };
-        (id, Policy { name, ..self.policy.clone() })
+        (id, Policy { name, ..Policy::clone(&self.policy) })
     }
 }
 

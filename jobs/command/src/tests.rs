@@ -3,6 +3,7 @@
 use super::*;
 use checker_job::Timestamp;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 #[test]
@@ -14,7 +15,7 @@ fn table(command: &[&str]) -> Table<Settings> {
     Table {
         name: None,
         id: None,
-        policy: Policy::default(),
+        policy: Arc::default(),
         settings: Settings {
             command: Words(command.iter().map(|w| (*w).to_owned()).collect()),
             plain: false,

@@ -6,6 +6,7 @@ use std::fs;
 use std::future::Future;
 use std::path::Path;
 use std::pin::pin;
+use std::sync::Arc;
 use std::task::{Context as Task, Poll, Waker};
 
 /// Holds the crate to its contract. Keep this test in yours.
@@ -18,7 +19,7 @@ fn table(path: &Path, max_age: Option<&str>, min_lines: u64) -> Table<Settings> 
     Table {
         name: None,
         id: None,
-        policy: Policy::default(),
+        policy: Arc::default(),
         settings: Settings { path: path.to_owned(), max_age: max_age.map(str::to_owned), min_lines },
     }
 }

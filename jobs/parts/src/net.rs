@@ -21,7 +21,8 @@ pub const NO_RESOLVER: &str = "the resolver does not answer";
 /// A host and a port, as `"ns.example.com:53"`, `"192.0.2.1:53"` or `"[2001:db8::1]:53"`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Endpoint {
-    host: String,
+    /// Host and port as they are shown.
+    text: Box<str>,
     port: u16,
     literal: Option<IpAddr>,
 }
@@ -33,7 +34,10 @@ impl Endpoint {
     /// A sentence without a full stop that says what is wrong and what to write.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim();
-        if let Some((scheme, rest)) = text.split_once("://") {
+        // To look for one character costs a fraction of what looking for three does, and most addresses have none.
+        if text.contains('/')
+            && let Some((scheme, rest)) = text.split_once("://")
+        {
             let rest = rest.split('/').next().unwrap_or_default();
             return Err(format!("leave out {scheme}:// and what follows the port, as in \"{}\"", with_port(rest)));
         }
@@ -48,8 +52,9 @@ impl Endpoint {
             let address: Ipv6Addr = address
                 .parse()
                 .map_err(|_| format!("\"{inner}\" is no IPv6 address; names and IPv4 addresses take no brackets"))?;
+            let host = zone.map_or_else(|| address.to_string(), |zone| format!("{address}%{zone}"));
             return Ok(Self {
-                host: zone.map_or_else(|| address.to_string(), |zone| format!("{address}%{zone}")),
+                text: format!("[{host}]:{port}").into(),
                 port,
                 // The number behind a zone's name is the system's to say, at each run.
                 literal: zone.is_none().then_some(IpAddr::V6(address)),
@@ -59,12 +64,18 @@ impl Endpoint {
         if literal.is_none() {
             name_is_sound(host)?;
         }
-        Ok(Self { host: host.to_ascii_lowercase(), port, literal })
+        Ok(Self { text: shown(text, host, port), port, literal })
+    }
+
+    /// Host and port, as [`parse`](Self::parse) reads them: the same text for whatever way of writing the same.
+    pub fn as_str(&self) -> &str {
+        &self.text
     }
 
     /// The name or address, without brackets.
     pub fn host(&self) -> &str {
-        &self.host
+        let host = self.text.rsplit_once(':').map_or(&*self.text, |(host, _)| host);
+        host.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(host)
     }
 
     /// The port; never 0.
@@ -86,7 +97,7 @@ impl Endpoint {
         if let Some(literal) = self.literal() {
             return Ok(vec![literal]);
         }
-        let found = tokio::net::lookup_host((self.host.as_str(), self.port)).await.map_err(|e| ResolveError::of(&e))?;
+        let found = tokio::net::lookup_host((self.host(), self.port)).await.map_err(|e| ResolveError::of(&e))?;
         let mut addresses: Vec<SocketAddr> = Vec::new();
         for address in found {
             if !addresses.contains(&address) {
@@ -102,12 +113,19 @@ impl Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.host.contains(':') {
-            write!(f, "[{}]:{}", self.host, self.port)
-        } else {
-            write!(f, "{}:{}", self.host, self.port)
-        }
+        f.write_str(&self.text)
     }
+}
+
+/// How a name or an IPv4 address is shown with its port. Most stand in the settings like that.
+fn shown(text: &str, host: &str, port: u16) -> Box<str> {
+    let zeros = text.len() > host.len() + 1 && text.as_bytes().get(host.len() + 1) == Some(&b'0');
+    if zeros {
+        return format!("{}:{port}", host.to_ascii_lowercase()).into();
+    }
+    let mut text: Box<str> = text.into();
+    text.make_ascii_lowercase();
+    text
 }
 
 fn with_port(host: &str) -> String {

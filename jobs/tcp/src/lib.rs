@@ -118,23 +118,26 @@ impl JobSpawner for Spawner {
     type Job = TcpJob;
 
     fn spawn(tables: Vec<Table<Settings>>) -> Result<Vec<TcpJob>, Vec<SpawnError>> {
-        let (mut jobs, mut errors) = (Vec::with_capacity(tables.len()), Vec::new());
+        let mut jobs = Vec::with_capacity(tables.len());
+        let (mut errors, mut problems) = (Vec::new(), Vec::new());
+        // Most tables say nothing but where to connect: they share what is said there.
+        let silence = Arc::new(Talk { send: Vec::new(), expect: String::new() });
         for (index, table) in tables.iter().enumerate() {
-            match jobs_of(table) {
-                Ok(of_table) => jobs.extend(of_table),
-                Err(problems) => {
-                    errors.extend(problems.into_iter().map(|(key, message)| SpawnError::key(index, key, message)));
-                }
-            }
+            jobs_of(table, &silence, &mut jobs, &mut problems);
+            errors.extend(problems.drain(..).map(|(key, message)| SpawnError::key(index, key, message)));
         }
         if errors.is_empty() { Ok(jobs) } else { Err(errors) }
     }
 }
 
-/// The jobs of one table, or all that is wrong with it, as key and sentence.
-fn jobs_of(table: &Table<Settings>) -> Result<Vec<TcpJob>, Vec<(&'static str, String)>> {
+/// Adds the jobs of one table to `jobs`, and all that is wrong with it to `problems`, as key and sentence.
+fn jobs_of(
+    table: &Table<Settings>,
+    silence: &Arc<Talk>,
+    jobs: &mut Vec<TcpJob>,
+    problems: &mut Vec<(&'static str, String)>,
+) {
     let Settings { address, send, expect } = &table.settings;
-    let mut problems = Vec::new();
     if address.is_empty() {
         let message = "the list is empty; name at least one, as in \"ns.example.com:53\"";
         problems.push(("address", message.to_owned()));
@@ -144,11 +147,14 @@ fn jobs_of(table: &Table<Settings>) -> Result<Vec<TcpJob>, Vec<(&'static str, St
             problems.push((key, "it is empty; leave the key out".to_owned()));
         }
     }
-    let talk = Arc::new(Talk {
-        send: send.clone().unwrap_or_default().into_bytes(),
-        expect: expect.clone().unwrap_or_default(),
-    });
-    let mut jobs: Vec<TcpJob> = Vec::with_capacity(address.len());
+    let talk = match (send, expect) {
+        (None, None) => Arc::clone(silence),
+        (send, expect) => Arc::new(Talk {
+            send: send.clone().unwrap_or_default().into_bytes(),
+            expect: expect.clone().unwrap_or_default(),
+        }),
+    };
+    let first = jobs.len();
     for text in address {
         let endpoint = match Endpoint::parse(text) {
             Ok(endpoint) => endpoint,
@@ -157,15 +163,14 @@ fn jobs_of(table: &Table<Settings>) -> Result<Vec<TcpJob>, Vec<(&'static str, St
                 continue;
             }
         };
-        if jobs.iter().any(|job| job.endpoint == endpoint) {
+        if jobs.iter().skip(first).any(|job| job.endpoint == endpoint) {
             let message = format!("{endpoint} stands in the list twice; take one out");
             problems.push(("address", message));
             continue;
         }
-        let (id, policy) = table.job(Spawner::KIND, &endpoint.to_string(), address.len() == 1);
+        let (id, policy) = table.job(Spawner::KIND, endpoint.as_str(), address.len() == 1);
         jobs.push(TcpJob { id, policy, endpoint, talk: Arc::clone(&talk) });
     }
-    if problems.is_empty() { Ok(jobs) } else { Err(problems) }
 }
 
 impl Limit {

@@ -16,7 +16,7 @@ fn table(address: &[&str], send: Option<&str>, expect: Option<&str>) -> Table<Se
     Table {
         name: None,
         id: None,
-        policy: Policy::default(),
+        policy: Arc::default(),
         settings: Settings {
             address: OneOrMany(address.iter().map(|a| (*a).to_owned()).collect()),
             send: send.map(str::to_owned),

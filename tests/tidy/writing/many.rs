@@ -65,7 +65,7 @@ fn conforms() {
 #[test]
 fn each_server_has_a_job_of_its_own() {
     let settings = Settings { servers: vec!["127.0.0.1".to_owned(), "not..valid".to_owned()] };
-    let table = Table { name: Some("names".to_owned()), id: None, policy: Policy::default(), settings };
+    let table = Table { name: Some("names".to_owned()), id: None, policy: std::sync::Arc::default(), settings };
     let jobs = Spawner::spawn(vec![table]).unwrap();
     let said: Vec<(&str, &str)> = jobs.iter().map(|j| (j.id().as_str(), j.policy().name.as_str())).collect();
     assert_eq!(said, [("resolve:127.0.0.1", "names (127.0.0.1)"), ("resolve:not..valid", "names (not..valid)")]);

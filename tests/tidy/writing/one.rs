@@ -89,7 +89,7 @@ fn it_judges_and_words() {
     let table = |queue: std::path::PathBuf| Table {
         name: None,
         id: None,
-        policy: Policy::default(),
+        policy: std::sync::Arc::default(),
         settings: Settings { queue, max: 0 },
     };
     let job = Spawner::spawn(vec![table(folder.path().to_owned())]).unwrap().remove(0);

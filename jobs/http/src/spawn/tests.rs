@@ -1,9 +1,8 @@
 use super::*;
-use checker_job::Policy;
 use std::os::unix::fs::PermissionsExt;
 
 fn table(text: &str) -> Table<Settings> {
-    Table { name: None, id: None, policy: Policy::default(), settings: toml::from_str(text).unwrap() }
+    Table { name: None, id: None, policy: Arc::default(), settings: toml::from_str(text).unwrap() }
 }
 
 fn errors(text: &str) -> Vec<(String, String)> {
