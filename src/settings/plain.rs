@@ -56,7 +56,7 @@ fn tables<'i>(lines: &mut Lines<'i>, jobs: &mut Vec<KindTables<'i>>) -> Option<(
     let mut pairs: Vec<(Key<'i>, Value<'i>)> = Vec::new();
     let mut open: Option<(usize, Span)> = None;
     loop {
-        let line = lines.peek().map(|line| line.skip(blank));
+        let (line, len) = lines.peek().map_or((None, 0), |(line, len)| (Some(line.skip(blank)), len));
         let header_of = line.filter(|line| line.text.starts_with('['));
         if line.is_none() || header_of.is_some() {
             if let Some((list, span)) = open.take() {
@@ -73,7 +73,7 @@ fn tables<'i>(lines: &mut Lines<'i>, jobs: &mut Vec<KindTables<'i>>) -> Option<(
             }
             pairs.push((key, value));
         }
-        lines.pass();
+        lines.take(len);
     }
 }
 
@@ -158,20 +158,17 @@ struct Lines<'i> {
 }
 
 impl<'i> Lines<'i> {
-    /// The next line, without its end.
-    fn peek(&self) -> Option<Piece<'i>> {
-        let text = match self.rest.split_once('\n') {
-            Some((line, _)) => line.strip_suffix('\r').unwrap_or(line),
+    /// The next line without its end, and how long it is with it.
+    fn peek(&self) -> Option<(Piece<'i>, usize)> {
+        let (text, len) = match self.rest.bytes().position(|b| b == b'\n') {
+            Some(end) => {
+                let line = self.rest.get(..end)?;
+                (line.strip_suffix('\r').unwrap_or(line), end + 1)
+            }
             None if self.rest.is_empty() => return None,
-            None => self.rest,
+            None => (self.rest, self.rest.len()),
         };
-        Some(Piece { text, at: self.at })
-    }
-
-    /// Leaves the next line behind.
-    fn pass(&mut self) {
-        let len = self.rest.find('\n').map_or(self.rest.len(), |end| end + 1);
-        self.take(len);
+        Some((Piece { text, at: self.at }, len))
     }
 
     /// All that stands before the next line that begins a table of a job.

@@ -4,6 +4,7 @@ use checker_parts::net::Endpoint;
 use hyper::Uri;
 use hyper::http::HeaderValue;
 use hyper::http::uri::PathAndQuery;
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 /// An `http` or `https` URL, checked.
@@ -30,13 +31,14 @@ impl Url {
         if start.contains('@') {
             return Err("a login does not belong into a URL, which everybody sees; use user and pass_file".to_owned());
         }
-        if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        let encoded = encode(text);
+        if matches!(encoded, Cow::Owned(_)) && text.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return Err(format!("\"{text}\" holds a space or a control character; write it as %20 or the like"));
         }
         if !start.is_ascii() {
             return Err(format!("the host \"{start}\" must be written in its ASCII form, which starts with xn--"));
         }
-        let text = encode(text.as_bytes());
+        let text = encoded;
         let uri: Uri = text.parse().map_err(|e| format!("\"{text}\" is no URL: {e}"))?;
         Self::of(&uri).map_err(|why| format!("\"{text}\" {why}"))
     }
@@ -49,16 +51,22 @@ impl Url {
             None => return Err("must start with http:// or https://".to_owned()),
         };
         let authority = uri.authority().ok_or("names no host")?;
-        let given = authority.as_str().strip_prefix(authority.host()).unwrap_or_default();
+        let host = authority.host();
+        let given = authority.as_str().strip_prefix(host).unwrap_or_default();
         let standard = if tls { 443 } else { 80 };
         let port = match given {
             "" | ":" => standard,
             _ => authority.port_u16().filter(|p| *p != 0).ok_or("has a port that is no number from 1 to 65535")?,
         };
-        let endpoint =
-            Endpoint::parse(&format!("{}:{port}", authority.host())).map_err(|why| format!("is no URL: {why}"))?;
-        let shown = endpoint.to_string();
-        let shown = if port == standard { shown.strip_suffix(&format!(":{port}")).unwrap_or(&shown) } else { &shown };
+        let mut text = String::with_capacity(host.len() + ":65535".len());
+        text.push_str(host);
+        text.push(':');
+        text.push_str(&port.to_string());
+        let endpoint = Endpoint::parse(&text).map_err(|why| format!("is no URL: {why}"))?;
+        let shown = match endpoint.as_str().rsplit_once(':') {
+            Some((host, _)) if port == standard => host,
+            _ => endpoint.as_str(),
+        };
         let path = uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
         Ok(Self {
             tls,
@@ -75,7 +83,15 @@ impl Url {
 
     /// The whole URL. It is the target of the job, and the request target for a proxy.
     pub(crate) fn whole(&self) -> String {
-        format!("{}{}", self.site(), self.origin)
+        let (path, query) = (self.origin.path(), self.origin.query());
+        let mut text = self.site();
+        text.reserve_exact(path.len() + query.map_or(0, |q| q.len() + 1));
+        text.push_str(path);
+        if let Some(query) = query {
+            text.push('?');
+            text.push_str(query);
+        }
+        text
     }
 
     /// The URL for people, without the query: that of a redirect may hold a ticket.
@@ -85,8 +101,8 @@ impl Url {
     }
 
     fn site(&self) -> String {
-        let scheme = if self.tls { "https" } else { "http" };
-        format!("{scheme}://{}", self.authority.to_str().unwrap_or_default())
+        let scheme = if self.tls { "https://" } else { "http://" };
+        [scheme, self.authority.to_str().unwrap_or_default()].concat()
     }
 
     /// Whether what was meant for `self` may be sent to `next`: the same place, or the same host with TLS added.
@@ -100,7 +116,7 @@ impl Url {
     /// # Errors
     /// A sentence.
     pub(crate) fn join(&self, location: &[u8]) -> Result<Self, String> {
-        let location = encode(location.trim_ascii());
+        let location = encode_bytes(location.trim_ascii());
         let (bare, _) = location.split_once('#').unwrap_or((&location, ""));
         let text = if has_scheme(bare) {
             bare.to_owned()
@@ -125,7 +141,11 @@ impl Url {
 }
 
 fn authority_of(text: &str) -> &str {
-    let rest = text.split_once("://").map_or(text, |(_, rest)| rest);
+    // The first colon is the one that is meant, as a rule.
+    let rest = match text.split_once(':').and_then(|(_, rest)| rest.strip_prefix("//")) {
+        Some(rest) => rest,
+        None => text.split_once("://").map_or(text, |(_, rest)| rest),
+    };
     rest.split(['/', '?', '#']).next().unwrap_or_default()
 }
 
@@ -137,16 +157,25 @@ fn has_scheme(text: &str) -> bool {
 }
 
 /// Percent-encodes what a URL must not hold and servers and people write all the same.
-fn encode(bytes: &[u8]) -> String {
+fn encode(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(is_plain) { Cow::Borrowed(text) } else { Cow::Owned(encode_bytes(text.as_bytes())) }
+}
+
+fn encode_bytes(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len());
     for &b in bytes {
         match b {
-            b'!'..=b'~' if !b"\"<>\\^`{|}".contains(&b) => out.push(b as char),
+            b if is_plain(b) => out.push(b as char),
             // Writing to a String cannot fail.
             _ => drop(write!(out, "%{b:02X}")),
         }
     }
     out
+}
+
+/// Whether the byte may stand in a URL as it is.
+fn is_plain(b: u8) -> bool {
+    matches!(b, b'!'..=b'~') && !matches!(b, b'"' | b'<' | b'>' | b'\\' | b'^' | b'`' | b'{' | b'|' | b'}')
 }
 
 /// Takes `.` and `..` out of the path.
