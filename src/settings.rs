@@ -4,7 +4,8 @@
 //!
 //! 1. [`locate`] finds the file, [`Env`] is what the environment says about places.
 //! 2. `files` reads it, judges its mode, and finds the files that it includes.
-//! 3. `source` and `syntax` parse; all files share one space of offsets, so that every value knows its place.
+//! 3. `source` and `syntax` parse; all files share one space of offsets, so that every value knows its place. `plain` is
+//!    the quick way through thousands of tables of jobs, and `pairs` is a table.
 //! 4. `section` reads each table key by key; `general`, `email`, `log`, `canary`, `outside`, `common` and `jobs` say
 //!    what each table holds; `graph` judges what only all jobs together show.
 //! 5. `report` tells the problems, `mask` keeps secrets out of them.
@@ -260,22 +261,19 @@ const INCLUDED: [&str; 2] = ["peer", "channel"];
 
 /// Reads all tables of all files.
 fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, registry: &Registry) -> Option<Settings> {
-    let mut main = Section::new(cx, "the file", 0..0, root.root);
+    let mut tables: Vec<KindTables<'i>> = Vec::new();
     let mut shared: BTreeMap<&'static str, Vec<Value<'i>>> = BTreeMap::new();
-    let mut tables: Vec<KindTables<'i>> = root.jobs;
-    for key in INCLUDED {
-        shared.entry(key).or_default().extend(main.take(key));
-    }
-    tables.extend(main.take("job").into_iter().flat_map(|value| jobs::by_kind(cx, value, registry)));
-    for document in others {
+    let mut share = |document: Document<'i>| {
         let mut file = Section::new(cx, "the file", 0..0, document.root);
+        tables.extend(document.jobs);
+        tables.extend(file.take("job").into_iter().flat_map(|value| jobs::by_kind(cx, value, registry)));
         for key in INCLUDED {
             shared.entry(key).or_default().extend(file.take(key));
         }
-        tables.extend(document.jobs);
-        tables.extend(file.take("job").into_iter().flat_map(|value| jobs::by_kind(cx, value, registry)));
-        refuse_rest(cx, file);
-    }
+        file
+    };
+    let mut main = share(root);
+    others.into_iter().map(share).for_each(|file| refuse_rest(cx, file));
     let mut take = |key: &str| shared.remove(key).unwrap_or_default();
     let (channels, channel_names) = outside::all_channels(cx, take("channel"));
     let (peers, peer_names) = outside::all_peers(cx, take("peer"));

@@ -38,7 +38,8 @@ pub(crate) fn read(real: &Path, shown: &Path) -> Result<Loaded, Fault> {
             format!("read it through, then: chmod go-w {}", shown.display()),
         ));
     }
-    let mut bytes = Vec::new();
+    // As much as there is, so that a large file is not moved about while it grows.
+    let mut bytes = Vec::with_capacity(usize::try_from(before.len().min(SETTINGS_MAX)).unwrap_or(0) + 1);
     file.take(SETTINGS_MAX + 1).read_to_end(&mut bytes).map_err(|e| unreadable(&e))?;
     if bytes.len() as u64 > SETTINGS_MAX {
         return Err(Fault::new(

@@ -1,7 +1,7 @@
 //! The quick way through many tables of jobs.
 //!
 //! Settings with ten thousand jobs are ten thousand times the same: a header `[[job.KIND]]`, and a few keys with their
-//! values on one line each. Such lines are read here, with a tenth of the work that a whole parser has. All between them is
+//! values on one line each. Such lines are read here, with a fraction of the work of a whole parser. All between them is
 //! handed to the parser in pieces, each of which must be right by itself.
 //!
 //! This decides nothing. At whatever it does not know (a key in quotes, a value over several lines, `[job.KIND.more]`, a
