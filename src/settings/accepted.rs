@@ -127,15 +127,16 @@ mod tests {
         let path = folder.path().join("copy");
         let long = "x".repeat(PIECE + 1);
         let parts = ["head\n", "one", "", &long];
+        let whole = parts.concat();
         assert!(holds(&path, &parts).is_err(), "there is none");
         for (kept, same) in [
-            (parts.concat(), true),
-            (parts.concat().replace("one", "two"), false),
-            (parts.concat().replace("xone", "oney"), true),
-            (format!("{}y", parts.concat().trim_end_matches('x')), false),
-            (parts.concat() + "x", false),
-            (format!("{}y", &parts.concat()[1..]), false),
-            (format!("{}y", &parts.concat()[..parts.concat().len() - 1]), false),
+            (whole.clone(), true),
+            (whole.replace("one", "two"), false),
+            (format!("y{}", whole.trim_start_matches('h')), false),
+            (format!("{}y", whole.strip_suffix('x').unwrap()), false),
+            (format!("{whole}x"), false),
+            (whole.replacen('x', "", 1), false),
+            (whole.replacen('x', "y", 1), false),
         ] {
             std::fs::write(&path, kept).unwrap();
             assert_eq!(holds(&path, &parts).unwrap(), same);

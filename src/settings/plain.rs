@@ -38,7 +38,7 @@ pub(crate) fn read(text: &str, base: usize) -> Option<Document<'_>> {
     let mut document = Document::default();
     let mut lines = Lines { rest: text, at: base };
     while !lines.rest.is_empty() {
-        let piece = lines.to_next_job();
+        let piece = lines.up_to_next_job();
         for (key, value) in super::source::shift_table(DeTable::parse(piece.text).ok()?.into_inner(), piece.at) {
             // A table that is spread over two pieces, or meets jobs, is the parser's to judge.
             if key.get_ref() == "job" || document.root.contains_key(key.get_ref().as_ref()) {
@@ -94,7 +94,7 @@ fn header<'i>(line: Piece<'i>, jobs: &mut Vec<KindTables<'i>>) -> Option<(usize,
 }
 
 /// `key = value`, with a comment behind it or none.
-fn pair<'i>(line: Piece<'i>) -> Option<(Key<'i>, Value<'i>)> {
+fn pair(line: Piece<'_>) -> Option<(Key<'_>, Value<'_>)> {
     let (key, after) = line.split(word);
     let sign = after.skip(blank);
     let value = Piece { text: sign.text.strip_prefix('=')?, at: sign.at + 1 }.skip(blank);
@@ -106,7 +106,7 @@ fn pair<'i>(line: Piece<'i>) -> Option<(Key<'i>, Value<'i>)> {
 }
 
 /// A text in which nothing stands for something else.
-fn text<'i>(line: Piece<'i>) -> Option<Value<'i>> {
+fn text(line: Piece<'_>) -> Option<Value<'_>> {
     let quote = *line.text.as_bytes().first().filter(|b| matches!(b, b'"' | b'\''))?;
     let inner = Piece { text: line.text.get(1..)?, at: line.at + 1 };
     let (inner, after) = inner.split(|b| b != quote && b != b'\\' && !is_control(b));
@@ -172,7 +172,7 @@ impl<'i> Lines<'i> {
     }
 
     /// All that stands before the next line that begins a table of a job.
-    fn to_next_job(&mut self) -> Piece<'i> {
+    fn up_to_next_job(&mut self) -> Piece<'i> {
         if self.rest.starts_with(HEADER) {
             return self.take(0);
         }
@@ -196,7 +196,7 @@ struct Piece<'i> {
     at: usize,
 }
 
-impl<'i> Piece<'i> {
+impl Piece<'_> {
     /// What consists of such bytes, and what follows.
     fn split(self, such: impl Fn(u8) -> bool) -> (Self, Self) {
         let len = self.text.bytes().position(|b| !such(b)).unwrap_or(self.text.len());

@@ -334,6 +334,7 @@ mod tests {
             ("ns.example.com:53", "ns.example.com:53", false),
             ("NS.Example.com:53", "ns.example.com:53", false),
             (" 192.0.2.1:80 ", "192.0.2.1:80", true),
+            ("NS.example.com:0053", "ns.example.com:53", false),
             ("[2001:DB8::1]:443", "[2001:db8::1]:443", true),
             ("[fe80::1%eth0]:22", "[fe80::1%eth0]:22", false),
             ("_sip.example.com.:5060", "_sip.example.com.:5060", false),
@@ -343,6 +344,18 @@ mod tests {
             assert_eq!(endpoint.to_string(), shown);
             assert_eq!(endpoint.literal().is_some(), literal, "{text}");
             assert_eq!(Endpoint::parse(shown), Ok(endpoint), "shown and read again");
+        }
+    }
+
+    #[test]
+    fn hosts_are_named_without_port_and_brackets() {
+        for (text, host) in [
+            ("NS.example.com:53", "ns.example.com"),
+            ("192.0.2.1:080", "192.0.2.1"),
+            ("[2001:DB8::1]:443", "2001:db8::1"),
+            ("[fe80::1%eth0]:22", "fe80::1%eth0"),
+        ] {
+            assert_eq!(Endpoint::parse(text).unwrap().host(), host);
         }
     }
 
