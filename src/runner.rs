@@ -365,6 +365,8 @@ async fn work(pool: Arc<Pool>, generation: u64, lane: Rc<Lane>, mode: Mode) {
             tracing::warn!("the scratch folder {} stays: {why}", scratch.display());
         }
         pool.send(Finished { index, outcome, started: wall, took, log: context.log_lines() });
+        // A run that never had to wait would keep the others on this thread from their turn.
+        tokio::task::coop::consume_budget().await;
     }
 }
 

@@ -61,10 +61,14 @@ pub(crate) async fn connect(goal: Goal<'_>, p: &mut Progress) -> Result<TcpStrea
     };
     p.timing.enter(Phase::Connect);
     p.address = Some(address);
-    match TcpStream::connect(address).await {
+    match open(address).await {
         Ok(stream) => Ok(stream),
         Err(error) => Err(all_failed(goal.endpoint.host(), vec![(address, Miss::of(&error, address))])),
     }
+}
+
+async fn open(address: SocketAddr) -> io::Result<TcpStream> {
+    net::dial(address).await?.watched()
 }
 
 async fn connect_name(goal: Goal<'_>, p: &mut Progress) -> Result<TcpStream, Trouble> {
@@ -101,7 +105,7 @@ async fn connect_any(
 }
 
 async fn try_one(address: SocketAddr, left: u32, deadline: Instant) -> Result<TcpStream, Miss> {
-    let connecting = TcpStream::connect(address);
+    let connecting = open(address);
     if left <= 1 {
         return connecting.await.map_err(|e| Miss::of(&e, address));
     }

@@ -3,7 +3,10 @@
 //! A job that fails must not blame its target for a fault of this host, nor the other way round. So errors are sorted
 //! here, once, and only positive local evidence makes one ours: no route, a silent resolver, no file handles.
 
+mod dial;
+
 use checker_job::Blame;
+pub use dial::{Line, dial};
 use nix::errno::Errno;
 use std::fmt;
 use std::io;

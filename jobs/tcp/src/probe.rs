@@ -9,7 +9,6 @@ use std::pin::Pin;
 use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout_at};
 
 /// The expected text must come within so many bytes.
@@ -20,6 +19,13 @@ const ANSWER_MAX: usize = 64 * 1024;
 pub(crate) struct Talk {
     pub(crate) send: Vec<u8>,
     pub(crate) expect: String,
+}
+
+impl Talk {
+    /// Whether it is enough to be connected.
+    fn is_silent(&self) -> bool {
+        self.send.is_empty() && self.expect.is_empty()
+    }
 }
 
 /// The time that a run has.
@@ -74,7 +80,11 @@ pub(crate) async fn probe(to: SocketAddr, talk: &Talk, limit: &Limit) -> Result<
 }
 
 async fn converse(to: SocketAddr, talk: &Talk, phase: &mut Phase) -> Result<(), End> {
-    let mut stream = TcpStream::connect(to).await.map_err(End::Error)?;
+    let line = net::dial(to).await.map_err(End::Error)?;
+    if talk.is_silent() {
+        return Ok(());
+    }
+    let mut stream = line.watched().map_err(End::Error)?;
     if !talk.send.is_empty() {
         *phase = Phase::Sending;
         stream.write_all(&talk.send).await.map_err(End::Error)?;
