@@ -124,8 +124,9 @@ fn judge(
         failure_threshold: trouble.threshold,
         ..Policy::default()
     };
+    let expected_seq = before.seq;
     let step = transition(
-        &before,
+        before,
         &Input {
             now,
             slot: now,
@@ -165,6 +166,6 @@ fn judge(
             }
         })
         .collect();
-    let change = Change { job: id, expected_seq: before.seq, state: Some(step.state), run: None, alerts, hour: None };
+    let change = Change { job: id, expected_seq, state: Some(step.state), run: None, alerts, hour: None };
     again(|| ledger.commit(std::slice::from_ref(&change))).map(|_| ())
 }

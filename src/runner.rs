@@ -20,7 +20,7 @@ use mailbox::Mailbox;
 pub(crate) use guard::catch;
 pub use lanes::AtOnce;
 use std::collections::VecDeque;
-use std::path::PathBuf;
+use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -75,7 +75,7 @@ pub struct Options {
     /// How many runs go on at once.
     pub at_once: AtOnce,
     /// Below it each run that asks for one gets a scratch folder.
-    pub scratch: PathBuf,
+    pub scratch: Arc<Path>,
     /// Is told the place of each job just before its code runs.
     pub begins: Option<Arc<dyn Fn(usize) + Send + Sync>>,
 }
@@ -347,7 +347,7 @@ async fn work(pool: Arc<Pool>, generation: u64, lane: Rc<Lane>, mode: Mode) {
             begins(index);
         }
         let timeout = work.job.policy().timeout;
-        let scratch = pool.options.scratch.join(work.run.simple().to_string());
+        let scratch = Arc::clone(&pool.options.scratch);
         let context = Arc::new(Context::new(pool.options.now, timeout, work.run.to_string(), scratch));
         let (wall, started) = (clock::now().wall, Instant::now());
         let outcome = match mode {

@@ -42,8 +42,12 @@ pub(super) fn run(cx: &Cx<'_>) -> Result<Exit, Failure> {
         // If this cannot be written, the pass is gone, and so are we in a moment.
         move |index: usize| drop(places.get(index).map(|place| say(&out, &Line::Begins(*place))))
     };
-    let options =
-        Options { now: order.now, at_once: order.at_once, scratch: order.scratch, begins: Some(Arc::new(begins)) };
+    let options = Options {
+        now: order.now,
+        at_once: order.at_once,
+        scratch: order.scratch.into(),
+        begins: Some(Arc::new(begins)),
+    };
     let mut runner = Runner::start(work, options)?;
     while runner.open() > 0 {
         let Some(mut finished) = runner.next(Duration::from_secs(1)) else { continue };

@@ -39,7 +39,7 @@ pub(super) fn once(jobs: &[Arc<dyn DynJob>], mut each: impl FnMut(&Finished)) ->
     let work = jobs.iter().map(|job| Work { job: Arc::clone(job), run: Uuid::now_v7() }).collect();
     let scratch = std::env::temp_dir().join(format!("checker-{}", Uuid::now_v7().simple()));
     let options =
-        Options { now: clock::now().wall, at_once: AtOnce::default(), scratch: scratch.clone(), begins: None };
+        Options { now: clock::now().wall, at_once: AtOnce::default(), scratch: scratch.as_path().into(), begins: None };
     let mut runner =
         Runner::start(work, options).map_err(|e| Failure::Other(Exit::Io, format!("no thread for the job: {e}")))?;
     let mut all = Vec::new();
@@ -73,7 +73,7 @@ fn foresee(world: &World, job: &dyn DynJob, finished: &Finished) -> Result<(JobS
     let held = states.values().any(JobState::is_bad);
     let now = clock::now().wall;
     let step = transition(
-        &before,
+        before.clone(),
         &Input {
             now,
             slot: now,

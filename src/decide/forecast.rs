@@ -174,7 +174,7 @@ mod tests {
                 recipients: &[Recipient("ann".to_owned())],
                 held: false,
             };
-            let step = transition(&state, &input);
+            let step = transition(state, &input);
             let reminders = step.drafts.iter().filter(|d| d.kind == AlertKind::Reminder).count();
             told += if second_day.contains(&at) { reminders as u64 } else { 0 };
             state = step.state;

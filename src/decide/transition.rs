@@ -65,11 +65,11 @@ pub struct Step {
 ///
 /// Outcomes that are neither `Ok` nor `Unknown` count toward the failure threshold. `Unknown` changes neither streak nor
 /// failing state and has a streak of its own with the same threshold.
-pub fn transition(state: &JobState, input: &Input<'_>) -> Step {
-    let mut next = state.clone();
-    mend_clock(&mut next, input.now);
+pub fn transition(state: JobState, input: &Input<'_>) -> Step {
     let verdict = input.outcome.verdict;
     let steady = verdict == Verdict::Ok && state.verdict == Some(Verdict::Ok) && state.failure.is_none();
+    let mut next = state;
+    mend_clock(&mut next, input.now);
     let hour = tally(&mut next.tally, input);
     note_run(&mut next, input);
     let mut drafts = Vec::new();
@@ -90,8 +90,8 @@ pub fn transition(state: &JobState, input: &Input<'_>) -> Step {
 
 /// A run that says nothing of its target, because the fault is our own: it is noted and counted as unknown, and streaks,
 /// episodes and what was told stay as they are.
-pub fn hide(state: &JobState, input: &Input<'_>) -> Step {
-    let mut next = state.clone();
+pub fn hide(state: JobState, input: &Input<'_>) -> Step {
+    let mut next = state;
     let hour = tally(&mut next.tally, input);
     note_run(&mut next, input);
     Step { state: next, drafts: Vec::new(), hour, steady: false }

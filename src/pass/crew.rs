@@ -108,7 +108,7 @@ impl<'a> Crew<'a> {
             }
         }
         let (at_once, scratch) = (setup.at_once, setup.scratch.clone());
-        let options = Options { now, at_once, scratch: scratch.clone(), begins: None };
+        let options = Options { now, at_once, scratch: scratch.as_path().into(), begins: None };
         let runner =
             Runner::start(work, options).map_err(|e| StoreError::Refused(format!("no thread for the jobs: {e}")))?;
         let frame = Frame { now, pass, at_once, scratch };

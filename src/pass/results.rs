@@ -24,7 +24,10 @@ pub(super) struct Results<'a> {
     due: &'a [Due],
     index: BTreeMap<&'a JobId, usize>,
     parents: Vec<Vec<JobId>>,
+    /// States as they were when the jobs were claimed, of those that are not decided.
     states: States,
+    /// How the jobs do that others depend on.
+    heads: BTreeMap<JobId, JobState>,
     waiting: Vec<Finished>,
     /// Outcomes that may be our own fault.
     doubt: Doubt,
@@ -42,20 +45,21 @@ impl<'a> Results<'a> {
     pub(super) fn new(
         pass: &Pass<'_>,
         due: &'a [Due],
-        mut states: States,
+        states: States,
         doubt: Doubt,
         suspects: BTreeSet<usize>,
     ) -> Result<Self> {
         let (index, parents) = dependencies(pass, due);
-        let more: BTreeSet<&JobId> = parents.iter().flatten().filter(|p| !states.contains_key(p)).collect();
-        if !more.is_empty() {
-            states.extend(pass.states(&more.into_iter().cloned().collect::<Vec<_>>())?);
-        }
+        let heads: BTreeSet<&JobId> = parents.iter().flatten().collect();
+        let heads: Vec<JobId> = heads.into_iter().cloned().collect();
+        let mut found = if heads.is_empty() { States::new() } else { pass.states(&heads)? };
+        let heads = heads.into_iter().map(|job| (job.clone(), found.remove(&job).unwrap_or_default())).collect();
         Ok(Self {
             due,
             index,
             parents,
             states,
+            heads,
             waiting: Vec::new(),
             doubt,
             decided: BTreeSet::new(),
@@ -138,31 +142,25 @@ impl<'a> Results<'a> {
         let due = self.due;
         let known = |f: Finished| Some((due.get(f.index)?, f));
         let batch: Vec<(&Due, Finished)> = batch.into_iter().filter_map(known).collect();
-        let changes: Vec<Change> = batch.iter().map(|(due, f)| self.change(pass, due, f, due.run, now)).collect();
+        let (mut runs, mut changes) = (Vec::with_capacity(batch.len()), Vec::with_capacity(batch.len()));
+        for (due, finished) in batch {
+            let before = self.states.remove(due.job.id()).unwrap_or_default();
+            let Finished { index, started, took, .. } = finished;
+            runs.push(Run { due, index, started, took, before: before.run });
+            changes.push(self.change(pass, due, finished, before, due.run, now));
+        }
         let applied = again(|| pass.shared.commit(&changes))?;
-        for (((due, finished), mut change), mut applied) in batch.into_iter().zip(changes).zip(applied) {
+        for ((run, mut change), mut applied) in runs.into_iter().zip(changes).zip(applied) {
             if applied == Applied::Stale {
-                applied = self.decide_anew(pass, due, &finished, &mut change, now)?;
+                applied = self.decide_anew(pass, &run, &mut change, now)?;
             }
-            self.decided.insert(finished.index);
-            self.done.push(due.job.id().clone());
-            let (name, outcome) = (&due.job.policy().name, &finished.outcome);
-            tracing::debug!(
-                "{name}: {}: {} [{}]",
-                outcome.verdict.word(),
-                outcome.summary,
-                duration_words(finished.took)
-            );
-            report.ran.push(Ran {
-                name: due.job.policy().name.clone(),
-                reason: due.reason,
-                verdict: finished.outcome.verdict,
-                summary: finished.outcome.summary,
-                took: finished.took,
-                stale: applied == Applied::Stale,
-            });
-            if let (Applied::Done | Applied::Already, Some(state)) = (applied, change.state) {
-                self.states.insert(change.job, state);
+            self.decided.insert(run.index);
+            self.done.push(run.due.job.id().clone());
+            report.ran.extend(ran(&run, &mut change, applied));
+            if let (Applied::Done | Applied::Already, Some(state)) = (applied, change.state)
+                && let Some(head) = self.heads.get_mut(&change.job)
+            {
+                *head = state;
             }
         }
         Ok(())
@@ -182,26 +180,22 @@ impl<'a> Results<'a> {
         Ok(())
     }
 
-    /// The state has moved on. If no newer run did that but a person (an acknowledgement, a silence), the result still
-    /// counts: it is decided on what is there now.
-    fn decide_anew(
-        &mut self,
-        pass: &Pass<'_>,
-        due: &Due,
-        finished: &Finished,
-        change: &mut Change,
-        now: Timestamp,
-    ) -> Result<Applied> {
-        let job = due.job.id();
+    /// The state has moved on since it was read. If no newer run did that but a person (an acknowledgement, a silence), the
+    /// result still counts: it is decided on what is there now.
+    fn decide_anew(&mut self, pass: &Pass<'_>, run: &Run<'_>, change: &mut Change, now: Timestamp) -> Result<Applied> {
+        let job = run.due.job.id();
         for _ in 0..10 {
             let fresh = pass.states(std::slice::from_ref(job))?.remove(job).unwrap_or_default();
-            let before = self.states.get(job).and_then(|s| s.run);
-            if fresh.run != before {
+            let Some(outcome) = change.run.as_ref().and_then(|r| r.outcome.clone()) else {
+                break;
+            };
+            if fresh.run != run.before {
                 break;
             }
-            self.states.insert(job.clone(), fresh);
+            let Run { due, index, started, took, .. } = *run;
+            let finished = Finished { index, outcome, started, took, log: Vec::new() };
             // The store knows the first id as one that came too late.
-            *change = self.change(pass, due, finished, Uuid::now_v7(), now);
+            *change = self.change(pass, due, finished, fresh, Uuid::now_v7(), now);
             let applied = again(|| pass.shared.commit(std::slice::from_ref(change)))?;
             if let Some(&applied) = applied.first().filter(|a| **a != Applied::Stale) {
                 return Ok(applied);
@@ -210,20 +204,28 @@ impl<'a> Results<'a> {
         Ok(Applied::Stale)
     }
 
-    fn change(&self, pass: &Pass<'_>, due: &Due, finished: &Finished, run: Uuid, now: Timestamp) -> Change {
+    /// What a run changes, `before` being the state as it is now.
+    fn change(
+        &self,
+        pass: &Pass<'_>,
+        due: &Due,
+        finished: Finished,
+        before: JobState,
+        run: Uuid,
+        now: Timestamp,
+    ) -> Change {
         let job = due.job.as_ref();
-        let anew = JobState::default();
-        let before = self.states.get(job.id()).unwrap_or(&anew);
         let held = self
             .parents
             .get(finished.index)
-            .is_some_and(|ps| ps.iter().any(|p| self.states.get(p).is_some_and(JobState::is_bad)));
+            .is_some_and(|ps| ps.iter().any(|p| self.heads.get(p).is_some_and(JobState::is_bad)));
         let mut policy = Cow::Borrowed(job.policy());
         if pass.shared.is_fleeting() {
             // Nobody counts from pass to pass.
             policy.to_mut().failure_threshold = 1;
         }
         let decide = if self.doubt.is_hidden(finished.index) { hide } else { transition };
+        let expected_seq = before.seq;
         let step = decide(
             before,
             &Input {
@@ -241,15 +243,41 @@ impl<'a> Results<'a> {
         let words = if self.suspects.contains(&finished.index) { Words::Standard } else { Words::Own };
         let word = |draft| wording::alert(&due.job, draft, &finished.outcome, now, words);
         let alerts = step.drafts.into_iter().map(word).collect();
+        let record = RunRecord { id: run, ..record(pass, due, finished, step.steady) };
         Change {
             job: job.id().clone(),
-            expected_seq: before.seq,
+            expected_seq,
             state: Some(step.state),
-            run: Some(RunRecord { id: run, ..record(pass, due, finished, step.steady) }),
+            run: Some(record),
             alerts,
             hour: step.hour,
         }
     }
+}
+
+/// A run whose outcome is on its way into the store.
+struct Run<'a> {
+    due: &'a Due,
+    index: usize,
+    started: Timestamp,
+    took: Duration,
+    /// The run that the state was of when this one was claimed.
+    before: Option<Uuid>,
+}
+
+/// A run for people who watch; its outcome is taken out of what was committed.
+fn ran(run: &Run<'_>, change: &mut Change, applied: Applied) -> Option<Ran> {
+    let name = &run.due.job.policy().name;
+    let outcome = change.run.take()?.outcome?;
+    tracing::debug!("{name}: {}: {} [{}]", outcome.verdict.word(), outcome.summary, duration_words(run.took));
+    Some(Ran {
+        name: name.clone(),
+        reason: run.due.reason,
+        verdict: outcome.verdict,
+        summary: outcome.summary,
+        took: run.took,
+        stale: applied == Applied::Stale,
+    })
 }
 
 type Dependencies<'a> = (BTreeMap<&'a JobId, usize>, Vec<Vec<JobId>>);
@@ -269,7 +297,7 @@ fn dependencies<'a>(pass: &Pass<'_>, due: &'a [Due]) -> Dependencies<'a> {
     (due.iter().enumerate().map(|(i, d)| (d.job.id(), i)).collect(), parents)
 }
 
-fn record(pass: &Pass<'_>, due: &Due, finished: &Finished, steady: bool) -> RunRecord {
+fn record(pass: &Pass<'_>, due: &Due, finished: Finished, steady: bool) -> RunRecord {
     RunRecord {
         id: due.run,
         job: due.job.id().clone(),
@@ -286,7 +314,7 @@ fn record(pass: &Pass<'_>, due: &Due, finished: &Finished, steady: bool) -> RunR
         pass: Some(pass.id),
         started: Some(finished.started),
         ended: Some(finished.started.plus(finished.took)),
-        outcome: Some(finished.outcome.clone()),
+        outcome: Some(finished.outcome),
         steady,
     }
 }

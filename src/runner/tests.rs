@@ -91,7 +91,7 @@ fn run(acts: &[Acts], in_flight_max: usize) -> (Vec<Finished>, Duration) {
 }
 
 fn run_at_once(acts: &[Acts], at_once: AtOnce) -> (Vec<Finished>, Duration) {
-    let options = Options { now: Timestamp::default(), at_once, scratch: std::env::temp_dir(), begins: None };
+    let options = Options { now: Timestamp::default(), at_once, scratch: std::env::temp_dir().into(), begins: None };
     let started = Instant::now();
     let mut runner = Runner::start(work(acts), options).unwrap();
     let mut all = Vec::new();

@@ -4,7 +4,7 @@ use super::{folder, judged, kinds, put, rendered};
 use checker::registry::Registry;
 use checker::settings::{Env, Level, Secret, Security, Settings, Transport, Via, Way, load, load_text, locate};
 use checker_job::{Context, Frequency, Notify, Remind, Timestamp};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 pub(crate) const HEAD: &str = "[general]\nservername = \"alpha\"\nalertcontact = \"you@example.com\"\n";
@@ -19,7 +19,8 @@ pub(crate) fn good(text: &str) -> Settings {
 
 fn said(settings: &Settings, name: &str) -> String {
     let job = settings.jobs.iter().find(|j| j.policy().name == name).unwrap();
-    let cx = Context::new(Timestamp::from_secs(0), Duration::from_secs(1), "run".to_owned(), PathBuf::from("/nowhere"));
+    let cx =
+        Context::new(Timestamp::from_secs(0), Duration::from_secs(1), "run".to_owned(), Path::new("/nowhere").into());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(job.execute(&cx)).summary
 }

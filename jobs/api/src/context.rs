@@ -1,7 +1,7 @@
 use crate::Timestamp;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 /// Tells a run that its answer is no longer wanted. Clones share one flag.
@@ -31,8 +31,9 @@ pub struct Context {
     pub run_id: String,
     /// Set when the answer is no longer wanted.
     pub cancel: Cancel,
-    scratch: PathBuf,
-    scratch_used: AtomicBool,
+    scratch_root: Arc<Path>,
+    /// Nearly no run asks for it.
+    scratch: OnceLock<PathBuf>,
     log: Mutex<Vec<String>>,
 }
 
@@ -40,15 +41,15 @@ impl Context {
     /// Log lines kept of one run.
     pub const LOG_LINES_MAX: usize = 100;
 
-    /// A context for one run. `scratch` need not exist.
-    pub fn new(now: Timestamp, timeout: Duration, run_id: String, scratch: PathBuf) -> Self {
+    /// A context for one run. Below `scratch` it may have a folder of its own, named after the run; neither need exist.
+    pub fn new(now: Timestamp, timeout: Duration, run_id: String, scratch: Arc<Path>) -> Self {
         Self {
             now,
             timeout,
             run_id,
             cancel: Cancel::default(),
-            scratch,
-            scratch_used: AtomicBool::new(false),
+            scratch_root: scratch,
+            scratch: OnceLock::new(),
             log: Mutex::new(Vec::new()),
         }
     }
@@ -58,14 +59,14 @@ impl Context {
     /// # Errors
     /// If it cannot be created.
     pub fn scratch(&self) -> std::io::Result<&PathBuf> {
-        self.scratch_used.store(true, Ordering::Release);
-        std::fs::create_dir_all(&self.scratch)?;
-        Ok(&self.scratch)
+        let scratch = self.scratch.get_or_init(|| self.scratch_root.join(&self.run_id));
+        std::fs::create_dir_all(scratch)?;
+        Ok(scratch)
     }
 
     /// The folder, if the run asked for it: then it is there, or should be.
     pub fn used_scratch(&self) -> Option<&PathBuf> {
-        self.scratch_used.load(Ordering::Acquire).then_some(&self.scratch)
+        self.scratch.get()
     }
 
     /// Notes a line for people who look closer (`checker try`, the log file at level debug). Lines beyond

@@ -1,5 +1,6 @@
 use crate::Blame;
 use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
 
 /// The version that [`Outcome`] carries when it is serialised. Readers accept unknown fields.
 pub const OUTCOME_VERSION: u32 = 1;
@@ -39,12 +40,12 @@ impl Verdict {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Metric {
     /// What was measured.
-    pub label: String,
+    pub label: Cow<'static, str>,
     /// The value, in `unit`.
     pub value: f64,
     /// `s`, `ms`, `us`, `%`, `B`, `KB`, `MB`, `c`, or empty for a plain number.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
-    pub unit: String,
+    #[serde(default, skip_serializing_if = "str::is_empty")]
+    pub unit: Cow<'static, str>,
     /// The warning range, as the check gave it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub warning: Option<String>,
@@ -61,7 +62,7 @@ pub struct Metric {
 
 impl Metric {
     /// A value without ranges.
-    pub fn new(label: impl Into<String>, value: f64, unit: impl Into<String>) -> Self {
+    pub fn new(label: impl Into<Cow<'static, str>>, value: f64, unit: impl Into<Cow<'static, str>>) -> Self {
         Self { label: label.into(), value, unit: unit.into(), warning: None, critical: None, min: None, max: None }
     }
 }
@@ -142,6 +143,8 @@ impl Outcome {
     /// Adds a measured value.
     #[must_use]
     pub fn with_metric(mut self, metric: Metric) -> Self {
+        // Most runs have one, and a pass holds the outcomes of many.
+        self.metrics.reserve_exact(1);
         self.metrics.push(metric);
         self
     }
@@ -155,8 +158,8 @@ impl Outcome {
         self.cause = self.cause.map(|c| bound(c, false, summary_max));
         self.metrics.truncate(64);
         for metric in &mut self.metrics {
-            metric.label = bound(std::mem::take(&mut metric.label), false, 100);
-            metric.unit = bound(std::mem::take(&mut metric.unit), false, 10);
+            bound_word(&mut metric.label, 100);
+            bound_word(&mut metric.unit, 10);
         }
         self
     }
@@ -164,12 +167,19 @@ impl Outcome {
 
 /// Nearly every text is short and plain, and stays as it is.
 fn bound(text: String, lines: bool, max: usize) -> String {
+    if is_bound(&text, lines, max) { text } else { cut(&clean(&text, lines), max) }
+}
+
+fn bound_word(word: &mut Cow<'static, str>, max: usize) {
+    if !is_bound(word, false, max) {
+        *word = Cow::Owned(cut(&clean(word, false), max));
+    }
+}
+
+fn is_bound(text: &str, lines: bool, max: usize) -> bool {
     let plain = |b: u8| (b' '..=b'~').contains(&b) || (lines && b == b'\n');
     let ends_well = text.as_bytes().last().is_none_or(|b| !b.is_ascii_whitespace());
-    if text.len() <= max && ends_well && text.bytes().all(plain) {
-        return text;
-    }
-    cut(&clean(&text, lines), max)
+    text.len() <= max && ends_well && text.bytes().all(plain)
 }
 
 /// Line breaks are kept where `lines` is true and become spaces elsewhere; other control characters and marks that

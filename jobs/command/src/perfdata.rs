@@ -62,7 +62,7 @@ fn metric(label: &str, data: &str) -> Result<Option<Metric>, ()> {
         return Ok(None);
     }
     let value = number_of(number).ok_or(())?;
-    let mut metric = Metric::new(label, value, unit);
+    let mut metric = Metric::new(label.to_owned(), value, unit.to_owned());
     let mut range = || fields.next().map(str::trim).filter(|range| !range.is_empty()).map(str::to_owned);
     metric.warning = range();
     metric.critical = range();
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn a_full_metric_is_read() {
         let metric = one("/=14893973504B;267847005634;~:267847005635;0;270552530944");
-        assert_eq!((metric.label.as_str(), metric.unit.as_str()), ("/", "B"));
+        assert_eq!((&*metric.label, &*metric.unit), ("/", "B"));
         assert_eq!(metric.value.to_string(), "14893973504");
         assert_eq!(metric.warning.as_deref(), Some("267847005634"));
         assert_eq!(metric.critical.as_deref(), Some("~:267847005635"));
@@ -162,7 +162,7 @@ mod tests {
     #[test]
     fn several_are_read_and_broken_ones_cost_only_themselves() {
         let (metrics, ignored) = parse("  a=1 junk b=2s;;;;\t'c d'=3 =4 e=five f=U g=NaN 'h'5 i=--1 j=7");
-        let labels: Vec<&str> = metrics.iter().map(|m| m.label.as_str()).collect();
+        let labels: Vec<&str> = metrics.iter().map(|m| &*m.label).collect();
         assert_eq!(labels, ["a", "b", "c d", "j"]);
         assert_eq!(ignored.len(), 6, "{ignored:?}");
         assert!(ignored.iter().any(|i| i.contains("e=five")), "{ignored:?}");

@@ -42,7 +42,7 @@ mod tests {
         );
         assert_eq!(printed.text, "DISK OK - 3 GB free");
         assert_eq!(printed.long, "/ 15272 MB (77%);\n  /boot 68 MB");
-        let labels: Vec<&str> = printed.metrics.iter().map(|m| m.label.as_str()).collect();
+        let labels: Vec<&str> = printed.metrics.iter().map(|m| &*m.label).collect();
         assert_eq!(labels, ["/", "/boot", "/home", "/var log"]);
         assert!(printed.ignored.is_empty());
     }

@@ -30,7 +30,7 @@ fn run_table(table: Table<Settings>, timeout_ms: u64) -> (Outcome, Vec<String>) 
     let job = Spawner::spawn(vec![table]).unwrap().remove(0);
     let timeout = Duration::from_millis(timeout_ms);
     let scratch = std::env::temp_dir().join("checker-command-unused");
-    let cx = Context::new(Timestamp::from_secs(0), timeout, "run-1".to_owned(), scratch);
+    let cx = Context::new(Timestamp::from_secs(0), timeout, "run-1".to_owned(), scratch.into());
     let begin = Instant::now();
     let outcome =
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(job.execute(&cx));
@@ -233,7 +233,7 @@ fn debians_plugins_run_unchanged() {
 
     let load = plugin(&["check_load", "-w", "900,900,900", "-c", "999,999,999"]);
     assert_eq!(load.verdict, Verdict::Ok, "{load:?}");
-    let labels: Vec<&str> = load.metrics.iter().map(|m| m.label.as_str()).collect();
+    let labels: Vec<&str> = load.metrics.iter().map(|m| &*m.label).collect();
     assert_eq!(labels, ["load1", "load5", "load15"]);
     assert_eq!(load.metrics[0].critical.as_deref(), Some("999.000"));
 
@@ -261,7 +261,7 @@ fn debians_check_tcp_sees_a_port_open_and_closed() {
     let port = listener.local_addr().unwrap().port().to_string();
     let open = plugin(&["check_tcp", "-H", "127.0.0.1", "-p", &port]);
     assert_eq!(open.verdict, Verdict::Ok, "{open:?}");
-    assert_eq!((open.metrics[0].label.as_str(), open.metrics[0].unit.as_str()), ("time", "s"));
+    assert_eq!((&*open.metrics[0].label, &*open.metrics[0].unit), ("time", "s"));
     drop(listener);
     let closed = plugin(&["check_tcp", "-H", "127.0.0.1", "-p", &port]);
     assert_eq!(closed.verdict, Verdict::Failed, "{closed:?}");

@@ -30,7 +30,7 @@ fn run(table: Table<Settings>, age: Duration) -> Outcome {
     let written = fs::metadata(&job.path).and_then(|m| written_at(&m));
     let now = written.unwrap_or_default().plus(age);
     let scratch = std::env::temp_dir().join("checker-example-unused");
-    let cx = Context::new(now, Duration::from_secs(10), "run".to_owned(), scratch);
+    let cx = Context::new(now, Duration::from_secs(10), "run".to_owned(), scratch.into());
     let mut running = pin!(job.execute(&cx));
     match running.as_mut().poll(&mut Task::from_waker(Waker::noop())) {
         Poll::Ready(outcome) => outcome,

@@ -2,11 +2,10 @@
 
 use crate::progress::{Phase, Progress, Trouble, time_words};
 use checker_job::Blame;
-use checker_parts::net::{self, Endpoint, FORBIDDEN, NO_RESOLVER, NO_ROUTE, ResolveError};
+use checker_parts::net::{self, Endpoint, FORBIDDEN, Line, NO_RESOLVER, NO_ROUTE, ResolveError};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 
 /// A name with more addresses than this has enough of them to be judged by.
@@ -52,7 +51,7 @@ pub(crate) struct Goal<'a> {
 }
 
 /// Resolves and connects. The first address that takes us wins; only if all fail is it a failure.
-pub(crate) async fn connect(goal: Goal<'_>, p: &mut Progress) -> Result<TcpStream, Trouble> {
+pub(crate) async fn connect(goal: Goal<'_>, p: &mut Progress) -> Result<Line, Trouble> {
     p.timing.enter(Phase::Resolve);
     let fixed = goal.fixed.map(|ip| SocketAddr::new(ip, goal.endpoint.port()));
     let Some(address) = fixed.or_else(|| goal.endpoint.literal()) else {
@@ -61,17 +60,13 @@ pub(crate) async fn connect(goal: Goal<'_>, p: &mut Progress) -> Result<TcpStrea
     };
     p.timing.enter(Phase::Connect);
     p.address = Some(address);
-    match open(address).await {
+    match net::dial(address).await {
         Ok(stream) => Ok(stream),
         Err(error) => Err(all_failed(goal.endpoint.host(), vec![(address, Miss::of(&error, address))])),
     }
 }
 
-async fn open(address: SocketAddr) -> io::Result<TcpStream> {
-    net::dial(address).await?.watched()
-}
-
-async fn connect_name(goal: Goal<'_>, p: &mut Progress) -> Result<TcpStream, Trouble> {
+async fn connect_name(goal: Goal<'_>, p: &mut Progress) -> Result<Line, Trouble> {
     let host = goal.endpoint.host();
     p.name = Some(host.to_owned());
     let mut addresses = goal.endpoint.resolve().await.map_err(|e| unresolved(host, e))?;
@@ -89,7 +84,7 @@ async fn connect_any(
     addresses: &[SocketAddr],
     deadline: Instant,
     p: &mut Progress,
-) -> Result<TcpStream, Trouble> {
+) -> Result<Line, Trouble> {
     let mut misses = Vec::new();
     for (n, &address) in addresses.iter().enumerate() {
         p.address = Some(address);
@@ -104,8 +99,8 @@ async fn connect_any(
     Err(all_failed(host, misses))
 }
 
-async fn try_one(address: SocketAddr, left: u32, deadline: Instant) -> Result<TcpStream, Miss> {
-    let connecting = open(address);
+async fn try_one(address: SocketAddr, left: u32, deadline: Instant) -> Result<Line, Miss> {
+    let connecting = net::dial(address);
     if left <= 1 {
         return connecting.await.map_err(|e| Miss::of(&e, address));
     }

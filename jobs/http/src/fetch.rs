@@ -6,13 +6,12 @@ use crate::plan::{Plan, Redirects};
 use crate::progress::{Phase, Progress, Trouble, time_words};
 use crate::url::Url;
 use checker_job::Blame;
-use checker_parts::net;
+use checker_parts::net::{self, Line};
 use http_body_util::Full;
 use hyper::body::Bytes;
 use hyper::http::header::{HOST, LOCATION};
 use hyper::{Method, Request, StatusCode, Uri};
 use std::time::Duration;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
@@ -156,7 +155,7 @@ async fn secured(
     plan: &Plan,
     url: &Url,
     errand: &Errand,
-    mut stream: TcpStream,
+    mut stream: Line,
     p: &mut Progress,
 ) -> Result<Answer, Trouble> {
     if let Some(proxy) = &plan.proxy {

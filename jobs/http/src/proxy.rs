@@ -2,11 +2,10 @@
 
 use crate::progress::Trouble;
 use crate::url::Url;
-use checker_parts::net::Endpoint;
+use checker_parts::net::{Endpoint, Line};
 use hyper::http::StatusCode;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 /// No proxy needs more to say yes or no.
 const HEAD_MAX: usize = 8 * 1024;
@@ -63,7 +62,7 @@ impl Proxy {
     }
 
     /// Asks the proxy for a tunnel to `url`.
-    pub(crate) async fn tunnel(&self, stream: &mut TcpStream, url: &Url) -> Result<(), Trouble> {
+    pub(crate) async fn tunnel(&self, stream: &mut Line, url: &Url) -> Result<(), Trouble> {
         let host = url.endpoint.to_string();
         let ask = format!("CONNECT {host} HTTP/1.1\r\nHost: {host}\r\nUser-Agent: {}\r\n\r\n", crate::USER_AGENT);
         let broke = |e: std::io::Error| self.trouble(&format!("the connection broke ({e})"));

@@ -3,23 +3,35 @@
 use crate::probe::{Problem, Tried};
 use checker_job::{Blame, Metric, Outcome};
 use checker_parts::net::{Endpoint, NO_ROUTE};
+use std::fmt::{self, Display, Formatter, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
 
 /// The outcome of a target that is one address.
 pub(crate) fn one(to: SocketAddr, result: &Result<Duration, Problem>) -> Outcome {
     match result {
-        Ok(time) => Outcome::ok(format!("{to} answers in {}", time_words(*time))).with_metric(Metric::new(
-            "time",
-            time.as_secs_f64(),
-            "s",
-        )),
+        Ok(time) => Outcome::ok(answers(to, *time)).with_metric(Metric::new("time", seconds(*time), "s")),
         Err(Problem::Target(sentence, blame)) => blaming(Outcome::failed(sentence), *blame),
         Err(Problem::NoRoute) => Outcome::unknown(format!("{NO_ROUTE} to {to}"), NO_ROUTE).blaming(Blame::NoRoute),
         Err(Problem::Ours(cause, blame)) => {
             Outcome::unknown(format!("could not connect to {to}: {cause}"), cause).blaming(*blame)
         }
     }
+}
+
+/// The sentence of nearly every run: written into one piece of memory.
+fn answers(to: SocketAddr, time: Duration) -> String {
+    let mut sentence = String::with_capacity(64);
+    match write!(sentence, "{to} answers in {}", TimeWords(time)) {
+        Ok(()) | Err(fmt::Error) => sentence,
+    }
+}
+
+/// Whole microseconds: more digits say nothing and are written each time.
+fn seconds(time: Duration) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "no run takes 2^52 microseconds")]
+    let micros = time.as_micros() as f64;
+    micros / 1e6
 }
 
 fn blaming(outcome: Outcome, blame: Option<Blame>) -> Outcome {
@@ -54,11 +66,11 @@ pub(crate) fn many(endpoint: &Endpoint, tried: &[Tried]) -> Outcome {
     let uncounted = if causes.is_empty() { String::new() } else { format!(" ({} not counted)", causes.len()) };
     let outcome = match (slowest, bad.as_slice()) {
         (Some(slowest), []) if good == 1 => {
-            Outcome::ok(format!("{endpoint} answers in {}{uncounted}", time_words(slowest)))
+            Outcome::ok(format!("{endpoint} answers in {}{uncounted}", TimeWords(slowest)))
         }
         (Some(slowest), []) => Outcome::ok(format!(
             "all {good} addresses of {endpoint} answer, the slowest in {}{uncounted}",
-            time_words(slowest)
+            TimeWords(slowest)
         )),
         (Some(_), bad) => Outcome::warning(format!(
             "{} of {usable} addresses of {endpoint} fail{}{uncounted}: {}",
@@ -81,7 +93,7 @@ pub(crate) fn many(endpoint: &Endpoint, tried: &[Tried]) -> Outcome {
     };
     let outcome = outcome.with_detail(tried.iter().map(line).collect::<Vec<_>>().join("\n"));
     match slowest {
-        Some(time) => outcome.with_metric(Metric::new("time", time.as_secs_f64(), "s")),
+        Some(time) => outcome.with_metric(Metric::new("time", seconds(time), "s")),
         None => outcome,
     }
 }
@@ -98,7 +110,7 @@ fn listed(sentences: &[&str]) -> String {
 
 fn line((to, result): &Tried) -> String {
     match result {
-        Ok(time) => format!("{to} answers in {}", time_words(*time)),
+        Ok(time) => answers(*to, *time),
         Err(Problem::Target(sentence, _)) => sentence.clone(),
         Err(Problem::NoRoute) => format!("{to} is not counted: {NO_ROUTE} to it"),
         Err(Problem::Ours(cause, _)) => format!("{to} is not counted: {cause}"),
@@ -106,13 +118,19 @@ fn line((to, result): &Tried) -> String {
 }
 
 /// A time of the size that connections take.
-fn time_words(time: Duration) -> String {
-    let ms = time.as_secs_f64() * 1_000.0;
-    if ms < 10.0 {
-        format!("{ms:.1} ms")
-    } else if ms < 10_000.0 {
-        format!("{ms:.0} ms")
-    } else {
-        format!("{:.1} s", ms / 1_000.0)
+struct TimeWords(Duration);
+
+impl Display for TimeWords {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let micros = self.0.as_micros();
+        if micros < 9_950 {
+            let tenths = (micros + 50) / 100;
+            write!(f, "{}.{} ms", tenths / 10, tenths % 10)
+        } else if micros < 9_999_500 {
+            write!(f, "{} ms", (micros + 500) / 1_000)
+        } else {
+            let tenths = (micros + 50_000) / 100_000;
+            write!(f, "{}.{} s", tenths / 10, tenths % 10)
+        }
     }
 }

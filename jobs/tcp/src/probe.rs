@@ -21,13 +21,6 @@ pub(crate) struct Talk {
     pub(crate) expect: String,
 }
 
-impl Talk {
-    /// Whether it is enough to be connected.
-    fn is_silent(&self) -> bool {
-        self.send.is_empty() && self.expect.is_empty()
-    }
-}
-
 /// The time that a run has.
 #[derive(Debug)]
 pub(crate) struct Limit {
@@ -80,11 +73,7 @@ pub(crate) async fn probe(to: SocketAddr, talk: &Talk, limit: &Limit) -> Result<
 }
 
 async fn converse(to: SocketAddr, talk: &Talk, phase: &mut Phase) -> Result<(), End> {
-    let line = net::dial(to).await.map_err(End::Error)?;
-    if talk.is_silent() {
-        return Ok(());
-    }
-    let mut stream = line.watched().map_err(End::Error)?;
+    let mut stream = net::dial(to).await.map_err(End::Error)?;
     if !talk.send.is_empty() {
         *phase = Phase::Sending;
         stream.write_all(&talk.send).await.map_err(End::Error)?;

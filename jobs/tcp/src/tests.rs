@@ -31,7 +31,7 @@ fn job(address: &str, send: Option<&str>, expect: Option<&str>) -> TcpJob {
 
 fn context(timeout: Duration) -> Context {
     let scratch = std::env::temp_dir().join("checker-tcp-unused");
-    Context::new(Timestamp::from_secs(0), timeout, "run".to_owned(), scratch)
+    Context::new(Timestamp::from_secs(0), timeout, "run".to_owned(), scratch.into())
 }
 
 async fn run(job: &TcpJob, timeout_ms: u64) -> Outcome {
@@ -76,7 +76,7 @@ async fn a_port_that_listens_is_ok_on_both_families() {
         assert_eq!(outcome.verdict, Verdict::Ok, "{outcome:?}");
         assert!(outcome.summary.starts_with(&format!("{address} answers in ")), "{outcome:?}");
         let [metric] = outcome.metrics.as_slice() else { panic!("{outcome:?}") };
-        assert_eq!((metric.label.as_str(), metric.unit.as_str()), ("time", "s"));
+        assert_eq!((&*metric.label, &*metric.unit), ("time", "s"));
         assert!(metric.value > 0.0 && metric.value < 5.0);
     }
 }

@@ -112,8 +112,8 @@ impl World {
             recipients: &job.recipients,
             held: job.held,
         };
-        let step = transition(&state, &input);
-        assert_eq!(step, transition(&state, &input), "deterministic");
+        let step = transition(state.clone(), &input);
+        assert_eq!(step, transition(state, &input), "deterministic");
         step
     }
 

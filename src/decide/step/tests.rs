@@ -70,7 +70,7 @@ fn after_an_hour_without_a_step_the_clock_is_steady() {
 
 fn run(state: &JobState, now: Timestamp, outcome: &Outcome, policy: &Policy) -> (JobState, usize) {
     let step = transition(
-        state,
+        state.clone(),
         &Input {
             now,
             slot: Timestamp::from_secs(now.secs().div_euclid(60) * 60),

@@ -47,7 +47,7 @@ impl Sim {
         let mut outcome = Outcome::ok("seen");
         outcome.verdict = verdict;
         let step = transition(
-            &state,
+            state.clone(),
             &Input {
                 now: self.now,
                 slot: self.now,
@@ -290,11 +290,11 @@ fn hours_are_counted_and_given_out_once_complete() {
         recipients: &sim.recipients,
         held: false,
     };
-    let step = transition(&sim.state, &input);
+    let step = transition(sim.state.clone(), &input);
     assert_eq!(step.hour, Some(tally));
     assert_eq!((step.state.tally.ok, step.steady), (1, false));
-    assert_eq!(transition(&step.state, &input).hour, None);
-    assert!(transition(&step.state, &input).steady);
+    assert_eq!(transition(step.state.clone(), &input).hour, None);
+    assert!(transition(step.state.clone(), &input).steady);
     assert_eq!(step.state.run, Some(Uuid::from_u128(9)));
     assert_eq!((step.state.slot, step.state.ran_at), (Some(sim.now), Some(sim.now)));
 }

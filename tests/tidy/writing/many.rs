@@ -69,7 +69,12 @@ fn each_server_has_a_job_of_its_own() {
     let jobs = Spawner::spawn(vec![table]).unwrap();
     let said: Vec<(&str, &str)> = jobs.iter().map(|j| (j.id().as_str(), j.policy().name.as_str())).collect();
     assert_eq!(said, [("resolve:127.0.0.1", "names (127.0.0.1)"), ("resolve:not..valid", "names (not..valid)")]);
-    let cx = Context::new(checker_job::Timestamp::default(), std::time::Duration::from_secs(1), "1".into(), "x".into());
+    let cx = Context::new(
+        checker_job::Timestamp::default(),
+        std::time::Duration::from_secs(1),
+        "1".into(),
+        std::path::Path::new("x").into(),
+    );
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     assert_eq!(runtime.block_on(jobs[0].execute(&cx)).summary, "127.0.0.1 has 1 addresses");
     assert!(runtime.block_on(jobs[1].execute(&cx)).summary.starts_with("could not resolve not..valid: "));

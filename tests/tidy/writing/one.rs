@@ -93,7 +93,12 @@ fn it_judges_and_words() {
         settings: Settings { queue, max: 0 },
     };
     let job = Spawner::spawn(vec![table(folder.path().to_owned())]).unwrap().remove(0);
-    let cx = Context::new(checker_job::Timestamp::default(), std::time::Duration::from_secs(1), "1".into(), "x".into());
+    let cx = Context::new(
+        checker_job::Timestamp::default(),
+        std::time::Duration::from_secs(1),
+        "1".into(),
+        std::path::Path::new("x").into(),
+    );
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let outcome = runtime.block_on(job.execute(&cx));
     assert_eq!(outcome.verdict, checker_job::Verdict::Failed);

@@ -52,7 +52,7 @@ pub(super) fn through<S: JobSpawner>(settings: &str) -> Found {
 
 fn context(nth: u64) -> Context {
     let scratch = std::env::temp_dir().join(format!("checker-conformance-{}-{nth}", std::process::id()));
-    Context::new(Timestamp::from_secs(1_800_000_000), TIMEOUT, format!("conformance-{nth}"), scratch)
+    Context::new(Timestamp::from_secs(1_800_000_000), TIMEOUT, format!("conformance-{nth}"), scratch.into())
 }
 
 fn runtime() -> Result<tokio::runtime::Runtime, String> {

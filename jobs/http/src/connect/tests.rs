@@ -48,12 +48,12 @@ fn only_who_was_never_heard_leaves_a_doubt() {
 }
 
 /// A queue of one that nobody empties: the kernel drops what comes after.
-async fn black_hole() -> (TcpListener, Vec<tokio::task::JoinHandle<io::Result<TcpStream>>>) {
+async fn black_hole() -> (TcpListener, Vec<tokio::task::JoinHandle<io::Result<Line>>>) {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
     let listener = socket.listen(1).unwrap();
     let at = listener.local_addr().unwrap();
-    let waiting = (0..6).map(|_| tokio::spawn(TcpStream::connect(at))).collect();
+    let waiting = (0..6).map(|_| tokio::spawn(net::dial(at))).collect();
     tokio::time::sleep(Duration::from_millis(50)).await;
     (listener, waiting)
 }
@@ -70,7 +70,8 @@ async fn the_next_address_is_tried_when_one_refuses_or_is_silent() {
     let deadline = Instant::now() + Duration::from_secs(1);
     let mut p = Progress::new();
     let stream = connect_any("x", &[refusing, hole, open], deadline, &mut p).await.unwrap();
-    assert_eq!((stream.peer_addr().unwrap(), p.address), (open, Some(open)));
+    drop(stream);
+    assert_eq!(p.address, Some(open));
     assert_eq!(p.notes.len(), 2);
     assert!(p.notes[0].ends_with("refused the connection") && p.notes[1].contains("did not answer within"), "{p:?}");
     let trouble = connect_any("x", &[refusing, hole, refusing], deadline, &mut p).await.unwrap_err();

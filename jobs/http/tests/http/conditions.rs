@@ -14,7 +14,7 @@ async fn what_is_sent() {
     .await;
     assert_eq!(outcome.verdict, Verdict::Ok, "{outcome:?}");
     assert!(outcome.summary.starts_with("status 200 OK in ") && outcome.summary.ends_with(", 5 bytes"), "{outcome:?}");
-    let labels: Vec<_> = outcome.metrics.iter().map(|m| (m.label.as_str(), m.unit.as_str())).collect();
+    let labels: Vec<_> = outcome.metrics.iter().map(|m| (&*m.label, &*m.unit)).collect();
     assert_eq!(labels, [("time", "s"), ("time_connect", "s"), ("time_first_byte", "s"), ("size", "B")]);
     let asked = server.asked().remove(0);
     assert!(asked.starts_with("PUT /a?b=c HTTP/1.1\r\n"), "{asked}");

@@ -19,7 +19,7 @@ pub(crate) fn job(settings: &str) -> HttpJob {
 
 /// A context with this timeout.
 pub(crate) fn context(timeout: Duration) -> Context {
-    Context::new(Timestamp::from_secs(0), timeout, "run".to_owned(), PathBuf::from("/nonexistent"))
+    Context::new(Timestamp::from_secs(0), timeout, "run".to_owned(), Path::new("/nonexistent").into())
 }
 
 /// Runs the job of `settings` once. Nothing in these tests needs 5 s.

@@ -6,30 +6,88 @@
 
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with, sockopt};
-use std::io;
-use std::net::{SocketAddr, TcpStream as Unwatched};
+use std::io::{self, ErrorKind, IoSlice, Write as _};
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-/// An open connection that the runtime may not know yet.
+/// An open connection. The runtime gets to know it when there is something to wait for: what is said first mostly fits into
+/// the kernel's memory at once.
 #[derive(Debug)]
-pub enum Line {
-    /// It was there at once, and nobody watches it. It does not block.
-    Unwatched(Unwatched),
-    /// The runtime watches it.
-    Watched(TcpStream),
+pub struct Line {
+    /// Nobody watches it yet. It does not block.
+    fresh: Option<std::net::TcpStream>,
+    watched: Option<TcpStream>,
 }
 
 impl Line {
-    /// The connection, to read from and write to.
+    /// Small pieces leave at once, and do not wait for the answer to those before.
     ///
     /// # Errors
-    /// If the runtime cannot watch it.
-    pub fn watched(self) -> io::Result<TcpStream> {
-        match self {
-            Self::Unwatched(stream) => TcpStream::from_std(stream),
-            Self::Watched(stream) => Ok(stream),
+    /// What the system says of it.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        match (&self.fresh, &self.watched) {
+            (Some(stream), _) => stream.set_nodelay(nodelay),
+            (None, Some(stream)) => stream.set_nodelay(nodelay),
+            (None, None) => Err(ErrorKind::NotConnected.into()),
         }
+    }
+
+    /// The connection, watched from now on.
+    fn watched(&mut self) -> io::Result<Pin<&mut TcpStream>> {
+        if let Some(stream) = self.fresh.take() {
+            self.watched = Some(TcpStream::from_std(stream)?);
+        }
+        self.watched.as_mut().map(Pin::new).ok_or_else(|| ErrorKind::NotConnected.into())
+    }
+
+    /// What `write` says of a connection that nobody watches; `None`: it must be waited for.
+    fn at_once(&self, write: impl FnOnce(&std::net::TcpStream) -> io::Result<usize>) -> Option<io::Result<usize>> {
+        let result = write(self.fresh.as_ref()?);
+        let waits = matches!(&result, Err(e) if matches!(e.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted));
+        (!waits).then_some(result)
+    }
+}
+
+impl AsyncRead for Line {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        self.watched()?.poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Line {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        match self.at_once(|mut stream| stream.write(buf)) {
+            Some(result) => Poll::Ready(result),
+            None => self.watched()?.poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.at_once(|mut stream| stream.write_vectored(bufs)) {
+            Some(result) => Poll::Ready(result),
+            None => self.watched()?.poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    /// The kernel has what was written.
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.watched()?.poll_shutdown(cx)
     }
 }
 
@@ -44,12 +102,12 @@ pub async fn dial(to: SocketAddr) -> io::Result<Line> {
     };
     let socket = socket_with(family, SocketType::STREAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None)?;
     if answered(&socket, to)? || answered(&socket, to)? {
-        return Ok(Line::Unwatched(socket.into()));
+        return Ok(Line { fresh: Some(socket.into()), watched: None });
     }
     let stream = TcpStream::from_std(socket.into())?;
     stream.writable().await?;
     match sockopt::socket_error(&stream)? {
-        Ok(()) => Ok(Line::Watched(stream)),
+        Ok(()) => Ok(Line { fresh: None, watched: Some(stream) }),
         Err(errno) => Err(errno.into()),
     }
 }
@@ -84,7 +142,7 @@ mod tests {
                 continue;
             };
             let line = run(dial(server.local_addr().unwrap())).unwrap();
-            assert!(matches!(line, Line::Unwatched(_)), "{line:?}");
+            assert!(line.fresh.is_some(), "{line:?}");
         }
     }
 
@@ -97,7 +155,7 @@ mod tests {
             std::io::copy(&mut &stream, &mut &stream).unwrap();
         });
         let answer = run(async {
-            let mut stream = dial(to).await.unwrap().watched().unwrap();
+            let mut stream = dial(to).await.unwrap();
             stream.write_all(b"hello").await.unwrap();
             stream.shutdown().await.unwrap();
             let mut answer = String::new();
@@ -106,6 +164,24 @@ mod tests {
         });
         echo.join().unwrap();
         assert_eq!(answer, "hello");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_waited_for() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let to = server.local_addr().unwrap();
+        let reader = std::thread::spawn(move || {
+            let (mut stream, _) = server.accept().unwrap();
+            std::io::copy(&mut stream, &mut std::io::sink()).unwrap()
+        });
+        let much = vec![7; 32 * 1024 * 1024];
+        run(async {
+            let mut stream = dial(to).await.unwrap();
+            stream.write_all(&much).await.unwrap();
+            assert!(stream.watched.is_some(), "it had to be waited for");
+            stream.shutdown().await.unwrap();
+        });
+        assert_eq!(reader.join().unwrap(), 32 * 1024 * 1024);
     }
 
     #[test]
@@ -126,7 +202,7 @@ mod tests {
             tokio::time::sleep(Duration::from_millis(50)).await;
             drop((server.accept().await.unwrap(), server.accept().await.unwrap()));
             let late = timeout(Duration::from_secs(10), late).await.unwrap().unwrap().unwrap();
-            assert!(matches!(late, Line::Watched(_)), "{late:?}");
+            assert!(late.watched.is_some(), "{late:?}");
             drop(full);
         });
     }
