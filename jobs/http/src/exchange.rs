@@ -60,7 +60,7 @@ where
     *size = 0;
     let received = &*received;
     timing.enter(Phase::FirstByte);
-    let io = TokioIo::new(Counted { stream, received });
+    let io = TokioIo::new(Counted { stream, received, says_goodbye: tls.is_some() });
     let (mut sender, connection) =
         http1::Builder::new().max_buf_size(BUFFER_MAX).handshake(io).await.map_err(|e| of_head(&e, 0, tls))?;
     let mut driven = Driven { connection, done: false };
@@ -234,6 +234,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Driven<'_, S> {
 struct Counted<'a, S> {
     stream: S,
     received: &'a AtomicU64,
+    /// TLS has words for the end. Else the connection is dropped, which tells the server the same by one call less.
+    says_goodbye: bool,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Counted<'_, S> {
@@ -256,7 +258,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Counted<'_, S> {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        if self.says_goodbye { Pin::new(&mut self.stream).poll_shutdown(cx) } else { Poll::Ready(Ok(())) }
     }
 
     fn poll_write_vectored(
