@@ -8,6 +8,7 @@ mod beat;
 mod guard;
 mod lanes;
 mod mailbox;
+mod rest;
 
 use crate::clock;
 use crate::registry::DynJob;
@@ -16,6 +17,7 @@ use checker_parts::handles;
 use guard::{Guarded, Poisoned};
 use lanes::{Handles, Held, Lane};
 use mailbox::Mailbox;
+use rest::Rest;
 
 pub(crate) use guard::catch;
 pub use lanes::AtOnce;
@@ -290,7 +292,11 @@ impl Pool {
 
 /// A runtime's thread.
 fn serve(pool: &Arc<Pool>, generation: u64, queue: VecDeque<usize>, mode: Mode) {
-    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+    let rest = Arc::new(Rest::new());
+    let (before, after) = (Arc::clone(&rest), Arc::clone(&rest));
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.on_thread_park(move || before.begins()).on_thread_unpark(move || after.ends());
+    let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,
         Err(why) => {
             for index in queue {
@@ -312,7 +318,7 @@ fn serve(pool: &Arc<Pool>, generation: u64, queue: VecDeque<usize>, mode: Mode) 
         });
     }
     let at_once = &pool.options.at_once;
-    let lane = |queue, start, most| lanes::serve(Lane::new(queue, start, most), pool, generation, mode);
+    let lane = |queue, start, most| lanes::serve(Lane::new(queue, mode, start, most), pool, generation, mode, &rest);
     if mode == Mode::Threads {
         tasks.block_on(&runtime, lane(queue, at_once.threads, at_once.threads_max));
     } else {

@@ -1,6 +1,7 @@
-//! How many runs go on at once. A lane is a queue and the places beside it: few at first, more while slow runs hold them,
-//! and never more than the handles of this process allow.
+//! How many runs go on at once. A lane is a queue and the places beside it: few at first, more while this thread rests, many
+//! while slow runs hold them, and never more than the handles of this process allow.
 
+use super::rest::Rest;
 use super::{Mode, Pool, work};
 use serde::{Deserialize, Serialize};
 use std::cell::{Cell, RefCell};
@@ -15,7 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 /// How many runs go on at once, within what the handles of this process allow.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AtOnce {
-    /// Awaiting runs, at first. Those that take many handles, such as programs, stay at this.
+    /// Awaiting runs, as long as they are quick. Those that take many handles, such as programs, stay at this.
     pub awaiting: usize,
     /// Awaiting runs, while slow ones hold their places.
     pub awaiting_max: usize,
@@ -31,6 +32,11 @@ impl Default for AtOnce {
     }
 }
 
+/// Places of awaiting runs at first. Each run that goes on holds memory that the others then no longer find in the
+/// processor's cache: with quick targets, 256 at once cost a tenth more than these.
+const FIRST: usize = 16;
+/// How often a lane with few places looks whether the thread rests though runs wait.
+const GLANCE: Duration = Duration::from_millis(2);
 /// How often a lane looks whether slow runs hold its places.
 const LOOK: Duration = Duration::from_millis(25);
 /// Runs that take longer than this on average are slow: then more at once ends them sooner. Quicker ones are held up by
@@ -82,7 +88,7 @@ impl Drop for Held {
 /// A queue of runs, and how many of them go on at once.
 pub(super) struct Lane {
     queue: RefCell<VecDeque<usize>>,
-    /// Places at first.
+    /// Places while runs are quick, at most.
     start: usize,
     /// Places now.
     limit: Cell<usize>,
@@ -111,12 +117,14 @@ impl Drop for Place<'_> {
 }
 
 impl Lane {
-    pub(super) fn new(queue: VecDeque<usize>, start: usize, most: usize) -> Rc<Self> {
+    pub(super) fn new(queue: VecDeque<usize>, mode: Mode, start: usize, most: usize) -> Rc<Self> {
         let start = start.max(1);
+        // A thread of its own rests whenever its run does.
+        let first = if mode == Mode::Shared { start.min(FIRST) } else { start };
         Rc::new(Self {
             queue: RefCell::new(queue),
             start,
-            limit: Cell::new(start),
+            limit: Cell::new(first),
             slow: Cell::new(0),
             most: most.max(start),
             running: Cell::new(0),
@@ -150,6 +158,17 @@ impl Lane {
         self.limit.get().saturating_sub(workers).min(self.waiting()).min(room)
     }
 
+    fn is_small(&self) -> bool {
+        self.limit.get() < self.start
+    }
+
+    /// More places, if all are taken and the thread `rested` for the larger part of the time.
+    fn glance(&self, rested: Duration, since: Duration) {
+        if self.running.get() >= self.limit.get() && rested.saturating_mul(2) > since {
+            self.limit.set(self.limit.get().saturating_mul(2).min(self.start));
+        }
+    }
+
     /// More places, if all are taken and slow runs hold them; fewer again, where runs are quick.
     fn look(&self, since: Duration) {
         let (limit, running) = (self.limit.get(), self.running.get());
@@ -157,7 +176,7 @@ impl Lane {
         let slow = is_slow(running, ended, since);
         self.slow.set(if slow { self.slow.get().saturating_add(1) } else { 0 });
         if !slow {
-            self.limit.set((limit / 2).max(self.start));
+            self.limit.set((limit / 2).max(self.start.min(limit)));
         } else if running >= limit && self.slow.get() >= LOOKS {
             self.limit.set((limit + limit.min(STEP_MAX)).min(self.most));
         }
@@ -171,7 +190,7 @@ fn is_slow(running: usize, ended: usize, since: Duration) -> bool {
 }
 
 /// Runs what is in a lane. Workers pull from its queue, so that slow jobs cost a place and not a task each.
-pub(super) async fn serve(lane: Rc<Lane>, pool: &Arc<Pool>, generation: u64, mode: Mode) {
+pub(super) async fn serve(lane: Rc<Lane>, pool: &Arc<Pool>, generation: u64, mode: Mode, rest: &Rest) {
     let mut workers = JoinSet::new();
     let start = |workers: &mut JoinSet<()>| {
         for _ in 0..lane.wanted(pool, workers.len()) {
@@ -182,6 +201,9 @@ pub(super) async fn serve(lane: Rc<Lane>, pool: &Arc<Pool>, generation: u64, mod
     let mut looks = tokio::time::interval(LOOK);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut looked = Instant::now();
+    let mut glances = tokio::time::interval(GLANCE);
+    glances.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut seen_at, mut seen_rest) = (Instant::now(), Duration::ZERO);
     loop {
         let waiting = lane.waiting() > 0 && (mode == Mode::Threads || pool.is_current(generation));
         tokio::select! {
@@ -190,6 +212,12 @@ pub(super) async fn serve(lane: Rc<Lane>, pool: &Arc<Pool>, generation: u64, mod
                 tracing::warn!("a worker ended early: {why}");
                 start(&mut workers);
             },
+            _ = glances.tick(), if waiting && lane.is_small() => {
+                let total = rest.total();
+                let rested = total.saturating_sub(std::mem::replace(&mut seen_rest, total));
+                lane.glance(rested, std::mem::replace(&mut seen_at, Instant::now()).elapsed());
+                start(&mut workers);
+            }
             _ = looks.tick(), if waiting => {
                 lane.look(std::mem::replace(&mut looked, Instant::now()).elapsed());
                 start(&mut workers);
@@ -215,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_lane_doubles_and_then_grows_by_steps_to_its_most_and_shrinks_where_runs_are_quick() {
-        let lane = Lane::new(VecDeque::new(), 256, 7_000);
+        let lane = Lane::new(VecDeque::new(), Mode::Threads, 256, 7_000);
         let look = |running: usize, ended: usize| {
             lane.running.set(running);
             lane.ended.set(ended);
@@ -229,6 +257,26 @@ mod tests {
         assert_eq!(seen, [512, 1_024, 2_048, 4_096, 6_144, 7_000, 7_000]);
         let seen: Vec<usize> = (0..6).map(|_| look(lane.limit.get(), 7_000)).collect();
         assert_eq!(seen, [3_500, 1_750, 875, 437, 256, 256]);
+    }
+
+    #[test]
+    fn a_lane_begins_with_few_places_and_gets_more_while_its_thread_rests() {
+        let lane = Lane::new(VecDeque::new(), Mode::Shared, 256, 7_000);
+        assert_eq!(Lane::new(VecDeque::new(), Mode::Shared, 3, 3).limit.get(), 3);
+        let glance = |running: usize, rested: u64| {
+            lane.running.set(running);
+            lane.glance(Duration::from_micros(rested), GLANCE);
+            lane.limit.get()
+        };
+        assert_eq!(glance(16, 900), 16, "the thread has enough to do");
+        assert_eq!(glance(15, 2_000), 16, "a place is free");
+        let seen: Vec<usize> = (0..5).map(|_| glance(lane.limit.get(), 1_100)).collect();
+        assert_eq!(seen, [32, 64, 128, 256, 256]);
+        // Quick runs leave it what it has.
+        lane.limit.set(64);
+        lane.ended.set(1_000);
+        lane.look(LOOK);
+        assert_eq!(lane.limit.get(), 64);
     }
 
     #[test]

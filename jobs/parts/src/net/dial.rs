@@ -6,8 +6,9 @@
 //! same: others on this thread have their turn first, and then it is mostly there.
 
 use rustix::io::Errno;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, connect, socket_with, sockopt};
-use std::io::{self, ErrorKind, IoSlice, Read as _, Write as _};
+use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, connect, recv, socket_with, sockopt};
+use std::io::{self, ErrorKind, IoSlice, Write as _};
+use std::mem::MaybeUninit;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::pin::Pin;
@@ -128,10 +129,12 @@ pub async fn dial(to: SocketAddr) -> io::Result<Line> {
     }
 }
 
-/// Reads into the part of `buf` that was written to before; of one that never was, first some.
-fn read(mut stream: &std::net::TcpStream, buf: &mut ReadBuf<'_>) -> io::Result<()> {
-    let count = stream.read(buf.initialize_unfilled_to(buf.remaining().min(READ_MAX)))?;
-    buf.advance(count);
+/// By way of the stack: most of `buf` is not written to, and need not be.
+fn read(stream: &std::net::TcpStream, buf: &mut ReadBuf<'_>) -> io::Result<()> {
+    let mut room = [MaybeUninit::uninit(); READ_MAX];
+    let room = room.get_mut(..buf.remaining().min(READ_MAX)).unwrap_or_default();
+    let ((came, _), _) = recv(stream, room, RecvFlags::empty())?;
+    buf.put_slice(came);
     Ok(())
 }
 
