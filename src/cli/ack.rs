@@ -32,7 +32,7 @@ pub(super) fn ack(cx: &mut Cx<'_>, args: &args::Ack) -> Result<Exit, Failure> {
             refused = None;
             // Copying the line from the message must not wipe what a colleague has written.
             let note = ack.note.clone().or_else(|| state.ack.as_ref()?.note.clone());
-            state.ack = Some(Ack { note, ..ack.clone() });
+            state.ack = Some(Box::new(Ack { note, ..ack.clone() }));
         }
         refused.is_none()
     })?;
@@ -62,7 +62,7 @@ pub(super) fn silence(cx: &mut Cx<'_>, args: &args::Silence) -> Result<Exit, Fai
             if time.is_zero() || time > SILENCE_MAX {
                 return Err(Failure::usage("a silence lasts from 1 s to 366 d"));
             }
-            Some(Silence { until: now.plus(time), by: user_name(), note: args.note.clone() })
+            Some(Box::new(Silence { until: now.plus(time), by: user_name(), note: args.note.clone() }))
         }
     };
     amend(&world, job.id(), |state| {

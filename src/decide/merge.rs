@@ -47,8 +47,8 @@ pub fn merged(
     let (winner, loser) = if back { (theirs, ours) } else { (ours, theirs) };
     let mut whole = winner.clone();
     whole.episodes = ours.episodes.max(theirs.episodes);
-    whole.failure = episode(winner.failure.as_ref(), loser.failure.as_ref(), has_ended);
-    whole.blind = episode(winner.blind.as_ref(), loser.blind.as_ref(), has_ended);
+    whole.failure = episode(winner.failure.as_deref(), loser.failure.as_deref(), has_ended).map(Box::new);
+    whole.blind = episode(winner.blind.as_deref(), loser.blind.as_deref(), has_ended).map(Box::new);
     if whole.flapping.is_none()
         && let Some(f) = &loser.flapping
         && f.told
@@ -147,7 +147,12 @@ mod tests {
             next_step: u32::from(told),
             addressed: if told { [Recipient("you".to_owned())].into() } else { [].into() },
         };
-        JobState { verdict: Some(Verdict::Failed), failure: Some(episode), episodes: number, ..well(seq, ran) }
+        JobState {
+            verdict: Some(Verdict::Failed),
+            failure: Some(Box::new(episode)),
+            episodes: number,
+            ..well(seq, ran)
+        }
     }
 
     const NEVER: &dyn Fn(u32) -> bool = &|_| false;

@@ -29,7 +29,7 @@ pub(super) fn changed(state: &mut JobState, now: Timestamp, bad: bool) {
         let Some(episode) = &state.failure else {
             return;
         };
-        state.flapping = Some(Flapping {
+        state.flapping = Some(Box::new(Flapping {
             episode: episode.number,
             next_step: episode.next_step,
             since: state.changes.first().copied().unwrap_or(now),
@@ -37,7 +37,7 @@ pub(super) fn changed(state: &mut JobState, now: Timestamp, bad: bool) {
             last_change: now,
             told: false,
             addressed: episode.addressed.clone(),
-        });
+        }));
     }
 }
 

@@ -106,12 +106,15 @@ fn happen(world: &mut World, event: &Event) {
             }
         }
         Event::Ack(i) => {
-            world.jobs[*i].state.ack = Some(Ack { at: now, by: "ann".to_owned(), note: None });
+            world.jobs[*i].state.ack = Some(Box::new(Ack { at: now, by: "ann".to_owned(), note: None }));
         }
         Event::Silence(i, minutes) => {
             let secs = u64::try_from(minutes * 60).unwrap();
-            world.jobs[*i].state.silence =
-                Some(Silence { until: now.plus(Duration::from_secs(secs)), by: "ann".to_owned(), note: None });
+            world.jobs[*i].state.silence = Some(Box::new(Silence {
+                until: now.plus(Duration::from_secs(secs)),
+                by: "ann".to_owned(),
+                note: None,
+            }));
         }
         Event::Held(i, on) => world.jobs[*i].held = *on,
         Event::Contacts(i, mask) => world.jobs[*i].recipients = recipients(*mask),

@@ -31,10 +31,10 @@ pub struct JobState {
     pub episodes: u32,
     /// The open stretch of failure.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub failure: Option<Episode>,
+    pub failure: Option<Box<Episode>>,
     /// The open stretch of "cannot be judged".
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub blind: Option<Episode>,
+    pub blind: Option<Box<Episode>>,
     /// Confirmed changes of the last hour.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub changes: Vec<Timestamp>,
@@ -43,13 +43,13 @@ pub struct JobState {
     pub blinds: Vec<Timestamp>,
     /// Set while it changes too often to tell each change.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub flapping: Option<Flapping>,
+    pub flapping: Option<Box<Flapping>>,
     /// Reminders are stopped until it recovers.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub ack: Option<Ack>,
+    pub ack: Option<Box<Ack>>,
     /// Nothing new is told until then.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub silence: Option<Silence>,
+    pub silence: Option<Box<Silence>>,
     /// The hour that is being counted.
     pub tally: Tally,
 }

@@ -171,10 +171,10 @@ pub(super) fn silenced(state: &JobState, now: Timestamp) -> bool {
     state.silence.as_ref().is_some_and(|s| now < s.until)
 }
 
-fn open(slot: &mut Option<Episode>, number: &mut u32, now: Timestamp, verdict: Verdict) {
+fn open(slot: &mut Option<Box<Episode>>, number: &mut u32, now: Timestamp, verdict: Verdict) {
     let episode = slot.get_or_insert_with(|| {
         *number += 1;
-        Episode {
+        Box::new(Episode {
             number: *number,
             since: now,
             count: 0,
@@ -184,7 +184,7 @@ fn open(slot: &mut Option<Episode>, number: &mut u32, now: Timestamp, verdict: V
             told_at: None,
             next_step: 0,
             addressed: std::collections::BTreeSet::new(),
-        }
+        })
     });
     episode.count = episode.count.saturating_add(1);
     episode.verdict = verdict;

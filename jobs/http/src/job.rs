@@ -7,7 +7,7 @@ use crate::plan::Plan;
 use crate::progress::{Phase, Progress, Trouble, time_words};
 use crate::url::Url;
 use checker_job::{Context, Job, JobId, Metric, Outcome, Policy, Verdict};
-use std::fmt;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, timeout_at};
@@ -88,8 +88,11 @@ impl HttpJob {
         let findings = judge(&self.plan, answer, took);
         let Some((first, others)) = findings.split_first() else {
             let more = if answer.cut { "more than " } else { "" };
-            let outcome =
-                Outcome::ok(format!("status {} in {}, {more}{} bytes", status_words(answer), time_words(took), p.body));
+            let (status, time) = (status_words(answer), time_words(took));
+            let mut summary = String::with_capacity(64);
+            let outcome = match write!(summary, "status {status} in {time}, {more}{} bytes", p.body) {
+                Ok(()) | Err(fmt::Error) => Outcome::ok(summary),
+            };
             // Of a good run the phases are among the metrics, so only the way to the answer is left to say.
             let straight = self.plan.proxy.is_none() && p.name.is_none() && p.notes.is_empty();
             return if straight { outcome } else { outcome.with_detail(evidence(p, &[])) };
@@ -104,7 +107,7 @@ impl HttpJob {
         };
         let mut detail = evidence(p, others);
         detail.push_str("\nstatus ");
-        detail.push_str(&status_words(answer));
+        detail.push_str(&status_words(answer).to_string());
         if findings.iter().any(|f| f.of_body) {
             detail.push_str(&excerpt(answer));
         }

@@ -4,8 +4,10 @@ use crate::exchange::Answer;
 use crate::plan::{Condition, Plan};
 use crate::progress::time_words;
 use checker_job::Verdict;
+use hyper::StatusCode;
 use hyper::http::header::CONTENT_ENCODING;
 use serde_json::Value;
+use std::fmt;
 use std::time::Duration;
 
 /// One thing that is not as it should be.
@@ -35,10 +37,20 @@ pub(crate) fn judge(plan: &Plan, answer: &Answer, took: Duration) -> Vec<Finding
 }
 
 /// `502 Bad Gateway`; a status that has no standard words stands alone.
-pub(crate) fn status_words(answer: &Answer) -> String {
-    match answer.status.canonical_reason() {
-        Some(words) => format!("{} {words}", answer.status.as_u16()),
-        None => answer.status.as_str().to_owned(),
+pub(crate) fn status_words(answer: &Answer) -> StatusWords {
+    StatusWords(answer.status)
+}
+
+/// See [`status_words`].
+pub(crate) struct StatusWords(StatusCode);
+
+impl fmt::Display for StatusWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.0.as_str())?;
+        match self.0.canonical_reason() {
+            Some(words) => write!(f, " {words}"),
+            None => Ok(()),
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a run has seen so far. It outlives the run's future, so that a run that is cut off can say where it was.
 
 use checker_job::Blame;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
@@ -97,7 +98,7 @@ impl Timing {
             }
             out.push_str(name);
             out.push(' ');
-            out.push_str(&time_words(took));
+            out.push_str(&time_words(took).to_string());
         }
         out
     }
@@ -135,18 +136,25 @@ impl Progress {
 }
 
 /// A time with the precision that people want of a request: `0.4 ms`, `45 ms`, `1.5 s`, `12 s`.
-pub(crate) fn time_words(time: Duration) -> String {
-    match time.as_micros() {
-        0..1_000 => format!("0.{} ms", time.as_micros() / 100),
-        1_000..1_000_000 => format!("{} ms", time.as_millis()),
-        1_000_000..10_000_000 => {
-            let tenths = time.as_millis() / 100;
-            match tenths % 10 {
-                0 => format!("{} s", tenths / 10),
-                rest => format!("{}.{rest} s", tenths / 10),
-            }
+pub(crate) fn time_words(time: Duration) -> TimeWords {
+    TimeWords(time)
+}
+
+/// See [`time_words`].
+pub(crate) struct TimeWords(Duration);
+
+impl fmt::Display for TimeWords {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let micros = u64::try_from(self.0.as_micros()).unwrap_or(u64::MAX);
+        match micros {
+            0..1_000 => write!(f, "0.{} ms", micros / 100),
+            1_000..1_000_000 => write!(f, "{} ms", micros / 1_000),
+            1_000_000..10_000_000 => match (micros / 1_000_000, micros / 100_000 % 10) {
+                (seconds, 0) => write!(f, "{seconds} s"),
+                (seconds, tenths) => write!(f, "{seconds}.{tenths} s"),
+            },
+            _ => write!(f, "{} s", micros / 1_000_000),
         }
-        _ => format!("{} s", time.as_secs()),
     }
 }
 
@@ -187,7 +195,7 @@ mod tests {
         for (micros, words) in
             [(450, "0.4 ms"), (45_900, "45 ms"), (1_000_000, "1 s"), (1_560_000, "1.5 s"), (12_900_000, "12 s")]
         {
-            assert_eq!(time_words(Duration::from_micros(micros)), words);
+            assert_eq!(time_words(Duration::from_micros(micros)).to_string(), words);
         }
     }
 

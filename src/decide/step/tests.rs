@@ -112,7 +112,7 @@ fn only_what_time_is_counted_from_is_moved() {
     );
     let back = moved(&well, Step { micros: -HOUR * 1_000_000 }, at(-HOUR + 30)).unwrap();
     assert_eq!(back.slot, Some(at(-HOUR)), "its slot has not come yet by this clock");
-    let until = |hours: i64| Some(Silence { until: at(hours * HOUR), by: "me".to_owned(), note: None });
+    let until = |hours: i64| Some(Box::new(Silence { until: at(hours * HOUR), by: "me".to_owned(), note: None }));
     let silenced = JobState { silence: until(2), ..JobState::default() };
     let ahead = moved(&silenced, Step { micros: 5 * HOUR * 1_000_000 }, at(5 * HOUR)).unwrap();
     assert_eq!(ahead.silence, until(7), "two hours stay two hours");

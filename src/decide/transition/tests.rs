@@ -31,13 +31,16 @@ impl Sim {
     }
 
     pub(super) fn ack(&mut self) {
-        self.state.ack = Some(Ack { at: self.now, by: "ann".to_owned(), note: None });
+        self.state.ack = Some(Box::new(Ack { at: self.now, by: "ann".to_owned(), note: None }));
     }
 
     /// From the next run on.
     pub(super) fn silence(&mut self, secs: i64) {
-        self.state.silence =
-            Some(Silence { until: Timestamp::from_secs(self.now.secs() + secs), by: "ann".to_owned(), note: None });
+        self.state.silence = Some(Box::new(Silence {
+            until: Timestamp::from_secs(self.now.secs() + secs),
+            by: "ann".to_owned(),
+            note: None,
+        }));
     }
 
     pub(super) fn run(&mut self, verdict: Verdict) -> Vec<Draft> {

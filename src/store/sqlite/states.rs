@@ -21,19 +21,19 @@ struct Rest {
     #[serde(skip_serializing_if = "none")]
     good: u32,
     #[serde(skip_serializing_if = "Option::is_none")]
-    failure: Option<Episode>,
+    failure: Option<Box<Episode>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    blind: Option<Episode>,
+    blind: Option<Box<Episode>>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     changes: Vec<Timestamp>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     blinds: Vec<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    flapping: Option<Flapping>,
+    flapping: Option<Box<Flapping>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    ack: Option<Ack>,
+    ack: Option<Box<Ack>>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    silence: Option<Silence>,
+    silence: Option<Box<Silence>>,
     /// Of the hour that is being counted, as the next two.
     #[serde(skip_serializing_if = "none")]
     warning: u32,

@@ -87,7 +87,7 @@ pub(super) fn failing(seq: u64, run: Option<Uuid>, episode: u32) -> JobState {
     JobState {
         episodes: episode,
         verdict: Some(Verdict::Failed),
-        failure: Some(Episode {
+        failure: Some(Box::new(Episode {
             number: episode,
             since: at(0),
             count: 1,
@@ -97,7 +97,7 @@ pub(super) fn failing(seq: u64, run: Option<Uuid>, episode: u32) -> JobState {
             told_at: None,
             next_step: 1,
             addressed: [to(1)].into(),
-        }),
+        })),
         ..good(seq, run)
     }
 }

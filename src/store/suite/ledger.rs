@@ -114,7 +114,7 @@ pub(super) fn all_of_a_state_comes_back<B: Bench>() {
         blind: failing(1, None, 7).failure,
         changes: vec![at(4), at(5)],
         blinds: vec![at(6)],
-        flapping: Some(Flapping {
+        flapping: Some(Box::new(Flapping {
             episode: 4,
             next_step: 5,
             since: at(7),
@@ -122,9 +122,9 @@ pub(super) fn all_of_a_state_comes_back<B: Bench>() {
             last_change: at(8),
             told: true,
             addressed: [to(1)].into(),
-        }),
-        ack: Some(Ack { at: at(9), by: by().0, note: by().1 }),
-        silence: Some(Silence { until: at(10), by: by().0, note: by().1 }),
+        })),
+        ack: Some(Box::new(Ack { at: at(9), by: by().0, note: by().1 })),
+        silence: Some(Box::new(Silence { until: at(10), by: by().0, note: by().1 })),
         tally: Tally { hour: at(11), ok: 1, warning: 2, failed: 3, unknown: 4, micros_sum: 5, micros_max: 6 },
         ..failing(2, Some(id(1, 1)), 8)
     };
