@@ -219,6 +219,7 @@ impl Pass<'_> {
             let (all_done, wave) = (runner.open() == 0, waves.is_due(started.elapsed()));
             let alone = all_done || (wave && waves.is_first());
             results.commit(self, all_done || wave, alone, report)?;
+            runner.give_back(results.spent());
             results.release(self)?;
             if (wave || all_done) && self.has_news()? {
                 if all_done {

@@ -12,7 +12,7 @@ mod rest;
 
 use crate::clock;
 use crate::registry::DynJob;
-use checker_job::{Blame, Cancel, Context, Outcome, Timestamp};
+use checker_job::{Blame, Cancel, Context, Metric, Outcome, Timestamp};
 use checker_parts::handles;
 use guard::{Guarded, Poisoned};
 use lanes::{Handles, Held, Lane};
@@ -174,6 +174,11 @@ impl Runner {
             }
         }
         None
+    }
+
+    /// Takes back what is left of outcomes, to be freed where it was made.
+    pub fn give_back(&self, spent: Vec<Vec<Metric>>) {
+        self.pool.results.give_back(spent);
     }
 
     /// A run counts once: what a replaced runtime still sends is dropped.

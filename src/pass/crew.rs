@@ -7,7 +7,7 @@ use crate::decide::isolation::{Deaths, Event, Place, is_out_of_handles};
 use crate::outbox::again;
 use crate::runner::{Finished, Options, Runner, Work};
 use crate::store::{Own, Result, StoreError};
-use checker_job::{JobId, Timestamp, Verdict};
+use checker_job::{JobId, Metric, Timestamp, Verdict};
 use std::collections::{BTreeSet, VecDeque};
 use std::fs::File;
 use std::sync::Arc;
@@ -164,6 +164,11 @@ impl<'a> Crew<'a> {
                 return None;
             }
         }
+    }
+
+    /// Takes back what is left of outcomes.
+    pub(super) fn give_back(&self, spent: Vec<Vec<Metric>>) {
+        self.runner.give_back(spent);
     }
 
     /// Jobs whose code may end this process, in whatever it is asked for.

@@ -9,7 +9,7 @@ use crate::decide::{Alert, AlertId, AlertKind, JobState};
 use crate::outbox::again;
 use crate::runner::Finished;
 use crate::store::{Applied, Change, Result, RunRecord, RunStatus, Source};
-use checker_job::{JobId, Timestamp, duration_words};
+use checker_job::{JobId, Metric, Timestamp, Verdict, duration_words};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -32,6 +32,8 @@ pub(super) struct Results<'a> {
     /// Outcomes that may be our own fault.
     doubt: Doubt,
     decided: BTreeSet<usize>,
+    /// What is left of outcomes that are committed.
+    spent: Vec<Vec<Metric>>,
     /// Whose own words are not asked for.
     suspects: BTreeSet<usize>,
     committed_at: Instant,
@@ -63,6 +65,7 @@ impl<'a> Results<'a> {
             waiting: Vec::new(),
             doubt,
             decided: BTreeSet::new(),
+            spent: Vec::new(),
             suspects,
             committed_at: Instant::now(),
             done: Vec::new(),
@@ -79,6 +82,11 @@ impl<'a> Results<'a> {
         } else {
             self.waiting.push(finished);
         }
+    }
+
+    /// What is left of outcomes that were committed since this was asked last.
+    pub(super) fn spent(&mut self) -> Vec<Vec<Metric>> {
+        std::mem::take(&mut self.spent)
     }
 
     /// Results that are not committed. Doubtful ones wait for the next wave and are no reason to stop receiving.
@@ -156,7 +164,10 @@ impl<'a> Results<'a> {
             }
             self.decided.insert(run.index);
             self.done.push(run.due.job.id().clone());
-            report.ran.extend(ran(&run, &mut change, applied));
+            if let Some(outcome) = change.run.take().and_then(|r| r.outcome) {
+                report.ran.push(ran(&run, applied, outcome.verdict, outcome.summary));
+                self.spent.push(outcome.metrics);
+            }
             if let (Applied::Done | Applied::Already, Some(state)) = (applied, change.state)
                 && let Some(head) = self.heads.get_mut(&change.job)
             {
@@ -265,19 +276,12 @@ struct Run<'a> {
     before: Option<Uuid>,
 }
 
-/// A run for people who watch; its outcome is taken out of what was committed.
-fn ran(run: &Run<'_>, change: &mut Change, applied: Applied) -> Option<Ran> {
+/// A run for people who watch.
+fn ran(run: &Run<'_>, applied: Applied, verdict: Verdict, summary: String) -> Ran {
     let name = &run.due.job.policy().name;
-    let outcome = change.run.take()?.outcome?;
-    tracing::debug!("{name}: {}: {} [{}]", outcome.verdict.word(), outcome.summary, duration_words(run.took));
-    Some(Ran {
-        name: name.clone(),
-        reason: run.due.reason,
-        verdict: outcome.verdict,
-        summary: outcome.summary,
-        took: run.took,
-        stale: applied == Applied::Stale,
-    })
+    tracing::debug!("{name}: {}: {summary} [{}]", verdict.word(), duration_words(run.took));
+    let (reason, took, stale) = (run.due.reason, run.took, applied == Applied::Stale);
+    Ran { name: name.clone(), reason, verdict, summary, took, stale }
 }
 
 type Dependencies<'a> = (BTreeMap<&'a JobId, usize>, Vec<Vec<JobId>>);

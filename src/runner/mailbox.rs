@@ -2,8 +2,11 @@
 //!
 //! To wake that thread for each of thousands of quick results costs more than most of the checks. So it is woken for the
 //! first, and then sleeps on a little while the others come.
+//!
+//! What is left of them goes the other way: to free the memory of another thread makes both wait for one lock.
 
 use super::Finished;
+use checker_job::Metric;
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -20,6 +23,8 @@ struct Inside {
     expected: usize,
     /// Somebody waits for this many.
     wanted: usize,
+    /// What nobody needs any more.
+    spent: Vec<Vec<Metric>>,
 }
 
 /// Where results wait.
@@ -41,12 +46,22 @@ impl Mailbox {
 
     pub(super) fn put(&self, finished: Finished) {
         let mut inside = self.lock();
+        let spent = std::mem::take(&mut inside.spent);
         inside.results.push_back(finished);
         inside.expected = inside.expected.saturating_sub(1);
         let wake = inside.wanted > 0 && (inside.results.len() >= inside.wanted || inside.expected == 0);
         drop(inside);
         if wake {
             self.came.notify_one();
+        }
+        drop(spent);
+    }
+
+    /// Gives memory back to the thread that it came from.
+    pub(super) fn give_back(&self, spent: Vec<Vec<Metric>>) {
+        let mut inside = self.lock();
+        if inside.expected > 0 {
+            inside.spent.extend(spent);
         }
     }
 
