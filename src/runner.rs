@@ -298,10 +298,7 @@ impl Pool {
 /// A runtime's thread.
 fn serve(pool: &Arc<Pool>, generation: u64, queue: VecDeque<usize>, mode: Mode) {
     let rest = Arc::new(Rest::new());
-    let (before, after) = (Arc::clone(&rest), Arc::clone(&rest));
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.on_thread_park(move || before.begins()).on_thread_unpark(move || after.ends());
-    let runtime = match builder.enable_all().build() {
+    let runtime = match rest.runtime() {
         Ok(runtime) => runtime,
         Err(why) => {
             for index in queue {
