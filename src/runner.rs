@@ -5,6 +5,7 @@
 //! receives, so it keeps its own time whatever the jobs do. Nothing waits for a stuck thread at the end.
 
 mod beat;
+mod ends;
 mod guard;
 mod lanes;
 mod mailbox;
@@ -12,8 +13,9 @@ mod rest;
 
 use crate::clock;
 use crate::registry::DynJob;
-use checker_job::{Blame, Cancel, Context, Metric, Outcome, Timestamp};
+use checker_job::{Blame, Context, Metric, Outcome, Timestamp};
 use checker_parts::handles;
+use ends::{left_behind, panicked, timed_out};
 use guard::{Guarded, Poisoned};
 use lanes::{Handles, Held, Lane};
 use mailbox::Mailbox;
@@ -264,11 +266,6 @@ impl Runner {
     }
 }
 
-/// A run that ends without an answer of its own.
-fn left_behind(index: usize, outcome: Outcome, took: Duration) -> Finished {
-    Finished { index, outcome, started: clock::now().wall.minus(took), took, log: Vec::new() }
-}
-
 /// Where jobs run.
 #[derive(Clone, Copy, PartialEq)]
 enum Mode {
@@ -436,16 +433,6 @@ async fn on_own_thread(
             timed_out(timeout, &context.cancel)
         }
     }
-}
-
-fn panicked(what: &str) -> Outcome {
-    Outcome::unknown(format!("the job panicked: {what}"), format!("the job panicked: {what}"))
-        .with_detail("This is a fault in the code of the job kind, not of its target.")
-}
-
-fn timed_out(timeout: Duration, cancel: &Cancel) -> Outcome {
-    cancel.cancel();
-    Outcome::failed(format!("did not end within {}", checker_job::duration_words(timeout)))
 }
 
 #[cfg(test)]
