@@ -34,7 +34,7 @@ impl Default for AtOnce {
 
 /// Places of awaiting runs at first. Each run that goes on holds memory that the others then no longer find in the
 /// processor's cache: with quick targets, 256 at once cost a tenth more than these.
-const FIRST: usize = 16;
+const FIRST: usize = 8;
 /// How often a lane with few places looks whether the thread rests though runs wait.
 const GLANCE: Duration = Duration::from_millis(2);
 /// How often a lane looks whether slow runs hold its places.
@@ -268,10 +268,10 @@ mod tests {
             lane.glance(Duration::from_micros(rested), GLANCE);
             lane.limit.get()
         };
-        assert_eq!(glance(16, 900), 16, "the thread has enough to do");
-        assert_eq!(glance(15, 2_000), 16, "a place is free");
-        let seen: Vec<usize> = (0..5).map(|_| glance(lane.limit.get(), 1_100)).collect();
-        assert_eq!(seen, [32, 64, 128, 256, 256]);
+        assert_eq!(glance(8, 900), 8, "the thread has enough to do");
+        assert_eq!(glance(7, 2_000), 8, "a place is free");
+        let seen: Vec<usize> = (0..6).map(|_| glance(lane.limit.get(), 1_100)).collect();
+        assert_eq!(seen, [16, 32, 64, 128, 256, 256]);
         // Quick runs leave it what it has.
         lane.limit.set(64);
         lane.ended.set(1_000);
