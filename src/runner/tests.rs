@@ -19,6 +19,10 @@ enum Acts {
     BlocksAWhile,
     /// Needs two turns of the runtime, some time apart.
     TakesTwoSteps,
+    /// Works for 50 us and never waits.
+    NeverWaits,
+    /// Waits six times for a moment.
+    WaitsOften,
 }
 
 struct Trap;
@@ -62,6 +66,15 @@ impl DynJob for Fake {
                     tokio::time::sleep(Duration::from_millis(150)).await;
                     tokio::time::sleep(Duration::from_millis(150)).await;
                 }
+                Acts::NeverWaits => {
+                    let begin = Instant::now();
+                    while begin.elapsed() < Duration::from_micros(50) {}
+                }
+                Acts::WaitsOften => {
+                    for _ in 0..6 {
+                        tokio::time::sleep(Duration::from_millis(1)).await;
+                    }
+                }
                 Acts::Panics | Acts::PanicsOwn => panic!("no such luck"),
                 Acts::BlocksShared | Acts::BlocksOwn => std::thread::sleep(Duration::from_secs(6)),
             }
@@ -100,6 +113,26 @@ fn run_at_once(acts: &[Acts], at_once: AtOnce) -> (Vec<Finished>, Duration) {
     }
     all.sort_by_key(|f| f.index);
     (all, started.elapsed())
+}
+
+#[test]
+fn runs_that_never_wait_keep_nobody_from_its_turn() {
+    let mut acts = vec![Acts::NeverWaits; 4_000];
+    acts[0] = Acts::WaitsOften;
+    let options = Options {
+        now: Timestamp::default(),
+        at_once: AtOnce::default(),
+        scratch: std::env::temp_dir().into(),
+        begins: None,
+    };
+    let mut runner = Runner::start(work(&acts), options).unwrap();
+    let mut order = Vec::new();
+    while runner.open() > 0 {
+        order.extend(runner.next(Duration::from_secs(20)).map(|f| f.index));
+    }
+    assert_eq!(order.len(), 4_000);
+    let place = order.iter().position(|index| *index == 0).unwrap();
+    assert!(place < 2_000, "it waited for {place} others");
 }
 
 #[test]

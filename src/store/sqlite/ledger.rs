@@ -13,11 +13,14 @@ use uuid::Uuid;
 /// If fewer than one in so many states are asked for, to look each up costs less than to read all.
 const LOOK_UP_BELOW: usize = 8;
 
+/// Room is made for this many at once. How many there are is only what a file says that may be damaged.
+const ROOM_MAX: usize = 65_536;
+
 pub(super) fn slots<G: Group>(conn: &Connection) -> Step<HashMap<JobId, Slot>> {
     let sql = format!("SELECT job, seq, slot, oldest_open FROM {}state WHERE forgotten = 0", G::PREFIX);
     let mut statement = conn.prepare_cached(&sql)?;
     let mut found = statement.query([])?;
-    let mut out = HashMap::with_capacity(about_how_many::<G>(conn)?);
+    let mut out = HashMap::with_capacity(about_how_many::<G>(conn)?.min(ROOM_MAX));
     while let Some(r) = found.next()? {
         let slot = Slot { seq: int(r, 1)?, slot: time_or_none(r, 2)?, open: int_or_none::<u32>(r, 3)?.is_some() };
         out.insert(JobId::literal(r.get::<_, String>(0)?), slot);

@@ -183,6 +183,17 @@ fn many_may_make_the_file_at_once() {
 }
 
 #[test]
+fn no_room_is_made_for_what_a_damaged_number_promises() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("checker.db");
+    let s = open(&path).unwrap();
+    s.shared().commit(&[change(1, 0, 1)]).unwrap();
+    s.0.lock().execute("UPDATE state SET rowid = ?1", [i64::MAX / 2]).unwrap();
+    let job = change(1, 0, 1).job;
+    assert_eq!((s.shared().slots().unwrap().len(), s.shared().states(&[job]).unwrap().len()), (1, 1));
+}
+
+#[test]
 fn a_damaged_file_is_told() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("checker.db");

@@ -19,6 +19,9 @@ use tokio::net::TcpStream;
 /// What is read at once of a connection that is not watched.
 const READ_MAX: usize = 4 * 1024;
 
+/// Who has so much to say is left to the runtime, which lets nobody speak without end.
+const LOOKS_MAX: u8 = 16;
+
 /// An open connection. The runtime gets to know it when there is something to wait for: what is said first mostly fits into
 /// the kernel's memory at once.
 #[derive(Debug)]
@@ -26,8 +29,8 @@ pub struct Line {
     /// Nobody watches it yet. It does not block.
     fresh: Option<std::net::TcpStream>,
     watched: Option<TcpStream>,
-    /// Others had their turn since it was written to.
-    rested: bool,
+    /// Looks for an answer since it was written to, at the first of which others get their turn.
+    looks: u8,
 }
 
 impl Line {
@@ -61,21 +64,23 @@ impl Line {
 
 impl AsyncRead for Line {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
-        if self.fresh.is_some() && !self.rested {
-            self.rested = true;
+        self.looks = self.looks.saturating_add(1);
+        if self.fresh.is_some() && self.looks == 1 {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        match self.at_once(|stream| read(stream, buf)) {
-            Some(result) => Poll::Ready(result),
-            None => self.watched()?.poll_read(cx, buf),
+        if self.looks < LOOKS_MAX
+            && let Some(result) = self.at_once(|stream| read(stream, buf))
+        {
+            return Poll::Ready(result);
         }
+        self.watched()?.poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Line {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.rested = false;
+        self.looks = 0;
         match self.at_once(|mut stream| stream.write(buf)) {
             Some(result) => Poll::Ready(result),
             None => self.watched()?.poll_write(cx, buf),
@@ -87,7 +92,7 @@ impl AsyncWrite for Line {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.rested = false;
+        self.looks = 0;
         match self.at_once(|mut stream| stream.write_vectored(bufs)) {
             Some(result) => Poll::Ready(result),
             None => self.watched()?.poll_write_vectored(cx, bufs),
@@ -119,12 +124,12 @@ pub async fn dial(to: SocketAddr) -> io::Result<Line> {
     };
     let socket = socket_with(family, SocketType::STREAM, SocketFlags::NONBLOCK | SocketFlags::CLOEXEC, None)?;
     if answered(&socket, to)? || answered(&socket, to)? {
-        return Ok(Line { fresh: Some(socket.into()), watched: None, rested: false });
+        return Ok(Line { fresh: Some(socket.into()), watched: None, looks: 0 });
     }
     let stream = TcpStream::from_std(socket.into())?;
     stream.writable().await?;
     match sockopt::socket_error(&stream)? {
-        Ok(()) => Ok(Line { fresh: None, watched: Some(stream), rested: true }),
+        Ok(()) => Ok(Line { fresh: None, watched: Some(stream), looks: 0 }),
         Err(errno) => Err(errno.into()),
     }
 }
@@ -190,6 +195,28 @@ mod tests {
         });
         echo.join().unwrap();
         assert_eq!(answer, "hello");
+    }
+
+    #[test]
+    fn who_talks_without_end_is_left_to_the_runtime() {
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let to = server.local_addr().unwrap();
+        let talker = std::thread::spawn(move || {
+            let (stream, _) = server.accept().unwrap();
+            (&stream).write_all(&[7; 100]).unwrap();
+            stream
+        });
+        run(async {
+            let mut stream = dial(to).await.unwrap();
+            let open = talker.join().unwrap();
+            let mut seen = Vec::new();
+            for _ in 0..40 {
+                assert_eq!(stream.read_u8().await.unwrap(), 7);
+                seen.push(stream.watched.is_some());
+            }
+            assert!(!seen[0] && seen[39], "{seen:?}");
+            drop(open);
+        });
     }
 
     #[test]
