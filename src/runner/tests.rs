@@ -23,7 +23,13 @@ enum Acts {
     NeverWaits,
     /// Waits six times for a moment.
     WaitsOften,
+    /// Waits 20 ms, and is counted meanwhile.
+    IsCounted,
 }
+
+/// Runs of [`Acts::IsCounted`] that go on, and the most that ever did. One test has them.
+static COUNTED: AtomicUsize = AtomicUsize::new(0);
+static COUNTED_MOST: AtomicUsize = AtomicUsize::new(0);
 
 struct Trap;
 
@@ -74,6 +80,11 @@ impl DynJob for Fake {
                     for _ in 0..6 {
                         tokio::time::sleep(Duration::from_millis(1)).await;
                     }
+                }
+                Acts::IsCounted => {
+                    COUNTED_MOST.fetch_max(COUNTED.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+                    tokio::time::sleep(Duration::from_millis(20)).await;
+                    COUNTED.fetch_sub(1, Ordering::SeqCst);
                 }
                 Acts::Panics | Acts::PanicsOwn => panic!("no such luck"),
                 Acts::BlocksShared | Acts::BlocksOwn => std::thread::sleep(Duration::from_secs(6)),
@@ -133,6 +144,15 @@ fn runs_that_never_wait_keep_nobody_from_its_turn() {
     assert_eq!(order.len(), 4_000);
     let place = order.iter().position(|index| *index == 0).unwrap();
     assert!(place < 2_000, "it waited for {place} others");
+}
+
+#[test]
+fn more_go_on_at_once_while_the_thread_rests() {
+    // Too quick for slow ones: only rest tells that there is room.
+    let (all, _) = run_at_once(&vec![Acts::IsCounted; 1_000], AtOnce::default());
+    assert_eq!(all.iter().filter(|f| f.outcome.verdict == checker_job::Verdict::Ok).count(), 1_000);
+    let most = COUNTED_MOST.load(Ordering::SeqCst);
+    assert!(most > 128, "at most {most} at once");
 }
 
 #[test]
