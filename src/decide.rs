@@ -7,16 +7,22 @@
 mod alert;
 pub mod delivery;
 pub mod forecast;
+pub mod health;
 pub mod isolation;
+pub mod mail;
 pub mod merge;
 mod noise;
+pub mod peers;
 #[cfg(test)]
 mod properties;
 pub mod schedule;
 mod state;
+pub mod status;
 pub mod step;
 pub mod transition;
+pub mod trouble;
 pub mod witness;
+pub mod word;
 
 pub use alert::{Alert, AlertId, AlertKind, Delivery, DeliveryState, Recipient, SendResult, Sent, Waiting};
 pub use state::{Ack, Episode, Flapping, JobState, Silence, Tally};

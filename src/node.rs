@@ -5,12 +5,12 @@ mod own_faults;
 
 pub use own_faults::{Blind, blind, clock, evidence_lines, seen_again};
 
+use crate::decide::Recipient;
 use crate::decide::schedule::Class;
-use crate::decide::transition::{Input, transition};
-use crate::decide::{Alert, AlertId, AlertKind, JobState, Recipient};
+use crate::decide::trouble::{Look, Trouble, judge as decide};
 use crate::outbox::again;
-use crate::store::{Change, Degraded, Ledger, Own, Result};
-use checker_job::{Frequency, JobId, Notify, Outcome, Policy, Remind, Timestamp, Verdict, duration_words};
+use crate::store::{Applied, Change, Degraded, Ledger, Own, Result, StoreError};
+use checker_job::{JobId, Outcome, Remind, Timestamp};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -22,15 +22,14 @@ pub fn is_trouble(id: &JobId) -> bool {
     id.as_str().starts_with(PREFIX)
 }
 
-/// One trouble that this node may have.
-struct Trouble<'a> {
-    id: &'a str,
-    name: &'a str,
-    remind: Remind,
-    /// So many bad looks in a row before it is told.
-    threshold: u32,
-    /// Its end is no news.
-    ends_silently: bool,
+/// So often a look is decided anew because another process was quicker.
+const LOOKS_MAX: usize = 5;
+/// What a first message about ourselves begins with.
+const LABEL: &str = "CHECKER ITSELF";
+
+/// A trouble of this node, told once and at once; its end is told too.
+pub(crate) fn trouble(id: JobId, name: impl Into<String>, remind: Remind) -> Trouble {
+    Trouble { id, name: name.into(), label: LABEL, remind, threshold: 1, ends_silently: false }
 }
 
 /// The id of the trouble that a class's crontab line is missing.
@@ -50,8 +49,7 @@ pub fn crontab(
     now: Timestamp,
 ) -> Result<()> {
     let id = crontab_id(class);
-    let name = format!("crontab line for {class}");
-    let trouble = Trouble { id: id.as_str(), name: &name, remind: Remind::Never, threshold: 1, ends_silently: false };
+    let trouble = trouble(id, format!("crontab line for {class}"), Remind::Never);
     let outcome = if let Some(command) = missing {
         Outcome::warning(format!("cron does not call `checker cron -c {class}`; its jobs run 10 minutes late"))
             .with_detail(format!(
@@ -71,8 +69,7 @@ pub fn crontab(
 /// Of the store.
 pub fn settings(own: &dyn Own, contacts: &[Recipient], problem: Option<&str>, now: Timestamp) -> Result<()> {
     let hour = Remind::Every(Duration::from_secs(3_600));
-    let id = format!("{PREFIX}settings");
-    let trouble = Trouble { id: &id, name: "settings", remind: hour, threshold: 1, ends_silently: false };
+    let trouble = trouble(JobId::literal(format!("{PREFIX}settings")), "settings", hour);
     let outcome = match problem {
         Some(report) => Outcome::failed("the settings do not load; the last accepted ones are in use")
             .with_detail(format!("{report}\n\nMend the file, then look with: checker check")),
@@ -88,8 +85,7 @@ pub fn settings(own: &dyn Own, contacts: &[Recipient], problem: Option<&str>, no
 /// Of the store.
 pub fn state(ledger: &dyn Ledger, contacts: &[Recipient], problem: Option<&Degraded>, now: Timestamp) -> Result<()> {
     let hour = Remind::Every(Duration::from_secs(3_600));
-    let id = state_id();
-    let trouble = Trouble { id: id.as_str(), name: "state", remind: hour, threshold: 1, ends_silently: false };
+    let trouble = trouble(state_id(), "state", hour);
     let outcome = match problem {
         Some(problem) => Outcome::failed(&problem.summary).with_detail(problem.detail.clone()),
         None => Outcome::ok("the state is at its place, with all that was recorded meanwhile"),
@@ -103,69 +99,44 @@ pub fn state_id() -> JobId {
 }
 
 /// Decides on a trouble as on any job; writes only if something changes.
-fn judge(
+///
+/// # Errors
+/// Of the store.
+pub(crate) fn judge(
     ledger: &dyn Ledger,
     contacts: &[Recipient],
-    trouble: &Trouble<'_>,
+    trouble: &Trouble,
     outcome: &Outcome,
     now: Timestamp,
 ) -> Result<()> {
-    let id = JobId::literal(trouble.id);
-    let before = ledger.states(std::slice::from_ref(&id))?.remove(&id);
-    if before.as_ref().is_none_or(|s| s.failure.is_none()) && outcome.verdict == Verdict::Ok {
-        return Ok(());
+    judge_held(ledger, contacts, trouble, outcome, false, now)
+}
+
+/// As [`judge`]; with `held`, somebody else tells it and we do not.
+///
+/// # Errors
+/// Of the store.
+pub(crate) fn judge_held(
+    ledger: &dyn Ledger,
+    to: &[Recipient],
+    trouble: &Trouble,
+    outcome: &Outcome,
+    held: bool,
+    now: Timestamp,
+) -> Result<()> {
+    // Pass and daemon may look at the same time: who comes late decides again on what the other wrote.
+    for _ in 0..LOOKS_MAX {
+        let before = ledger.states(std::slice::from_ref(&trouble.id))?.remove(&trouble.id);
+        let expected_seq = before.as_ref().map_or(0, |s| s.seq);
+        let look = Look { outcome, to, held, run: Uuid::now_v7(), now };
+        let Some((state, alerts)) = decide(before, trouble, &look) else {
+            return Ok(());
+        };
+        let job = trouble.id.clone();
+        let change = Change { job, expected_seq, state: Some(state), run: None, alerts, hour: None };
+        if again(|| ledger.commit(std::slice::from_ref(&change)))?.first() != Some(&Applied::Stale) {
+            return Ok(());
+        }
     }
-    let before: JobState = before.unwrap_or_default();
-    let policy = Policy {
-        name: trouble.name.to_owned(),
-        every: Frequency::Minute,
-        notify: Notify::StateChange,
-        remind: trouble.remind,
-        failure_threshold: trouble.threshold,
-        ..Policy::default()
-    };
-    let expected_seq = before.seq;
-    let step = transition(
-        before,
-        &Input {
-            now,
-            slot: now,
-            run: Uuid::now_v7(),
-            started: now,
-            took: Duration::ZERO,
-            outcome,
-            policy: &policy,
-            recipients: contacts,
-            held: false,
-        },
-    );
-    let alerts = step
-        .drafts
-        .into_iter()
-        .filter(|draft| !(trouble.ends_silently && draft.kind.is_ending()))
-        .map(|draft| {
-            let (word, lasted) = match draft.kind {
-                AlertKind::Recovery => ("SOLVED", format!(" (after {})", duration_words(now.since(draft.since)))),
-                AlertKind::Reminder => ("STILL", String::new()),
-                _ => ("CHECKER ITSELF", String::new()),
-            };
-            Alert {
-                id: AlertId { job: id.clone(), episode: draft.episode, step: draft.step },
-                kind: draft.kind,
-                verdict: draft.verdict,
-                at: now,
-                since: draft.since,
-                failures: draft.failures,
-                name: trouble.name.to_owned(),
-                host: None,
-                cause: None,
-                subject: format!("{word}: {}: {}{lasted}", trouble.name, outcome.summary),
-                body: outcome.detail.clone(),
-                note: None,
-                recipients: draft.recipients,
-            }
-        })
-        .collect();
-    let change = Change { job: id, expected_seq, state: Some(step.state), run: None, alerts, hour: None };
-    again(|| ledger.commit(std::slice::from_ref(&change))).map(|_| ())
+    Err(StoreError::Unavailable(format!("{} changes faster than it can be judged", trouble.name)))
 }

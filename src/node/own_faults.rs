@@ -1,11 +1,12 @@
 //! Our own faults in words: the network, what this host has run out of, and the clock.
 
-use super::{PREFIX, Trouble, judge};
+use super::{PREFIX, judge, trouble};
 use crate::decide::Recipient;
 use crate::decide::step::{STEADY, Step};
+use crate::decide::trouble::Trouble;
 use crate::decide::witness::{Answer, Evidence, Part};
 use crate::store::{Own, Result};
-use checker_job::{Outcome, Remind, Timestamp, duration_words};
+use checker_job::{JobId, Outcome, Remind, Timestamp, duration_words};
 use std::time::Duration;
 
 /// So many jobs are named in a message.
@@ -35,8 +36,7 @@ pub fn blind(own: &dyn Own, contacts: &[Recipient], blind: &Blind<'_>, now: Time
     let count = blind.jobs.len();
     let jobs = if count == 1 { "1 job".to_owned() } else { format!("{count} jobs") };
     let outcome = Outcome::failed(format!("{}: {jobs} cannot be judged", blind.fault)).with_detail(explained(blind));
-    let id = format!("{PREFIX}{}", blind.part.word());
-    let trouble = Trouble { threshold: blind.threshold, ..of(&id, blind.part.word()) };
+    let trouble = Trouble { threshold: blind.threshold, ..of(blind.part.word()) };
     judge(own, contacts, &trouble, &outcome, now)
 }
 
@@ -50,8 +50,7 @@ pub fn seen_again(own: &dyn Own, contacts: &[Recipient], part: Part, now: Timest
         Part::Resources => Outcome::ok("the checks have what they need again"),
     }
     .with_detail("Every job that this hid has run again. What is failing now is told by itself.");
-    let id = format!("{PREFIX}{}", part.word());
-    judge(own, contacts, &of(&id, part.word()), &outcome, now)
+    judge(own, contacts, &of(part.word()), &outcome, now)
 }
 
 /// The wall clock has stepped, or (`None`) has been steady since for long enough. The end is not told.
@@ -63,12 +62,11 @@ pub fn clock(own: &dyn Own, contacts: &[Recipient], step: Option<Step>, now: Tim
         Some(step) => stepped(step),
         None => Outcome::ok(format!("the clock has been steady for {}", duration_words(STEADY))),
     };
-    let id = format!("{PREFIX}clock");
-    judge(own, contacts, &Trouble { ends_silently: true, ..of(&id, "clock") }, &outcome, now)
+    judge(own, contacts, &Trouble { ends_silently: true, ..of("clock") }, &outcome, now)
 }
 
-fn of<'a>(id: &'a str, name: &'a str) -> Trouble<'a> {
-    Trouble { id, name, remind: Remind::Every(DAY), threshold: 1, ends_silently: false }
+fn of(name: &str) -> Trouble {
+    trouble(JobId::literal(format!("{PREFIX}{name}")), name, Remind::Every(DAY))
 }
 
 fn stepped(step: Step) -> Outcome {

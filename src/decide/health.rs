@@ -1,0 +1,213 @@
+//! What this node may say of itself: facts with ages become the word and the status. Pure.
+//!
+//! `True` is a positive, fresh, complete statement. Anything unknown, stale, or switched off is not `True`.
+
+use super::mail::{Known, Wrong};
+use super::status::{Mail, NodeId, Passes, Sees, Status, VERSION};
+use super::word::Word;
+use checker_job::{Outcome, Timestamp, duration_words};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// A pass must have served within this time: three of cron's minutes.
+pub const STALE: Duration = Duration::from_secs(180);
+/// So many passes in a row must miss the daemon before it is told: the first one starts it again.
+pub const DAEMON_MISSES: u32 = 2;
+
+/// What a pass tells the daemon once its first wave is committed.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct PassReport {
+    /// When it served.
+    pub served: Timestamp,
+    /// Jobs of its settings.
+    pub jobs: u64,
+    /// Of them, failing.
+    pub failing: u64,
+    /// Classes whose slots go unserved.
+    pub overdue: u64,
+    /// The state can be written at its place.
+    pub state_ok: bool,
+    /// The settings file loads.
+    pub settings_ok: bool,
+    /// The clock has been steady.
+    pub clock_ok: bool,
+    /// This host is not known to be cut off or out of something.
+    pub sighted: bool,
+    /// Messages that wait to leave.
+    pub waiting: u64,
+    /// A delivery was refused for good and is still open.
+    pub refused: bool,
+    /// Mail was switched off by hand for this pass.
+    pub nomail: bool,
+}
+
+/// All facts about this node.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Facts {
+    /// The newest pass that served; `None`: none since the daemon started.
+    pub pass: Option<PassReport>,
+    /// When the daemon started.
+    pub started: Timestamp,
+    /// What the word was before the daemon was restarted, as far as jobs are concerned: believed for [`STALE`].
+    pub before: Option<Word>,
+    /// What is known of mail.
+    pub mail: Known,
+    /// The settings switch mail off.
+    pub nomail: bool,
+    /// The daemon's own settings and state are good.
+    pub daemon_ok: bool,
+}
+
+impl Facts {
+    /// The word.
+    pub fn word(&self, now: Timestamp) -> Word {
+        let jobs = self.jobs_are_good(now);
+        let mail = matches!(self.mail, Known::Proven(_))
+            && !self.mail_is_off()
+            && !self.pass.as_ref().is_some_and(|p| p.refused);
+        // What is wrong with mail comes first, as in the first program: the rest, its own admin is told. Where the mail
+        // status itself went stale, the daemon's own work is in question.
+        match (mail, jobs) {
+            (true, true) => Word::True,
+            (false, false) if self.mail == Known::Stale => Word::JobProblem,
+            (false, _) => Word::MailProblem,
+            (true, false) => Word::JobProblem,
+        }
+    }
+
+    fn mail_is_off(&self) -> bool {
+        self.nomail || self.pass.as_ref().is_some_and(|p| p.nomail)
+    }
+
+    fn jobs_are_good(&self, now: Timestamp) -> bool {
+        if !self.daemon_ok {
+            return false;
+        }
+        match &self.pass {
+            Some(pass) => {
+                let fresh = pass.served <= now.plus(STALE) && now.since(pass.served) <= STALE;
+                fresh && pass.overdue == 0 && pass.state_ok && pass.settings_ok && pass.clock_ok && pass.sighted
+            }
+            None => now.since(self.started) <= STALE && matches!(self.before, Some(Word::True | Word::MailProblem)),
+        }
+    }
+
+    /// The trouble "no pass comes"; `None` while it is too early to say.
+    pub fn passes(&self, now: Timestamp) -> Option<Outcome> {
+        let last = self.pass.as_ref().map(|p| p.served.min(now));
+        let since = last.unwrap_or(self.started.min(now));
+        if now.since(since) > STALE {
+            let ago = duration_words(Duration::from_secs(now.since(since).as_secs() / 60 * 60));
+            return Some(
+                Outcome::failed(format!("no pass has run for {ago}: nothing is checked")).with_detail(
+                    "Cron does not start `checker cron`, or each pass ends before its work is done.\nLook whether cron runs \
+                     (systemctl status cron), whether the crontab line is there\n(crontab -l), and what it says by hand: checker \
+                     cron -v",
+                ),
+            );
+        }
+        last.map(|_| Outcome::ok("passes run again"))
+    }
+
+    /// When [`Facts::passes`] will have something to say if no pass comes.
+    pub fn passes_due(&self) -> Timestamp {
+        self.pass.as_ref().map_or(self.started, |p| p.served).plus(STALE + Duration::from_secs(1))
+    }
+
+    /// The status, for peers.
+    pub fn status(&self, about: About, now: Timestamp) -> Status {
+        let secs = |d: Duration| d.as_secs();
+        let pass = self.pass.clone().unwrap_or_default();
+        Status {
+            v: VERSION,
+            node: about.node,
+            instance: about.instance,
+            seq: about.seq,
+            at: now.secs(),
+            version: about.version,
+            word: Some(self.word(now)),
+            mail: Mail {
+                is: self.mail_word().to_owned(),
+                proven_s: if let Known::Proven(age) = self.mail { Some(secs(age)) } else { None },
+                waiting: pass.waiting,
+            },
+            passes: Passes {
+                served_s: self.pass.as_ref().map(|p| secs(now.since(p.served))),
+                jobs: pass.jobs,
+                failing: pass.failing,
+                overdue: pass.overdue,
+            },
+            state_ok: pass.state_ok,
+            settings_ok: pass.settings_ok,
+            told_self: about.told_self,
+            sees: about.sees,
+            canary_seen: Vec::new(),
+            away_until: about.away.filter(|at| *at > now).map(Timestamp::secs),
+        }
+    }
+
+    fn mail_word(&self) -> &'static str {
+        if self.mail_is_off() {
+            return "off";
+        }
+        match &self.mail {
+            Known::Proven(_) => "proven",
+            Known::NotYet => "not_yet",
+            Known::Bad(Wrong::Refused) => "refused",
+            Known::Bad(Wrong::NeverArrived) => "never_arrived",
+            Known::Bad(Wrong::Spam) => "spam",
+            Known::Unverifiable => "unverifiable",
+            Known::Stale => "stale",
+            Known::ByChoice => "by_choice",
+        }
+    }
+}
+
+/// What a status says besides the facts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct About {
+    /// This node.
+    pub node: NodeId,
+    /// This running machine.
+    pub instance: String,
+    /// Rises.
+    pub seq: u64,
+    /// The program's version.
+    pub version: String,
+    /// See [`Status::told_self`].
+    pub told_self: bool,
+    /// See [`Status::sees`].
+    pub sees: Vec<Sees>,
+    /// See [`Status::away_until`].
+    pub away: Option<Timestamp>,
+}
+
+/// What a pass saw of the daemon.
+pub fn daemon(answer: Result<(), &str>, restarted: Option<&str>) -> Outcome {
+    let Err(why) = answer else {
+        return Outcome::ok("the daemon answers");
+    };
+    let tried = restarted.map_or_else(String::new, |tried| format!("\n\n{tried}"));
+    Outcome::failed(format!("the daemon does not answer: {why}")).with_detail(format!(
+        "Without it nobody proves that mail arrives, peers get no answer, and nobody notices\nwhen passes end. Look with: systemctl \
+         status checker, or start it by hand: checker daemon{tried}"
+    ))
+}
+
+/// Who watches us and has stopped: `asked` is the age of the peer's last signed request, `None` if there was none since the
+/// daemon started `up` ago.
+pub fn unwatched(peer: &str, asked: Option<Duration>, up: Duration, limit: Duration) -> Option<Outcome> {
+    let silent = asked.unwrap_or(up);
+    if silent > limit {
+        let since = duration_words(Duration::from_secs(silent.as_secs() / 60 * 60));
+        return Some(Outcome::failed(format!("{peer} has not asked about us for {since}: it does not watch us")).with_detail(
+            format!("If this node dies now, {peer} will not tell you. Either its [[peer]] table for us is gone, or its passes\ndo not run, or \
+             it cannot reach us. Ask its admin."),
+        ));
+    }
+    asked.map(|_| Outcome::ok(format!("{peer} watches us")))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,333 @@
+//! Whether mail works: what is known of round trips, when the next canary is due, and what it all means. Pure.
+//!
+//! A canary is a message to ourselves. Refused, accepted, arrived, late, in spam, never arrived and unverifiable are
+//! different facts. Mail counts as good only while a round trip has succeeded that began after the last thing that went
+//! wrong and is fresh: so a fault is latched, a restart changes nothing, and nothing but a round trip clears it.
+
+use super::SendResult;
+use checker_job::{Outcome, Timestamp, duration_words};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// The first try after a bad canary comes this soon; each further one twice as late, up to the usual time.
+const RETRY: Duration = Duration::from_secs(60);
+/// A canary whose answer is unknown after this (its process died) proves nothing, and another one is sent.
+const ANSWER: Duration = Duration::from_secs(60);
+/// Looks into the mailbox: the time since the canary was sent, over this, is the time to the next look.
+const LOOK_PACE: u32 = 2;
+/// Between two looks, at least and at most.
+const LOOK_MIN: Duration = Duration::from_secs(2);
+const LOOK_MAX: Duration = Duration::from_secs(60);
+/// A canary that did not come is looked for that long, to say "late" where it was only late.
+const GIVE_UP: Duration = Duration::from_secs(86_400);
+/// How late a look may be for what is due at its time: it takes a while itself.
+const SLACK: Duration = Duration::from_secs(30);
+
+/// How often, how long, and whether arrival can be seen at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Canaries {
+    /// The time from one canary to the next.
+    pub every: Duration,
+    /// The longest time that one may take to arrive.
+    pub within: Duration,
+    /// `false` with `via = "none"`: nothing is proved.
+    pub provable: bool,
+}
+
+impl Canaries {
+    /// As the settings say, but canaries take at most half of what the account may send a day (`daily_limit`).
+    pub fn new(every: Duration, within: Duration, provable: bool, daily_limit: u32) -> Self {
+        let least = Duration::from_secs(86_400) / (daily_limit / 2).max(1);
+        Self { every: every.max(least), within, provable }
+    }
+
+    /// A proof older than this proves nothing any more.
+    pub fn fresh(&self) -> Duration {
+        self.every + self.within + SLACK
+    }
+}
+
+/// What became of one canary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fate {
+    /// Committed; the server has not answered yet.
+    Sending,
+    /// The server has taken it.
+    Accepted,
+    /// It did not come in time, and may still come.
+    Overdue,
+}
+
+/// One canary that is under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Canary {
+    /// Its random token, in header and body.
+    pub token: String,
+    /// When it was committed.
+    pub sent: Timestamp,
+    /// How far it has come.
+    pub fate: Fate,
+}
+
+/// What went wrong last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wrong {
+    /// No server took it.
+    Refused,
+    /// It was taken and did not come in time.
+    NeverArrived,
+    /// It came into the spam folder.
+    Spam,
+}
+
+/// Where a canary was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// Where mail is read, as mail from outside.
+    Arrived,
+    /// In the folder for spam.
+    Spam,
+}
+
+/// A round trip that succeeded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RoundTrip {
+    /// When it began.
+    pub sent: Timestamp,
+    /// When it was seen.
+    pub seen: Timestamp,
+}
+
+/// All that is known of the proof of mail. Kept in the own group.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Proof {
+    /// The newest round trip that succeeded.
+    pub proven: Option<RoundTrip>,
+    /// When something went wrong last.
+    pub wrong_at: Option<Timestamp>,
+    /// What it was.
+    pub wrong: Option<Wrong>,
+    /// What was said or seen then.
+    pub why: String,
+    /// Bad canaries in a row.
+    pub bad: u32,
+    /// Canaries under way, oldest first.
+    pub out: Vec<Canary>,
+    /// When the last canary was committed.
+    pub last: Option<Timestamp>,
+    /// When the mailbox was last looked into, or that was tried.
+    pub looked: Option<Timestamp>,
+    /// Since when the mailbox cannot be looked into.
+    pub blind_since: Option<Timestamp>,
+    /// Why not.
+    pub blind_why: String,
+}
+
+/// What is known of mail, in one word with an age.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// A round trip that began this long ago has succeeded, and nothing went wrong since.
+    Proven(Duration),
+    /// Nothing is known yet: the first round trip is under way.
+    NotYet,
+    /// Mail leaves or arrives badly.
+    Bad(Wrong),
+    /// Nobody can look whether it arrives.
+    Unverifiable,
+    /// The last proof is too old.
+    Stale,
+    /// The settings prove nothing.
+    ByChoice,
+}
+
+/// What is to be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Duty {
+    /// Send a canary.
+    Send,
+    /// Look into the mailbox.
+    Look,
+}
+
+impl Proof {
+    /// What is to be done at `now`, or when to ask again. `refused_at`: when a message of any kind was last not taken.
+    pub fn next(&self, policy: &Canaries, now: Timestamp) -> Result<Duty, Timestamp> {
+        if !policy.provable {
+            return Err(now.plus(Duration::from_secs(86_400)));
+        }
+        let look = self.look_at(policy, now);
+        let send = self.send_at(policy, now);
+        match (look, send) {
+            (Some(look), _) if look <= now => Ok(Duty::Look),
+            (_, send) if send <= now => Ok(Duty::Send),
+            (Some(look), send) => Err(look.min(send)),
+            (None, send) => Err(send),
+        }
+    }
+
+    fn send_at(&self, policy: &Canaries, now: Timestamp) -> Timestamp {
+        let Some(last) = self.last.filter(|at| *at <= now) else { return now };
+        let busy = self.out.iter().find(|c| c.fate != Fate::Overdue);
+        match busy {
+            // Its answer is lost with its process.
+            Some(c) if c.fate == Fate::Sending => c.sent.plus(ANSWER),
+            // A bad one is followed by the next when it is known to be bad, or as usual.
+            _ => last.plus(self.pause(policy)),
+        }
+    }
+
+    /// The time from one canary to the next.
+    fn pause(&self, policy: &Canaries) -> Duration {
+        match self.bad {
+            0 => policy.every,
+            n => RETRY.saturating_mul(1 << (n - 1).min(10)).min(policy.every),
+        }
+    }
+
+    fn look_at(&self, policy: &Canaries, now: Timestamp) -> Option<Timestamp> {
+        let newest = self.out.iter().filter(|c| c.fate != Fate::Sending).map(|c| c.sent).max()?;
+        let Some(looked) = self.looked.filter(|at| *at <= now && *at >= newest) else {
+            return Some(newest.plus(LOOK_MIN).min(now.plus(LOOK_MIN)));
+        };
+        let since = now.since(newest);
+        let pace = if since > policy.within + LOOK_MAX { LOOK_MAX * 5 } else { LOOK_MAX };
+        let next = looked.plus((looked.since(newest) / LOOK_PACE).clamp(LOOK_MIN, pace));
+        // One look falls on the deadline itself.
+        let deadlines = self.out.iter().filter(|c| c.fate == Fate::Accepted).map(|c| c.sent.plus(policy.within));
+        Some(deadlines.filter(|d| *d > looked).fold(next, Timestamp::min))
+    }
+
+    /// A canary was committed and is about to be sent.
+    pub fn sent(&mut self, token: String, now: Timestamp) {
+        // One whose answer is unknown proves nothing.
+        self.out.retain(|c| c.fate != Fate::Sending);
+        self.out.push(Canary { token, sent: now, fate: Fate::Sending });
+        self.last = Some(now);
+    }
+
+    /// What the mail server said to a canary.
+    pub fn answered(&mut self, token: &str, result: &SendResult, now: Timestamp) {
+        let Some(at) = self.out.iter().position(|c| c.token == token) else { return };
+        match result {
+            SendResult::Accepted { .. } => {
+                if let Some(canary) = self.out.get_mut(at) {
+                    canary.fate = Fate::Accepted;
+                }
+            }
+            SendResult::Later { why } | SendResult::Refused { why } => {
+                self.out.remove(at);
+                self.bad = self.bad.saturating_add(1);
+                self.went_wrong(Wrong::Refused, why, now);
+            }
+        }
+    }
+
+    /// Some other message was not taken.
+    pub fn refused(&mut self, why: &str, now: Timestamp) {
+        self.bad = self.bad.max(1);
+        self.went_wrong(Wrong::Refused, why, now);
+    }
+
+    fn went_wrong(&mut self, wrong: Wrong, why: &str, now: Timestamp) {
+        self.wrong_at = Some(now);
+        self.wrong = Some(wrong);
+        why.clone_into(&mut self.why);
+    }
+
+    /// A look into the mailbox has found these tokens.
+    pub fn looked(&mut self, found: &[(String, Place)], policy: &Canaries, now: Timestamp) {
+        (self.looked, self.blind_since) = (Some(now), None);
+        self.blind_why.clear();
+        for canary in std::mem::take(&mut self.out) {
+            match found.iter().find(|(token, _)| *token == canary.token).map(|(_, place)| *place) {
+                Some(Place::Arrived) => self.arrived(&canary, now),
+                Some(Place::Spam) => {
+                    self.bad = self.bad.saturating_add(1);
+                    let why = "our own message to ourselves came into the folder for spam: mark it as wanted there";
+                    self.went_wrong(Wrong::Spam, why, now);
+                }
+                None => self.missing(canary, policy, now),
+            }
+        }
+    }
+
+    fn arrived(&mut self, canary: &Canary, now: Timestamp) {
+        // Late is no proof: it came after it was given up, and what went wrong is newer than its sending.
+        if self.proven.is_none_or(|p| p.sent < canary.sent) {
+            self.proven = Some(RoundTrip { sent: canary.sent, seen: now });
+        }
+        if self.wrong_at.is_none_or(|at| at < canary.sent) {
+            self.bad = 0;
+        }
+    }
+
+    fn missing(&mut self, mut canary: Canary, policy: &Canaries, now: Timestamp) {
+        let waited = now.since(canary.sent);
+        if canary.fate == Fate::Accepted && waited >= policy.within {
+            canary.fate = Fate::Overdue;
+            self.bad = self.bad.saturating_add(1);
+            let why = format!(
+                "a message to ourselves was taken by the mail server and is not in the mailbox {} later",
+                duration_words(policy.within)
+            );
+            self.went_wrong(Wrong::NeverArrived, &why, now);
+        }
+        if waited < GIVE_UP {
+            self.out.push(canary);
+        }
+    }
+
+    /// The mailbox could not be looked into.
+    pub fn blind(&mut self, why: &str, now: Timestamp) {
+        self.looked = Some(now);
+        self.blind_since = self.blind_since.filter(|at| *at <= now).or(Some(now));
+        why.clone_into(&mut self.blind_why);
+        self.out.retain(|c| now.since(c.sent) < GIVE_UP);
+    }
+
+    /// What is known at `now`.
+    pub fn known(&self, policy: &Canaries, now: Timestamp) -> Known {
+        if !policy.provable {
+            return Known::ByChoice;
+        }
+        let proven = self.proven.map(|p| p.sent.min(now));
+        if let (Some(wrong), Some(at)) = (self.wrong, self.wrong_at)
+            && proven.is_none_or(|sent| sent <= at.min(now))
+        {
+            return Known::Bad(wrong);
+        }
+        // Blind counts from the time on at which a canary should have been seen.
+        let waits = self.out.iter().filter(|c| c.fate == Fate::Accepted).any(|c| now.since(c.sent) >= policy.within);
+        if self.blind_since.is_some() && waits {
+            return Known::Unverifiable;
+        }
+        match proven {
+            Some(sent) if now.since(sent) <= policy.fresh() => Known::Proven(now.since(sent)),
+            Some(_) => Known::Stale,
+            None => Known::NotYet,
+        }
+    }
+
+    /// The same, as the outcome of a trouble of this node; `None` while nothing is known.
+    pub fn outcome(&self, policy: &Canaries, now: Timestamp) -> Option<Outcome> {
+        let failed = |summary: &str, detail: &str| Some(Outcome::failed(summary).with_detail(detail));
+        match self.known(policy, now) {
+            Known::Proven(_) => Some(Outcome::ok("our own messages arrive")),
+            Known::NotYet | Known::ByChoice => None,
+            Known::Bad(Wrong::Refused) => failed("mail is not taken by the server", &self.why),
+            Known::Bad(Wrong::NeverArrived) => failed("mail is taken and does not arrive", &self.why),
+            Known::Bad(Wrong::Spam) => failed("mail comes into the folder for spam", &self.why),
+            Known::Unverifiable => failed("nobody can see whether mail arrives", &self.blind_why),
+            Known::Stale => failed(
+                "it is long ago that a message to ourselves arrived",
+                "Look whether `checker daemon` runs as it should.",
+            ),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+use super::*;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn policy() -> Canaries {
+    Canaries::new(MINUTE * 15, MINUTE * 10, true, 200)
+}
+
+fn at(secs: u64) -> Timestamp {
+    Timestamp::from_secs(1_000_000).plus(Duration::from_secs(secs))
+}
+
+fn accepted() -> SendResult {
+    SendResult::Accepted { answer: "250 ok".to_owned() }
+}
+
+fn refused() -> SendResult {
+    SendResult::Later { why: "535 no".to_owned() }
+}
+
+fn found(token: &str, place: Place) -> Vec<(String, Place)> {
+    vec![(token.to_owned(), place)]
+}
+
+/// One good round trip, begun at `start`.
+fn proven(proof: &mut Proof, token: &str, start: u64) {
+    assert_eq!(proof.next(&policy(), at(start)), Ok(Duty::Send));
+    proof.sent(token.to_owned(), at(start));
+    proof.answered(token, &accepted(), at(start + 1));
+    assert_eq!(proof.next(&policy(), at(start + 3)), Ok(Duty::Look));
+    proof.looked(&found(token, Place::Arrived), &policy(), at(start + 3));
+}
+
+#[test]
+fn a_round_trip_proves_and_the_proof_grows_old() {
+    let mut proof = Proof::default();
+    assert_eq!(proof.known(&policy(), at(0)), Known::NotYet);
+    proven(&mut proof, "a", 0);
+    assert_eq!(proof.known(&policy(), at(10)), Known::Proven(Duration::from_secs(10)));
+    assert_eq!(proof.next(&policy(), at(10)), Err(at(900)), "the next one after 15 minutes, and no look before");
+    assert_eq!(proof.next(&policy(), at(900)), Ok(Duty::Send));
+    let fresh = policy().fresh().as_secs();
+    assert!(matches!(proof.known(&policy(), at(fresh)), Known::Proven(_)));
+    assert_eq!(proof.known(&policy(), at(fresh + 1)), Known::Stale);
+}
+
+#[test]
+fn only_a_round_trip_that_began_after_the_fault_clears_it() {
+    let mut proof = Proof::default();
+    proven(&mut proof, "a", 0);
+    proof.sent("b".to_owned(), at(900));
+    proof.answered("b", &accepted(), at(901));
+    proof.refused("535 no", at(905));
+    assert_eq!(proof.known(&policy(), at(906)), Known::Bad(Wrong::Refused));
+    proof.looked(&found("b", Place::Arrived), &policy(), at(910));
+    assert_eq!(proof.known(&policy(), at(911)), Known::Bad(Wrong::Refused), "b was sent before it");
+    assert_eq!(proof.next(&policy(), at(960)), Ok(Duty::Send), "soon after a bad one");
+    proof.sent("c".to_owned(), at(960));
+    proof.answered("c", &accepted(), at(961));
+    assert_eq!(proof.known(&policy(), at(962)), Known::Bad(Wrong::Refused), "accepted is not arrived");
+    proof.looked(&found("c", Place::Arrived), &policy(), at(965));
+    assert!(matches!(proof.known(&policy(), at(966)), Known::Proven(_)));
+    assert_eq!(proof.bad, 0);
+}
+
+#[test]
+fn refusals_are_followed_by_tries_that_grow_apart() {
+    let mut proof = Proof::default();
+    let mut now = 0;
+    let mut gaps = Vec::new();
+    for n in 0..8 {
+        let token = n.to_string();
+        proof.sent(token.clone(), at(now));
+        proof.answered(&token, &refused(), at(now));
+        let next = proof.next(&policy(), at(now)).expect_err("not at once");
+        gaps.push(next.since(at(now)).as_secs());
+        now += next.since(at(now)).as_secs();
+    }
+    assert_eq!(gaps, [60, 120, 240, 480, 900, 900, 900, 900]);
+}
+
+#[test]
+fn what_does_not_come_in_time_is_a_fault_at_its_deadline_and_late_is_no_proof() {
+    let mut proof = Proof::default();
+    proven(&mut proof, "a", 0);
+    proof.sent("b".to_owned(), at(900));
+    proof.answered("b", &accepted(), at(901));
+    let (mut now, mut looks) = (at(902), 0);
+    while matches!(proof.known(&policy(), now), Known::Proven(_)) {
+        match proof.next(&policy(), now) {
+            Ok(Duty::Look) => {
+                looks += 1;
+                proof.looked(&[], &policy(), now);
+            }
+            Ok(Duty::Send) => panic!("one at a time: {now:?}"),
+            Err(wake) => now = wake,
+        }
+        assert!(looks < 60, "{now:?}");
+    }
+    assert_eq!(now, at(1_500), "ten minutes after it was sent");
+    assert_eq!(proof.known(&policy(), now), Known::Bad(Wrong::NeverArrived));
+    proof.looked(&found("b", Place::Arrived), &policy(), at(1_530));
+    assert_eq!(proof.known(&policy(), at(1_531)), Known::Bad(Wrong::NeverArrived), "late");
+}
+
+#[test]
+fn the_folder_for_spam_is_named() {
+    let mut proof = Proof::default();
+    proof.sent("a".to_owned(), at(0));
+    proof.answered("a", &accepted(), at(1));
+    proof.looked(&found("a", Place::Spam), &policy(), at(5));
+    assert_eq!(proof.known(&policy(), at(6)), Known::Bad(Wrong::Spam));
+    assert!(proof.outcome(&policy(), at(6)).unwrap().summary.contains("spam"));
+}
+
+#[test]
+fn a_mailbox_that_cannot_be_seen_is_told_when_the_canary_should_be_there() {
+    let mut proof = Proof::default();
+    proven(&mut proof, "a", 0);
+    proof.sent("b".to_owned(), at(900));
+    proof.answered("b", &accepted(), at(901));
+    proof.blind("refused", at(903));
+    assert!(matches!(proof.known(&policy(), at(904)), Known::Proven(_)), "the old proof is still fresh");
+    proof.blind("refused", at(1_500));
+    assert_eq!(proof.known(&policy(), at(1_500)), Known::Unverifiable);
+    proof.looked(&found("b", Place::Arrived), &policy(), at(1_600));
+    assert!(matches!(proof.known(&policy(), at(1_601)), Known::Proven(_)), "it was there all the time");
+}
+
+#[test]
+fn a_canary_whose_answer_died_with_its_process_is_neither_good_nor_bad() {
+    let mut proof = Proof::default();
+    proven(&mut proof, "a", 0);
+    proof.sent("b".to_owned(), at(900));
+    assert_eq!(proof.next(&policy(), at(930)), Err(at(960)));
+    assert_eq!(proof.next(&policy(), at(960)), Ok(Duty::Send));
+    proof.sent("c".to_owned(), at(960));
+    assert_eq!(proof.out.len(), 1, "b is forgotten");
+    assert!(matches!(proof.known(&policy(), at(961)), Known::Proven(_)));
+}
+
+#[test]
+fn nothing_is_proved_where_the_settings_prove_nothing() {
+    let policy = Canaries::new(MINUTE * 15, MINUTE * 10, false, 200);
+    let proof = Proof::default();
+    assert_eq!(proof.known(&policy, at(0)), Known::ByChoice);
+    assert!(proof.next(&policy, at(0)).is_err());
+}
+
+#[test]
+fn canaries_take_half_of_what_the_account_may_send() {
+    assert_eq!(policy().every, MINUTE * 15);
+    assert_eq!(Canaries::new(MINUTE * 15, MINUTE * 10, true, 48).every, MINUTE * 60);
+}
+
+#[test]
+fn a_clock_that_was_ahead_holds_no_canary_back() {
+    let mut proof = Proof::default();
+    proven(&mut proof, "a", 900_000);
+    assert_eq!(proof.next(&policy(), at(0)), Ok(Duty::Send));
+}

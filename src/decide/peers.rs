@@ -1,0 +1,346 @@
+//! Watching peers: when to ask, what an answer means, who is told, and by whom. Pure.
+//!
+//! A peer that does not answer is asked each minute, told after the third failure, to its own admin. Before that, what
+//! other peers see of it is looked up in their statuses, which are asked in the same pass: so a broken link is told as a
+//! link. Where several nodes watch the same one, they tell in the order of their node ids, two minutes apart, and who
+//! sees that another has told stays silent: a human is told once, and twice rather than never.
+
+use super::status::{NodeId, Status};
+use super::word::Word;
+use checker_job::{Outcome, Timestamp, duration_words};
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// A peer that is well is asked this often; a first program each minute.
+pub const POLL: Duration = Duration::from_secs(300);
+/// From the first failure on, and while any peer fails.
+pub const POLL_QUICK: Duration = Duration::from_secs(60);
+/// Cron is not exact: who would be due this much later is asked now.
+const EARLY: Duration = Duration::from_secs(20);
+/// One question takes no longer.
+pub const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// So many silences in a row are told.
+pub const SILENT: u32 = 3;
+/// So many answers in a row with a problem are told; of a first program, whose word changes each minute, one.
+pub const PROBLEM: u32 = 2;
+/// Each node that may tell before us delays us by so many looks.
+pub const RANK: u32 = 2;
+/// Who watches us and has not asked for this long has stopped: a whole round of questions, the quick ones included.
+pub const UNWATCHED: Duration = Duration::from_secs(300 + 3 * 60 + 60);
+/// Clocks may differ by this.
+pub const SKEW: Duration = Duration::from_secs(300);
+/// An announced absence is believed no longer than this.
+pub const AWAY_MAX: Duration = Duration::from_secs(4 * 3_600);
+/// What a peer said of others counts no longer than this.
+const SAID: Duration = Duration::from_secs(150);
+
+/// What the settings say of a peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Watched {
+    /// Its name.
+    pub name: String,
+    /// Its node id, if its key is pinned; a first program has none.
+    pub node: Option<NodeId>,
+    /// It cannot be asked and pushes its status to us.
+    pub pushes: bool,
+}
+
+/// What came of one question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// A status that its key has signed.
+    Status(Box<Status>),
+    /// A word without a signature.
+    Word(Word),
+    /// No answer, and why.
+    Silent(String),
+    /// An answer that is none, and why.
+    Garbled(String),
+}
+
+/// What is remembered of a peer. Kept in the own group.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct View {
+    /// When it was last asked, or last pushed.
+    pub asked: Option<Timestamp>,
+    /// When it last answered with a status or a word.
+    pub answered: Option<Timestamp>,
+    /// Bad answers in a row, silence included.
+    pub bad: u32,
+    /// The newest status, and when it came.
+    pub status: Option<Box<Status>>,
+    /// Machines that have spoken with its key, the newest last.
+    pub instances: Vec<String>,
+    /// A machine spoke again after another one had: two nodes have one key.
+    pub cloned: Option<Timestamp>,
+    /// It announced to be away until then.
+    pub away: Option<Timestamp>,
+    /// Clocks differ by so many seconds; positive: theirs is ahead.
+    pub skew_s: i64,
+    /// We have told its admin of the present trouble.
+    pub told: bool,
+}
+
+impl View {
+    /// Whether it is to be asked now. `alarm`: some peer fails, so what all see of it is wanted.
+    pub fn due(&self, peer: &Watched, alarm: bool, now: Timestamp) -> bool {
+        let every = if self.bad > 0 || alarm || peer.node.is_none() { POLL_QUICK } else { POLL };
+        self.asked.is_none_or(|at| at > now || now.since(at) + EARLY >= every)
+    }
+
+    /// Takes an answer in.
+    pub fn hear(&mut self, peer: &Watched, heard: &Heard, now: Timestamp) {
+        self.asked = Some(now);
+        let good = match heard {
+            Heard::Status(status) => {
+                self.take(status, now);
+                status.word == Some(Word::True)
+            }
+            Heard::Word(word) => peer.node.is_none() && *word == Word::True,
+            Heard::Silent(_) | Heard::Garbled(_) => false,
+        };
+        if matches!(heard, Heard::Status(_)) || (peer.node.is_none() && matches!(heard, Heard::Word(_))) {
+            self.answered = Some(now);
+        }
+        self.bad = if good { 0 } else { self.bad.saturating_add(1) };
+    }
+
+    fn take(&mut self, status: &Status, now: Timestamp) {
+        let theirs = status.clock().secs();
+        self.skew_s = theirs - now.secs();
+        self.away = status
+            .away_until
+            .filter(|until| *until > theirs)
+            .map(|until| now.plus(Duration::from_secs(until.abs_diff(theirs)).min(AWAY_MAX)));
+        self.status = Some(Box::new(status.clone()));
+        self.spoke(&status.instance, now);
+    }
+
+    /// A machine has spoken with this peer's key. A restart leads from one to the next; a way back leads to a clone.
+    pub fn spoke(&mut self, instance: &str, now: Timestamp) {
+        if instance.is_empty() || self.instances.last().is_some_and(|i| i == instance) {
+            return;
+        }
+        if let Some(at) = self.instances.iter().position(|i| i == instance) {
+            self.cloned = Some(now);
+            self.instances.remove(at);
+        }
+        self.instances.push(instance.to_owned());
+        let more = self.instances.len().saturating_sub(8);
+        self.instances.drain(..more);
+    }
+
+    /// The newest status, if it is young enough to count.
+    fn says(&self, now: Timestamp) -> Option<&Status> {
+        let young = self.answered.is_some_and(|at| at <= now && now.since(at) <= SAID);
+        self.status.as_deref().filter(|_| young)
+    }
+
+    /// Whether the last answer was good.
+    pub fn is_ok(&self) -> bool {
+        self.asked.is_some() && self.bad == 0
+    }
+}
+
+/// A peer and what is remembered of it.
+pub type Known<'a> = (&'a Watched, &'a View);
+
+/// What a look at one peer is decided on.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'a> {
+    /// This node.
+    pub me: &'a NodeId,
+    /// The peer.
+    pub peer: &'a Watched,
+    /// What is remembered, this answer included.
+    pub view: &'a View,
+    /// The answer.
+    pub heard: &'a Heard,
+    /// All other peers.
+    pub others: &'a [Known<'a>],
+    /// The witness has evidence that this host is cut off.
+    pub cut_off: bool,
+    /// The time.
+    pub now: Timestamp,
+}
+
+/// What a look says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Verdict {
+    /// What was seen.
+    pub outcome: Outcome,
+    /// So many in a row are told.
+    pub threshold: u32,
+    /// It is not ours to tell: announced, told by another, or told by the peer itself.
+    pub held: bool,
+    /// Our own admin is told too: the fault may be on our side of the link.
+    pub ours_too: bool,
+}
+
+/// What an answer means. `None`: nothing can be said, because this host itself is cut off.
+pub fn judge(q: &Question<'_>) -> Option<Verdict> {
+    let (outcome, threshold, silent) = seen(q);
+    if silent && q.cut_off {
+        return None;
+    }
+    let watchers = watchers(q);
+    let rank = u32::try_from(watchers.iter().filter(|id| **id < q.me).count()).unwrap_or(u32::MAX);
+    let told_by_other = !q.view.told && tellers(q).next().is_some();
+    let away = q.view.away.is_some_and(|until| q.now < until);
+    let told_itself = !silent && q.view.status.as_deref().is_some_and(|s| s.told_self);
+    let (mut outcome, confirmed) = if silent { confirmed(q, outcome) } else { (outcome, true) };
+    if let Some(cloned) = q.view.cloned
+        && outcome.verdict == checker_job::Verdict::Ok
+        && q.now.since(cloned) < Duration::from_secs(86_400)
+    {
+        outcome = clone_of(&q.peer.name);
+    }
+    Some(Verdict {
+        outcome,
+        threshold: threshold.saturating_add(rank.saturating_mul(RANK)),
+        held: away || told_by_other || told_itself,
+        ours_too: silent && !confirmed,
+    })
+}
+
+/// The answer as an outcome, its threshold, and whether it is a silence.
+fn seen(q: &Question<'_>) -> (Outcome, u32, bool) {
+    let name = &q.peer.name;
+    match q.heard {
+        Heard::Status(status) => (reported(name, status), PROBLEM, false),
+        Heard::Word(Word::True) if q.peer.node.is_none() => (Outcome::ok(format!("{name} is well")), PROBLEM, false),
+        Heard::Word(Word::True) => {
+            let why = format!("{name} answers \"True\" without its signature, which counts as no answer");
+            (Outcome::failed(why).with_detail("Either the key in our settings is not its key any more (compare with: checker key),\nor somebody else answers at its address."), SILENT, true)
+        }
+        // Its mail status lives for a minute only: a second look would not see it.
+        Heard::Word(word) if q.peer.node.is_none() => {
+            (problem(name, *word), if *word == Word::MailProblem { 1 } else { PROBLEM }, false)
+        }
+        Heard::Word(word) => (problem(name, *word), PROBLEM, false),
+        Heard::Silent(why) => (Outcome::failed(format!("{name} does not answer: {why}")), SILENT, true),
+        Heard::Garbled(why) => (Outcome::failed(format!("{name} gives no usable answer: {why}")), SILENT, true),
+    }
+}
+
+fn problem(name: &str, word: Word) -> Outcome {
+    match word {
+        Word::True => Outcome::ok(format!("{name} is well")),
+        Word::MailProblem => Outcome::warning(format!("{name} says that its messages may not arrive (MailProblem)")),
+        Word::JobProblem => {
+            Outcome::warning(format!("{name} says that its checks do not run as they should (JobProblem)"))
+        }
+    }
+}
+
+fn reported(name: &str, status: &Status) -> Outcome {
+    let outcome = problem(name, status.word.unwrap_or(Word::JobProblem));
+    if outcome.verdict == checker_job::Verdict::Ok {
+        return outcome;
+    }
+    let age = |s: Option<u64>| {
+        s.map_or_else(|| "unknown".to_owned(), |s| format!("{} ago", duration_words(Duration::from_secs(s))))
+    };
+    let (mail, passes) = (&status.mail, &status.passes);
+    outcome.with_detail(format!(
+        "What it says of itself, signed:\n  mail:     {} (last proof: {}; {} message(s) wait)\n  passes:   last one {}; {} job(s), {} failing, {} \
+         class(es) overdue\n  state:    {}\n  settings: {}",
+        mail.is,
+        age(mail.proven_s),
+        mail.waiting,
+        age(passes.served_s),
+        passes.jobs,
+        passes.failing,
+        passes.overdue,
+        if status.state_ok { "can be written" } else { "cannot be written" },
+        if status.settings_ok { "load" } else { "do not load" },
+    ))
+}
+
+fn clone_of(name: &str) -> Outcome {
+    Outcome::failed(format!("two machines use the key of {name}")).with_detail(
+        "They speak in turns, so one is a copy of the other: a cloned disk, a restored\nbackup beside the original. Remove the \
+         key file of the copy (it stands beside its\nstate and ends in .key); it makes a new one at its next start.",
+    )
+}
+
+/// The other peers that watch this one too, with what they say of it.
+fn watching<'a>(q: &Question<'a>) -> impl Iterator<Item = (&'a NodeId, &'a super::status::Sees)> {
+    let (about, now) = (q.peer.node.as_ref(), q.now);
+    q.others.iter().filter_map(move |(other, view)| {
+        let status = view.says(now)?;
+        let sees = status.sees.iter().find(|s| Some(&s.node) == about)?;
+        Some((other.node.as_ref()?, sees))
+    })
+}
+
+fn watchers<'a>(q: &Question<'a>) -> Vec<&'a NodeId> {
+    watching(q).map(|(id, _)| id).collect()
+}
+
+/// Those who have told it already. Only who can mail counts.
+fn tellers<'a>(q: &Question<'a>) -> impl Iterator<Item = &'a NodeId> {
+    let now = q.now;
+    let can_mail = move |id: &NodeId| {
+        q.others.iter().any(|(other, view)| {
+            other.node.as_ref() == Some(id) && view.says(now).is_some_and(|s| s.word != Some(Word::MailProblem))
+        })
+    };
+    watching(q)
+        .filter(|(_, sees)| sees.told)
+        .map(|(id, _)| id)
+        .filter(move |id| can_mail(id))
+        .collect::<Vec<_>>()
+        .into_iter()
+}
+
+/// What others say about a silence. `true`: somebody confirms it.
+fn confirmed(q: &Question<'_>, outcome: Outcome) -> (Outcome, bool) {
+    let recent: Vec<(&NodeId, bool)> =
+        watching(q).filter(|(_, sees)| sees.polled_s <= SAID.as_secs()).map(|(id, sees)| (id, sees.ok)).collect();
+    let name =
+        |id: &NodeId| q.others.iter().find(|(o, _)| o.node.as_ref() == Some(id)).map_or("?", |(o, _)| o.name.as_str());
+    let names =
+        |ok: bool| recent.iter().filter(|(_, o)| *o == ok).map(|(id, _)| name(id)).collect::<Vec<_>>().join(", ");
+    let (good, bad) = (names(true), names(false));
+    let lines = |text: &str| outcome.clone().with_detail(text.to_owned());
+    if !good.is_empty() {
+        let summary = format!("the link to {} is broken: {good} reaches it, we do not", q.peer.name);
+        return (Outcome::failed(summary).with_detail(outcome.summary.clone()), false);
+    }
+    if !bad.is_empty() {
+        return (lines(&format!("{bad} cannot reach it either.")), true);
+    }
+    (lines("No other peer could be asked about it: it may be the link between us, and it may be well."), false)
+}
+
+/// One round of questions: whom a pass asks now. While some peer fails, all are asked, so that what they see is known.
+pub fn round(peers: &[Watched], views: &[View], now: Timestamp) -> Vec<usize> {
+    let alarm = views.iter().any(|v| v.bad > 0);
+    let due = |(_, (peer, view)): &(usize, (&Watched, &View))| !peer.pushes && view.due(peer, alarm, now);
+    peers.iter().zip(views).enumerate().filter(due).map(|(at, _)| at).collect()
+}
+
+/// What the answers of one round mean. `views` hold them already, see [`View::hear`].
+pub fn judge_round(
+    me: &NodeId,
+    peers: &[Watched],
+    views: &[View],
+    answers: &[(usize, Heard)],
+    cut_off: bool,
+    now: Timestamp,
+) -> Vec<(usize, Verdict)> {
+    let mut verdicts = Vec::new();
+    for (at, heard) in answers {
+        let (Some(peer), Some(view)) = (peers.get(*at), views.get(*at)) else { continue };
+        let pairs = peers.iter().zip(views).enumerate();
+        let others: Vec<Known<'_>> = pairs.filter(|(n, _)| n != at).map(|(_, pair)| pair).collect();
+        let verdict = judge(&Question { me, peer, view, heard, others: &others, cut_off, now });
+        verdicts.extend(verdict.map(|v| (*at, v)));
+    }
+    verdicts
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,190 @@
+use super::*;
+use crate::decide::status::{Mail, Sees};
+use checker_job::Verdict as V;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+fn at(secs: u64) -> Timestamp {
+    Timestamp::from_secs(1_000_000).plus(Duration::from_secs(secs))
+}
+
+fn id(name: &str) -> NodeId {
+    NodeId(name.repeat(16))
+}
+
+fn keyed(name: &str) -> Watched {
+    Watched { name: name.to_owned(), node: Some(id(name)), pushes: false }
+}
+
+fn legacy() -> Watched {
+    Watched { name: "old".to_owned(), node: None, pushes: false }
+}
+
+fn status(word: Word, sees: Vec<Sees>) -> Heard {
+    Heard::Status(Box::new(Status {
+        v: 1,
+        at: at(0).secs(),
+        word: Some(word),
+        mail: Mail::default(),
+        sees,
+        instance: "i".to_owned(),
+        ..Status::default()
+    }))
+}
+
+fn silent() -> Heard {
+    Heard::Silent("refused".to_owned())
+}
+
+fn sees(node: &str, ok: bool, told: bool) -> Sees {
+    Sees { node: id(node), ok, told, ..Sees::default() }
+}
+
+/// Three nodes a, b, c; we are `me` and look at b, which is silent; the third one says `third`.
+fn look(me: &str, third: Option<Heard>) -> Verdict {
+    let other = if me == "a" { "c" } else { "a" };
+    let peers = [keyed("b"), keyed(other)];
+    let mut views = [View::default(), View::default()];
+    let mut answers = vec![(0, silent())];
+    answers.extend(third.map(|heard| (1, heard)));
+    for (n, heard) in &answers {
+        views[*n].hear(&peers[*n], heard, at(0));
+    }
+    judge_round(&id(me), &peers, &views, &answers, false, at(1)).remove(0).1
+}
+
+#[test]
+fn a_well_peer_is_asked_every_five_minutes_and_a_bad_one_each_minute() {
+    let (peer, mut view) = (keyed("b"), View::default());
+    assert!(view.due(&peer, false, at(0)), "never asked");
+    view.hear(&peer, &status(Word::True, Vec::new()), at(0));
+    assert!(!view.due(&peer, false, at(240)) && view.due(&peer, false, at(299)));
+    assert!(view.due(&peer, true, at(59)), "while another one fails");
+    view.hear(&peer, &silent(), at(300));
+    assert!(!view.due(&peer, false, at(330)) && view.due(&peer, false, at(359)));
+    view.hear(&legacy(), &Heard::Word(Word::True), at(300));
+    assert!(view.due(&legacy(), false, at(359)), "a first program each minute");
+    assert!(view.due(&peer, false, at(10)), "asked in the future: the clock was wrong");
+}
+
+#[test]
+fn true_without_a_signature_is_no_answer_and_a_problem_is_believed() {
+    let (peer, mut view) = (keyed("b"), View::default());
+    view.hear(&peer, &Heard::Word(Word::True), at(0));
+    assert_eq!((view.bad, view.answered), (1, None));
+    let verdict = |heard: &Heard| {
+        judge_round(&id("a"), &[keyed("b")], &[View::default()], &[(0, heard.clone())], false, at(0)).remove(0).1
+    };
+    let forged = verdict(&Heard::Word(Word::True));
+    assert_eq!((forged.outcome.verdict, forged.threshold), (V::Failed, SILENT));
+    let problem = verdict(&Heard::Word(Word::MailProblem));
+    assert_eq!((problem.outcome.verdict, problem.threshold), (V::Warning, PROBLEM));
+}
+
+#[test]
+fn a_first_program_is_believed_by_its_words_alone_and_its_mail_problem_at_once() {
+    let verdict = |heard: &Heard| {
+        judge_round(&id("a"), &[legacy()], &[View::default()], &[(0, heard.clone())], false, at(0)).remove(0).1
+    };
+    assert_eq!(verdict(&Heard::Word(Word::True)).outcome.verdict, V::Ok);
+    assert_eq!(verdict(&Heard::Word(Word::MailProblem)).threshold, 1);
+    assert_eq!(verdict(&Heard::Word(Word::JobProblem)).threshold, PROBLEM);
+    assert_eq!(verdict(&silent()).threshold, SILENT);
+}
+
+#[test]
+fn who_is_alone_tells_both_admins() {
+    let verdict = look("a", None);
+    assert!(verdict.ours_too && !verdict.held);
+    assert_eq!(verdict.threshold, SILENT);
+}
+
+#[test]
+fn who_is_confirmed_tells_the_peers_admin_alone() {
+    let verdict = look("a", Some(status(Word::True, vec![sees("b", false, false)])));
+    assert!(!verdict.ours_too && !verdict.held);
+    assert!(verdict.outcome.detail.contains("c cannot reach it either"), "{}", verdict.outcome.detail);
+}
+
+#[test]
+fn a_link_is_told_as_a_link_to_both_owners() {
+    let verdict = look("a", Some(status(Word::True, vec![sees("b", true, false)])));
+    assert!(verdict.ours_too);
+    assert!(verdict.outcome.summary.contains("the link to b is broken: c reaches it"), "{}", verdict.outcome.summary);
+}
+
+#[test]
+fn the_second_watcher_waits_and_is_silent_once_the_first_has_told() {
+    let first = look("a", Some(status(Word::True, vec![sees("b", false, false)])));
+    let second = look("c", Some(status(Word::True, vec![sees("b", false, false)])));
+    assert_eq!((first.threshold, second.threshold), (SILENT, SILENT + RANK));
+    assert!(look("c", Some(status(Word::True, vec![sees("b", false, true)]))).held);
+    let cannot_mail = look("c", Some(status(Word::MailProblem, vec![sees("b", false, true)])));
+    assert!(!cannot_mail.held, "who cannot mail has told nobody");
+}
+
+#[test]
+fn nothing_is_said_of_silence_while_we_are_cut_off() {
+    let (peers, views) = ([keyed("b")], [View::default()]);
+    assert!(judge_round(&id("a"), &peers, &views, &[(0, silent())], true, at(0)).is_empty());
+    let problem = status(Word::JobProblem, Vec::new());
+    assert_eq!(judge_round(&id("a"), &peers, &views, &[(0, problem)], true, at(0)).len(), 1, "an answer is an answer");
+}
+
+#[test]
+fn an_announced_absence_is_held_and_capped() {
+    let (peer, mut view) = (keyed("b"), View::default());
+    let away = Status {
+        v: 1,
+        at: at(0).secs(),
+        word: Some(Word::True),
+        away_until: Some(at(100_000).secs()),
+        ..Status::default()
+    };
+    view.hear(&peer, &Heard::Status(Box::new(away)), at(0));
+    assert_eq!(view.away, Some(at(4 * 3_600)));
+    let held = |secs| {
+        judge_round(&id("a"), &[keyed("b")], &[view.clone()], &[(0, silent())], false, at(secs)).remove(0).1.held
+    };
+    assert!(held(600) && !held(4 * 3_600));
+}
+
+#[test]
+fn what_its_own_admin_was_told_is_not_told_again_but_silence_is() {
+    let told = Status { v: 1, word: Some(Word::JobProblem), told_self: true, ..Status::default() };
+    let (peer, mut view) = (keyed("b"), View::default());
+    let heard = Heard::Status(Box::new(told));
+    view.hear(&peer, &heard, at(0));
+    let held = |heard: &Heard| {
+        judge_round(&id("a"), &[keyed("b")], &[view.clone()], &[(0, heard.clone())], false, at(0)).remove(0).1.held
+    };
+    assert!(held(&heard) && !held(&silent()));
+}
+
+#[test]
+fn a_restart_is_no_clone_and_a_way_back_is_one() {
+    let mut view = View::default();
+    for instance in ["one", "one", "two", "three"] {
+        view.spoke(instance, at(0));
+    }
+    assert_eq!(view.cloned, None);
+    view.spoke("two", at(5));
+    assert_eq!(view.cloned, Some(at(5)));
+    for n in 0..100 {
+        view.spoke(&n.to_string(), at(6));
+    }
+    assert!(view.instances.len() <= 8);
+}
+
+#[test]
+fn all_are_asked_while_one_fails() {
+    let peers = [keyed("b"), keyed("c")];
+    let mut views = [View::default(), View::default()];
+    for (peer, view) in peers.iter().zip(&mut views) {
+        view.hear(peer, &status(Word::True, Vec::new()), at(0));
+    }
+    assert!(round(&peers, &views, at(60)).is_empty());
+    views[0].hear(&peers[0], &silent(), at(60));
+    assert_eq!(round(&peers, &views, at(120)), [0, 1]);
+    assert_eq!(MINUTE, POLL_QUICK);
+}

@@ -1,0 +1,147 @@
+//! The status: what a peer with a pinned key may know of this node. It holds counts, ages and node ids; no names of jobs,
+//! hosts or addresses, because the wire is plain. Readers ignore fields that they do not know.
+
+use super::word::Word;
+use checker_job::Timestamp;
+use serde::{Deserialize, Serialize};
+
+/// The version that this program writes.
+pub const VERSION: u32 = 1;
+
+/// A node on the wire: the first 16 hex digits of its public key.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct NodeId(pub String);
+
+/// What one node says of itself. Ages are whole seconds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Status {
+    /// [`VERSION`].
+    pub v: u32,
+    /// The node.
+    pub node: NodeId,
+    /// Which running machine holds the key: changes at each boot, differs between clones.
+    pub instance: String,
+    /// Rises with each status that an instance makes.
+    pub seq: u64,
+    /// The node's wall clock, in seconds since 1970 (UTC).
+    pub at: i64,
+    /// The program's version.
+    pub version: String,
+    /// The word that strangers read.
+    #[serde(with = "word")]
+    pub word: Option<Word>,
+    /// What is known of mail.
+    pub mail: Mail,
+    /// What is known of passes.
+    pub passes: Passes,
+    /// The state can be written.
+    pub state_ok: bool,
+    /// The settings file loads.
+    pub settings_ok: bool,
+    /// Which of its troubles its own admin was told of, by mail that is proven or by another channel.
+    pub told_self: bool,
+    /// How it sees its peers.
+    pub sees: Vec<Sees>,
+    /// Canaries of others that it found in its own mailbox: their tokens' digests.
+    pub canary_seen: Vec<Age>,
+    /// A planned absence ends then, in seconds since 1970.
+    pub away_until: Option<i64>,
+}
+
+/// What is known of mail.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Mail {
+    /// `proven`, `not_yet`, `refused`, `never_arrived`, `spam`, `unverifiable`, `stale`, `by_choice`, `off`.
+    pub is: String,
+    /// The age of the newest proof.
+    pub proven_s: Option<u64>,
+    /// Messages that wait to leave.
+    pub waiting: u64,
+}
+
+/// What is known of passes.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Passes {
+    /// The age of the newest pass that has committed its first results.
+    pub served_s: Option<u64>,
+    /// Jobs of its settings.
+    pub jobs: u64,
+    /// Of them, failing.
+    pub failing: u64,
+    /// Classes whose slots go unserved.
+    pub overdue: u64,
+}
+
+/// How a node sees one peer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Sees {
+    /// The peer.
+    pub node: NodeId,
+    /// It answered the last poll well.
+    pub ok: bool,
+    /// The age of that poll.
+    pub polled_s: u64,
+    /// This node has told the peer's admin of the present trouble.
+    pub told: bool,
+    /// The age of the peer's last signed request here; `None`: none since the daemon started.
+    pub asked_s: Option<u64>,
+    /// Which machine asked last, as it names itself.
+    pub asked_by: String,
+}
+
+/// Something with an age.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Age {
+    /// What.
+    pub what: String,
+    /// Its age.
+    pub age_s: u64,
+}
+
+impl Status {
+    /// Reads what a peer has signed.
+    ///
+    /// # Errors
+    /// A sentence that says why it is no status.
+    pub fn read(body: &[u8]) -> Result<Self, String> {
+        let status: Self =
+            serde_json::from_slice(body).map_err(|e| format!("the status is no JSON of the known form: {e}"))?;
+        if status.v == 0 {
+            return Err("the status has no version \"v\"".to_owned());
+        }
+        if status.word.is_none() {
+            return Err("the status says no known word".to_owned());
+        }
+        Ok(status)
+    }
+
+    /// The bytes that are signed and sent.
+    pub fn bytes(&self) -> Vec<u8> {
+        serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// The node's wall clock.
+    pub fn clock(&self) -> Timestamp {
+        Timestamp::from_secs(self.at.clamp(0, 1 << 40))
+    }
+}
+
+mod word {
+    use super::Word;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    #[expect(clippy::ref_option, reason = "serde hands over a reference")]
+    pub(super) fn serialize<S: Serializer>(word: &Option<Word>, s: S) -> Result<S::Ok, S::Error> {
+        s.serialize_str(word.map_or("", Word::as_str))
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Word>, D::Error> {
+        Ok(Word::parse(&String::deserialize(d)?))
+    }
+}
