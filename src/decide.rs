@@ -12,6 +12,7 @@ pub mod isolation;
 pub mod mail;
 pub mod merge;
 mod noise;
+pub mod pace;
 pub mod peers;
 #[cfg(test)]
 mod properties;

@@ -3,14 +3,13 @@
 //! `True` is a positive, fresh, complete statement. Anything unknown, stale, or switched off is not `True`.
 
 use super::mail::{Known, Wrong};
+use super::pace::Pace;
 use super::status::{Mail, NodeId, Passes, Sees, Status, VERSION};
 use super::word::Word;
 use checker_job::{Outcome, Timestamp, duration_words};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// A pass must have served within this time: three of cron's minutes.
-pub const STALE: Duration = Duration::from_secs(180);
 /// So many passes in a row must miss the daemon before it is told: the first one starts it again.
 pub const DAEMON_MISSES: u32 = 2;
 
@@ -49,7 +48,7 @@ pub struct Facts {
     pub pass: Option<PassReport>,
     /// When the daemon started.
     pub started: Timestamp,
-    /// What the word was before the daemon was restarted, as far as jobs are concerned: believed for [`STALE`].
+    /// What the word was before the daemon was restarted, as far as jobs are concerned: believed for [`Pace::stale`].
     pub before: Option<Word>,
     /// What is known of mail.
     pub mail: Known,
@@ -57,6 +56,8 @@ pub struct Facts {
     pub nomail: bool,
     /// The daemon's own settings and state are good.
     pub daemon_ok: bool,
+    /// The times that hold.
+    pub pace: Pace,
 }
 
 impl Facts {
@@ -86,10 +87,13 @@ impl Facts {
         }
         match &self.pass {
             Some(pass) => {
-                let fresh = pass.served <= now.plus(STALE) && now.since(pass.served) <= STALE;
+                let fresh = pass.served <= now.plus(self.pace.stale) && now.since(pass.served) <= self.pace.stale;
                 fresh && pass.overdue == 0 && pass.state_ok && pass.settings_ok && pass.clock_ok && pass.sighted
             }
-            None => now.since(self.started) <= STALE && matches!(self.before, Some(Word::True | Word::MailProblem)),
+            None => {
+                now.since(self.started) <= self.pace.stale
+                    && matches!(self.before, Some(Word::True | Word::MailProblem))
+            }
         }
     }
 
@@ -97,7 +101,7 @@ impl Facts {
     pub fn passes(&self, now: Timestamp) -> Option<Outcome> {
         let last = self.pass.as_ref().map(|p| p.served.min(now));
         let since = last.unwrap_or(self.started.min(now));
-        if now.since(since) > STALE {
+        if now.since(since) > self.pace.stale {
             let ago = duration_words(Duration::from_secs(now.since(since).as_secs() / 60 * 60));
             return Some(
                 Outcome::failed(format!("no pass has run for {ago}: nothing is checked")).with_detail(
@@ -112,7 +116,7 @@ impl Facts {
 
     /// When [`Facts::passes`] will have something to say if no pass comes.
     pub fn passes_due(&self) -> Timestamp {
-        self.pass.as_ref().map_or(self.started, |p| p.served).plus(STALE + Duration::from_secs(1))
+        self.pass.as_ref().map_or(self.started, |p| p.served).plus(self.pace.stale + Duration::from_secs(1))
     }
 
     /// The status, for peers.

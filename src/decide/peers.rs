@@ -5,35 +5,23 @@
 //! link. Where several nodes watch the same one, they tell in the order of their node ids, two minutes apart, and who
 //! sees that another has told stays silent: a human is told once, and twice rather than never.
 
+use super::pace::Pace;
 use super::status::{NodeId, Status};
 use super::word::Word;
 use checker_job::{Outcome, Timestamp, duration_words};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// A peer that is well is asked this often; a first program each minute.
-pub const POLL: Duration = Duration::from_secs(300);
-/// From the first failure on, and while any peer fails.
-pub const POLL_QUICK: Duration = Duration::from_secs(60);
-/// Cron is not exact: who would be due this much later is asked now.
-const EARLY: Duration = Duration::from_secs(20);
-/// One question takes no longer.
-pub const ANSWER_MAX: Duration = Duration::from_secs(10);
 /// So many silences in a row are told.
 pub const SILENT: u32 = 3;
 /// So many answers in a row with a problem are told; of a first program, whose word changes each minute, one.
 pub const PROBLEM: u32 = 2;
 /// Each node that may tell before us delays us by so many looks.
 pub const RANK: u32 = 2;
-/// Who watches us and has not asked for this long has stopped: a whole round of questions, the quick ones included.
-pub const UNWATCHED: Duration = Duration::from_secs(300 + 3 * 60 + 60);
 /// Clocks may differ by this.
 pub const SKEW: Duration = Duration::from_secs(300);
 /// An announced absence is believed no longer than this.
 pub const AWAY_MAX: Duration = Duration::from_secs(4 * 3_600);
-/// What a peer said of others counts no longer than this.
-const SAID: Duration = Duration::from_secs(150);
-
 /// What the settings say of a peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Watched {
@@ -84,9 +72,9 @@ pub struct View {
 
 impl View {
     /// Whether it is to be asked now. `alarm`: some peer fails, so what all see of it is wanted.
-    pub fn due(&self, peer: &Watched, alarm: bool, now: Timestamp) -> bool {
-        let every = if self.bad > 0 || alarm || peer.node.is_none() { POLL_QUICK } else { POLL };
-        self.asked.is_none_or(|at| at > now || now.since(at) + EARLY >= every)
+    pub fn due(&self, peer: &Watched, alarm: bool, pace: &Pace, now: Timestamp) -> bool {
+        let every = if self.bad > 0 || alarm || peer.node.is_none() { pace.quick } else { pace.poll };
+        self.asked.is_none_or(|at| at > now || now.since(at) + pace.early() >= every)
     }
 
     /// Takes an answer in.
@@ -132,8 +120,8 @@ impl View {
     }
 
     /// The newest status, if it is young enough to count.
-    fn says(&self, now: Timestamp) -> Option<&Status> {
-        let young = self.answered.is_some_and(|at| at <= now && now.since(at) <= SAID);
+    fn says(&self, pace: &Pace, now: Timestamp) -> Option<&Status> {
+        let young = self.answered.is_some_and(|at| at <= now && now.since(at) <= pace.said());
         self.status.as_deref().filter(|_| young)
     }
 
@@ -161,6 +149,8 @@ pub struct Question<'a> {
     pub others: &'a [Known<'a>],
     /// The witness has evidence that this host is cut off.
     pub cut_off: bool,
+    /// The times that hold.
+    pub pace: &'a Pace,
     /// The time.
     pub now: Timestamp,
 }
@@ -267,9 +257,9 @@ fn clone_of(name: &str) -> Outcome {
 
 /// The other peers that watch this one too, with what they say of it.
 fn watching<'a>(q: &Question<'a>) -> impl Iterator<Item = (&'a NodeId, &'a super::status::Sees)> {
-    let (about, now) = (q.peer.node.as_ref(), q.now);
+    let (about, pace, now) = (q.peer.node.as_ref(), q.pace, q.now);
     q.others.iter().filter_map(move |(other, view)| {
-        let status = view.says(now)?;
+        let status = view.says(pace, now)?;
         let sees = status.sees.iter().find(|s| Some(&s.node) == about)?;
         Some((other.node.as_ref()?, sees))
     })
@@ -281,10 +271,10 @@ fn watchers<'a>(q: &Question<'a>) -> Vec<&'a NodeId> {
 
 /// Those who have told it already. Only who can mail counts.
 fn tellers<'a>(q: &Question<'a>) -> impl Iterator<Item = &'a NodeId> {
-    let now = q.now;
+    let (pace, now) = (q.pace, q.now);
     let can_mail = move |id: &NodeId| {
         q.others.iter().any(|(other, view)| {
-            other.node.as_ref() == Some(id) && view.says(now).is_some_and(|s| s.word != Some(Word::MailProblem))
+            other.node.as_ref() == Some(id) && view.says(pace, now).is_some_and(|s| s.word != Some(Word::MailProblem))
         })
     };
     watching(q)
@@ -297,8 +287,10 @@ fn tellers<'a>(q: &Question<'a>) -> impl Iterator<Item = &'a NodeId> {
 
 /// What others say about a silence. `true`: somebody confirms it.
 fn confirmed(q: &Question<'_>, outcome: Outcome) -> (Outcome, bool) {
-    let recent: Vec<(&NodeId, bool)> =
-        watching(q).filter(|(_, sees)| sees.polled_s <= SAID.as_secs()).map(|(id, sees)| (id, sees.ok)).collect();
+    let recent: Vec<(&NodeId, bool)> = watching(q)
+        .filter(|(_, sees)| sees.polled_s <= q.pace.said().as_secs())
+        .map(|(id, sees)| (id, sees.ok))
+        .collect();
     let name =
         |id: &NodeId| q.others.iter().find(|(o, _)| o.node.as_ref() == Some(id)).map_or("?", |(o, _)| o.name.as_str());
     let names =
@@ -316,9 +308,9 @@ fn confirmed(q: &Question<'_>, outcome: Outcome) -> (Outcome, bool) {
 }
 
 /// One round of questions: whom a pass asks now. While some peer fails, all are asked, so that what they see is known.
-pub fn round(peers: &[Watched], views: &[View], now: Timestamp) -> Vec<usize> {
+pub fn round(peers: &[Watched], views: &[View], pace: &Pace, now: Timestamp) -> Vec<usize> {
     let alarm = views.iter().any(|v| v.bad > 0);
-    let due = |(_, (peer, view)): &(usize, (&Watched, &View))| !peer.pushes && view.due(peer, alarm, now);
+    let due = |(_, (peer, view)): &(usize, (&Watched, &View))| !peer.pushes && view.due(peer, alarm, pace, now);
     peers.iter().zip(views).enumerate().filter(due).map(|(at, _)| at).collect()
 }
 
@@ -329,6 +321,7 @@ pub fn judge_round(
     views: &[View],
     answers: &[(usize, Heard)],
     cut_off: bool,
+    pace: &Pace,
     now: Timestamp,
 ) -> Vec<(usize, Verdict)> {
     let mut verdicts = Vec::new();
@@ -336,7 +329,7 @@ pub fn judge_round(
         let (Some(peer), Some(view)) = (peers.get(*at), views.get(*at)) else { continue };
         let pairs = peers.iter().zip(views).enumerate();
         let others: Vec<Known<'_>> = pairs.filter(|(n, _)| n != at).map(|(_, pair)| pair).collect();
-        let verdict = judge(&Question { me, peer, view, heard, others: &others, cut_off, now });
+        let verdict = judge(&Question { me, peer, view, heard, others: &others, cut_off, pace, now });
         verdicts.extend(verdict.map(|v| (*at, v)));
     }
     verdicts

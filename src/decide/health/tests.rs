@@ -23,6 +23,7 @@ fn good() -> Facts {
         mail: Known::Proven(Duration::from_secs(60)),
         nomail: false,
         daemon_ok: true,
+        pace: Pace::default(),
     }
 }
 
@@ -118,7 +119,7 @@ fn the_status_says_what_the_word_says_and_can_be_read() {
 
 #[test]
 fn who_stopped_asking_is_noticed_once_a_whole_round_is_over() {
-    let limit = crate::decide::peers::UNWATCHED;
+    let limit = Pace::default().unwatched();
     let of = |asked: Option<u64>, up| unwatched("beta", asked.map(Duration::from_secs), Duration::from_secs(up), limit);
     assert!(of(None, 540).is_none(), "too early to say");
     assert!(of(None, 541).is_some_and(|o| o.verdict == checker_job::Verdict::Failed));

@@ -2,7 +2,9 @@ use super::*;
 use crate::decide::status::{Mail, Sees};
 use checker_job::Verdict as V;
 
-const MINUTE: Duration = Duration::from_secs(60);
+fn pace() -> Pace {
+    Pace::default()
+}
 
 fn at(secs: u64) -> Timestamp {
     Timestamp::from_secs(1_000_000).plus(Duration::from_secs(secs))
@@ -50,21 +52,21 @@ fn look(me: &str, third: Option<Heard>) -> Verdict {
     for (n, heard) in &answers {
         views[*n].hear(&peers[*n], heard, at(0));
     }
-    judge_round(&id(me), &peers, &views, &answers, false, at(1)).remove(0).1
+    judge_round(&id(me), &peers, &views, &answers, false, &pace(), at(1)).remove(0).1
 }
 
 #[test]
 fn a_well_peer_is_asked_every_five_minutes_and_a_bad_one_each_minute() {
     let (peer, mut view) = (keyed("b"), View::default());
-    assert!(view.due(&peer, false, at(0)), "never asked");
+    assert!(view.due(&peer, false, &pace(), at(0)), "never asked");
     view.hear(&peer, &status(Word::True, Vec::new()), at(0));
-    assert!(!view.due(&peer, false, at(240)) && view.due(&peer, false, at(299)));
-    assert!(view.due(&peer, true, at(59)), "while another one fails");
+    assert!(!view.due(&peer, false, &pace(), at(240)) && view.due(&peer, false, &pace(), at(299)));
+    assert!(view.due(&peer, true, &pace(), at(59)), "while another one fails");
     view.hear(&peer, &silent(), at(300));
-    assert!(!view.due(&peer, false, at(330)) && view.due(&peer, false, at(359)));
+    assert!(!view.due(&peer, false, &pace(), at(330)) && view.due(&peer, false, &pace(), at(359)));
     view.hear(&legacy(), &Heard::Word(Word::True), at(300));
-    assert!(view.due(&legacy(), false, at(359)), "a first program each minute");
-    assert!(view.due(&peer, false, at(10)), "asked in the future: the clock was wrong");
+    assert!(view.due(&legacy(), false, &pace(), at(359)), "a first program each minute");
+    assert!(view.due(&peer, false, &pace(), at(10)), "asked in the future: the clock was wrong");
 }
 
 #[test]
@@ -73,7 +75,9 @@ fn true_without_a_signature_is_no_answer_and_a_problem_is_believed() {
     view.hear(&peer, &Heard::Word(Word::True), at(0));
     assert_eq!((view.bad, view.answered), (1, None));
     let verdict = |heard: &Heard| {
-        judge_round(&id("a"), &[keyed("b")], &[View::default()], &[(0, heard.clone())], false, at(0)).remove(0).1
+        judge_round(&id("a"), &[keyed("b")], &[View::default()], &[(0, heard.clone())], false, &pace(), at(0))
+            .remove(0)
+            .1
     };
     let forged = verdict(&Heard::Word(Word::True));
     assert_eq!((forged.outcome.verdict, forged.threshold), (V::Failed, SILENT));
@@ -84,7 +88,7 @@ fn true_without_a_signature_is_no_answer_and_a_problem_is_believed() {
 #[test]
 fn a_first_program_is_believed_by_its_words_alone_and_its_mail_problem_at_once() {
     let verdict = |heard: &Heard| {
-        judge_round(&id("a"), &[legacy()], &[View::default()], &[(0, heard.clone())], false, at(0)).remove(0).1
+        judge_round(&id("a"), &[legacy()], &[View::default()], &[(0, heard.clone())], false, &pace(), at(0)).remove(0).1
     };
     assert_eq!(verdict(&Heard::Word(Word::True)).outcome.verdict, V::Ok);
     assert_eq!(verdict(&Heard::Word(Word::MailProblem)).threshold, 1);
@@ -126,9 +130,13 @@ fn the_second_watcher_waits_and_is_silent_once_the_first_has_told() {
 #[test]
 fn nothing_is_said_of_silence_while_we_are_cut_off() {
     let (peers, views) = ([keyed("b")], [View::default()]);
-    assert!(judge_round(&id("a"), &peers, &views, &[(0, silent())], true, at(0)).is_empty());
+    assert!(judge_round(&id("a"), &peers, &views, &[(0, silent())], true, &pace(), at(0)).is_empty());
     let problem = status(Word::JobProblem, Vec::new());
-    assert_eq!(judge_round(&id("a"), &peers, &views, &[(0, problem)], true, at(0)).len(), 1, "an answer is an answer");
+    assert_eq!(
+        judge_round(&id("a"), &peers, &views, &[(0, problem)], true, &pace(), at(0)).len(),
+        1,
+        "an answer is an answer"
+    );
 }
 
 #[test]
@@ -144,7 +152,10 @@ fn an_announced_absence_is_held_and_capped() {
     view.hear(&peer, &Heard::Status(Box::new(away)), at(0));
     assert_eq!(view.away, Some(at(4 * 3_600)));
     let held = |secs| {
-        judge_round(&id("a"), &[keyed("b")], &[view.clone()], &[(0, silent())], false, at(secs)).remove(0).1.held
+        judge_round(&id("a"), &[keyed("b")], &[view.clone()], &[(0, silent())], false, &pace(), at(secs))
+            .remove(0)
+            .1
+            .held
     };
     assert!(held(600) && !held(4 * 3_600));
 }
@@ -156,7 +167,10 @@ fn what_its_own_admin_was_told_is_not_told_again_but_silence_is() {
     let heard = Heard::Status(Box::new(told));
     view.hear(&peer, &heard, at(0));
     let held = |heard: &Heard| {
-        judge_round(&id("a"), &[keyed("b")], &[view.clone()], &[(0, heard.clone())], false, at(0)).remove(0).1.held
+        judge_round(&id("a"), &[keyed("b")], &[view.clone()], &[(0, heard.clone())], false, &pace(), at(0))
+            .remove(0)
+            .1
+            .held
     };
     assert!(held(&heard) && !held(&silent()));
 }
@@ -183,8 +197,7 @@ fn all_are_asked_while_one_fails() {
     for (peer, view) in peers.iter().zip(&mut views) {
         view.hear(peer, &status(Word::True, Vec::new()), at(0));
     }
-    assert!(round(&peers, &views, at(60)).is_empty());
+    assert!(round(&peers, &views, &pace(), at(60)).is_empty());
     views[0].hear(&peers[0], &silent(), at(60));
-    assert_eq!(round(&peers, &views, at(120)), [0, 1]);
-    assert_eq!(MINUTE, POLL_QUICK);
+    assert_eq!(round(&peers, &views, &pace(), at(120)), [0, 1]);
 }

@@ -1,0 +1,49 @@
+//! How quickly nodes watch themselves and each other: all times that the bounds are made of. Pure.
+
+use std::time::Duration;
+
+/// Sending one message takes no longer: a pass gives delivery this long.
+pub const SEND: Duration = Duration::from_secs(20);
+/// One question to a peer takes no longer.
+pub const ANSWER: Duration = Duration::from_secs(10);
+/// One look into a mailbox takes no longer.
+pub const LOOK: Duration = Duration::from_secs(30);
+/// Asking our own daemon takes no longer.
+pub const DAEMON: Duration = Duration::from_secs(2);
+
+/// The times of `[watch]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Pace {
+    /// How often cron starts a pass.
+    pub passes: Duration,
+    /// A peer that is well is asked this often.
+    pub poll: Duration,
+    /// From a first failure on; a first program always.
+    pub quick: Duration,
+    /// A pass must have served within this time.
+    pub stale: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        let minute = Duration::from_secs(60);
+        Self { passes: minute, poll: minute * 5, quick: minute, stale: minute * 3 }
+    }
+}
+
+impl Pace {
+    /// Who watches us and has not asked for this long has stopped: a whole round of questions, quick ones included.
+    pub fn unwatched(&self) -> Duration {
+        self.poll + self.quick * 3 + self.passes
+    }
+
+    /// Passes are not exact: who would be due this much later is asked now.
+    pub fn early(&self) -> Duration {
+        self.passes / 3
+    }
+
+    /// What a peer said of others counts no longer than this.
+    pub fn said(&self) -> Duration {
+        self.quick * 5 / 2
+    }
+}
