@@ -5,6 +5,7 @@
 #![deny(clippy::disallowed_methods)]
 
 mod alert;
+pub mod bound;
 pub mod delivery;
 pub mod forecast;
 pub mod health;

@@ -311,6 +311,11 @@ impl Proof {
         }
     }
 
+    /// So many bad looks in a row are told: a server that takes nothing for a minute is no news.
+    pub fn threshold(&self) -> u32 {
+        if self.wrong == Some(Wrong::Refused) { 2 } else { 1 }
+    }
+
     /// The same, as the outcome of a trouble of this node; `None` while nothing is known.
     pub fn outcome(&self, policy: &Canaries, now: Timestamp) -> Option<Outcome> {
         let failed = |summary: &str, detail: &str| Some(Outcome::failed(summary).with_detail(detail));

@@ -1,0 +1,383 @@
+//! For each single fault, the longest time until a human is told, and who tells. Pure: it follows from the settings alone.
+//!
+//! A bound is a sum of what must happen one after the other in the worst order: the fault comes just after the last look
+//! that still saw nothing, each look comes as late as it may and takes as long as it may, and the message is sent as slowly
+//! as it may be. The simulation (`crate::simulation`) holds each of them to account: no run may take longer, and some run
+//! must come near.
+
+use super::mail::Canaries;
+use super::pace::{ANSWER, DAEMON, LOOK, Pace, SEND};
+use super::peers::{PROBLEM, SILENT};
+use super::{health, schedule};
+use checker_job::Frequency;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The first wave of a pass leaves by then, whatever still runs.
+pub const WAVE_MAX: Duration = Duration::from_secs(45);
+/// What mail is assumed to take from its acceptance to the mailbox, where nothing was measured.
+pub const LATENCY: Duration = Duration::from_secs(120);
+/// A first program asks its peers by the hour, and gives up on an answer after this.
+const LEGACY: Duration = Duration::from_secs(3_600 + 5);
+
+/// The single faults that are told apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Fault {
+    /// The host is off, frozen, or cut off from the network.
+    HostDead,
+    /// Nobody outside reaches the daemon's port; all else works.
+    PortBlocked,
+    /// Passes do not come: cron is dead, its line gone, the program broken, each pass killed.
+    CronDead,
+    /// The daemon has ended and does not stay up, or hangs.
+    DaemonDead,
+    /// The crontab line of one class is gone.
+    ClassMissing,
+    /// A target does not answer.
+    TargetDown,
+    /// A job hangs for ever.
+    JobHangs,
+    /// No mail server takes our mail.
+    MailRefused,
+    /// Mail is taken, and never arrives, or later than allowed.
+    MailLost,
+    /// Mail arrives in the folder for spam.
+    MailSpam,
+    /// Nobody can look into the mailbox that proves mail.
+    MailboxBlind,
+    /// Mail was switched off and forgotten.
+    MailOff,
+    /// The link between us and one peer is broken; both live.
+    LinkCut,
+    /// A peer does not watch us any more.
+    Unwatched,
+    /// The state cannot be written.
+    StateBroken,
+    /// An edit broke the settings.
+    SettingsBroken,
+    /// The wall clock was set.
+    ClockStep,
+    /// The wall clock is wrong from the start.
+    ClockSkew,
+    /// A copy of this machine runs with our key.
+    Cloned,
+    /// The admin's own mailbox does not show what it was given.
+    AdminMailbox,
+}
+
+impl Fault {
+    /// All, in the order of the table.
+    pub const ALL: [Self; 20] = [
+        Self::HostDead,
+        Self::PortBlocked,
+        Self::CronDead,
+        Self::DaemonDead,
+        Self::ClassMissing,
+        Self::TargetDown,
+        Self::JobHangs,
+        Self::MailRefused,
+        Self::MailLost,
+        Self::MailSpam,
+        Self::MailboxBlind,
+        Self::MailOff,
+        Self::LinkCut,
+        Self::Unwatched,
+        Self::StateBroken,
+        Self::SettingsBroken,
+        Self::ClockStep,
+        Self::ClockSkew,
+        Self::Cloned,
+        Self::AdminMailbox,
+    ];
+
+    /// The name in `--json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::HostDead => "host_dead",
+            Self::PortBlocked => "port_blocked",
+            Self::CronDead => "cron_dead",
+            Self::DaemonDead => "daemon_dead",
+            Self::ClassMissing => "class_missing",
+            Self::TargetDown => "target_down",
+            Self::JobHangs => "job_hangs",
+            Self::MailRefused => "mail_refused",
+            Self::MailLost => "mail_lost",
+            Self::MailSpam => "mail_spam",
+            Self::MailboxBlind => "mailbox_blind",
+            Self::MailOff => "mail_off",
+            Self::LinkCut => "link_cut",
+            Self::Unwatched => "unwatched",
+            Self::StateBroken => "state_broken",
+            Self::SettingsBroken => "settings_broken",
+            Self::ClockStep => "clock_step",
+            Self::ClockSkew => "clock_skew",
+            Self::Cloned => "cloned",
+            Self::AdminMailbox => "admin_mailbox",
+        }
+    }
+
+    /// In words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::HostDead => "this host is off, frozen or cut off",
+            Self::PortBlocked => "nobody outside reaches our daemon",
+            Self::CronDead => "no pass runs (cron, its line, the program)",
+            Self::DaemonDead => "the daemon is dead or hangs",
+            Self::ClassMissing => "a crontab line of several is gone",
+            Self::TargetDown => "a target is down",
+            Self::JobHangs => "a job hangs",
+            Self::MailRefused => "our mail is not taken",
+            Self::MailLost => "our mail is taken and does not arrive",
+            Self::MailSpam => "our mail lands in the spam folder",
+            Self::MailboxBlind => "the mailbox that proves mail cannot be seen",
+            Self::MailOff => "mail is switched off",
+            Self::LinkCut => "the link to one peer is broken",
+            Self::Unwatched => "a peer stopped watching us",
+            Self::StateBroken => "the state cannot be written",
+            Self::SettingsBroken => "an edit broke the settings",
+            Self::ClockStep => "the clock was set",
+            Self::ClockSkew => "the clock is wrong",
+            Self::Cloned => "a copy of this machine runs",
+            Self::AdminMailbox => "your own mailbox does not show our mail",
+        }
+    }
+}
+
+/// What proves that mail arrives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// A look into a mailbox, ours or a peer's.
+    Mailbox,
+    /// Only local delivery is seen.
+    Local,
+    /// Only a human, who types a code in this time.
+    Human(Duration),
+    /// Nothing.
+    None,
+}
+
+/// What the bounds follow from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Site {
+    /// The times of `[watch]`.
+    pub pace: Pace,
+    /// How often mail is proved, and how long a proof may take.
+    pub canaries: Canaries,
+    /// By what.
+    pub proof: Proof,
+    /// Peers that watch us: with a key.
+    pub peers: usize,
+    /// First programs that watch us.
+    pub legacy: usize,
+    /// There is a daemon.
+    pub daemon: bool,
+    /// Peers can ask it.
+    pub listens: bool,
+    /// Channels beside mail, which are used when mail is known to be broken.
+    pub channels: usize,
+    /// An outside service is called by each pass.
+    pub deadman: bool,
+    /// Each kind of rhythm that jobs have: frequency, failures until told, timeout.
+    pub jobs: Vec<(Frequency, u32, Duration)>,
+    /// From acceptance to the mailbox.
+    pub latency: Duration,
+}
+
+/// One line of the table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// The fault.
+    pub fault: Fault,
+    /// Who notices.
+    pub detector: &'static str,
+    /// How a human hears of it.
+    pub path: &'static str,
+    /// The longest time until it is in a human's mailbox; `None`: never.
+    pub longest: Option<Duration>,
+}
+
+const OWN_MAIL: &str = "our mail to our admin";
+const PEER_MAIL: &str = "a peer's mail to our admin";
+const NOTHING: &str = "nothing";
+const NEVER: &str = "nobody is told";
+
+impl Site {
+    /// The table.
+    pub fn rows(&self) -> Vec<Row> {
+        Fault::ALL.into_iter().map(|fault| self.row(fault)).collect()
+    }
+
+    /// The longest time until a human is told of this fault.
+    pub fn longest(&self, fault: Fault) -> Option<Duration> {
+        self.row(fault).longest
+    }
+
+    fn row(&self, fault: Fault) -> Row {
+        let (detector, path, longest) = match fault {
+            Fault::HostDead => self.silent(),
+            Fault::PortBlocked if !self.listens => (NOTHING, NEVER, None),
+            Fault::PortBlocked => self.silent(),
+            Fault::LinkCut if self.peers + self.legacy > 0 => {
+                ("we and that peer, each by a poll", "mail to both admins", Some(self.poll(SILENT)))
+            }
+            Fault::CronDead => self.cron(),
+            Fault::DaemonDead if self.daemon => (
+                "our pass, by the control socket",
+                OWN_MAIL,
+                Some(self.pace.passes * health::DAEMON_MISSES + DAEMON + self.out()),
+            ),
+            Fault::ClassMissing => self.class(),
+            Fault::TargetDown | Fault::JobHangs => self.job(),
+            Fault::MailRefused => self.mail(SEND),
+            Fault::MailLost => self.mail(SEND + self.canaries.within + LOOK),
+            Fault::MailSpam => self.mail(SEND + self.canaries.within + LOOK),
+            Fault::MailboxBlind => self.blind(),
+            Fault::MailOff => self.switched_off(),
+            Fault::Unwatched if self.daemon && self.listens && self.peers > 0 => {
+                ("our daemon, by who asks it", OWN_MAIL, Some(self.pace.unwatched() + self.out()))
+            }
+            Fault::StateBroken | Fault::SettingsBroken | Fault::ClockStep => {
+                ("our pass", OWN_MAIL, Some(self.pace.passes + self.wave() + self.out()))
+            }
+            Fault::ClockSkew if self.peers > 0 => ("our pass, by a peer's clock", OWN_MAIL, Some(self.poll(PROBLEM))),
+            Fault::Cloned if self.peers > 0 => {
+                ("a peer, by who asks it", PEER_MAIL, Some(self.poll(PROBLEM) + self.pace.poll))
+            }
+            Fault::AdminMailbox => match self.proof {
+                Proof::Human(every) if self.listens && self.peers > 0 => {
+                    ("a code that nobody types", PEER_MAIL, Some(every * 2 + self.seen_by_peer()))
+                }
+                _ => ("no machine can", NEVER, None),
+            },
+            Fault::LinkCut | Fault::DaemonDead | Fault::Unwatched | Fault::ClockSkew | Fault::Cloned => {
+                (NOTHING, NEVER, None)
+            }
+        };
+        Row { fault, detector, path, longest }
+    }
+
+    /// From the decision to the mailbox.
+    fn out(&self) -> Duration {
+        SEND + self.latency
+    }
+
+    /// What a pass takes from its start to its first wave.
+    fn wave(&self) -> Duration {
+        let soon = self.jobs.iter().map(|j| j.2).filter(|t| *t <= Duration::from_secs(40)).max();
+        soon.unwrap_or_default().min(WAVE_MAX)
+    }
+
+    /// A poll that is bad so many times in a row.
+    fn poll(&self, times: u32) -> Duration {
+        self.pace.poll + self.pace.quick * (times - 1) + ANSWER + self.out()
+    }
+
+    /// The word has changed: until a peer has seen it often enough, and mailed.
+    fn seen_by_peer(&self) -> Duration {
+        if self.peers > 0 { self.poll(PROBLEM) } else { LEGACY + self.latency }
+    }
+
+    fn silent(&self) -> (&'static str, &'static str, Option<Duration>) {
+        match (self.peers, self.legacy, self.listens) {
+            (1.., _, true) => ("a peer's poll", PEER_MAIL, Some(self.poll(SILENT))),
+            (0, 1.., true) => ("a first program's poll", PEER_MAIL, Some(LEGACY + self.latency)),
+            _ if self.deadman => ("the [deadman] service", "as that service tells, in its own time", None),
+            _ => (NOTHING, NEVER, None),
+        }
+    }
+
+    fn cron(&self) -> (&'static str, &'static str, Option<Duration>) {
+        if self.daemon {
+            let time = self.wave() + self.pace.stale + Duration::from_secs(1) + self.out();
+            return ("our daemon", OWN_MAIL, Some(time));
+        }
+        if self.deadman {
+            return ("the [deadman] service", "as that service tells, in its own time", None);
+        }
+        (NOTHING, NEVER, None)
+    }
+
+    /// Two slots go unserved, the second one for its grace.
+    fn class(&self) -> (&'static str, &'static str, Option<Duration>) {
+        let period = |f: &Frequency| match f {
+            Frequency::Hour | Frequency::Hours(_) => 3_600,
+            Frequency::Day | Frequency::DayNoon => 86_400,
+            Frequency::Minute | Frequency::Minutes(_) => 0,
+        };
+        let longest = self.jobs.iter().map(|j| period(&j.0)).max().unwrap_or_default();
+        let time = Duration::from_secs(longest) * 2 + schedule::CATCH_UP_GRACE + self.pace.passes;
+        ("our pass; its jobs run 10 minutes late", OWN_MAIL, (longest > 0).then(|| time + self.wave() + self.out()))
+    }
+
+    fn job(&self) -> (&'static str, &'static str, Option<Duration>) {
+        let worst =
+            self.jobs.iter().map(|(every, threshold, timeout)| self.job_time(*every, *threshold, *timeout)).max();
+        ("our pass, by its run", "mail to the job's contacts", worst)
+    }
+
+    /// From the failure of a target to the mailbox: it fails just after a good run.
+    pub fn job_time(&self, every: Frequency, threshold: u32, timeout: Duration) -> Duration {
+        let wave = if timeout <= Duration::from_secs(40) { self.wave() } else { timeout + Duration::from_secs(11) };
+        every.period().max(self.pace.passes) * threshold + wave + self.out()
+    }
+
+    /// The job times of each rhythm, for people.
+    pub fn rhythms(&self) -> BTreeMap<String, Duration> {
+        let time = |j: &(Frequency, u32, Duration)| {
+            (format!("every {}, told after {}", j.0, j.1), self.job_time(j.0, j.1, j.2))
+        };
+        let mut longest = BTreeMap::new();
+        for (name, time) in self.jobs.iter().map(time) {
+            let kept = longest.entry(name).or_insert(time);
+            *kept = time.max(*kept);
+        }
+        longest
+    }
+
+    fn provable(&self) -> bool {
+        self.daemon && matches!(self.proof, Proof::Mailbox)
+    }
+
+    /// Bad mail is known `after` the canary that meets it.
+    fn mail(&self, after: Duration) -> (&'static str, &'static str, Option<Duration>) {
+        let known = self.canaries.every + after;
+        match self.proof {
+            Proof::Mailbox if self.daemon && self.channels > 0 => {
+                ("a canary of our daemon", "another channel, to our admin", Some(known + SEND))
+            }
+            Proof::Mailbox if self.daemon && self.listens && self.peers + self.legacy > 0 => {
+                ("a canary of our daemon", PEER_MAIL, Some(known + self.seen_by_peer()))
+            }
+            Proof::Mailbox if self.daemon => ("a canary of our daemon", "nobody, until mail works again", None),
+            Proof::Local => ("only local delivery is proven", NEVER, None),
+            Proof::Human(every) if self.daemon && self.listens && self.peers > 0 => {
+                ("a code that nobody types", PEER_MAIL, Some(every * 2 + self.seen_by_peer()))
+            }
+            _ => (NOTHING, NEVER, None),
+        }
+    }
+
+    fn blind(&self) -> (&'static str, &'static str, Option<Duration>) {
+        if !self.provable() {
+            return ("no mailbox is looked into", NEVER, None);
+        }
+        let time = self.canaries.every + SEND + self.canaries.within + LOOK + self.out();
+        ("our daemon", OWN_MAIL, Some(time))
+    }
+
+    fn switched_off(&self) -> (&'static str, &'static str, Option<Duration>) {
+        if self.daemon && self.listens && self.peers + self.legacy > 0 {
+            return (
+                "the word says MailProblem",
+                PEER_MAIL,
+                Some(self.pace.passes + self.wave() + self.seen_by_peer()),
+            );
+        }
+        (NOTHING, NEVER, None)
+    }
+}
+
+#[cfg(test)]
+mod tests;
