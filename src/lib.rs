@@ -8,13 +8,16 @@
 //! 3. What is remembered: [`store`].
 //! 4. Whose fault it is: the [`witness`].
 //! 5. What is told: [`node`] (troubles of our own), [`outbox`], [`message`], [`channel`].
-//! 6. Beside all: [`clock`], the only place that reads the time, and [`log`].
+//! 6. What runs beside the passes: the [`daemon`], which passes and commands reach over [`control`].
+//! 7. Beside all: [`clock`], the only place that reads the time, and [`log`].
 
 pub mod apart;
 pub mod bundled;
 pub mod channel;
 mod cli;
 pub mod clock;
+pub mod control;
+pub mod daemon;
 pub mod decide;
 pub mod log;
 pub mod message;

@@ -6,6 +6,8 @@ mod own_faults;
 pub use own_faults::{Blind, blind, clock, evidence_lines, seen_again};
 
 use crate::decide::Recipient;
+use crate::decide::health::DAEMON_MISSES;
+use crate::decide::peers::PROBLEM;
 use crate::decide::schedule::Class;
 use crate::decide::trouble::{Look, Trouble, judge as decide};
 use crate::outbox::again;
@@ -96,6 +98,49 @@ pub fn state(ledger: &dyn Ledger, contacts: &[Recipient], problem: Option<&Degra
 /// The id of the trouble that the state cannot be used.
 pub fn state_id() -> JobId {
     JobId::literal(format!("{PREFIX}state"))
+}
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+/// The trouble that mail does not arrive.
+pub fn mail(threshold: u32) -> Trouble {
+    Trouble { threshold, ..trouble(JobId::literal(format!("{PREFIX}mail")), "mail", Remind::Every(DAY)) }
+}
+
+/// The trouble that no pass runs.
+pub fn passes() -> Trouble {
+    trouble(JobId::literal(format!("{PREFIX}passes")), "passes", Remind::Every(DAY))
+}
+
+/// The trouble that a peer does not watch us.
+pub fn unwatched(peer: &str) -> Trouble {
+    trouble(JobId::literal(format!("{PREFIX}unwatched:{peer}")), format!("watch of {peer}"), Remind::Every(DAY))
+}
+
+/// The trouble that the daemon does not answer.
+pub fn daemon() -> Trouble {
+    Trouble {
+        threshold: DAEMON_MISSES,
+        ..trouble(JobId::literal(format!("{PREFIX}daemon")), "daemon", Remind::Every(DAY))
+    }
+}
+
+/// The trouble that a peer's clock and ours differ.
+pub fn skew(peer: &str) -> Trouble {
+    let id = JobId::literal(format!("{PREFIX}skew:{peer}"));
+    Trouble { threshold: PROBLEM, ..trouble(id, format!("clock against {peer}"), Remind::Every(DAY)) }
+}
+
+/// The trouble of a peer.
+pub fn peer(name: &str, threshold: u32) -> Trouble {
+    Trouble {
+        id: JobId::literal(format!("peer:{name}")),
+        name: name.to_owned(),
+        label: "PEER",
+        remind: Remind::Every(DAY),
+        threshold,
+        ends_silently: false,
+    }
 }
 
 /// Decides on a trouble as on any job; writes only if something changes.

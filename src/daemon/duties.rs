@@ -1,0 +1,382 @@
+//! The duties: one thread that proves mail, watches the passes and those who should watch us, and sees that what is to be
+//! told leaves. It sleeps until the next thing that is due.
+
+use super::knowledge::Knowledge;
+use crate::decide::mail::{Canaries, Duty, Place, Proof};
+use crate::decide::peers::Watched;
+use crate::decide::word::Word;
+use crate::decide::{Recipient, SendResult, health};
+use crate::node;
+use crate::outbox::{self, Drained};
+use crate::store::{Own, Result, Shared};
+use checker_job::{Outcome, Timestamp, Verdict};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+/// Where what is known of round trips is kept in the own group.
+const PROOF: &str = "canary";
+/// Where the word and an absence are kept in the own group.
+const LAST: &str = "daemon";
+/// A trouble that lasts is looked at again after this, for reminders.
+const REMIND: Duration = Duration::from_secs(600);
+/// What could not leave is tried again after this; passes try too.
+const RETRY: Duration = Duration::from_secs(60);
+/// One drain takes no longer.
+const DRAIN: Duration = Duration::from_secs(20);
+/// Who wakes this much later than it meant to has slept with the machine, or was stopped.
+const OVERSLEPT: Duration = Duration::from_secs(60);
+
+/// What the duties do to the world. Each blocks until it is done or its time is over.
+pub trait Hands: Send {
+    /// Sends one canary with this token, on the way of alerts.
+    fn send(&mut self, token: &str, now: Timestamp) -> SendResult;
+    /// Looks for these tokens.
+    ///
+    /// # Errors
+    /// A sentence that says why nothing could be seen.
+    fn look(&mut self, tokens: &[String]) -> std::result::Result<Vec<(String, Place)>, String>;
+    /// Removes what was proven, as far as settings and server allow it.
+    fn clean(&mut self, tokens: &[String]);
+    /// A token that nobody can guess.
+    fn token(&mut self) -> String;
+    /// Sends what is to be told.
+    ///
+    /// # Errors
+    /// Of the store.
+    fn drain(&mut self, within: Duration) -> Result<Drained>;
+}
+
+/// What the duties are woken by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// Something has changed: look again.
+    Look,
+    /// Something is to be told.
+    Tell,
+    /// End.
+    Stop,
+}
+
+/// What is remembered across restarts beside the proof.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Last {
+    /// The word.
+    pub word: String,
+    /// A planned absence.
+    pub away: Option<Timestamp>,
+}
+
+/// What the duties work on.
+pub struct Duties<'a> {
+    /// What is known.
+    pub knowledge: Knowledge,
+    /// This node's own group.
+    pub own: &'a dyn Own,
+    /// For what waits to be told of jobs.
+    pub shared: &'a dyn Shared,
+    /// Our own admin.
+    pub contacts: &'a [Recipient],
+    /// How mail is proved.
+    pub canaries: Canaries,
+    /// The peers.
+    pub peers: &'a [Watched],
+    /// Peers are expected to ask us.
+    pub listens: bool,
+    /// The world.
+    pub hands: &'a mut dyn Hands,
+    /// Shows that this loop turns (systemd's watchdog), and how often that must be shown.
+    pub alive: (Option<Duration>, &'a dyn Fn()),
+    /// What is known of round trips.
+    proof: Proof,
+    last: Last,
+    /// What the troubles looked like when they were last judged.
+    judged: BTreeMap<String, Verdict>,
+    retry_at: Option<Timestamp>,
+}
+
+impl<'a> Duties<'a> {
+    /// Takes up what is remembered.
+    ///
+    /// # Errors
+    /// Of the store.
+    #[expect(clippy::too_many_arguments, reason = "each is a part of the world, and they come from one place")]
+    pub fn new(
+        knowledge: Knowledge,
+        own: &'a dyn Own,
+        shared: &'a dyn Shared,
+        contacts: &'a [Recipient],
+        canaries: Canaries,
+        peers: &'a [Watched],
+        listens: bool,
+        hands: &'a mut dyn Hands,
+        alive: (Option<Duration>, &'a dyn Fn()),
+    ) -> Result<Self> {
+        let read = |key| own.meta(key);
+        let proof: Proof = read(PROOF)?.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default();
+        let last: Last = read(LAST)?.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default();
+        {
+            let mut known = knowledge.lock();
+            let now = known.now();
+            known.facts.before = Word::parse(&last.word);
+            known.facts.mail = proof.known(&canaries, now);
+            known.away = last.away.filter(|at| *at > now);
+        }
+        let judged = BTreeMap::new();
+        Ok(Self {
+            knowledge,
+            own,
+            shared,
+            contacts,
+            canaries,
+            peers,
+            listens,
+            hands,
+            alive,
+            proof,
+            last,
+            judged,
+            retry_at: None,
+        })
+    }
+
+    /// Does what is due and sleeps until more is, until it is told to stop. Trouble with the store is logged and tried again.
+    pub fn run(&mut self, events: &Receiver<Event>) {
+        let mut tell = true;
+        loop {
+            (self.alive.1)();
+            let wake = self.turn(tell).unwrap_or_else(|why| {
+                tracing::error!("the daemon's duties wait: {why}");
+                self.knowledge.lock().facts.daemon_ok = false;
+                self.now().plus(RETRY)
+            });
+            let wait = wake.since(self.now()).max(Duration::from_millis(10));
+            let wait = self.alive.0.map_or(wait, |often| wait.min(often));
+            let slept = Instant::now();
+            let before = self.now();
+            tell = match events.recv_timeout(wait) {
+                Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(event) => event == Event::Tell,
+                Err(RecvTimeoutError::Timeout) => false,
+            };
+            if self.now().since(before) > slept.elapsed().min(wait) + OVERSLEPT {
+                tracing::warn!("this machine slept, or the daemon was stopped: what is old counts for nothing");
+                self.knowledge.lock().overslept();
+            }
+        }
+        self.remember();
+    }
+
+    fn now(&self) -> Timestamp {
+        self.knowledge.lock().now()
+    }
+
+    /// Does what is due; the answer is when to come back.
+    fn turn(&mut self, mut tell: bool) -> Result<Timestamp> {
+        let mut wake = self.prove(&mut tell)?;
+        wake = wake.min(self.watch_passes(&mut tell)?);
+        wake = wake.min(self.watch_watchers(&mut tell)?);
+        let now = self.now();
+        if tell || self.retry_at.is_some_and(|at| at <= now) {
+            self.tell()?;
+        }
+        self.settle()?;
+        Ok(self.retry_at.map_or(wake, |at| wake.min(at)))
+    }
+
+    /// Canaries out, canaries in.
+    fn prove(&mut self, tell: &mut bool) -> Result<Timestamp> {
+        self.note_refusals()?;
+        loop {
+            let now = self.now();
+            let duty = match self.proof.next(&self.canaries, now) {
+                Err(wake) => return Ok(wake),
+                Ok(duty) => duty,
+            };
+            (self.alive.1)();
+            match duty {
+                Duty::Send => self.send_canary(now)?,
+                Duty::Look => self.look(),
+            }
+            self.keep_proof()?;
+            if let Some(outcome) = self.proof.outcome(&self.canaries, self.now()) {
+                let trouble = node::mail(self.proof.threshold());
+                *tell |= self.judge(&trouble, &outcome)?;
+            }
+        }
+    }
+
+    fn send_canary(&mut self, now: Timestamp) -> Result<()> {
+        let token = self.hands.token();
+        self.proof.sent(token.clone(), now);
+        // Before it leaves, as any message: after a kill we know that it may be under way.
+        self.keep_proof()?;
+        let result = self.hands.send(&token, now);
+        if let SendResult::Later { why } | SendResult::Refused { why } = &result {
+            tracing::warn!("a canary was not taken: {why}");
+        }
+        self.proof.answered(&token, &result, self.now());
+        Ok(())
+    }
+
+    fn look(&mut self) {
+        let tokens: Vec<String> = self.proof.out.iter().map(|c| c.token.clone()).collect();
+        let found = self.hands.look(&tokens);
+        let now = self.now();
+        match found {
+            Ok(found) => {
+                self.proof.looked(&found, &self.canaries, now);
+                let seen: Vec<String> = found.into_iter().map(|(token, _)| token).collect();
+                if !seen.is_empty() {
+                    self.hands.clean(&seen);
+                }
+            }
+            Err(why) => {
+                tracing::warn!("the mailbox cannot be looked into: {why}");
+                self.proof.blind(&why, now);
+            }
+        }
+    }
+
+    /// What the outbox could not get rid of is news about mail too.
+    fn note_refusals(&mut self) -> Result<()> {
+        if !self.canaries.provable {
+            return Ok(());
+        }
+        let health = outbox::mail_health(self.own)?;
+        if let (Some(at), Some(why)) = (health.failed_at, &health.why)
+            && self.proof.wrong_at.is_none_or(|known| known < at)
+            && self.proof.proven.is_none_or(|p| p.sent < at)
+        {
+            self.proof.refused(why, at.min(self.now()));
+            self.keep_proof()?;
+        }
+        Ok(())
+    }
+
+    fn keep_proof(&mut self) -> Result<()> {
+        {
+            let mut known = self.knowledge.lock();
+            let now = known.now();
+            known.facts.mail = self.proof.known(&self.canaries, now);
+        }
+        let text = serde_json::to_string(&self.proof).unwrap_or_default();
+        outbox::again(|| self.own.set_meta(PROOF, Some(&text)))
+    }
+
+    /// No pass for too long.
+    fn watch_passes(&mut self, tell: &mut bool) -> Result<Timestamp> {
+        let (outcome, due, now) = {
+            let known = self.knowledge.lock();
+            let now = known.now();
+            (known.facts.passes(now), known.facts.passes_due(), now)
+        };
+        let Some(outcome) = outcome else { return Ok(due) };
+        *tell |= self.judge(&node::passes(), &outcome)?;
+        Ok(if due > now { due } else { now.plus(REMIND) })
+    }
+
+    /// Peers that do not ask about us any more.
+    fn watch_watchers(&mut self, tell: &mut bool) -> Result<Timestamp> {
+        let mut wake = self.now().plus(REMIND);
+        if !self.listens {
+            return Ok(wake);
+        }
+        for peer in self.peers {
+            let Some(id) = &peer.node else { continue };
+            let (asked, up, limit, now) = {
+                let known = self.knowledge.lock();
+                let (asked, up) = known.watch_of(id);
+                (asked, up, known.facts.pace.unwatched(), known.now())
+            };
+            let left = limit.saturating_sub(asked.unwrap_or(up));
+            wake = wake.min(now.plus(left.max(Duration::from_secs(1))));
+            if let Some(outcome) = health::unwatched(&peer.name, asked, up, limit) {
+                *tell |= self.judge(&node::unwatched(&peer.name), &outcome)?;
+            }
+        }
+        Ok(wake)
+    }
+
+    /// Decides on a trouble, unless it is as well as it was; whether there may be something to tell.
+    fn judge(&mut self, trouble: &crate::decide::trouble::Trouble, outcome: &Outcome) -> Result<bool> {
+        let id = trouble.id.to_string();
+        if outcome.verdict == Verdict::Ok && self.judged.get(&id) == Some(&Verdict::Ok) {
+            return Ok(false);
+        }
+        node::judge(self.own, self.contacts, trouble, outcome, self.now())?;
+        self.judged.insert(id, outcome.verdict);
+        Ok(true)
+    }
+
+    /// Sends what waits.
+    fn tell(&mut self) -> Result<()> {
+        let waits = !self.own.waiting()?.is_empty()
+            || !self.own.unsent()?.is_empty()
+            || !self.shared.waiting()?.is_empty()
+            || !self.shared.unsent()?.is_empty();
+        self.retry_at = None;
+        if !waits {
+            return Ok(());
+        }
+        let drained = self.hands.drain(DRAIN)?;
+        let left = drained.later > 0 || drained.held > 0 || drained.busy;
+        self.retry_at = left.then(|| self.now().plus(RETRY));
+        self.note_refusals()
+    }
+
+    /// What follows from all that for others: whether our admin knows, and the word to remember.
+    fn settle(&mut self) -> Result<()> {
+        let word = self.knowledge.word();
+        let told = word == Word::JobProblem && self.own_admin_knows()?;
+        {
+            let mut known = self.knowledge.lock();
+            let now = known.now();
+            known.facts.daemon_ok = true;
+            known.facts.mail = self.proof.known(&self.canaries, now);
+            known.told_self = told;
+            known.away = known.away.filter(|at| *at > now);
+        }
+        self.remember();
+        Ok(())
+    }
+
+    /// Whether some trouble of ours is open, told and delivered, by mail that is proven.
+    fn own_admin_knows(&self) -> Result<bool> {
+        if !matches!(self.knowledge.lock().facts.mail, crate::decide::mail::Known::Proven(_)) {
+            return Ok(false);
+        }
+        let open: Vec<_> = self
+            .own
+            .slots()?
+            .into_iter()
+            .filter(|(id, slot)| slot.open && node::is_trouble(id))
+            .map(|(id, _)| id)
+            .collect();
+        if open.is_empty() {
+            return Ok(false);
+        }
+        let waiting = self.own.waiting()?;
+        let states = self.own.states(&open)?;
+        let told = |(id, state): (&checker_job::JobId, &crate::decide::JobState)| {
+            state.failure.as_ref().is_some_and(|e| e.told_at.is_some())
+                && !waiting.iter().any(|w| w.alert.id.job == *id)
+        };
+        Ok(states.iter().any(told))
+    }
+
+    fn remember(&mut self) {
+        let (word, away) = (self.knowledge.word().to_string(), self.knowledge.lock().away);
+        let last = Last { word, away };
+        if last == self.last {
+            return;
+        }
+        let text = serde_json::to_string(&last).unwrap_or_default();
+        match self.own.set_meta(LAST, Some(&text)) {
+            Ok(()) => self.last = last,
+            Err(why) => tracing::warn!("the word is not remembered: {why}"),
+        }
+    }
+}

@@ -1,0 +1,149 @@
+//! The control socket's side of the daemon.
+
+use super::duties::Event;
+use super::knowledge::Knowledge;
+use crate::control::{Answer, Ask, LINE_MAX, Program};
+use crate::decide::status::Sees;
+use crate::decide::{health::PassReport, peers};
+use checker_job::Timestamp;
+use std::fs::Permissions;
+use std::io;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+
+/// One exchange takes no longer.
+const EXCHANGE: Duration = Duration::from_secs(5);
+/// So many may speak at once.
+const AT_ONCE: usize = 32;
+
+/// Makes the socket: mode 0600, at its place only when nobody else can have it. A dead daemon's socket is replaced.
+///
+/// # Errors
+/// If a living daemon listens there, or the place cannot be used.
+pub fn bind(path: &Path) -> io::Result<UnixListener> {
+    if std::os::unix::net::UnixStream::connect(path).is_ok() {
+        return Err(io::Error::new(
+            io::ErrorKind::AddrInUse,
+            format!("a daemon runs already: it listens at {}", path.display()),
+        ));
+    }
+    // Bound beside and moved: nobody can connect before its mode is right.
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}", std::process::id()));
+    let beside = Path::new(&beside);
+    match std::fs::remove_file(beside) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
+        _ => {}
+    }
+    let listener = UnixListener::bind(beside)?;
+    std::fs::set_permissions(beside, Permissions::from_mode(0o600))?;
+    std::fs::rename(beside, path)?;
+    Ok(listener)
+}
+
+/// What the control socket needs.
+#[derive(Clone, Debug)]
+pub struct Desk {
+    /// What is known.
+    pub knowledge: Knowledge,
+    /// Wakes the duties.
+    pub events: Sender<Event>,
+    /// The program that this daemon runs.
+    pub program: Program,
+    /// The settings that it runs on, as a digest.
+    pub settings: String,
+}
+
+/// Answers until the process ends.
+pub async fn serve(listener: UnixListener, desk: Desk, renew: tokio::sync::mpsc::Sender<&'static str>) {
+    let places = std::sync::Arc::new(tokio::sync::Semaphore::new(AT_ONCE));
+    loop {
+        let Ok(place) = std::sync::Arc::clone(&places).acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let (desk, renew) = (desk.clone(), renew.clone());
+                tokio::spawn(async move {
+                    let _place = place;
+                    let talked = tokio::time::timeout(EXCHANGE, talk(stream, &desk, &renew)).await;
+                    if let Ok(Err(why)) = talked {
+                        tracing::debug!("control: {why}");
+                    }
+                });
+            }
+            Err(why) => {
+                tracing::warn!("the control socket: {why}");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
+}
+
+async fn talk(mut stream: UnixStream, desk: &Desk, renew: &tokio::sync::mpsc::Sender<&'static str>) -> io::Result<()> {
+    let uid = stream.peer_cred()?.uid();
+    if uid != 0 && uid != nix::unistd::getuid().as_raw() {
+        tracing::warn!("control: user {uid} is not ours and was sent away");
+        return Ok(());
+    }
+    let (reader, mut writer) = stream.split();
+    let mut line = String::new();
+    BufReader::new(reader.take(LINE_MAX)).read_line(&mut line).await?;
+    let answer = match serde_json::from_str::<Ask>(&line) {
+        Ok(ask) => answer(ask, desk, renew),
+        Err(why) => Answer { problem: Some(format!("not understood: {why}")), ..desk.knowledge.answer(false) },
+    };
+    let mut text = serde_json::to_string(&answer).unwrap_or_default();
+    text.push('\n');
+    writer.write_all(text.as_bytes()).await
+}
+
+fn answer(ask: Ask, desk: &Desk, renew: &tokio::sync::mpsc::Sender<&'static str>) -> Answer {
+    match ask {
+        Ask::Hello => desk.knowledge.answer(false),
+        Ask::Status => desk.knowledge.answer(true),
+        Ask::Pass { report, sees, program, settings } => {
+            served(desk, report, sees);
+            if program != Program::default() && program != desk.program {
+                newer(renew, "the program was replaced");
+            } else if settings != desk.settings {
+                newer(renew, "the settings were edited");
+            }
+            desk.knowledge.answer(false)
+        }
+        Ask::Away { until } => {
+            away(desk, until);
+            desk.knowledge.answer(false)
+        }
+        Ask::Drain => {
+            wake(desk, Event::Tell);
+            desk.knowledge.answer(false)
+        }
+    }
+}
+
+fn served(desk: &Desk, report: PassReport, sees: Vec<Sees>) {
+    desk.knowledge.lock().served(report, sees);
+    wake(desk, Event::Look);
+}
+
+fn away(desk: &Desk, until: Option<Timestamp>) {
+    let mut known = desk.knowledge.lock();
+    let latest = known.now().plus(peers::AWAY_MAX);
+    known.away = until.map(|at| at.min(latest));
+    drop(known);
+    wake(desk, Event::Look);
+}
+
+fn wake(desk: &Desk, event: Event) {
+    if desk.events.send(event).is_err() {
+        tracing::error!("the duties of the daemon have ended");
+    }
+}
+
+fn newer(renew: &tokio::sync::mpsc::Sender<&'static str>, why: &'static str) {
+    // One that waits is enough.
+    drop(renew.try_send(why));
+}
