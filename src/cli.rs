@@ -11,6 +11,7 @@ mod demo;
 mod exit;
 mod init;
 mod jobs;
+mod key;
 mod status;
 mod test;
 mod try_job;
@@ -75,6 +76,7 @@ fn dispatch(cx: &mut Cx<'_>, command: &Command) -> Result<Exit, Failure> {
         Command::Status(a) => status::run(cx, a),
         Command::Ack(a) => ack::ack(cx, a),
         Command::Silence(a) => ack::silence(cx, a),
+        Command::Key => key::run(cx),
         Command::Demo(a) => demo::run(cx, a),
         Command::Apart => apart::run(cx),
     }

@@ -24,7 +24,8 @@ pub mod step;
 pub mod transition;
 pub mod trouble;
 pub mod witness;
-pub mod word;
+mod word;
 
 pub use alert::{Alert, AlertId, AlertKind, Delivery, DeliveryState, Recipient, SendResult, Sent, Waiting};
 pub use state::{Ack, Episode, Flapping, JobState, Silence, Tally};
+pub use word::Word;

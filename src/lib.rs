@@ -8,8 +8,9 @@
 //! 3. What is remembered: [`store`].
 //! 4. Whose fault it is: the [`witness`].
 //! 5. What is told: [`node`] (troubles of our own), [`outbox`], [`message`], [`channel`].
-//! 6. What runs beside the passes: the [`daemon`], which passes and commands reach over [`control`].
-//! 7. Beside all: [`clock`], the only place that reads the time, and [`log`].
+//! 6. What nodes say to each other: [`peer`].
+//! 7. What runs beside the passes: the [`daemon`], which passes and commands reach over [`control`].
+//! 8. Beside all: [`clock`], the only place that reads the time, and [`log`].
 
 pub mod apart;
 pub mod bundled;
@@ -24,6 +25,7 @@ pub mod message;
 pub mod node;
 pub mod outbox;
 pub mod pass;
+pub mod peer;
 pub mod registry;
 pub mod runner;
 pub mod settings;

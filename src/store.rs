@@ -20,6 +20,7 @@ pub use group::{Group, OfJobs, OfNode};
 pub use lock::{Guard, LockFile};
 pub use memory::{Memory, MemoryGroup, MemoryOwn, MemoryShared};
 pub use sqlite::{Degraded, Home, Sqlite, SqliteGroup, SqliteOwn, SqliteShared};
+pub(crate) use sqlite::{check_place, user_name};
 pub use time::StoreClock;
 
 use crate::decide::{Alert, AlertId, Delivery, JobState, Recipient, SendResult, Sent, Tally, Waiting};

@@ -58,6 +58,8 @@ pub(super) enum Command {
     Ack(Ack),
     /// Tell nothing new of a job for a while
     Silence(Silence),
+    /// Print this node's public key, which peers pin; makes it at the first use
+    Key,
     /// Show the whole life of an alert, on this machine, in half a minute
     Demo(Demo),
     /// Not for hands: a pass starts this to run jobs that may end their process

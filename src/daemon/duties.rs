@@ -2,9 +2,9 @@
 //! told leaves. It sleeps until the next thing that is due.
 
 use super::knowledge::Knowledge;
+use crate::decide::Word;
 use crate::decide::mail::{Canaries, Duty, Place, Proof};
 use crate::decide::peers::Watched;
-use crate::decide::word::Word;
 use crate::decide::{Recipient, SendResult, health};
 use crate::node;
 use crate::outbox::{self, Drained};
@@ -120,7 +120,7 @@ impl<'a> Duties<'a> {
         {
             let mut known = knowledge.lock();
             let now = known.now();
-            known.facts.before = Word::parse(&last.word);
+            known.facts.before = Word::of(last.word.as_bytes());
             known.facts.mail = proof.known(&canaries, now);
             known.away = last.away.filter(|at| *at > now);
         }

@@ -2,9 +2,9 @@
 
 use crate::clock::{self, Steady};
 use crate::control::Answer;
+use crate::decide::Word;
 use crate::decide::health::{About, Facts, PassReport};
 use crate::decide::status::{NodeId, Sees, Status};
-use crate::decide::word::Word;
 use checker_job::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

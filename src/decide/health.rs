@@ -2,10 +2,10 @@
 //!
 //! `True` is a positive, fresh, complete statement. Anything unknown, stale, or switched off is not `True`.
 
+use super::Word;
 use super::mail::{Known, Wrong};
 use super::pace::Pace;
 use super::status::{Mail, NodeId, Passes, Sees, Status, VERSION};
-use super::word::Word;
 use checker_job::{Outcome, Timestamp, duration_words};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

@@ -5,9 +5,9 @@
 //! link. Where several nodes watch the same one, they tell in the order of their node ids, two minutes apart, and who
 //! sees that another has told stays silent: a human is told once, and twice rather than never.
 
+use super::Word;
 use super::pace::Pace;
 use super::status::{NodeId, Status};
-use super::word::Word;
 use checker_job::{Outcome, Timestamp, duration_words};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! The status: what a peer with a pinned key may know of this node. It holds counts, ages and node ids; no names of jobs,
 //! hosts or addresses, because the wire is plain. Readers ignore fields that they do not know.
 
-use super::word::Word;
+use super::Word;
 use checker_job::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -142,6 +142,6 @@ mod word {
     }
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Option<Word>, D::Error> {
-        Ok(Word::parse(&String::deserialize(d)?))
+        Ok(Word::of(String::deserialize(d)?.as_bytes()))
     }
 }

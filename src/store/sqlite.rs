@@ -29,6 +29,7 @@ mod tests;
 
 pub use home::{Degraded, Home};
 pub(super) use place::{cannot_make, check_lock_file};
+pub(crate) use place::{check_place, user_name};
 
 use super::{
     Applied, Change, Group, Ledger, OfJobs, OfNode, OpenPass, Own, PassEnd, PassStart, Planned, Result, Retention,

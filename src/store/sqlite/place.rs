@@ -36,6 +36,20 @@ pub(in crate::store) fn check_lock_file(path: &Path) -> Result<()> {
     }
 }
 
+/// Whether whoever runs this may make a file beside the state, and would make it as the right user.
+pub(crate) fn check_place(path: &Path) -> Result<()> {
+    let folder = folder_of(path);
+    check_folder(folder, path)?;
+    match std::fs::metadata(path) {
+        Ok(found) => check_file(path, &found, geteuid()),
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            let around = std::fs::metadata(folder).map_err(|e| unavailable(folder, &e))?;
+            owns_folder(path, &around, geteuid())
+        }
+        Err(e) => Err(unavailable(path, &e)),
+    }
+}
+
 /// Whether this is a case for a hand, and not for a refuge: the place itself is a mistake, or whoever runs this is the
 /// wrong user. Then no file may be made anywhere.
 pub(in crate::store) fn is_for_a_hand(path: &Path) -> bool {
@@ -141,7 +155,8 @@ fn check_file(path: &Path, found: &Metadata, me: Uid) -> Result<()> {
     Ok(())
 }
 
-fn user_name(uid: Uid) -> String {
+/// A user's name, or `#` and the number.
+pub(crate) fn user_name(uid: Uid) -> String {
     match User::from_uid(uid) {
         Ok(Some(user)) => user.name,
         _ => format!("#{uid}"),

@@ -1,0 +1,284 @@
+//! The server that strangers reach: the word for everybody, the status for those whose key is pinned, and nothing else.
+//!
+//! It is built to be cheap to stand before: a connection that says nothing costs a socket and a few hundred bytes, each has
+//! one exchange and a few seconds, and whoever holds many loses the oldest first. So an honest question from another address
+//! is always answered. It runs on the caller's runtime, one thread is enough, and while nobody is connected nothing wakes up.
+
+mod exchange;
+mod guests;
+mod seen;
+
+use super::envelope::{Instance, Nonce};
+use super::key::{NodeKey, PublicKey};
+use crate::decide::Word;
+use checker_parts::handles;
+use guests::{Guests, Net, Seat};
+use nix::errno::Errno;
+use seen::Seen;
+use std::fs::File;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::Notify;
+use tokio::time::{sleep, timeout};
+
+/// The longest push that is read, in bytes.
+pub const PUSH_MAX: usize = 64 * 1024;
+
+/// Connections that the kernel may hold ready for us.
+const BACKLOG: u32 = 1024;
+/// What is open at the end of the listener gets so much time.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// How often trouble with taking connections is noted in the log.
+const NOTED_EVERY: Duration = Duration::from_secs(600);
+
+/// Who asks, proved by a signature over a nonce that was not used before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Its key, which is pinned.
+    pub key: PublicKey,
+    /// The nonce of its question.
+    pub nonce: Nonce,
+    /// Which machine holds the key, as it says itself.
+    pub instance: Instance,
+    /// Where the connection came from: perhaps a proxy, or a router that hides many.
+    pub from: SocketAddr,
+}
+
+/// What became of a pushed status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PushAnswer {
+    /// It is the newest of its sender.
+    Taken,
+    /// A newer one is known.
+    Old,
+    /// It cannot be read.
+    Garbled,
+}
+
+/// Who answers. Called on the runtime's thread, between two awaits: none of these may wait.
+pub trait Answers: Send + Sync {
+    /// What a stranger may know just now.
+    fn word(&self) -> Word;
+    /// Whether this is the key of a peer of ours.
+    fn pinned(&self, key: &PublicKey) -> bool;
+    /// The status, for this peer. It is signed by the listener.
+    fn status(&self, asked: &Asked) -> Vec<u8>;
+    /// Takes a peer's status, at most [`PUSH_MAX`] bytes of anything.
+    fn pushed(&self, asked: &Asked, body: &[u8]) -> PushAnswer;
+}
+
+/// What one listener allows. Documented in `docs/protocol.md`; tests set shorter times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// From the connection to the end of the request's head.
+    pub head: Duration,
+    /// From the connection to the end of everything.
+    pub whole: Duration,
+    /// Connections of one address (IPv6: of one /64) at the same time.
+    pub per_net: usize,
+    /// Connections at the same time. Never more than half of the handles that the process may have.
+    pub total: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { head: Duration::from_secs(5), whole: Duration::from_secs(10), per_net: 64, total: 1024 }
+    }
+}
+
+/// Opens `at` for [`run`]. A restart finds the port free at once.
+///
+/// # Errors
+/// What the system says of it.
+pub fn bind(at: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if at.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(at)?;
+    socket.listen(BACKLOG)
+}
+
+/// Answers until `shutdown` comes, and then for at most 2 s more. Never ends by itself: an error of the listener is waited
+/// out. Without `key` there is only the word.
+pub async fn run(
+    listener: TcpListener,
+    key: Option<Arc<NodeKey>>,
+    answers: Arc<dyn Answers>,
+    shutdown: impl Future<Output = ()>,
+) {
+    run_within(Limits::default(), listener, key, answers, shutdown).await;
+}
+
+/// The same with limits of the caller's.
+pub async fn run_within(
+    limits: Limits,
+    listener: TcpListener,
+    key: Option<Arc<NodeKey>>,
+    answers: Arc<dyn Answers>,
+    shutdown: impl Future<Output = ()>,
+) {
+    let total = limits.total.min(handles::limit() / 2).max(1);
+    let house = Arc::new(House {
+        limits,
+        key,
+        answers,
+        guests: Mutex::new(Guests::new(limits.per_net, total)),
+        seen: Mutex::default(),
+        open: AtomicUsize::new(0),
+        empty: Notify::new(),
+    });
+    let mut stop = pin!(shutdown);
+    let mut door = Door::new();
+    loop {
+        let accepted = tokio::select! {
+            biased;
+            () = &mut stop => break,
+            accepted = listener.accept() => accepted,
+        };
+        let pause = match accepted {
+            Ok((stream, from)) => {
+                door.refill();
+                house.welcome(stream, from)
+            }
+            Err(error) => Some(door.trouble(&house, &error)),
+        };
+        if let Some(pause) = pause {
+            tokio::select! {
+                biased;
+                () = &mut stop => break,
+                () = sleep(pause) => {}
+            }
+        }
+    }
+    drop(listener);
+    house.close().await;
+}
+
+/// What all exchanges of one listener share.
+struct House {
+    limits: Limits,
+    key: Option<Arc<NodeKey>>,
+    answers: Arc<dyn Answers>,
+    guests: Mutex<Guests>,
+    seen: Mutex<Seen>,
+    /// Tasks that have not ended.
+    open: AtomicUsize,
+    empty: Notify,
+}
+
+impl House {
+    fn guests(&self) -> MutexGuard<'_, Guests> {
+        self.guests.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Begins an exchange. Says how long to wait before the next one: where somebody had to go, until that one has gone.
+    fn welcome(self: &Arc<Self>, stream: TcpStream, from: SocketAddr) -> Option<Duration> {
+        let net = Net::of(from.ip());
+        let (seat, crowded) = self.guests().enter(net);
+        let visit = Visit::new(self, net, seat);
+        tokio::spawn(async move {
+            let Visit { house, seat, .. } = &visit;
+            tokio::select! {
+                biased;
+                () = seat.asked_to_go() => {}
+                _late = timeout(house.limits.whole, exchange::host(stream, from, &visit)) => {}
+            }
+        });
+        crowded.then_some(Duration::ZERO)
+    }
+
+    /// Those who have not asked yet go at once, the others have [`FAREWELL`].
+    async fn close(&self) {
+        self.guests().send_away(true);
+        let all_gone = async {
+            while self.open.load(Ordering::Acquire) > 0 {
+                self.empty.notified().await;
+            }
+        };
+        let mut all_gone = pin!(all_gone);
+        if timeout(FAREWELL, &mut all_gone).await.is_err() {
+            self.guests().send_away(false);
+            // They only have to be woken.
+            let _stuck = timeout(FAREWELL, all_gone).await;
+        }
+    }
+}
+
+/// One connection's place in the house, given back when its task ends, however that is.
+struct Visit {
+    house: Arc<House>,
+    net: Net,
+    seat: Arc<Seat>,
+}
+
+impl Visit {
+    fn new(house: &Arc<House>, net: Net, seat: Arc<Seat>) -> Self {
+        house.open.fetch_add(1, Ordering::AcqRel);
+        Self { house: Arc::clone(house), net, seat }
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        self.house.guests().leave(self.net, &self.seat);
+        if self.house.open.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.house.empty.notify_one();
+        }
+    }
+}
+
+/// Where connections come in, and what is done when none can.
+struct Door {
+    /// One handle is kept back, so that somebody can be answered even when all others are gone.
+    spare: Option<File>,
+    /// Errors in a row.
+    misses: u32,
+    noted: Option<Instant>,
+}
+
+impl Door {
+    fn new() -> Self {
+        let mut door = Self { spare: None, misses: 0, noted: None };
+        door.refill();
+        door
+    }
+
+    fn refill(&mut self) {
+        self.misses = 0;
+        if self.spare.is_none() {
+            self.spare = File::open("/dev/null").ok();
+        }
+    }
+
+    /// What to do about an error of `accept`: how long to wait before the next try. Never nothing, so that an error that
+    /// stays does not keep the processor busy.
+    fn trouble(&mut self, house: &House, error: &io::Error) -> Duration {
+        self.misses = self.misses.saturating_add(1);
+        let short = matches!(
+            error.raw_os_error().map(Errno::from_raw),
+            Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM)
+        );
+        if short || self.misses > 3 {
+            self.note(error);
+        }
+        if short && (self.spare.take().is_some() || house.guests().make_room()) {
+            return Duration::from_millis(1);
+        }
+        Duration::from_millis(10 << self.misses.min(7)).min(Duration::from_secs(1))
+    }
+
+    fn note(&mut self, error: &io::Error) {
+        if self.noted.is_none_or(|at| at.elapsed() >= NOTED_EVERY) {
+            self.noted = Some(Instant::now());
+            tracing::warn!("peers: a connection cannot be taken just now: {error}");
+        }
+    }
+}
