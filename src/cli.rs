@@ -7,6 +7,7 @@ mod args;
 mod check;
 mod courier;
 mod cron;
+mod daemon;
 mod demo;
 mod exit;
 mod init;
@@ -15,6 +16,7 @@ mod key;
 mod status;
 mod test;
 mod try_job;
+mod watch;
 mod world;
 
 use crate::registry::Registry;
@@ -68,6 +70,7 @@ fn main(registry: &Registry, argv: Vec<OsString>) -> u8 {
 fn dispatch(cx: &mut Cx<'_>, command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Cron(a) => cron::run(cx, a),
+        Command::Daemon(a) => daemon::run(cx, a),
         Command::Init(a) => init::run(cx, a),
         Command::Check => check::run(cx),
         Command::Test(a) => test::run(cx, a),

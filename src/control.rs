@@ -3,7 +3,7 @@
 //! The socket is a file with mode 0600, and who connects must be the daemon's own user or root: the kernel says who it is.
 
 use crate::decide::health::PassReport;
-use crate::decide::status::Sees;
+use crate::decide::status::{NodeId, Sees, Status};
 use checker_job::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, BufReader, Read, Write};
@@ -24,12 +24,15 @@ pub enum Ask {
     Pass {
         /// What it saw.
         report: PassReport,
-        /// How it sees the peers.
-        sees: Vec<Sees>,
         /// The program that it runs.
         program: Program,
         /// The settings that it ran on, as a digest.
         settings: String,
+    },
+    /// A pass has asked the peers.
+    Sees {
+        /// How it sees them.
+        sees: Vec<Sees>,
     },
     /// What do you know?
     Status,
@@ -68,6 +71,8 @@ pub struct Answer {
     pub word: String,
     /// The status it gives to peers, as JSON.
     pub status: Option<serde_json::Value>,
+    /// What peers have pushed, with the age in seconds.
+    pub pushed: Vec<(NodeId, Status, u64)>,
     /// What it could not do, in a sentence.
     pub problem: Option<String>,
 }

@@ -4,6 +4,7 @@
 //! mailbox, what is to be told. The listeners answer at any time from what the duties and the passes have [`knowledge`]
 //! of; they never wait for mail, disk or each other.
 
+pub mod answers;
 pub mod duties;
 pub mod init;
 pub mod knowledge;

@@ -9,7 +9,7 @@
 //! 4. Whose fault it is: the [`witness`].
 //! 5. What is told: [`node`] (troubles of our own), [`outbox`], [`message`], [`channel`].
 //! 6. What nodes say to each other: [`peer`].
-//! 7. What runs beside the passes: the [`daemon`], which passes and commands reach over [`control`].
+//! 7. What each pass does for the watch over Checker itself: [`rounds`]. What runs beside the passes: the [`daemon`], which passes and commands reach over [`control`].
 //! 8. Beside all: [`clock`], the only place that reads the time, and [`log`].
 
 pub mod apart;
@@ -27,6 +27,7 @@ pub mod outbox;
 pub mod pass;
 pub mod peer;
 pub mod registry;
+pub mod rounds;
 pub mod runner;
 pub mod settings;
 pub mod store;

@@ -34,6 +34,7 @@ mod secret;
 mod section;
 mod source;
 mod syntax;
+mod watch;
 mod zone;
 
 pub use canary::{Canary, Deadman, Via};
@@ -46,6 +47,7 @@ pub use outside::{Channel, Daemon, Network, Peer, Way, endpoint};
 pub use report::{Place, Problem, Report, Severity};
 pub use secret::Secret;
 
+use crate::decide::pace::Pace;
 use crate::registry::{DynJob, Registry};
 use env::Paths;
 use files::Loaded;
@@ -84,6 +86,8 @@ pub struct Settings {
     pub daemon: Option<Daemon>,
     /// `[[peer]]`
     pub peers: Vec<Peer>,
+    /// `[watch]`
+    pub pace: Pace,
     /// `[network]`
     pub network: Network,
     /// The files that all this was read from, the main one first.
@@ -289,9 +293,10 @@ fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, regi
         Some(s) => log::read(s),
         None => Log { file: Some(cx.paths.log(log::FILE)), ..Log::default() },
     };
-    let canary = later(&mut main, "canary", "[canary]").and_then(|s| canary::read(s, &peer_names));
+    let canary = main.table("canary", "[canary]").and_then(|s| canary::read(s, &peer_names));
     let deadman = later(&mut main, "deadman", "[deadman]").and_then(canary::deadman);
-    let daemon = later(&mut main, "daemon", "[daemon]").map(outside::daemon);
+    let daemon = main.table("daemon", "[daemon]").map(outside::daemon);
+    let pace = main.table("watch", "[watch]").map(watch::read);
     let network = main.table("network", "[network]").map(outside::network);
     let rules = Rules { registry, channels: &channel_names };
     let defaults = main.table("defaults", "[defaults]").map(|s| Defaults::read(s, &rules)).unwrap_or_default();
@@ -308,6 +313,7 @@ fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, regi
         deadman,
         daemon,
         peers,
+        pace: pace.unwrap_or_default(),
         network: network.unwrap_or_default(),
         sources: Vec::new(),
     })

@@ -145,12 +145,25 @@ impl Mailer {
     /// `Accepted` means that the server (the program, the file system) took it over. A repeat carries the same
     /// Message-ID, so an answer that was lost costs a doubled message at most.
     pub fn send(&mut self, delivery: &Delivery, deadline: Instant) -> SendResult {
+        self.carry(delivery, None, deadline)
+    }
+
+    /// Carries a message to ourselves, by the same way.
+    pub fn send_canary(&mut self, delivery: &Delivery, token: &str, deadline: Instant) -> SendResult {
+        self.carry(delivery, Some(token), deadline)
+    }
+
+    fn carry(&mut self, delivery: &Delivery, canary: Option<&str>, deadline: Instant) -> SendResult {
         let now = Instant::now();
         let deadline = deadline.min(now + self.settings.deadline);
         if deadline <= now {
             return SendResult::Later { why: "there was no time left to send it in this round".to_owned() };
         }
-        let letter = match compose(&self.settings, delivery) {
+        let composed = match canary {
+            Some(token) => compose::compose_canary(&self.settings, delivery, token),
+            None => compose(&self.settings, delivery),
+        };
+        let letter = match composed {
             Ok(letter) => letter,
             Err(result) => return result,
         };

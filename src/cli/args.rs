@@ -42,6 +42,8 @@ pub(super) struct Options {
 pub(super) enum Command {
     /// Run one pass: check what is due, decide, tell, remember (for cron)
     Cron(Cron),
+    /// Prove that mail arrives, watch the passes, answer peers: the process beside cron
+    Daemon(Daemon),
     /// Ask six things, write the settings, print the crontab line
     Init(Init),
     /// Judge the settings, without the network: every problem at once
@@ -75,6 +77,13 @@ pub(super) struct Cron {
     /// Run every job now, whatever its slot
     #[arg(long, conflicts_with = "class")]
     pub(super) now: bool,
+}
+
+#[derive(Args, Debug, Default)]
+pub(super) struct Daemon {
+    /// Start a pass each minute too, where there is no cron: in a container
+    #[arg(long)]
+    pub(super) cron: bool,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

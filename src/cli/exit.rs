@@ -33,6 +33,8 @@ pub(super) enum Failure {
     NoSettings(NotFound),
     /// The store did not do it.
     Store(StoreError),
+    /// A child that stands for us has ended with this code, and has said why.
+    Ended(u8),
     /// Anything else, as a sentence.
     Other(Exit, String),
 }
@@ -47,6 +49,7 @@ impl Failure {
             Self::Output(_) | Self::Store(_) => Exit::Io,
             Self::Settings(_) | Self::NoSettings(_) => Exit::Settings,
             Self::Other(exit, _) => *exit,
+            Self::Ended(code) => return *code,
         };
         exit as u8
     }
@@ -59,6 +62,7 @@ impl fmt::Display for Failure {
             Self::Settings(report) => f.write_str(&report.render()),
             Self::NoSettings(places) => write!(f, "checker: {places}"),
             Self::Store(e) => writeln!(f, "checker: {e}"),
+            Self::Ended(_) => Ok(()),
             Self::Other(_, sentence) => writeln!(f, "checker: {sentence}"),
         }
     }

@@ -70,9 +70,8 @@ pub struct Last {
 }
 
 /// What the duties work on.
-pub struct Duties<'a> {
-    /// What is known.
-    pub knowledge: Knowledge,
+#[derive(Clone, Copy)]
+pub struct Parts<'a> {
     /// This node's own group.
     pub own: &'a dyn Own,
     /// For what waits to be told of jobs.
@@ -85,11 +84,17 @@ pub struct Duties<'a> {
     pub peers: &'a [Watched],
     /// Peers are expected to ask us.
     pub listens: bool,
-    /// The world.
-    pub hands: &'a mut dyn Hands,
-    /// Shows that this loop turns (systemd's watchdog), and how often that must be shown.
-    pub alive: (Option<Duration>, &'a dyn Fn()),
-    /// What is known of round trips.
+}
+
+/// Shows that the loop turns (systemd's watchdog), and how often that must be shown.
+pub type Alive<'a> = (Option<Duration>, &'a dyn Fn());
+
+/// The duties, and what they remember.
+pub struct Duties<'a> {
+    knowledge: Knowledge,
+    parts: Parts<'a>,
+    hands: &'a mut dyn Hands,
+    alive: Alive<'a>,
     proof: Proof,
     last: Last,
     /// What the troubles looked like when they were last judged.
@@ -102,44 +107,17 @@ impl<'a> Duties<'a> {
     ///
     /// # Errors
     /// Of the store.
-    #[expect(clippy::too_many_arguments, reason = "each is a part of the world, and they come from one place")]
-    pub fn new(
-        knowledge: Knowledge,
-        own: &'a dyn Own,
-        shared: &'a dyn Shared,
-        contacts: &'a [Recipient],
-        canaries: Canaries,
-        peers: &'a [Watched],
-        listens: bool,
-        hands: &'a mut dyn Hands,
-        alive: (Option<Duration>, &'a dyn Fn()),
-    ) -> Result<Self> {
-        let read = |key| own.meta(key);
-        let proof: Proof = read(PROOF)?.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default();
-        let last: Last = read(LAST)?.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default();
+    pub fn new(knowledge: Knowledge, parts: Parts<'a>, hands: &'a mut dyn Hands, alive: Alive<'a>) -> Result<Self> {
+        let proof: Proof = parts.own.meta(PROOF)?.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default();
+        let last: Last = parts.own.meta(LAST)?.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default();
         {
             let mut known = knowledge.lock();
             let now = known.now();
             known.facts.before = Word::of(last.word.as_bytes());
-            known.facts.mail = proof.known(&canaries, now);
+            known.facts.mail = proof.known(&parts.canaries, now);
             known.away = last.away.filter(|at| *at > now);
         }
-        let judged = BTreeMap::new();
-        Ok(Self {
-            knowledge,
-            own,
-            shared,
-            contacts,
-            canaries,
-            peers,
-            listens,
-            hands,
-            alive,
-            proof,
-            last,
-            judged,
-            retry_at: None,
-        })
+        Ok(Self { knowledge, parts, hands, alive, proof, last, judged: BTreeMap::new(), retry_at: None })
     }
 
     /// Does what is due and sleeps until more is, until it is told to stop. Trouble with the store is logged and tried again.
@@ -191,7 +169,7 @@ impl<'a> Duties<'a> {
         self.note_refusals()?;
         loop {
             let now = self.now();
-            let duty = match self.proof.next(&self.canaries, now) {
+            let duty = match self.proof.next(&self.parts.canaries, now) {
                 Err(wake) => return Ok(wake),
                 Ok(duty) => duty,
             };
@@ -201,7 +179,7 @@ impl<'a> Duties<'a> {
                 Duty::Look => self.look(),
             }
             self.keep_proof()?;
-            if let Some(outcome) = self.proof.outcome(&self.canaries, self.now()) {
+            if let Some(outcome) = self.proof.outcome(&self.parts.canaries, self.now()) {
                 let trouble = node::mail(self.proof.threshold());
                 *tell |= self.judge(&trouble, &outcome)?;
             }
@@ -227,7 +205,7 @@ impl<'a> Duties<'a> {
         let now = self.now();
         match found {
             Ok(found) => {
-                self.proof.looked(&found, &self.canaries, now);
+                self.proof.looked(&found, &self.parts.canaries, now);
                 let seen: Vec<String> = found.into_iter().map(|(token, _)| token).collect();
                 if !seen.is_empty() {
                     self.hands.clean(&seen);
@@ -242,10 +220,10 @@ impl<'a> Duties<'a> {
 
     /// What the outbox could not get rid of is news about mail too.
     fn note_refusals(&mut self) -> Result<()> {
-        if !self.canaries.provable {
+        if !self.parts.canaries.provable {
             return Ok(());
         }
-        let health = outbox::mail_health(self.own)?;
+        let health = outbox::mail_health(self.parts.own)?;
         if let (Some(at), Some(why)) = (health.failed_at, &health.why)
             && self.proof.wrong_at.is_none_or(|known| known < at)
             && self.proof.proven.is_none_or(|p| p.sent < at)
@@ -260,10 +238,10 @@ impl<'a> Duties<'a> {
         {
             let mut known = self.knowledge.lock();
             let now = known.now();
-            known.facts.mail = self.proof.known(&self.canaries, now);
+            known.facts.mail = self.proof.known(&self.parts.canaries, now);
         }
         let text = serde_json::to_string(&self.proof).unwrap_or_default();
-        outbox::again(|| self.own.set_meta(PROOF, Some(&text)))
+        outbox::again(|| self.parts.own.set_meta(PROOF, Some(&text)))
     }
 
     /// No pass for too long.
@@ -281,10 +259,10 @@ impl<'a> Duties<'a> {
     /// Peers that do not ask about us any more.
     fn watch_watchers(&mut self, tell: &mut bool) -> Result<Timestamp> {
         let mut wake = self.now().plus(REMIND);
-        if !self.listens {
+        if !self.parts.listens {
             return Ok(wake);
         }
-        for peer in self.peers {
+        for peer in self.parts.peers {
             let Some(id) = &peer.node else { continue };
             let (asked, up, limit, now) = {
                 let known = self.knowledge.lock();
@@ -306,17 +284,17 @@ impl<'a> Duties<'a> {
         if outcome.verdict == Verdict::Ok && self.judged.get(&id) == Some(&Verdict::Ok) {
             return Ok(false);
         }
-        node::judge(self.own, self.contacts, trouble, outcome, self.now())?;
+        node::judge(self.parts.own, self.parts.contacts, trouble, outcome, self.now())?;
         self.judged.insert(id, outcome.verdict);
         Ok(true)
     }
 
     /// Sends what waits.
     fn tell(&mut self) -> Result<()> {
-        let waits = !self.own.waiting()?.is_empty()
-            || !self.own.unsent()?.is_empty()
-            || !self.shared.waiting()?.is_empty()
-            || !self.shared.unsent()?.is_empty();
+        let waits = !self.parts.own.waiting()?.is_empty()
+            || !self.parts.own.unsent()?.is_empty()
+            || !self.parts.shared.waiting()?.is_empty()
+            || !self.parts.shared.unsent()?.is_empty();
         self.retry_at = None;
         if !waits {
             return Ok(());
@@ -335,7 +313,7 @@ impl<'a> Duties<'a> {
             let mut known = self.knowledge.lock();
             let now = known.now();
             known.facts.daemon_ok = true;
-            known.facts.mail = self.proof.known(&self.canaries, now);
+            known.facts.mail = self.proof.known(&self.parts.canaries, now);
             known.told_self = told;
             known.away = known.away.filter(|at| *at > now);
         }
@@ -358,8 +336,8 @@ impl<'a> Duties<'a> {
         if open.is_empty() {
             return Ok(false);
         }
-        let waiting = self.own.waiting()?;
-        let states = self.own.states(&open)?;
+        let waiting = self.parts.own.waiting()?;
+        let states = self.parts.own.states(&open)?;
         let told = |(id, state): (&checker_job::JobId, &crate::decide::JobState)| {
             state.failure.as_ref().is_some_and(|e| e.told_at.is_some())
                 && !waiting.iter().any(|w| w.alert.id.job == *id)
@@ -374,7 +352,7 @@ impl<'a> Duties<'a> {
             return;
         }
         let text = serde_json::to_string(&last).unwrap_or_default();
-        match self.own.set_meta(LAST, Some(&text)) {
+        match self.parts.own.set_meta(LAST, Some(&text)) {
             Ok(()) => self.last = last,
             Err(why) => tracing::warn!("the word is not remembered: {why}"),
         }

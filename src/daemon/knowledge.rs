@@ -43,6 +43,8 @@ pub struct Known {
     pub well_since: BTreeMap<NodeId, Timestamp>,
     /// The last signed request of each peer.
     pub asked: BTreeMap<NodeId, Asked>,
+    /// The newest status that each peer pushed, and when it came.
+    pub pushed: BTreeMap<NodeId, (Status, Timestamp)>,
     seq: u64,
 }
 
@@ -59,6 +61,7 @@ impl Knowledge {
             sees: (Vec::new(), clock.now()),
             well_since: BTreeMap::new(),
             asked: BTreeMap::new(),
+            pushed: BTreeMap::new(),
             seq: 0,
         };
         Self(Arc::new(Mutex::new(known)))
@@ -101,14 +104,38 @@ impl Knowledge {
         let word = self.word().to_string();
         let started = self.lock().facts.started;
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        Answer { pid: std::process::id(), started, version, word, status, problem: None }
+        let pushed = {
+            let known = self.lock();
+            let now = known.clock.now();
+            known
+                .pushed
+                .iter()
+                .map(|(id, (status, at))| (id.clone(), status.clone(), now.since(*at).as_secs()))
+                .collect()
+        };
+        Answer { pid: std::process::id(), started, version, word, status, pushed, problem: None }
     }
 
-    /// A peer with this key has asked.
-    pub fn was_asked(&self, peer: &NodeId, instance: &str) {
+    /// A peer with this key has asked; whether it had not for so long that it may have been told of.
+    pub fn was_asked(&self, peer: &NodeId, instance: &str) -> bool {
         let mut known = self.lock();
         let at = known.clock.now();
-        known.asked.insert(peer.clone(), Asked { at, instance: instance.to_owned() });
+        let before = known.asked.insert(peer.clone(), Asked { at, instance: instance.to_owned() });
+        before.is_none_or(|b| at.since(b.at) > known.facts.pace.poll * 2)
+    }
+
+    /// A peer has pushed its status; `false` if a newer one is known.
+    pub fn take(&self, peer: NodeId, status: Status) -> bool {
+        let mut known = self.lock();
+        let at = known.clock.now();
+        if let Some((kept, _)) = known.pushed.get(&peer)
+            && kept.instance == status.instance
+            && kept.seq >= status.seq
+        {
+            return false;
+        }
+        known.pushed.insert(peer, (status, at));
+        true
     }
 }
 
@@ -119,11 +146,16 @@ impl Known {
     }
 
     /// A pass has served.
-    pub fn served(&mut self, mut report: PassReport, sees: Vec<Sees>) {
+    pub fn served(&mut self, mut report: PassReport) {
         let now = self.clock.now();
         // By our clock: what counts is when we heard of it.
         report.served = now;
         self.facts.pass = Some(report);
+    }
+
+    /// A pass has asked the peers.
+    pub fn saw(&mut self, sees: Vec<Sees>) {
+        let now = self.clock.now();
         for seen in &sees {
             if !seen.ok {
                 self.well_since.remove(&seen.node);

@@ -3,8 +3,7 @@
 use super::duties::Event;
 use super::knowledge::Knowledge;
 use crate::control::{Answer, Ask, LINE_MAX, Program};
-use crate::decide::status::Sees;
-use crate::decide::{health::PassReport, peers};
+use crate::decide::peers;
 use checker_job::Timestamp;
 use std::fs::Permissions;
 use std::io;
@@ -104,13 +103,19 @@ fn answer(ask: Ask, desk: &Desk, renew: &tokio::sync::mpsc::Sender<&'static str>
     match ask {
         Ask::Hello => desk.knowledge.answer(false),
         Ask::Status => desk.knowledge.answer(true),
-        Ask::Pass { report, sees, program, settings } => {
-            served(desk, report, sees);
+        Ask::Pass { report, program, settings } => {
+            desk.knowledge.lock().served(report);
+            wake(desk, Event::Look);
             if program != Program::default() && program != desk.program {
                 newer(renew, "the program was replaced");
             } else if settings != desk.settings {
                 newer(renew, "the settings were edited");
             }
+            desk.knowledge.answer(false)
+        }
+        Ask::Sees { sees } => {
+            desk.knowledge.lock().saw(sees);
+            wake(desk, Event::Look);
             desk.knowledge.answer(false)
         }
         Ask::Away { until } => {
@@ -122,11 +127,6 @@ fn answer(ask: Ask, desk: &Desk, renew: &tokio::sync::mpsc::Sender<&'static str>
             desk.knowledge.answer(false)
         }
     }
-}
-
-fn served(desk: &Desk, report: PassReport, sees: Vec<Sees>) {
-    desk.knowledge.lock().served(report, sees);
-    wake(desk, Event::Look);
 }
 
 fn away(desk: &Desk, until: Option<Timestamp>) {
@@ -145,5 +145,7 @@ fn wake(desk: &Desk, event: Event) {
 
 fn newer(renew: &tokio::sync::mpsc::Sender<&'static str>, why: &'static str) {
     // One that waits is enough.
-    drop(renew.try_send(why));
+    if renew.try_send(why).is_err() {
+        tracing::debug!("{why}: a new beginning is on its way");
+    }
 }

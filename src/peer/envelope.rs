@@ -82,6 +82,11 @@ impl Instance {
         good.then(|| Self(text.into()))
     }
 
+    /// One that says no more than that it differs from others.
+    pub fn of(id: uuid::Uuid) -> Self {
+        Self(id.simple().to_string().into())
+    }
+
     /// As it was given.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -1,6 +1,7 @@
 //! `[canary]` and `[deadman]`: how we know that mail arrives, and who knows that we live.
 
 use super::email::{self, http_url};
+use super::general::address;
 use super::login::{login, secret_file};
 use super::outside::check_canary_peer;
 use super::secret::Secret;
@@ -38,6 +39,8 @@ pub enum Via {
 pub struct Canary {
     /// How arrival is proved.
     pub via: Via,
+    /// The address that canaries go to; `None`: the user of the mailbox, or our own sender.
+    pub to: Option<String>,
     /// How often.
     pub every: Duration,
     /// How long it may take.
@@ -61,6 +64,10 @@ pub(crate) fn read(mut s: Section<'_, '_>, peers: &[String]) -> Option<Canary> {
     let word = s.word("via", &["imap", "maildir", "peer", "human", "none"]);
     let every = s.time("every", MINUTE, "\"15min\"");
     let within = s.time("within", MINUTE, "\"10min\"");
+    let to = s.text("to", "\"alpha-checker@example.com\"");
+    if let Some(to) = &to {
+        address(s.cx, to);
+    }
     let via = match word.as_ref().map(|w| *w.get_ref()) {
         Some("imap") => imap(&mut s),
         Some("maildir") => s.need("path", "\"/home/me/Maildir\"").map(|p| Via::Maildir(s.cx.paths.beside(p.get_ref()))),
@@ -78,6 +85,7 @@ pub(crate) fn read(mut s: Section<'_, '_>, peers: &[String]) -> Option<Canary> {
     s.finish();
     Some(Canary {
         via: via?,
+        to: to.map(Spanned::into_inner),
         every: every.map_or(MINUTE * 15, Spanned::into_inner),
         within: within.map_or(MINUTE * 10, Spanned::into_inner),
     })

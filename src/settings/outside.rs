@@ -61,8 +61,10 @@ pub struct Daemon {
 pub struct Peer {
     /// Its name.
     pub name: String,
-    /// Where it answers.
-    pub url: String,
+    /// Where it answers; `None`: it cannot be asked, and pushes its status to us.
+    pub url: Option<String>,
+    /// We push our status to it too, because it cannot ask us.
+    pub push: bool,
     /// Who is told when it falls silent.
     pub admin: String,
     /// Its public key, `ed25519:...`; `None` for a first program (`legacy = true`).
@@ -72,7 +74,7 @@ pub struct Peer {
 impl Peer {
     /// Where it answers, as host and port; `None` if its URL names none that can be asked.
     pub fn endpoint(&self) -> Option<Endpoint> {
-        let (scheme, rest) = self.url.split_once("://")?;
+        let (scheme, rest) = self.url.as_deref()?.split_once("://")?;
         let authority = rest.split(['/', '?', '#']).next()?;
         let host = authority.rsplit('@').next()?;
         let port = if scheme == "https" { 443 } else { 80 };
@@ -209,7 +211,10 @@ fn listen(s: &mut Section<'_, '_>, key: &'static str, example: &str) -> Option<S
 fn peer(mut s: Section<'_, '_>, names: &mut Vec<String>) -> Option<Peer> {
     let name = name(&mut s, "\"beta\"", names);
     names.extend(name.clone());
-    let url = s.need("url", "\"http://beta.example.com:5000\"");
+    let pushes = s.flag("pushes").is_some_and(Spanned::into_inner);
+    let push = s.flag("push");
+    let example = "\"http://beta.example.com:5000\"";
+    let url = if pushes { s.text("url", example) } else { s.need("url", example) };
     if let Some((span, fault)) = url.as_ref().and_then(|u| Some((u.span(), http_url(u.get_ref()).err()?))) {
         s.cx.fault(span, fault);
     }
@@ -238,8 +243,33 @@ fn peer(mut s: Section<'_, '_>, names: &mut Vec<String>) -> Option<Peer> {
         ),
         _ => {}
     }
+    refuse_one_way(&s, is_legacy, pushes, push.as_ref());
     s.finish();
-    Some(Peer { name: name?, url: url?.into_inner(), admin: admin?.into_inner(), key: key.map(Spanned::into_inner) })
+    if url.is_none() && !pushes {
+        return None;
+    }
+    Some(Peer {
+        name: name?,
+        url: url.map(Spanned::into_inner).filter(|_| !pushes),
+        push: push.is_some_and(Spanned::into_inner),
+        admin: admin?.into_inner(),
+        key: key.map(Spanned::into_inner),
+    })
+}
+
+/// A first program pushes nothing and takes nothing; and two that cannot be asked never meet.
+fn refuse_one_way(s: &Section<'_, '_>, legacy: bool, pushes: bool, push: Option<&Spanned<bool>>) {
+    let push = push.filter(|p| *p.get_ref());
+    if legacy && (pushes || push.is_some()) {
+        let key = if pushes { "pushes" } else { "push" };
+        s.cx.error(s.span_of(key), "a first program neither pushes its status nor takes ours", "take the line out");
+    } else if let Some(push) = push.filter(|_| pushes) {
+        s.cx.error(
+            push.span(),
+            "\"push\" and \"pushes\" exclude each other: one of two nodes must be reachable",
+            "keep \"pushes\" where the peer cannot be asked, \"push\" where we cannot",
+        );
+    }
 }
 
 /// 32 bytes in base64 after `ed25519:`.
@@ -284,13 +314,8 @@ const REFERENCES_MAX: usize = 16;
 const REFERENCE: &str = "write for example: reference = [\"192.0.2.1:443\"]";
 
 /// What each table that is read but not built yet will do, so that nobody counts on it today.
-const NOT_BUILT: [(&str, &str); 5] = [
-    ("canary", "whether mail arrives is not proved yet"),
-    ("channel", "messages go out by mail only"),
-    ("deadman", "no outside service is told that checker lives"),
-    ("daemon", "nothing listens, and no daemon is watched"),
-    ("peer", "peers are not polled yet"),
-];
+const NOT_BUILT: [(&str, &str); 2] =
+    [("channel", "messages go out by mail only"), ("deadman", "no outside service is told that checker lives")];
 
 /// Warns once that the part behind the table `key` is not built yet.
 pub(crate) fn not_built(cx: &Cx<'_>, key: &str, title: &str, span: super::section::Span) {
@@ -341,13 +366,9 @@ pub(crate) fn all_channels<'i>(cx: &Cx<'i>, values: Vec<Spanned<DeValue<'i>>>) -
 
 /// Every `[[peer]]` of every file, and their names.
 pub(crate) fn all_peers<'i>(cx: &Cx<'i>, values: Vec<Spanned<DeValue<'i>>>) -> (Vec<Peer>, Vec<String>) {
-    let (mut out, mut names, mut warned) = (Vec::new(), Vec::new(), false);
+    let (mut out, mut names) = (Vec::new(), Vec::new());
     for value in values {
         for (span, table) in tables_of(cx, "[[peer]]", value) {
-            if !warned {
-                not_built(cx, "peer", "[[peer]]", span.clone());
-                warned = true;
-            }
             let s = Section::new(cx, "[[peer]]", span, table);
             out.extend(peer(s, &mut names));
         }
@@ -372,7 +393,8 @@ mod tests {
             ("http://[2001:db8::1]:5000/", "[2001:db8::1]:5000"),
             ("http://[2001:db8::1]/", "[2001:db8::1]:80"),
         ] {
-            let peer = Peer { name: "b".to_owned(), url: url.to_owned(), admin: "b@example.com".to_owned(), key: None };
+            let (name, admin) = ("b".to_owned(), "b@example.com".to_owned());
+            let peer = Peer { name, url: Some(url.to_owned()), push: false, admin, key: None };
             assert_eq!(peer.endpoint().map(|e| e.to_string()).as_deref(), Some(expected), "{url}");
         }
     }

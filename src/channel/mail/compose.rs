@@ -52,6 +52,18 @@ pub fn message_id(delivery: Uuid, from: &str) -> String {
 /// # Errors
 /// `Refused` if the recipient is no mail address, `Later` if the sender is none.
 pub fn compose(settings: &MailSettings, delivery: &Delivery) -> Result<Letter, SendResult> {
+    letter(settings, delivery, None)
+}
+
+/// The same for a message to ourselves, whose token stands in a header as well as in the text.
+///
+/// # Errors
+/// As [`compose`].
+pub fn compose_canary(settings: &MailSettings, delivery: &Delivery, token: &str) -> Result<Letter, SendResult> {
+    letter(settings, delivery, Some(token))
+}
+
+fn letter(settings: &MailSettings, delivery: &Delivery, canary: Option<&str>) -> Result<Letter, SendResult> {
     let from = address(&settings.from).map_err(|e| SendResult::Later {
         why: format!("the sender \"{}\" is no mail address ({e}): mend from under [email]", one_line(&settings.from)),
     })?;
@@ -61,7 +73,7 @@ pub fn compose(settings: &MailSettings, delivery: &Delivery) -> Result<Letter, S
             one_line(&delivery.recipient.0)
         ),
     })?;
-    let message = build(settings, delivery, from.clone(), to.clone()).map_err(|e| SendResult::Later {
+    let message = build(settings, delivery, canary, from.clone(), to.clone()).map_err(|e| SendResult::Later {
         why: format!("the mail could not be put together ({e}); please report this"),
     })?;
     Ok(Letter { from, to, bytes: message.formatted() })
@@ -70,6 +82,7 @@ pub fn compose(settings: &MailSettings, delivery: &Delivery) -> Result<Letter, S
 fn build(
     settings: &MailSettings,
     delivery: &Delivery,
+    canary: Option<&str>,
     from: Address,
     to: Address,
 ) -> Result<Message, lettre::error::Error> {
@@ -84,6 +97,9 @@ fn build(
         .header(AutoSubmitted)
         .header(SuppressReplies)
         .header(DeliveryId(delivery.id));
+    if let Some(token) = canary.filter(|t| t.bytes().all(|b| b.is_ascii_alphanumeric())) {
+        message = message.header(Canary(token.to_owned()));
+    }
     let thread = delivery.in_reply_to.as_deref().and_then(safe_id);
     if let Some(thread) = thread.filter(|_| !settings.bust_gmail_threading) {
         message = message.in_reply_to(thread.clone()).references(thread);
@@ -155,3 +171,8 @@ own_header!(SuppressReplies, "X-Auto-Response-Suppress", |_| "All".to_owned());
 #[derive(Clone)]
 struct DeliveryId(Uuid);
 own_header!(DeliveryId, "X-Checker-Delivery", |id| id.0.to_string());
+
+/// The token of a canary.
+#[derive(Clone)]
+struct Canary(String);
+own_header!(Canary, "X-Checker-Canary", |token| token.0.clone());

@@ -1,0 +1,272 @@
+//! `checker daemon`: the process beside cron. This file only wires.
+
+mod hands;
+
+use super::args;
+use super::exit::{Exit, Failure};
+use super::watch::digest;
+use super::world::{World, node_id};
+use super::{Cx, is_terminal};
+use crate::control::Program;
+use crate::daemon::duties::Parts;
+use crate::daemon::{Duties, Event, Knowledge, answers::Door, init, listen, passes, service};
+use crate::decide::health::Facts;
+use crate::decide::mail;
+use crate::decide::peers::Watched;
+use crate::decide::status::NodeId;
+use crate::peer;
+use crate::{clock, node};
+use hands::Post;
+use std::ffi::OsString;
+use std::os::unix::process::CommandExt;
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::{Arc, mpsc};
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+/// So long the duties may take to end.
+const FAREWELL: Duration = Duration::from_secs(25);
+
+/// Why the listeners ended.
+enum End {
+    Stop,
+    Renew(&'static str),
+}
+
+pub(super) fn run(cx: &mut Cx<'_>, args: &args::Daemon) -> Result<Exit, Failure> {
+    if init::is_first() {
+        let code = init::serve().map_err(|e| Failure::Other(Exit::Io, format!("the daemon cannot be started: {e}")))?;
+        return if code == 0 { Ok(Exit::Ok) } else { Err(Failure::Ended(code)) };
+    }
+    let mut world = World::load_or_recall(cx, false)?;
+    let Some(settings) = world.settings.daemon.clone() else {
+        return Err(Failure::Other(
+            Exit::Settings,
+            "there is no table [daemon] in the settings: add it, with peer_listen = \"[::]:5000\" if there are peers".to_owned(),
+        ));
+    };
+    let site = Site::of(&mut world, args)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::Other(Exit::Io, format!("the daemon cannot be started: {e}")))?;
+    let end = runtime.block_on(site.serve(&world, &settings))?;
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    match end {
+        End::Stop => Ok(Exit::Ok),
+        End::Renew(why) => renew(why),
+    }
+}
+
+/// The same process begins anew: with the program and the settings that are there now.
+fn renew(why: &str) -> Result<Exit, Failure> {
+    tracing::info!("the daemon begins anew: {why}");
+    service::reloading();
+    let mut words = std::env::args_os();
+    // An upgrade has replaced the file at the path that this program was started by.
+    let program = std::env::current_exe().map(undeleted).unwrap_or_else(|_| PathBuf::from("/proc/self/exe"));
+    let failed = Command::new(&program).arg0(words.next().unwrap_or_default()).args(words).exec();
+    Err(Failure::Other(Exit::Io, format!("{} cannot be started: {failed}", program.display())))
+}
+
+/// The kernel marks the path of a file that was replaced.
+fn undeleted(path: PathBuf) -> PathBuf {
+    let text = path.to_string_lossy();
+    text.strip_suffix(" (deleted)").map_or_else(|| path.clone(), PathBuf::from)
+}
+
+/// What the daemon works on.
+struct Site {
+    id: Uuid,
+    home: Arc<crate::store::Home>,
+    knowledge: Knowledge,
+    post: Post,
+    peers: Vec<peer::PublicKey>,
+    watched: Vec<Watched>,
+    key: Arc<peer::NodeKey>,
+    program: Program,
+    digest: String,
+    /// With `--cron`: how a pass is started.
+    passes: Option<passes::Start>,
+}
+
+impl Site {
+    fn of(world: &mut World, args: &args::Daemon) -> Result<Self, Failure> {
+        let home = world.home(true);
+        let store = world.open(&home)?;
+        let id = Uuid::now_v7();
+        home.hold(id)?;
+        node_id(&store.own())?;
+        let contacts = world.contacts();
+        if let Err(why) = node::settings(&store.own(), &contacts, world.broken.as_deref(), clock::now().wall) {
+            tracing::warn!("the trouble with the settings cannot be noted: {why}");
+        }
+        let key = world.key()?;
+        let peers = world.peers()?;
+        let steady = clock::Steady::start();
+        let facts = Facts {
+            pass: None,
+            started: steady.now(),
+            before: None,
+            mail: mail::Known::NotYet,
+            nomail: world.settings.email.nomail,
+            daemon_ok: world.broken.is_none(),
+            pace: world.settings.pace,
+        };
+        let instance = world.instance().to_string();
+        let knowledge = Knowledge::new(steady, facts, NodeId(key.public().id()), instance);
+        let digest = digest(&world.settings);
+        let start = args.cron.then(|| passes::Start { program: PathBuf::from("/proc/self/exe"), args: pass_args(world) });
+        let post = Post::of(world, &home, id)?;
+        // The daemon runs no jobs: thousands of them need not stay in memory.
+        world.settings.jobs = Vec::new();
+        world.settings.disabled = Vec::new();
+        world.settings.sources = Vec::new();
+        Ok(Self {
+            id,
+            home,
+            knowledge,
+            post,
+            watched: peers.iter().map(|p| p.watched.clone()).collect(),
+            peers: peers.into_iter().filter_map(|p| p.key).collect(),
+            key,
+            program: Program::running(),
+            digest,
+            passes: start,
+        })
+    }
+
+    async fn serve(mut self, world: &World, settings: &crate::settings::Daemon) -> Result<End, Failure> {
+        let trouble = |what: String| move |e: std::io::Error| Failure::Other(Exit::Io, format!("{what}: {e}"));
+        let control = listen::bind(&settings.control)
+            .map_err(trouble(format!("the control socket {} cannot be made", settings.control.display())))?;
+        let (events, duties) = mpsc::channel();
+        let (stop, stopped) = watch::channel(false);
+        let (renew, mut renewed) = tokio::sync::mpsc::channel(1);
+        if let Some(at) = settings.peer_listen {
+            let listener = peer::listen::bind(at).map_err(trouble(format!("peers cannot be listened to at {at}")))?;
+            let door = Door::new(self.knowledge.clone(), self.peers.iter().copied().collect(), events.clone());
+            let mut stopped = stopped.clone();
+            let until = async move { drop(stopped.changed().await) };
+            tokio::spawn(peer::listen::run(listener, Some(Arc::clone(&self.key)), Arc::new(door), until));
+        }
+        let desk = listen::Desk {
+            knowledge: self.knowledge.clone(),
+            events: events.clone(),
+            program: self.program.clone(),
+            settings: self.digest.clone(),
+        };
+        tokio::spawn(listen::serve(control, desk, renew));
+        if let Some(start) = self.passes.take() {
+            tokio::spawn(passes::each_minute(start, stopped));
+        }
+        let listens = settings.peer_listen.is_some();
+        let ended = self.start_duties(world, listens, duties)?;
+        service::ready();
+        if is_terminal() {
+            tracing::info!("the daemon runs; end it with Ctrl-C");
+        }
+        let mut ended = ended;
+        let end = self.until_told(world, &mut renewed, &mut ended).await?;
+        service::stopping();
+        if stop.send(true).is_err() | events.send(Event::Stop).is_err() {
+            tracing::debug!("a part of the daemon has ended already");
+        }
+        if tokio::time::timeout(FAREWELL, ended).await.is_err() {
+            tracing::warn!("the daemon's duties did not end in time; what they were at is found again");
+        }
+        if matches!(end, End::Stop)
+            && let Err(why) = std::fs::remove_file(&settings.control)
+        {
+            tracing::debug!("the control socket stays: {why}");
+        }
+        Ok(end)
+    }
+
+    /// The duties, on a thread of their own. What they answer when they end is that they have.
+    fn start_duties(
+        &self,
+        world: &World,
+        listens: bool,
+        events: mpsc::Receiver<Event>,
+    ) -> Result<tokio::sync::oneshot::Receiver<()>, Failure> {
+        let (says, ended) = tokio::sync::oneshot::channel();
+        let (home, knowledge, mut post) = (Arc::clone(&self.home), self.knowledge.clone(), self.post.clone());
+        let (contacts, canaries, watched) = (world.contacts(), world.canaries(), self.watched.clone());
+        let work = move || {
+            let done = home.open().and_then(|store| {
+                let (own, shared) = (store.own(), store.shared());
+                let alive = (service::watchdog(), &service::alive as &dyn Fn());
+                let parts = Parts { own: &own, shared: &shared, contacts: &contacts, canaries, peers: &watched, listens };
+                Duties::new(knowledge, parts, &mut post, alive)?.run(&events);
+                Ok(())
+            });
+            if let Err(why) = done {
+                tracing::error!("the daemon's duties cannot begin: {why}");
+            }
+            if says.send(()).is_err() {
+                tracing::debug!("nobody waits for the duties any more");
+            }
+        };
+        let thread = std::thread::Builder::new().name("duties".to_owned()).spawn(work);
+        thread.map_err(|e| Failure::Other(Exit::Io, format!("no thread for the daemon's duties: {e}")))?;
+        Ok(ended)
+    }
+
+    /// Waits until the daemon is to end or to begin anew.
+    async fn until_told(
+        &self,
+        world: &World,
+        renewed: &mut tokio::sync::mpsc::Receiver<&'static str>,
+        ended: &mut tokio::sync::oneshot::Receiver<()>,
+    ) -> Result<End, Failure> {
+        let cannot = |e: std::io::Error| Failure::Other(Exit::Io, format!("signals cannot be received: {e}"));
+        let mut term = signal(SignalKind::terminate()).map_err(cannot)?;
+        let mut int = signal(SignalKind::interrupt()).map_err(cannot)?;
+        let mut hup = signal(SignalKind::hangup()).map_err(cannot)?;
+        loop {
+            tokio::select! {
+                _ = term.recv() => return Ok(End::Stop),
+                _ = int.recv() => return Ok(End::Stop),
+                Some(why) = renewed.recv() => return Ok(End::Renew(why)),
+                _ = hup.recv() => {
+                    if self.loads(world) {
+                        return Ok(End::Renew("it was asked to (SIGHUP)"));
+                    }
+                }
+                _ = &mut *ended => {
+                    return Err(Failure::Other(Exit::Io, "the daemon's duties ended by themselves; see the log".to_owned()));
+                }
+            }
+        }
+    }
+
+    /// Whether the settings that are there now can be used. If not, the old ones go on, the admin is told, and the word is
+    /// `JobProblem`.
+    fn loads(&self, world: &World) -> bool {
+        let problem = world.reload_problem();
+        self.knowledge.lock().facts.daemon_ok = problem.is_none();
+        let Some(problem) = problem else { return true };
+        tracing::error!("the settings do not load; the old ones go on: {problem}");
+        let told = self.home.open().and_then(|store| {
+            node::settings(&store.own(), &world.contacts(), Some(&problem), clock::now().wall)
+        });
+        if let Err(why) = told {
+            tracing::warn!("the trouble with the settings cannot be noted: {why}");
+        }
+        false
+    }
+}
+
+/// How `--cron` calls a pass: as this daemon was called.
+fn pass_args(world: &World) -> Vec<OsString> {
+    let mut args = vec![OsString::from("-f"), world.path.clone().into_os_string()];
+    if world.settings.email.nomail {
+        args.push("--nomail".into());
+    }
+    args.push("cron".into());
+    args
+}

@@ -1,0 +1,146 @@
+//! What the daemon's duties do to the world: canaries out, looks into the mailbox, what is to be told.
+
+use super::super::courier::Desk;
+use super::super::exit::Failure;
+use super::super::world::World;
+use crate::channel::mail::{Mailer, message_id};
+use crate::daemon::Hands;
+use crate::decide::mail::Place;
+use crate::decide::pace::{LOOK, SEND};
+use crate::decide::{Delivery, DeliveryState, Recipient, SendResult};
+use crate::outbox::Drained;
+use crate::peer::Nonce;
+use crate::settings::Via;
+use crate::store::{Home, Result};
+use checker_job::Timestamp;
+use checker_parts::mailbox::{self, Arrival, ImapAccount, LookError, Looked, Token, maildir};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use uuid::Uuid;
+
+/// Where canaries arrive.
+#[derive(Clone, Debug)]
+enum Box {
+    Imap(Arc<ImapAccount>),
+    Maildir(PathBuf),
+    None,
+}
+
+/// The hands of the daemon.
+#[derive(Clone, Debug)]
+pub(super) struct Post {
+    desk: Desk,
+    mailbox: Box,
+    to: Recipient,
+    /// What was seen is removed; `false` where a filter of the mailbox does that.
+    cleans: bool,
+}
+
+impl Post {
+    pub(super) fn of(world: &World, home: &Arc<Home>, id: Uuid) -> std::result::Result<Self, Failure> {
+        let desk = world.desk(home, id)?;
+        let canary = world.settings.canary.as_ref();
+        let mailbox = match canary.map(|c| &c.via) {
+            Some(Via::Imap { host, port, login, ca_file }) => {
+                Box::Imap(Arc::new(super::account(host, *port, login, ca_file.as_deref())?))
+            }
+            Some(Via::Maildir(path)) => Box::Maildir(path.clone()),
+            _ => Box::None,
+        };
+        let user = match canary.map(|c| &c.via) {
+            Some(Via::Imap { login: (user, _), .. }) if user.contains('@') => Some(user.clone()),
+            _ => None,
+        };
+        let to = canary.and_then(|c| c.to.clone()).or(user).unwrap_or_else(|| desk.mail.from.clone());
+        Ok(Self { desk, mailbox, to: Recipient(to), cleans: !world.settings.email.ideletesentmessagesautomatically })
+    }
+
+    fn see(&self, tokens: &[Token]) -> std::result::Result<Looked, LookError> {
+        let deadline = Instant::now() + LOOK;
+        match &self.mailbox {
+            Box::Imap(account) => mailbox::look(account, tokens, deadline),
+            Box::Maildir(path) => maildir::look(path, tokens, deadline),
+            Box::None => Ok(Looked::default()),
+        }
+    }
+
+    /// The Message-ID follows from the token, so that a mailbox can be asked for it.
+    fn id_of(&self, token: &str) -> (Uuid, String) {
+        let id = Uuid::parse_str(token).unwrap_or_default();
+        (id, message_id(id, &self.desk.mail.from))
+    }
+
+    fn tokens(&self, tokens: &[String]) -> Vec<Token> {
+        let token = |text: &String| Token::new(text, Some(&self.id_of(text).1)).ok();
+        tokens.iter().filter_map(token).collect()
+    }
+}
+
+impl Hands for Post {
+    fn send(&mut self, token: &str, now: Timestamp) -> SendResult {
+        let (id, message_id) = self.id_of(token);
+        let name = &self.desk.mail.servername;
+        let delivery = Delivery {
+            id,
+            recipient: self.to.clone(),
+            alerts: Vec::new(),
+            subject: format!("[{name}] canary"),
+            body: format!(
+                "Checker on {name} sends this message to itself, to see that\nmail arrives. It looks for it, and removes it when \
+                 it was seen.\n\nToken: {token}\n"
+            ),
+            message_id,
+            in_reply_to: None,
+            urgent: false,
+            digest: false,
+            created_at: now,
+            attempts: 0,
+            next_try: now,
+            last_error: None,
+            state: DeliveryState::Unsent,
+        };
+        Mailer::new(self.desk.mail.clone()).send_canary(&delivery, token, Instant::now() + SEND)
+    }
+
+    fn look(&mut self, tokens: &[String]) -> std::result::Result<Vec<(String, Place)>, String> {
+        let looked = self.see(&self.tokens(tokens)).map_err(|e| e.to_string())?;
+        let place = |token: &String| match mailbox::arrival(token, &looked.sightings) {
+            Arrival::Arrived { .. } => Some((token.clone(), Place::Arrived)),
+            Arrival::Spam { .. } => Some((token.clone(), Place::Spam)),
+            _ => None,
+        };
+        Ok(tokens.iter().filter_map(place).collect())
+    }
+
+    fn clean(&mut self, tokens: &[String]) {
+        if !self.cleans {
+            return;
+        }
+        let (tokens, deadline) = (self.tokens(tokens), Instant::now() + LOOK);
+        let cleaned = match &self.mailbox {
+            Box::Imap(account) => mailbox::clean(account, &tokens, deadline),
+            Box::Maildir(path) => maildir::clean(path, &tokens, deadline),
+            Box::None => return,
+        };
+        match cleaned {
+            Ok(done) => tracing::debug!("{} of our own messages removed, {} left", done.removed, done.left),
+            Err(why) => tracing::warn!("our own messages stay in the mailbox: {why}"),
+        }
+    }
+
+    fn token(&mut self) -> String {
+        Nonce::fresh().map_or_else(
+            |why| {
+                // Unguessable enough to tell our own messages from each other.
+                tracing::warn!("{why}");
+                Uuid::now_v7().simple().to_string()
+            },
+            |nonce| nonce.to_string(),
+        )
+    }
+
+    fn drain(&mut self, within: Duration) -> Result<Drained> {
+        self.desk.drain(within)
+    }
+}

@@ -1,0 +1,145 @@
+//! Settings become the parts of the watch over Checker itself.
+
+use super::exit::{Exit, Failure};
+use super::world::World;
+use crate::clock;
+use crate::decide::bound::{LATENCY, Proof, Site};
+use crate::decide::mail::Canaries;
+use crate::decide::peers::Watched;
+use crate::decide::status::NodeId;
+use crate::decide::Recipient;
+use crate::peer::{Instance, KeyError, NodeKey, PublicKey, Target};
+use crate::rounds::Peer;
+use crate::settings::{self, Via};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// How often a human is asked for a code, with `via = "human"`.
+const HUMAN: Duration = Duration::from_secs(7 * 86_400);
+
+impl World {
+    /// The key of this node, made at its first use.
+    pub(super) fn key(&self) -> Result<Arc<NodeKey>, Failure> {
+        NodeKey::load_or_make(self.state()).map(Arc::new).map_err(|e| {
+            let exit = if matches!(e, KeyError::CannotMake(_)) { Exit::CannotCreate } else { Exit::Io };
+            Failure::Other(exit, e.to_string())
+        })
+    }
+
+    /// Which running machine this is, for peers who want to know whether a key has been copied: it changes at each boot,
+    /// and says nothing of the machine.
+    pub(super) fn instance(&self) -> Instance {
+        let what = format!("{}\n{}", clock::boot_id(), self.state().display());
+        Instance::of(Uuid::new_v5(&Uuid::NAMESPACE_OID, what.as_bytes()))
+    }
+
+    /// The peers, ready to be asked.
+    pub(super) fn peers(&self) -> Result<Vec<Peer>, Failure> {
+        self.settings.peers.iter().map(peer).collect()
+    }
+
+    /// The keys of peers who may read the status.
+    pub(super) fn pinned(&self) -> Result<BTreeSet<PublicKey>, Failure> {
+        Ok(self.peers()?.into_iter().filter_map(|p| p.key).collect())
+    }
+
+    /// How mail is proved.
+    pub(super) fn canaries(&self) -> Canaries {
+        let minute = Duration::from_secs(60);
+        let email = &self.settings.email;
+        let (every, within, provable) = match &self.settings.canary {
+            Some(c) => (c.every, c.within, matches!(c.via, Via::Imap { .. } | Via::Maildir(_)) && !email.nomail),
+            None => (minute * 15, minute * 10, false),
+        };
+        Canaries::new(every, within, provable, email.daily_limit)
+    }
+
+    /// What the bounds follow from.
+    pub(super) fn site(&self) -> Site {
+        let settings = &self.settings;
+        let proof = match settings.canary.as_ref().map(|c| &c.via) {
+            Some(Via::Imap { .. } | Via::Peer(_)) => Proof::Mailbox,
+            Some(Via::Maildir(_)) => Proof::Local,
+            Some(Via::Human) => Proof::Human(HUMAN),
+            Some(Via::None) | None => Proof::None,
+        };
+        let jobs: BTreeSet<_> = settings
+            .jobs
+            .iter()
+            .map(|j| (j.policy().every, j.policy().failure_threshold, j.policy().timeout))
+            .collect();
+        Site {
+            pace: settings.pace,
+            canaries: self.canaries(),
+            proof,
+            peers: settings.peers.iter().filter(|p| p.key.is_some()).count(),
+            legacy: settings.peers.iter().filter(|p| p.key.is_none()).count(),
+            daemon: settings.daemon.is_some(),
+            listens: settings.daemon.as_ref().is_some_and(|d| d.peer_listen.is_some()),
+            channels: settings.channels.len(),
+            deadman: settings.deadman.is_some(),
+            jobs: jobs.into_iter().collect(),
+            latency: LATENCY,
+        }
+    }
+
+    /// What a single outage would silence together, as far as the settings show it.
+    pub(super) fn common_modes(&self) -> Vec<String> {
+        let settings = &self.settings;
+        let domain = |address: &str| address.rsplit_once('@').map(|(_, d)| d.to_ascii_lowercase());
+        let ours = settings.email.from.as_deref().and_then(domain);
+        let mut found = Vec::new();
+        for peer in &settings.peers {
+            let theirs = domain(&peer.admin);
+            if theirs.is_some() && settings.general.alertcontact.iter().any(|c| domain(c) == theirs) {
+                found.push(format!(
+                    "{}: its admin and ours have mailboxes at the same provider ({})",
+                    peer.name,
+                    theirs.clone().unwrap_or_default()
+                ));
+            }
+            if theirs.is_some() && theirs == ours {
+                found.push(format!("{}: its admin's mailbox is where our own mail is sent from", peer.name));
+            }
+        }
+        found
+    }
+}
+
+/// The digest of settings, by which an edit is noticed.
+pub(super) fn digest(settings: &settings::Settings) -> String {
+    let mut all = String::new();
+    for source in &settings.sources {
+        all.push_str(&source.path.display().to_string());
+        all.push('\n');
+        all.push_str(&source.text);
+        all.push('\n');
+    }
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, all.as_bytes()).simple().to_string()
+}
+
+fn peer(peer: &settings::Peer) -> Result<Peer, Failure> {
+    let wrong = |why: String| Failure::Other(Exit::Settings, format!("[[peer]] {}: {why}", peer.name));
+    let key = peer.key.as_deref().map(PublicKey::parse).transpose().map_err(wrong)?;
+    // One that pushes is never asked; any address will do.
+    let url = peer.url.as_deref().unwrap_or("http://localhost:5000");
+    Ok(Peer {
+        watched: Watched {
+            name: peer.name.clone(),
+            node: key.as_ref().map(|k| NodeId(k.id())),
+            pushes: peer.url.is_none(),
+        },
+        target: Target::new(url, key).map_err(wrong)?,
+        push: peer.push,
+        key,
+        admin: Recipient(peer.admin.clone()),
+    })
+}
+
+/// The place of the control socket.
+pub(super) fn socket(world: &World) -> Option<PathBuf> {
+    world.settings.daemon.as_ref().map(|d| d.control.clone())
+}

@@ -1,0 +1,60 @@
+//! What peers are answered, and what they push.
+
+use super::duties::Event;
+use super::knowledge::Knowledge;
+use crate::decide::Word;
+use crate::decide::status::{NodeId, Status};
+use crate::peer::PublicKey;
+use crate::peer::listen::{Answers, Asked, PushAnswer};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, mpsc::Sender};
+
+/// The daemon, as peers see it.
+#[derive(Debug)]
+pub struct Door {
+    knowledge: Knowledge,
+    pinned: BTreeSet<PublicKey>,
+    /// A peer that asks may end the time in which nobody did.
+    events: Mutex<Sender<Event>>,
+}
+
+impl Door {
+    /// Answers peers with these keys.
+    pub fn new(knowledge: Knowledge, pinned: BTreeSet<PublicKey>, events: Sender<Event>) -> Self {
+        Self { knowledge, pinned, events: Mutex::new(events) }
+    }
+
+    fn wake(&self) {
+        if let Ok(events) = self.events.lock() {
+            drop(events.send(Event::Look));
+        }
+    }
+}
+
+impl Answers for Door {
+    fn word(&self) -> Word {
+        self.knowledge.word()
+    }
+
+    fn pinned(&self, key: &PublicKey) -> bool {
+        self.pinned.contains(key)
+    }
+
+    fn status(&self, asked: &Asked) -> Vec<u8> {
+        let news = self.knowledge.was_asked(&NodeId(asked.key.id()), asked.instance.as_str());
+        if news {
+            self.wake();
+        }
+        self.knowledge.status().bytes()
+    }
+
+    fn pushed(&self, asked: &Asked, body: &[u8]) -> PushAnswer {
+        let Ok(status) = Status::read(body) else { return PushAnswer::Garbled };
+        let node = NodeId(asked.key.id());
+        if status.node != node {
+            return PushAnswer::Garbled;
+        }
+        self.knowledge.was_asked(&node, asked.instance.as_str());
+        if self.knowledge.take(node, status) { PushAnswer::Taken } else { PushAnswer::Old }
+    }
+}

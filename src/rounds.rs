@@ -1,0 +1,314 @@
+//! What each pass does for the watch of Checker over itself and over its peers, beside the jobs: it asks our own daemon
+//! whether it is there, and the peers how they are. What the answers mean is decided in [`crate::decide::peers`].
+
+use crate::control::{self, Answer, Ask};
+use crate::decide::pace::{self, Pace};
+use crate::decide::peers::{self, Heard, SKEW, Verdict, View, Watched};
+use crate::decide::status::{NodeId, Sees, Status};
+use crate::decide::{Recipient, health};
+use crate::node;
+use crate::peer::{self, Instance, NodeKey, Nonce, PublicKey, Target};
+use crate::store::{Own, Result};
+use checker_job::{JobId, Outcome, Timestamp, duration_words};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// Where what is remembered of peers is kept in the own group.
+const VIEWS: &str = "peers";
+/// When the daemon was last started by a pass, in the own group.
+const RESPAWNED: &str = "respawned_at";
+/// Not more often than this.
+const RESPAWN_EVERY: Duration = Duration::from_secs(300);
+
+/// A peer, ready to be asked.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// What decisions need to know of it.
+    pub watched: Watched,
+    /// Where it is asked.
+    pub target: Target,
+    /// We push our status to it.
+    pub push: bool,
+    /// Its key; a first program has none.
+    pub key: Option<PublicKey>,
+    /// Its admin.
+    pub admin: Recipient,
+}
+
+/// What rounds work on.
+pub struct Rounds<'a> {
+    /// This node's own group.
+    pub own: &'a dyn Own,
+    /// Our own admin.
+    pub contacts: &'a [Recipient],
+    /// Our key.
+    pub key: &'a Arc<NodeKey>,
+    /// This running machine.
+    pub instance: &'a Instance,
+    /// The peers.
+    pub peers: &'a [Peer],
+    /// The times that hold.
+    pub pace: Pace,
+    /// The time of all decisions.
+    pub now: &'a dyn Fn() -> Timestamp,
+    /// Whether this host is cut off; asked only when somebody is silent.
+    pub cut_off: &'a dyn Fn() -> bool,
+}
+
+/// Asks our own daemon whether it is there, and tells if it is not. `respawn` starts it again and says what came of it.
+///
+/// # Errors
+/// Of the store.
+pub fn watch_daemon(
+    own: &dyn Own,
+    contacts: &[Recipient],
+    socket: &Path,
+    respawn: Option<&dyn Fn() -> String>,
+    now: Timestamp,
+) -> Result<Option<Answer>> {
+    let answer = control::ask(socket, &Ask::Hello, pace::DAEMON);
+    let outcome = match &answer {
+        Ok(_) => health::daemon(Ok(()), None),
+        Err(why) => {
+            tracing::warn!("the daemon does not answer: {why}");
+            let tried = respawn.map(|respawn| again(own, respawn, now)).transpose()?.flatten();
+            health::daemon(Err(why), tried.as_deref())
+        }
+    };
+    node::judge(own, contacts, &node::daemon(), &outcome, now)?;
+    Ok(answer.ok())
+}
+
+/// Starts the daemon, unless that was tried a moment ago.
+fn again(own: &dyn Own, respawn: &dyn Fn() -> String, now: Timestamp) -> Result<Option<String>> {
+    let last = own.meta(RESPAWNED)?.and_then(|t| t.parse().ok()).map(Timestamp::from_micros);
+    if let Some(at) = last
+        && at <= now
+        && now.since(at) < RESPAWN_EVERY
+    {
+        return Ok(Some(format!("A pass started it {} ago, and it did not stay up.", duration_words(now.since(at)))));
+    }
+    own.set_meta(RESPAWNED, Some(&now.micros().to_string()))?;
+    Ok(Some(respawn()))
+}
+
+impl Rounds<'_> {
+    /// Asks whoever is due and decides on the answers; `pushed` are statuses that came by themselves, with their ages. The
+    /// answer is how we see all peers, or `None` if nobody was due.
+    ///
+    /// # Errors
+    /// Of the store.
+    pub fn watch_peers(&self, pushed: &BTreeMap<NodeId, (Status, Duration)>) -> Result<Option<Vec<Sees>>> {
+        let mut known = views(self.own)?;
+        let watched: Vec<Watched> = self.peers.iter().map(|p| p.watched.clone()).collect();
+        let mut all: Vec<View> = watched.iter().map(|p| known.remove(&p.name).unwrap_or_default()).collect();
+        let due = peers::round(&watched, &all, &self.pace, (self.now)());
+        let mut answers = self.ask(&due);
+        answers.extend(self.pushed(&watched, &all, pushed));
+        if answers.is_empty() {
+            return Ok(None);
+        }
+        let now = (self.now)();
+        for (at, heard) in &answers {
+            if let (Some(peer), Some(view)) = (watched.get(*at), all.get_mut(*at)) {
+                view.hear(peer, heard, now);
+            }
+        }
+        let silent = |(_, heard): &(usize, Heard)| !matches!(heard, Heard::Status(_));
+        let cut_off = answers.iter().any(silent) && (self.cut_off)();
+        let me = NodeId(self.key.public().id());
+        for (at, verdict) in peers::judge_round(&me, &watched, &all, &answers, cut_off, &self.pace, now) {
+            self.tell(at, &verdict, now)?;
+        }
+        self.note_told(&mut all)?;
+        self.watch_clocks(&all, &answers, now)?;
+        save(self.own, &watched, &all)?;
+        Ok(Some(sees(&watched, &all, now)))
+    }
+
+    /// All who are due, at once.
+    fn ask(&self, due: &[usize]) -> Vec<(usize, Heard)> {
+        if due.is_empty() {
+            return Vec::new();
+        }
+        let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+            Ok(runtime) => runtime,
+            Err(why) => {
+                tracing::error!("peers cannot be asked: {why}");
+                return Vec::new();
+            }
+        };
+        let answers = runtime.block_on(async {
+            let deadline = Instant::now() + pace::ANSWER;
+            let mut asked = JoinSet::new();
+            for at in due {
+                let Some(peer) = self.peers.get(*at) else { continue };
+
+                let (target, key, instance, at) =
+                    (peer.target.clone(), Arc::clone(self.key), self.instance.clone(), *at);
+                asked.spawn(async move {
+                    let nonce = match Nonce::fresh() {
+                        Ok(nonce) => nonce,
+                        Err(why) => return (at, Heard::Silent(why.to_string())),
+                    };
+                    (at, read(peer::ask(&target, &key, &instance, nonce, deadline).await))
+                });
+            }
+            let mut answers = Vec::new();
+            while let Some(done) = asked.join_next().await {
+                answers.extend(done.ok());
+            }
+            answers.sort_by_key(|(at, _)| *at);
+            answers
+        });
+        // A resolver that hangs keeps a thread; nobody waits for it.
+        runtime.shutdown_background();
+        answers
+    }
+
+    /// Peers that cannot be asked: the newest that they pushed, or that they did not.
+    fn pushed(
+        &self,
+        watched: &[Watched],
+        views: &[View],
+        pushed: &BTreeMap<NodeId, (Status, Duration)>,
+    ) -> Vec<(usize, Heard)> {
+        let now = (self.now)();
+        let mut answers = Vec::new();
+        for (at, (peer, view)) in watched.iter().zip(views).enumerate() {
+            if !peer.pushes || !view.due(peer, false, &self.pace, now) {
+                continue;
+            }
+            let newest = peer.node.as_ref().and_then(|id| pushed.get(id));
+            let limit = self.pace.poll + self.pace.passes;
+            answers.push((
+                at,
+                match newest {
+                    Some((status, age)) if *age <= limit => Heard::Status(Box::new(status.clone())),
+                    Some((_, age)) => Heard::Silent(format!("it has pushed nothing for {}", duration_words(*age))),
+                    None => Heard::Silent("it has pushed nothing since our daemon started".to_owned()),
+                },
+            ));
+        }
+        answers
+    }
+
+    fn tell(&self, at: usize, verdict: &Verdict, now: Timestamp) -> Result<()> {
+        let Some(peer) = self.peers.get(at) else { return Ok(()) };
+        let mut to = vec![peer.admin.clone()];
+        if verdict.ours_too {
+            to.extend(self.contacts.iter().filter(|c| **c != peer.admin).cloned());
+        }
+        let trouble = node::peer(&peer.watched.name, verdict.threshold);
+        node::judge_held(self.own, &to, &trouble, &verdict.outcome, verdict.held, now)
+    }
+
+    /// Told means accepted by a channel: only that lets others be silent.
+    fn note_told(&self, views: &mut [View]) -> Result<()> {
+        if views.iter().all(|v| v.bad == 0 && !v.told) {
+            return Ok(());
+        }
+        let ids: Vec<JobId> = self.peers.iter().map(|p| node::peer(&p.watched.name, 1).id).collect();
+        let (states, waiting, unsent) = (self.own.states(&ids)?, self.own.waiting()?, self.own.unsent()?);
+        for (id, view) in ids.iter().zip(views) {
+            let decided = states.get(id).and_then(|s| s.failure.as_ref()).is_some_and(|e| e.told_at.is_some());
+            let open = waiting.iter().any(|w| w.alert.id.job == *id)
+                || unsent.iter().any(|d| d.alerts.iter().any(|a| a.job == *id));
+            view.told = decided && !open;
+        }
+        Ok(())
+    }
+
+    fn watch_clocks(&self, views: &[View], answers: &[(usize, Heard)], now: Timestamp) -> Result<()> {
+        for (at, heard) in answers {
+            let (Some(peer), Some(view), Heard::Status(_)) = (self.peers.get(*at), views.get(*at), heard) else {
+                continue;
+            };
+            let name = &peer.watched.name;
+            let apart = Duration::from_secs(view.skew_s.unsigned_abs());
+            let outcome = if apart > SKEW {
+                let way = if view.skew_s > 0 { "behind" } else { "ahead of" };
+                Outcome::failed(format!("our clock is {} {way} that of {name}", duration_words(apart))).with_detail(
+                    "One of the two is wrong. Compare both with the world:\n  timedatectl; chronyc tracking\nWhere a clock is wrong, so are \
+                     the times in messages and logs, and what runs by the hour\nor the day runs at the wrong time.",
+                )
+            } else {
+                Outcome::ok(format!("our clock and that of {name} agree"))
+            };
+            node::judge(self.own, self.contacts, &node::skew(name), &outcome, now)?;
+        }
+        Ok(())
+    }
+}
+
+/// Pushes our status to the peers that want it. What they answer changes nothing here: they notice what does not come.
+pub fn push(peers: &[Peer], key: &NodeKey, instance: &Instance, status: &[u8]) {
+    let wanted: Vec<&Peer> = peers.iter().filter(|p| p.push).collect();
+    if wanted.is_empty() {
+        return;
+    }
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(why) => {
+            tracing::error!("the status is not pushed: {why}");
+            return;
+        }
+    };
+    runtime.block_on(async {
+        for peer in wanted {
+            let Ok(nonce) = Nonce::fresh() else { continue };
+            let deadline = Instant::now() + pace::ANSWER;
+            let pushed = peer::push(&peer.target, key, instance, nonce, status.to_vec(), deadline).await;
+            if pushed != peer::Pushed::Taken {
+                tracing::warn!("{} did not take our status: {pushed:?}", peer.watched.name);
+            }
+        }
+    });
+    runtime.shutdown_background();
+}
+
+/// What came over the wire, as decisions want it.
+fn read(heard: peer::Heard) -> Heard {
+    match heard {
+        peer::Heard::Status(body) => match Status::read(&body) {
+            Ok(status) => Heard::Status(Box::new(status)),
+            Err(why) => Heard::Garbled(why),
+        },
+        peer::Heard::Word(word) | peer::Heard::UnsignedWord(word) => Heard::Word(word),
+        peer::Heard::Silent { why, .. } => Heard::Silent(why),
+        peer::Heard::Garbled(why) => Heard::Garbled(why),
+    }
+}
+
+/// What is remembered of peers, by name.
+///
+/// # Errors
+/// Of the store.
+pub fn views(own: &dyn Own) -> Result<BTreeMap<String, View>> {
+    Ok(own.meta(VIEWS)?.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default())
+}
+
+fn save(own: &dyn Own, peers: &[Watched], views: &[View]) -> Result<()> {
+    let all: BTreeMap<&str, &View> = peers.iter().map(|p| p.name.as_str()).zip(views).collect();
+    own.set_meta(VIEWS, Some(&serde_json::to_string(&all).unwrap_or_default()))
+}
+
+/// How we see the peers that have a key.
+pub fn sees(peers: &[Watched], views: &[View], now: Timestamp) -> Vec<Sees> {
+    let pairs = peers.iter().zip(views);
+    pairs
+        .filter_map(|(peer, view)| {
+            Some(Sees {
+                node: peer.node.clone()?,
+                ok: view.is_ok(),
+                polled_s: now.since(view.asked?).as_secs(),
+                told: view.told,
+                ..Sees::default()
+            })
+        })
+        .collect()
+}
