@@ -2,11 +2,13 @@
 //!
 //! * [`child`]: run a program that may hang, flood, fork or be missing, and get an answer in time.
 //! * [`handles`]: how many files and sockets this process may have open, and that children do not inherit our way.
+//! * [`mailbox`]: find our own mail in a mailbox, and take it away again. The only place that knows IMAP.
 //! * [`net`]: read `"host:port"`, resolve it, and tell whose fault it is that a connection failed.
 //! * [`one_or_many`]: settings keys that take one value or a list.
 
 pub mod child;
 pub mod handles;
+pub mod mailbox;
 pub mod net;
 pub mod one_or_many;
 pub mod tls;

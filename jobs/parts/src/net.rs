@@ -219,7 +219,7 @@ impl ResolveError {
 impl ResolveError {
     /// Sorts an error of the system's resolver. It has no codes by the time it reaches us, only the C library's words,
     /// which are never translated: nothing here sets a locale.
-    fn of(error: &io::Error) -> Self {
+    pub(crate) fn of(error: &io::Error) -> Self {
         if let Some(ours) = local_shortage(error) {
             return Self::Ours(ours);
         }

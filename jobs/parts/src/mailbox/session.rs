@@ -1,0 +1,368 @@
+//! One IMAP session: log in, list the folders, find our messages, and remove them if that was asked.
+
+use super::error::{Why, clean_words};
+use super::folders::{self, Folder, Place};
+use super::guard::{Guard, Stop};
+use super::header::{self, Header};
+use super::until::Until;
+use super::{Cleaned, HEADER, Looked, Password, Sighting, Skipped, Token};
+use crate::tls;
+use imap::Error;
+use jiff::Timestamp;
+use std::borrow::Cow;
+use std::io::{ErrorKind, Read, Write};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+/// Only so many of a folder's newest messages are searched.
+const NEWEST: u32 = 2_000;
+/// A mailbox with more folders is looked at in part.
+const FOLDERS_MAX: usize = 200;
+/// Messages of one folder whose header is read; more do not carry our tokens.
+const HITS_MAX: usize = 64;
+/// Headers read at once, and how much of each.
+const BATCH: usize = 8;
+const HEADER_MAX: usize = 64 << 10;
+/// Tokens in one search command: some servers take no long lines.
+const TOKENS_AT_ONCE: usize = 8;
+/// How long a goodbye may take.
+const GOODBYE: Duration = Duration::from_secs(1);
+
+/// Looks for `tokens` over `stream`.
+pub(super) fn look<S: Read + Write>(
+    stream: S,
+    user: &str,
+    pass: &Password,
+    tokens: &[Token],
+    until: &Until,
+) -> Result<Looked, Why> {
+    unharmed(|| {
+        let mut talk = Talk::begin(stream, user, pass, until)?;
+        let looked = talk.look(tokens)?;
+        talk.end();
+        Ok(looked)
+    })
+}
+
+/// Removes the messages that carry `tokens`.
+pub(super) fn clean<S: Read + Write>(
+    stream: S,
+    user: &str,
+    pass: &Password,
+    tokens: &[Token],
+    until: &Until,
+) -> Result<Cleaned, Why> {
+    unharmed(|| {
+        let mut talk = Talk::begin(stream, user, pass, until)?;
+        let cleaned = talk.clean(tokens)?;
+        talk.end();
+        Ok(cleaned)
+    })
+}
+
+/// A panic of the crate's parser is the server's garbage, and nobody else's trouble.
+fn unharmed<T>(session: impl FnOnce() -> Result<T, Why>) -> Result<T, Why> {
+    catch_unwind(AssertUnwindSafe(session))
+        .unwrap_or_else(|_| Err(Why::Garbage("its answers".to_owned(), "they cannot be read at all".to_owned())))
+}
+
+/// A session after its login.
+struct Talk<'a, S: Read + Write> {
+    session: imap::Session<Guard<S>>,
+    pass: &'a Password,
+    until: &'a Until,
+    uidplus: bool,
+    step: Cow<'static, str>,
+}
+
+/// One of our messages in the folder that is open.
+struct Hit {
+    uid: u32,
+    header: Header,
+    internal_date: Option<Timestamp>,
+}
+
+impl<'a, S: Read + Write> Talk<'a, S> {
+    /// Reads the greeting and logs in.
+    fn begin(stream: S, user: &str, pass: &'a Password, until: &'a Until) -> Result<Self, Why> {
+        let mut client = imap::Client::new(Guard::new(stream, until.clone()));
+        client.read_greeting().map_err(|e| match explain(e, "its greeting", pass) {
+            Why::Bye(_, words) => Why::TurnedAway(words),
+            other => other,
+        })?;
+        let step = "its answer to the login";
+        let session = client.login(user, &pass.0).map_err(|(e, _)| match e {
+            Error::No(no) => refused(user, &pass.scrub(&no.information)),
+            Error::Bad(bad) => refused(user, &pass.scrub(&bad.information)),
+            Error::Validate(_) => refused(user, "(not sent: a line's end stands in the user or the password)"),
+            other => explain(other, step, pass),
+        })?;
+        Ok(Self { session, pass, until, uidplus: false, step: step.into() })
+    }
+
+    /// Says goodbye. What comes of it is of no use.
+    fn end(&mut self) {
+        self.until.at_most(GOODBYE);
+        self.session.logout().ok();
+    }
+
+    fn explain(&self, error: Error) -> Why {
+        explain(error, &self.step, self.pass)
+    }
+
+    /// The words of a refusal, or an error that ends the session.
+    fn refusal(&self, error: Error) -> Result<String, Why> {
+        match error {
+            Error::No(no) => Ok(self.pass.scrub(&no.information)),
+            Error::Bad(bad) => Ok(self.pass.scrub(&bad.information)),
+            Error::Validate(_) => Ok("its name has signs that cannot be sent".to_owned()),
+            other => Err(self.explain(other)),
+        }
+    }
+
+    /// A folder that the server will not show is left out; without the inbox nothing can be said.
+    fn refused_there(&self, error: Error, folder: &Folder) -> Result<Skipped, Why> {
+        let words = self.refusal(error)?;
+        if folder.place == Place::Inbox { Err(Why::Folder(words)) } else { Ok(skipped(folder, words)) }
+    }
+
+    /// All folders, in the order in which they are looked at.
+    fn folders(&mut self) -> Result<Vec<Folder>, Why> {
+        self.step = "its abilities".into();
+        let abilities = self.session.capabilities().map_err(|e| self.explain(e))?;
+        let has = |wanted: &str| {
+            abilities.iter().any(|c| matches!(c, imap_proto::Capability::Atom(a) if a.eq_ignore_ascii_case(wanted)))
+        };
+        self.uidplus = has("UIDPLUS");
+        // Some tell what folders are for only when they are asked in the extended form.
+        let extended = has("SPECIAL-USE") && has("LIST-EXTENDED");
+        self.step = "its list of folders".into();
+        let pattern = if extended { "\"*\" RETURN (SPECIAL-USE)" } else { "\"*\"" };
+        let names = match self.session.list(Some(""), Some(pattern)) {
+            Err(Error::No(_) | Error::Bad(_)) if extended => self.session.list(Some(""), Some("\"*\"")),
+            other => other,
+        };
+        let names = names.map_err(|e| self.explain(e))?;
+        let listed: Vec<_> = names.iter().map(folders::listed).collect();
+        let mut folders = folders::sort_out(&listed);
+        if folders.first().is_none_or(|f| f.place != Place::Inbox) {
+            // Every mailbox has one (RFC 3501, 5.1), listed or not.
+            let name = "INBOX".to_owned();
+            folders.insert(0, Folder { shown: name.clone(), name, place: Place::Inbox, by_name: false });
+        }
+        Ok(folders)
+    }
+
+    fn look(&mut self, tokens: &[Token]) -> Result<Looked, Why> {
+        let mut looked = Looked::default();
+        let folders = self.folders()?;
+        for (at, folder) in folders.iter().enumerate() {
+            if at >= FOLDERS_MAX {
+                looked.skipped.push(too_many(folder));
+                continue;
+            }
+            if all_arrived(tokens, &looked.sightings) {
+                break;
+            }
+            match self.find(folder, tokens)? {
+                Err(skipped) => looked.skipped.push(skipped),
+                Ok(hits) => looked.sightings.extend(hits.iter().flat_map(|hit| sightings(hit, folder, tokens))),
+            }
+        }
+        Ok(looked)
+    }
+
+    /// Our messages in a folder, which is open for reading then; or why it cannot be opened.
+    fn find(&mut self, folder: &Folder, tokens: &[Token]) -> Result<Result<Vec<Hit>, Skipped>, Why> {
+        self.step = format!("the folder \"{}\"", folder.shown).into();
+        let exists = match self.session.examine(&folder.name) {
+            Ok(opened) => opened.exists,
+            Err(e) => return self.refused_there(e, folder).map(Err),
+        };
+        if exists == 0 {
+            return Ok(Ok(Vec::new()));
+        }
+        self.step = format!("what it finds in \"{}\"", folder.shown).into();
+        let first = exists.saturating_sub(NEWEST - 1).max(1);
+        let mut uids = Vec::new();
+        for some in tokens.chunks(TOKENS_AT_ONCE) {
+            match self.session.uid_search(format!("{first}:* {}", criteria(some))) {
+                Ok(found) => uids.extend(found),
+                Err(e) => return self.refused_there(e, folder).map(Err),
+            }
+        }
+        uids.sort_unstable_by(|a, b| b.cmp(a));
+        uids.dedup();
+        uids.truncate(HITS_MAX);
+        self.read(&uids, tokens).map(Ok)
+    }
+
+    /// The messages among `uids` of the open folder that carry a token, by their own header.
+    fn read(&mut self, uids: &[u32], tokens: &[Token]) -> Result<Vec<Hit>, Why> {
+        let mut hits: Vec<Hit> = Vec::new();
+        for some in uids.chunks(BATCH) {
+            let query = format!("(UID INTERNALDATE BODY.PEEK[HEADER]<0.{HEADER_MAX}>)");
+            let fetched = self.session.uid_fetch(set(some), query).map_err(|e| self.explain(e))?;
+            for message in fetched.iter() {
+                let (Some(uid), Some(raw)) = (message.uid, message.header()) else { continue };
+                let header = header::read(raw);
+                let known = hits.iter().any(|h| h.uid == uid);
+                if known || !some.contains(&uid) || !tokens.iter().any(|t| header.carries(t)) {
+                    continue;
+                }
+                let date = message.internal_date().and_then(|d| Timestamp::from_second(d.timestamp()).ok());
+                hits.push(Hit { uid, header, internal_date: date });
+            }
+        }
+        Ok(hits)
+    }
+
+    fn clean(&mut self, tokens: &[Token]) -> Result<Cleaned, Why> {
+        let mut cleaned = Cleaned::default();
+        let mut folders = self.folders()?;
+        // What is removed elsewhere may end up among all messages or in the trash, so these come last.
+        folders.sort_by_key(|f| match f.place {
+            Place::All => 1,
+            Place::Trash => 2,
+            _ => 0,
+        });
+        for (at, folder) in folders.iter().enumerate() {
+            if at >= FOLDERS_MAX {
+                cleaned.skipped.push(too_many(folder));
+                continue;
+            }
+            let hits = match self.find(folder, tokens)? {
+                Ok(hits) if hits.is_empty() => continue,
+                Ok(hits) => hits,
+                Err(skipped) => {
+                    cleaned.skipped.push(skipped);
+                    continue;
+                }
+            };
+            let (gone, why) = self.remove(folder, &hits, tokens)?;
+            cleaned.removed += gone;
+            cleaned.left += hits.len().saturating_sub(gone);
+            cleaned.skipped.extend(why.map(|why| skipped(folder, why)));
+        }
+        Ok(cleaned)
+    }
+
+    /// Removes messages from a folder: how many are gone, and why others are not.
+    fn remove(&mut self, folder: &Folder, hits: &[Hit], tokens: &[Token]) -> Result<(usize, Option<String>), Why> {
+        if !self.uidplus {
+            let why = "the server lacks UIDPLUS, so messages cannot be removed one by one; delete them by hand";
+            return Ok((0, Some(why.to_owned())));
+        }
+        self.step = format!("the folder \"{}\"", folder.shown).into();
+        if let Err(e) = self.session.select(&folder.name) {
+            return Ok((0, Some(self.refusal(e)?)));
+        }
+        self.step = format!("the removal from \"{}\"", folder.shown).into();
+        // The folder may have been made anew since it was searched, with the same numbers for other messages. Now that it
+        // is open, numbers keep their meaning.
+        let uids: Vec<u32> = hits.iter().map(|h| h.uid).collect();
+        let uids: Vec<u32> = self.read(&uids, tokens)?.iter().map(|h| h.uid).collect();
+        if uids.is_empty() {
+            return Ok((0, None));
+        }
+        for command in
+            [format!("UID STORE {} +FLAGS.SILENT (\\Deleted)", set(&uids)), format!("UID EXPUNGE {}", set(&uids))]
+        {
+            if let Err(e) = self.session.run_command_and_check_ok(command) {
+                return Ok((0, Some(self.refusal(e)?)));
+            }
+        }
+        let left = self.session.uid_search(format!("UID {}", set(&uids))).map_err(|e| self.explain(e))?;
+        let left = uids.iter().filter(|uid| left.contains(uid)).count();
+        let why = (left > 0).then(|| format!("the server says yes and keeps {left} of our messages"));
+        Ok((uids.len() - left, why))
+    }
+}
+
+/// Whether each token was received where mail belongs, so that no other folder can tell us more.
+fn all_arrived(tokens: &[Token], sightings: &[Sighting]) -> bool {
+    let arrived = |t: &Token| {
+        sightings.iter().any(|s| s.token == t.text && s.received && matches!(s.place, Place::Inbox | Place::Other))
+    };
+    tokens.iter().all(arrived)
+}
+
+fn sightings(hit: &Hit, folder: &Folder, tokens: &[Token]) -> Vec<Sighting> {
+    let carried = tokens.iter().filter(|t| hit.header.carries(t));
+    carried
+        .map(|token| Sighting {
+            token: token.text.clone(),
+            folder: folder.shown.clone(),
+            place: folder.place,
+            by_name: folder.by_name,
+            received: hit.header.received,
+            internal_date: hit.internal_date,
+        })
+        .collect()
+}
+
+fn skipped(folder: &Folder, why: String) -> Skipped {
+    Skipped { folder: folder.shown.clone(), why }
+}
+
+fn too_many(folder: &Folder) -> Skipped {
+    skipped(folder, format!("not looked at: the mailbox has more than {FOLDERS_MAX} folders"))
+}
+
+/// A search for any of `tokens`. They hold nothing that would need more than quotes.
+fn criteria(tokens: &[Token]) -> String {
+    let own = tokens.iter().map(|t| format!("HEADER {HEADER} \"{}\"", t.text));
+    let by_id = tokens.iter().filter_map(|t| Some(format!("HEADER Message-ID \"{}\"", t.message_id.as_ref()?)));
+    let all: Vec<String> = own.chain(by_id).collect();
+    format!("{}{}", "OR ".repeat(all.len().saturating_sub(1)), all.join(" "))
+}
+
+fn set(uids: &[u32]) -> String {
+    let words: Vec<String> = uids.iter().map(u32::to_string).collect();
+    words.join(",")
+}
+
+/// Some codes say that nothing is wrong with the password (RFC 5530).
+fn refused(user: &str, words: &str) -> Why {
+    let upper = words.to_ascii_uppercase();
+    if ["[UNAVAILABLE]", "[LIMIT]", "[INUSE]", "[SERVERBUG]"].iter().any(|code| upper.contains(code)) {
+        return Why::LoginUnavailable(clean_words(words.as_bytes()));
+    }
+    Why::LoginRefused(clean_words(user.as_bytes()), clean_words(words.as_bytes()))
+}
+
+/// What an error of the crate means, while we waited for `step`.
+fn explain(error: Error, step: &str, pass: &Password) -> Why {
+    let step = step.to_owned();
+    match error {
+        Error::Io(e) => of_io(&e, step, pass),
+        Error::ConnectionLost => Why::Lost(step),
+        Error::No(no) => Why::Refused(step, pass.scrub(&no.information)),
+        Error::Bad(bad) => Why::Refused(step, pass.scrub(&bad.information)),
+        // The crate's word for a line that it cannot read; a real goodbye never comes so far, unless it has a tag.
+        Error::Bye(bye) if bye.code.is_none() && bye.information == "no explanation given" => {
+            Why::Garbage(step, "a line that makes no sense".to_owned())
+        }
+        Error::Bye(bye) => Why::Bye(step, pass.scrub(&bye.information)),
+        Error::TagMismatch(_) => Why::Garbage(step, "the answer to a command that was not given".to_owned()),
+        Error::Parse(imap::error::ParseError::Invalid(what)) => {
+            let begin = what.get(..what.len().min(60)).unwrap_or_default();
+            Why::Garbage(step, pass.scrub(&String::from_utf8_lossy(begin)))
+        }
+        other => Why::Garbage(step, pass.scrub(&other.to_string())),
+    }
+}
+
+fn of_io(error: &std::io::Error, step: String, pass: &Password) -> Why {
+    match Stop::of(error) {
+        Some(Stop::Late { heard: false }) => Why::Silent(step),
+        Some(Stop::Late { heard: true }) => Why::Slow(step),
+        Some(Stop::TooMuch(limit)) => Why::TooMuch(step, limit.clone()),
+        Some(Stop::Bye(words)) => Why::Bye(step, pass.scrub(words)),
+        Some(Stop::NotImap(words)) => Why::NotImap(words.clone()),
+        Some(Stop::Harm(what)) => Why::Garbage(step, what.clone()),
+        None if tls::is_tls_error(error) => Why::Garbage(step, format!("broken TLS ({error})")),
+        None if error.kind() == ErrorKind::TimedOut => Why::Silent(step),
+        None => Why::Lost(step),
+    }
+}
