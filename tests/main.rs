@@ -16,6 +16,7 @@ mod degraded;
 mod isolation;
 mod life;
 mod mail;
+mod mailbox;
 mod passes;
 mod settings;
 mod support;

@@ -31,26 +31,38 @@ impl Imap {
         self.command("UID FETCH 1:* (UID BODY.PEEK[])")
     }
 
-    /// Sends a command and reads up to its answer, which must be OK. What comes back are the literals of FETCH.
+    /// Sends a command, which must be OK. What comes back are the literals of FETCH.
     fn command(&mut self, command: &str) -> Vec<(u32, Vec<u8>)> {
+        self.ask(command).into_iter().filter_map(|(line, text)| Some((uid(&line), text?))).collect()
+    }
+
+    /// Sends a command and reads up to its answer, which must be OK. What comes back are the lines before it, with the
+    /// literal that follows them.
+    pub fn ask(&mut self, command: &str) -> Vec<(String, Option<Vec<u8>>)> {
         self.commands += 1;
         let tag = format!("a{}", self.commands);
         let stream = self.stream.get_mut();
         stream.write_all(format!("{tag} {command}\r\n").as_bytes()).expect("IMAP takes commands");
         stream.flush().expect("IMAP takes commands");
-        let mut mails = Vec::new();
+        let mut lines = Vec::new();
         loop {
             let line = self.line();
             if let Some(answer) = line.strip_prefix(&format!("{tag} ")) {
                 assert!(answer.starts_with("OK"), "{command}: {answer}");
-                return mails;
+                return lines;
             }
-            if let Some(size) = literal(&line) {
+            let text = literal(&line).map(|size| {
                 let mut text = vec![0; size];
                 self.stream.read_exact(&mut text).expect("a whole literal");
-                mails.push((uid(&line), text));
-            }
+                text
+            });
+            lines.push((line, text));
         }
+    }
+
+    /// Puts a message into a folder; `folder` and `flags` as IMAP writes them.
+    pub fn append(&mut self, folder: &str, flags: &str, text: &str) {
+        self.ask(&format!("APPEND {folder} ({flags}) {{{}+}}\r\n{text}", text.len()));
     }
 
     fn line(&mut self) -> String {

@@ -1,6 +1,7 @@
 //! A real mail server: Postfix and Dovecot on loopback, in a folder of their own, with an authority of their own.
 //!
-//! * `watch@` and `oncall@`, password `pw-watch` and `pw-oncall`; the domain is [`DOMAIN`].
+//! * `watch@` and `oncall@`, password `pw-watch` and `pw-oncall`; the domain is [`DOMAIN`]. The tests of looking into
+//!   mailboxes have others for themselves. Folders for sent mail, drafts and spam have German names.
 //! * `refuse@` is refused with 554, `defer@` with 450, anybody else with 550. Nothing leaves this machine.
 
 use super::imap::Imap;
@@ -18,9 +19,9 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 pub const DOMAIN: &str = "checker.test";
-pub const USERS: [&str; 2] = ["watch", "oncall"];
+pub const USERS: [&str; 7] = ["watch", "oncall", "probe", "spam", "vault", "names", "crowd"];
 /// Who owns the mailboxes: a number that no account needs to have.
-const OWNER: u32 = 5000;
+pub const OWNER: u32 = 5000;
 
 /// The ports of a server.
 #[derive(Clone, Copy, Debug)]
@@ -131,11 +132,19 @@ impl MailServer {
         format!("{user}@{DOMAIN}")
     }
 
+    /// A session of a user over IMAPS.
+    pub fn imap(&self, user: &str) -> Imap {
+        Imap::login(self.ports.imaps, self.imap_tls.clone(), &Self::address(user), &format!("pw-{user}"))
+    }
+
+    /// Where the mails of a user lie, owned by user and group [`OWNER`].
+    pub fn maildir(&self, user: &str) -> PathBuf {
+        self.folder.join("mail").join(user)
+    }
+
     /// All mails of a user, oldest first, read over IMAPS.
     pub fn mailbox(&self, user: &str) -> Vec<ParsedMail> {
-        let mut imap =
-            Imap::login(self.ports.imaps, self.imap_tls.clone(), &Self::address(user), &format!("pw-{user}"));
-        imap.fetch_all().iter().map(|(_, raw)| ParsedMail::new(raw)).collect()
+        self.imap(user).fetch_all().iter().map(|(_, raw)| ParsedMail::new(raw)).collect()
     }
 
     /// The mails of a user whose raw text contains `needle`, as soon as there is one.
@@ -317,6 +326,15 @@ userdb {{
 }}
 namespace inbox {{
   inbox = yes
+  mailbox Gesendet {{
+    special_use = \\Sent
+  }}
+  mailbox Entwürfe {{
+    special_use = \\Drafts
+  }}
+  mailbox Spam-Verdacht {{
+    special_use = \\Junk
+  }}
 }}
 service imap-login {{
   inet_listener imap {{
