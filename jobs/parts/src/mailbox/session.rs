@@ -201,20 +201,43 @@ impl<'a, S: Read + Write> Talk<'a, S> {
     fn read(&mut self, uids: &[u32], tokens: &[Token]) -> Result<Vec<Hit>, Why> {
         let mut hits: Vec<Hit> = Vec::new();
         for some in uids.chunks(BATCH) {
-            let query = format!("(UID INTERNALDATE BODY.PEEK[HEADER]<0.{HEADER_MAX}>)");
-            let fetched = self.session.uid_fetch(set(some), query).map_err(|e| self.explain(e))?;
-            for message in fetched.iter() {
-                let (Some(uid), Some(raw)) = (message.uid, message.header()) else { continue };
-                let header = header::read(raw);
-                let known = hits.iter().any(|h| h.uid == uid);
-                if known || !some.contains(&uid) || !tokens.iter().any(|t| header.carries(t)) {
-                    continue;
+            match self.read_some(some, tokens, &mut hits) {
+                // Some servers refuse the whole batch when one of its messages has just been removed by somebody else.
+                Err(Error::No(_)) => {
+                    for one in some {
+                        self.read_one(*one, tokens, &mut hits)?;
+                    }
                 }
-                let date = message.internal_date().and_then(|d| Timestamp::from_second(d.timestamp()).ok());
-                hits.push(Hit { uid, header, internal_date: date });
+                other => other.map_err(|e| self.explain(e))?,
             }
         }
         Ok(hits)
+    }
+
+    /// A message that cannot be read must be gone.
+    fn read_one(&mut self, uid: u32, tokens: &[Token], hits: &mut Vec<Hit>) -> Result<(), Why> {
+        let Err(error) = self.read_some(&[uid], tokens, hits) else { return Ok(()) };
+        if !matches!(error, Error::No(_)) {
+            return Err(self.explain(error));
+        }
+        let there = self.session.noop().and_then(|()| self.session.uid_search(format!("UID {uid}")));
+        if there.map_err(|e| self.explain(e))?.contains(&uid) { Err(self.explain(error)) } else { Ok(()) }
+    }
+
+    fn read_some(&mut self, uids: &[u32], tokens: &[Token], hits: &mut Vec<Hit>) -> Result<(), Error> {
+        let query = format!("(UID INTERNALDATE BODY.PEEK[HEADER]<0.{HEADER_MAX}>)");
+        let fetched = self.session.uid_fetch(set(uids), query)?;
+        for message in fetched.iter() {
+            let (Some(uid), Some(raw)) = (message.uid, message.header()) else { continue };
+            let header = header::read(raw);
+            let known = hits.iter().any(|h| h.uid == uid);
+            if known || !uids.contains(&uid) || !tokens.iter().any(|t| header.carries(t)) {
+                continue;
+            }
+            let date = message.internal_date().and_then(|d| Timestamp::from_second(d.timestamp()).ok());
+            hits.push(Hit { uid, header, internal_date: date });
+        }
+        Ok(())
     }
 
     fn clean(&mut self, tokens: &[Token]) -> Result<Cleaned, Why> {
@@ -239,23 +262,28 @@ impl<'a, S: Read + Write> Talk<'a, S> {
                     continue;
                 }
             };
-            let (gone, why) = self.remove(folder, &hits, tokens)?;
+            let (gone, left, why) = self.remove(folder, &hits, tokens)?;
             cleaned.removed += gone;
-            cleaned.left += hits.len().saturating_sub(gone);
+            cleaned.left += left;
             cleaned.skipped.extend(why.map(|why| skipped(folder, why)));
         }
         Ok(cleaned)
     }
 
-    /// Removes messages from a folder: how many are gone, and why others are not.
-    fn remove(&mut self, folder: &Folder, hits: &[Hit], tokens: &[Token]) -> Result<(usize, Option<String>), Why> {
+    /// Removes messages from a folder: how many are gone, how many are left, and why.
+    fn remove(
+        &mut self,
+        folder: &Folder,
+        hits: &[Hit],
+        tokens: &[Token],
+    ) -> Result<(usize, usize, Option<String>), Why> {
         if !self.uidplus {
             let why = "the server lacks UIDPLUS, so messages cannot be removed one by one; delete them by hand";
-            return Ok((0, Some(why.to_owned())));
+            return Ok((0, hits.len(), Some(why.to_owned())));
         }
         self.step = format!("the folder \"{}\"", folder.shown).into();
         if let Err(e) = self.session.select(&folder.name) {
-            return Ok((0, Some(self.refusal(e)?)));
+            return Ok((0, hits.len(), Some(self.refusal(e)?)));
         }
         self.step = format!("the removal from \"{}\"", folder.shown).into();
         // The folder may have been made anew since it was searched, with the same numbers for other messages. Now that it
@@ -263,19 +291,18 @@ impl<'a, S: Read + Write> Talk<'a, S> {
         let uids: Vec<u32> = hits.iter().map(|h| h.uid).collect();
         let uids: Vec<u32> = self.read(&uids, tokens)?.iter().map(|h| h.uid).collect();
         if uids.is_empty() {
-            return Ok((0, None));
+            return Ok((0, 0, None));
         }
-        for command in
-            [format!("UID STORE {} +FLAGS.SILENT (\\Deleted)", set(&uids)), format!("UID EXPUNGE {}", set(&uids))]
-        {
+        let set = set(&uids);
+        for command in [format!("UID STORE {set} +FLAGS.SILENT (\\Deleted)"), format!("UID EXPUNGE {set}")] {
             if let Err(e) = self.session.run_command_and_check_ok(command) {
-                return Ok((0, Some(self.refusal(e)?)));
+                return Ok((0, uids.len(), Some(self.refusal(e)?)));
             }
         }
-        let left = self.session.uid_search(format!("UID {}", set(&uids))).map_err(|e| self.explain(e))?;
-        let left = uids.iter().filter(|uid| left.contains(uid)).count();
+        let there = self.session.uid_search(format!("UID {set}")).map_err(|e| self.explain(e))?;
+        let left = uids.iter().filter(|uid| there.contains(uid)).count();
         let why = (left > 0).then(|| format!("the server says yes and keeps {left} of our messages"));
-        Ok((uids.len() - left, why))
+        Ok((uids.len() - left, left, why))
     }
 }
 
