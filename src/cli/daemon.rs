@@ -15,7 +15,11 @@ use crate::decide::mail;
 use crate::decide::peers::Watched;
 use crate::decide::status::NodeId;
 use crate::peer;
+use crate::registry::Registry;
+use crate::settings::Secret;
 use crate::{clock, node};
+use checker_parts::mailbox::{ImapAccount, Password, Security};
+use checker_parts::tls::Trust;
 use hands::Post;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
@@ -45,7 +49,8 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &args::Daemon) -> Result<Exit, Failure>
     let Some(settings) = world.settings.daemon.clone() else {
         return Err(Failure::Other(
             Exit::Settings,
-            "there is no table [daemon] in the settings: add it, with peer_listen = \"[::]:5000\" if there are peers".to_owned(),
+            "there is no table [daemon] in the settings: add it, with peer_listen = \"[::]:5000\" if there are peers"
+                .to_owned(),
         ));
     };
     let site = Site::of(&mut world, args)?;
@@ -53,7 +58,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &args::Daemon) -> Result<Exit, Failure>
         .enable_all()
         .build()
         .map_err(|e| Failure::Other(Exit::Io, format!("the daemon cannot be started: {e}")))?;
-    let end = runtime.block_on(site.serve(&world, &settings))?;
+    let end = runtime.block_on(site.serve(cx.registry, &world, &settings))?;
     runtime.shutdown_timeout(Duration::from_secs(2));
     match end {
         End::Stop => Ok(Exit::Ok),
@@ -119,7 +124,8 @@ impl Site {
         let instance = world.instance().to_string();
         let knowledge = Knowledge::new(steady, facts, NodeId(key.public().id()), instance);
         let digest = digest(&world.settings);
-        let start = args.cron.then(|| passes::Start { program: PathBuf::from("/proc/self/exe"), args: pass_args(world) });
+        let start =
+            args.cron.then(|| passes::Start { program: PathBuf::from("/proc/self/exe"), args: pass_args(world) });
         let post = Post::of(world, &home, id)?;
         // The daemon runs no jobs: thousands of them need not stay in memory.
         world.settings.jobs = Vec::new();
@@ -139,7 +145,12 @@ impl Site {
         })
     }
 
-    async fn serve(mut self, world: &World, settings: &crate::settings::Daemon) -> Result<End, Failure> {
+    async fn serve(
+        mut self,
+        registry: &Registry,
+        world: &World,
+        settings: &crate::settings::Daemon,
+    ) -> Result<End, Failure> {
         let trouble = |what: String| move |e: std::io::Error| Failure::Other(Exit::Io, format!("{what}: {e}"));
         let control = listen::bind(&settings.control)
             .map_err(trouble(format!("the control socket {} cannot be made", settings.control.display())))?;
@@ -170,7 +181,7 @@ impl Site {
             tracing::info!("the daemon runs; end it with Ctrl-C");
         }
         let mut ended = ended;
-        let end = self.until_told(world, &mut renewed, &mut ended).await?;
+        let end = self.until_told(registry, world, &mut renewed, &mut ended).await?;
         service::stopping();
         if stop.send(true).is_err() | events.send(Event::Stop).is_err() {
             tracing::debug!("a part of the daemon has ended already");
@@ -200,7 +211,8 @@ impl Site {
             let done = home.open().and_then(|store| {
                 let (own, shared) = (store.own(), store.shared());
                 let alive = (service::watchdog(), &service::alive as &dyn Fn());
-                let parts = Parts { own: &own, shared: &shared, contacts: &contacts, canaries, peers: &watched, listens };
+                let parts =
+                    Parts { own: &own, shared: &shared, contacts: &contacts, canaries, peers: &watched, listens };
                 Duties::new(knowledge, parts, &mut post, alive)?.run(&events);
                 Ok(())
             });
@@ -219,6 +231,7 @@ impl Site {
     /// Waits until the daemon is to end or to begin anew.
     async fn until_told(
         &self,
+        registry: &Registry,
         world: &World,
         renewed: &mut tokio::sync::mpsc::Receiver<&'static str>,
         ended: &mut tokio::sync::oneshot::Receiver<()>,
@@ -233,7 +246,7 @@ impl Site {
                 _ = int.recv() => return Ok(End::Stop),
                 Some(why) = renewed.recv() => return Ok(End::Renew(why)),
                 _ = hup.recv() => {
-                    if self.loads(world) {
+                    if self.loads(registry, world) {
                         return Ok(End::Renew("it was asked to (SIGHUP)"));
                     }
                 }
@@ -246,19 +259,42 @@ impl Site {
 
     /// Whether the settings that are there now can be used. If not, the old ones go on, the admin is told, and the word is
     /// `JobProblem`.
-    fn loads(&self, world: &World) -> bool {
-        let problem = world.reload_problem();
+    fn loads(&self, registry: &Registry, world: &World) -> bool {
+        let problem = world.reload_problem(registry);
         self.knowledge.lock().facts.daemon_ok = problem.is_none();
         let Some(problem) = problem else { return true };
         tracing::error!("the settings do not load; the old ones go on: {problem}");
-        let told = self.home.open().and_then(|store| {
-            node::settings(&store.own(), &world.contacts(), Some(&problem), clock::now().wall)
-        });
+        let told = self
+            .home
+            .open()
+            .and_then(|store| node::settings(&store.own(), &world.contacts(), Some(&problem), clock::now().wall));
         if let Err(why) = told {
             tracing::warn!("the trouble with the settings cannot be noted: {why}");
         }
         false
     }
+}
+
+/// The mailbox that canaries arrive in.
+fn account(
+    host: &str,
+    port: u16,
+    login: &(String, Secret),
+    ca_file: Option<&std::path::Path>,
+) -> Result<ImapAccount, Failure> {
+    let cannot = |e: String| Failure::Other(Exit::Settings, format!("[canary] ca_file: {e}"));
+    let trust = match ca_file {
+        Some(file) => Trust::with_ca_file(file, &[]).map_err(cannot)?,
+        None => Trust::system(&[]),
+    };
+    Ok(ImapAccount {
+        host: host.to_owned(),
+        port,
+        security: if port == 143 { Security::Plain } else { Security::Tls },
+        user: login.0.clone(),
+        pass: Password::new(login.1.expose()),
+        trust: Arc::new(trust),
+    })
 }
 
 /// How `--cron` calls a pass: as this daemon was called.

@@ -3,11 +3,11 @@
 use super::exit::{Exit, Failure};
 use super::world::World;
 use crate::clock;
+use crate::decide::Recipient;
 use crate::decide::bound::{LATENCY, Proof, Site};
 use crate::decide::mail::Canaries;
 use crate::decide::peers::Watched;
 use crate::decide::status::NodeId;
-use crate::decide::Recipient;
 use crate::peer::{Instance, KeyError, NodeKey, PublicKey, Target};
 use crate::rounds::Peer;
 use crate::settings::{self, Via};

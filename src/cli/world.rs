@@ -6,7 +6,7 @@ use crate::channel::mail::{Login, MailSettings, Security, Server, Transport};
 use crate::decide::Recipient;
 use crate::decide::delivery::Limits;
 use crate::pass::{self, Setup};
-use crate::registry::DynJob;
+use crate::registry::{DynJob, Registry};
 use crate::runner::AtOnce;
 use crate::settings::{self, Env, Report, Settings};
 use crate::store::{Home, Own, Sqlite, StoreClock, StoreError};
@@ -79,6 +79,11 @@ impl World {
         }
         let command = command(env, &path);
         Ok(Self { settings, warnings, path, command, broken: None, runtime: env.runtime.clone() })
+    }
+
+    /// Why the settings that are at this place now cannot be used; `None` if they can.
+    pub(super) fn reload_problem(&self, registry: &Registry) -> Option<String> {
+        settings::load(&self.path, registry, &Env::from_process()).err().map(|report| report.render())
     }
 
     /// The state file.

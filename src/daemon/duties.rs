@@ -327,6 +327,7 @@ impl<'a> Duties<'a> {
             return Ok(false);
         }
         let open: Vec<_> = self
+            .parts
             .own
             .slots()?
             .into_iter()

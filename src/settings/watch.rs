@@ -18,7 +18,7 @@ pub(crate) fn read(mut s: Section<'_, '_>) -> Pace {
         quick: time("quick", "\"1min\"").unwrap_or(usual.quick),
         stale: time("stale", "\"3min\"").unwrap_or(usual.stale),
     };
-    let mut wrong = |key: &'static str, is: bool, message: &str, remedy: &str| {
+    let wrong = |key: &'static str, is: bool, message: &str, remedy: &str| {
         if is {
             s.cx.error(s.span_of(key), message, remedy);
         }

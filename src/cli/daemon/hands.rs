@@ -106,9 +106,11 @@ impl Hands for Post {
     fn look(&mut self, tokens: &[String]) -> std::result::Result<Vec<(String, Place)>, String> {
         let looked = self.see(&self.tokens(tokens)).map_err(|e| e.to_string())?;
         let place = |token: &String| match mailbox::arrival(token, &looked.sightings) {
-            Arrival::Arrived { .. } => Some((token.clone(), Place::Arrived)),
-            Arrival::Spam { .. } => Some((token.clone(), Place::Spam)),
-            _ => None,
+            Arrival::Arrived(_) => Some((token.clone(), Place::Arrived)),
+            // A filter of the mailbox throws our messages away: there they have arrived.
+            Arrival::Astray(_, mailbox::Place::Trash) if !self.cleans => Some((token.clone(), Place::Arrived)),
+            Arrival::Astray(_, mailbox::Place::Junk) => Some((token.clone(), Place::Spam)),
+            Arrival::Astray(..) | Arrival::OwnCopy | Arrival::Missing => None,
         };
         Ok(tokens.iter().filter_map(place).collect())
     }
