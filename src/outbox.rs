@@ -1,28 +1,33 @@
 //! Alerts out: what waits is planned, rendered, committed, and only then sent; each acceptance is committed before the
-//! next message leaves. One process drains at a time.
+//! next message of its way out leaves. One process drains at a time.
+
+mod health;
+mod lanes;
 
 use crate::clock;
 use crate::decide::delivery::{self, Limits, Outgoing};
-use crate::decide::{Delivery, DeliveryState, Recipient, SendResult};
-use crate::message::Rendered;
+use crate::decide::fallback::{self, Ways};
+use crate::decide::{Delivery, DeliveryState, Recipient, SendResult, Waiting};
+use crate::message::{Rendered, text};
 use crate::store::{Ledger, Own, Planned, Result, Shared, StoreError};
 use checker_job::Timestamp;
-use serde::{Deserialize, Serialize};
+use lanes::{Lane, Open, Way, way_of};
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
+
+pub use health::{ChannelHealth, MAIL_HEALTH, MailHealth, PROOF, channel_health, mail_health, proof};
 
 /// The lease of the one process that drains; it ends with its process, or by itself after this long.
 const LEASE: &str = "outbox";
 const LEASE_TIME: Duration = Duration::from_secs(90);
-/// Where what is known of mail is kept in the own group.
-pub const MAIL_HEALTH: &str = "mail";
 /// With less time left than this, no message is begun.
 const SEND_TIME_MIN: Duration = Duration::from_secs(5);
-/// After this many failures in a row, to different recipients, the channel is taken for broken until the next drain.
+/// After this many failures, to different recipients, a way out is taken for broken until the next drain.
 const FAILURES_MAX: u32 = 2;
 
 /// A way out. `send` blocks until the channel has answered, but not beyond `deadline`.
-pub trait Channel {
+pub trait Channel: Send {
     /// Hands over one message.
     fn send(&mut self, delivery: &Delivery, deadline: Instant) -> SendResult;
 }
@@ -40,15 +45,17 @@ pub struct Outbox<'a> {
     pub holder: Uuid,
     /// Whether a holder's process is gone.
     pub is_gone: &'a dyn Fn(Uuid) -> bool,
-    /// The way out.
-    pub channel: &'a mut dyn Channel,
+    /// Opens the way out to a recipient: one for all mail, one for each channel.
+    pub open: &'a dyn Fn(&Recipient) -> Box<dyn Channel>,
+    /// The ways that the settings name; how they are is looked up.
+    pub ways: &'a Ways,
     /// Words a message.
     pub render: &'a Render<'a>,
     /// The Message-ID of a delivery.
     pub message_id: &'a dyn Fn(Uuid) -> String,
     /// What a recipient may get.
     pub limits: Limits,
-    /// Mail is switched off.
+    /// Mail is switched off. Channels go on.
     pub nomail: bool,
 }
 
@@ -83,20 +90,6 @@ impl Drained {
     }
 }
 
-/// What is known of mail, across passes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct MailHealth {
-    /// When a message was last accepted.
-    pub accepted_at: Option<Timestamp>,
-    /// Since when every try has failed.
-    pub failing_since: Option<Timestamp>,
-    /// When a try last failed.
-    pub failed_at: Option<Timestamp>,
-    /// What it said.
-    pub why: Option<String>,
-}
-
 impl Outbox<'_> {
     /// Plans and sends until nothing is left, the channel is broken, or `within` is over. Waiting for another process that
     /// drains takes up to `within` more.
@@ -128,13 +121,12 @@ impl Outbox<'_> {
     }
 
     fn drain_held(&mut self, until: Instant, drained: &mut Drained) -> Result<()> {
+        let (mut open, mut works) = (Open::new(), Vec::new());
         // A second round takes along what other passes have committed meanwhile.
         for _ in 0..5 {
             let fresh = self.plan_both(drained)?;
             let before = drained.accepted;
-            if !self.nomail {
-                self.send_due(until, drained)?;
-            }
+            self.send_due(until, &mut open, &mut works, drained)?;
             if fresh == 0 || drained.accepted == before || Instant::now() >= until {
                 break;
             }
@@ -148,7 +140,7 @@ impl Outbox<'_> {
         drained.held = 0;
         for ledger in ledgers(self.own, self.shared) {
             let now = clock::now().wall;
-            let waiting = ledger.waiting()?;
+            let waiting = self.with_more_addressees(ledger, now)?;
             if waiting.is_empty() {
                 continue;
             }
@@ -160,8 +152,8 @@ impl Outbox<'_> {
             drained.withheld += plan.withheld.len();
             let deliveries: Vec<Delivery> = plan.outgoing.iter().map(|o| self.delivery(o, now)).collect();
             made += deliveries.len();
-            let planned =
-                Planned { deliveries, superseded: plan.superseded, dropped: plan.dropped, withheld: plan.withheld };
+            let (superseded, dropped, withheld) = (plan.superseded, plan.dropped, plan.withheld);
+            let planned = Planned { deliveries, superseded, dropped, withheld, ..Planned::default() };
             if planned != Planned::default() {
                 again(|| ledger.plan(&planned))?;
             }
@@ -169,8 +161,33 @@ impl Outbox<'_> {
         Ok(made)
     }
 
+    /// What waits, after it was decided whom else to tell because a way out is broken or gone.
+    fn with_more_addressees(&self, ledger: &dyn Ledger, now: Timestamp) -> Result<Vec<Waiting>> {
+        let (waiting, unsent) = (ledger.waiting()?, ledger.unsent()?);
+        let mut whom = waiting.iter().map(|w| &w.recipient).chain(unsent.iter().map(|d| &d.recipient));
+        if self.ways.channels.is_empty() && whom.all(Recipient::is_mail) {
+            return Ok(waiting);
+        }
+        let ways = Ways { nomail: self.nomail, ..health::known(self.own, self.ways, now)? };
+        let listed = ledger.addressees(&fallback::episodes(&waiting, &unsent))?;
+        let extra = fallback::extra(&waiting, &unsent, &listed, &ways);
+        if extra == fallback::Extra::default() {
+            return Ok(waiting);
+        }
+        for (alert, to) in &extra.addressed {
+            tracing::info!("{to} is told of {} too: another way out is broken or gone", alert.job);
+        }
+        let (addressed, superseded, dropped) = (extra.addressed, extra.superseded, extra.dropped);
+        let planned = Planned { addressed, superseded, dropped, ..Planned::default() };
+        again(|| ledger.plan(&planned))?;
+        ledger.waiting()
+    }
+
     fn delivery(&self, outgoing: &Outgoing, now: Timestamp) -> Delivery {
-        let rendered = (self.render)(outgoing, now);
+        let mut rendered = (self.render)(outgoing, now);
+        if let Some(reason) = fallback::reason(&outgoing.recipient, outgoing.alerts()) {
+            rendered.body = format!("{}\n\n{}", text::wrap(&reason, ""), rendered.body);
+        }
         let id = Uuid::now_v7();
         Delivery {
             id,
@@ -190,43 +207,35 @@ impl Outbox<'_> {
         }
     }
 
-    fn send_due(&mut self, until: Instant, drained: &mut Drained) -> Result<()> {
-        let mut failed: Vec<Recipient> = Vec::new();
-        (drained.later, drained.refused) = (0, 0);
-        for ledger in ledgers(self.own, self.shared) {
+    fn send_due(&self, until: Instant, open: &mut Open, works: &mut Vec<Way>, drained: &mut Drained) -> Result<()> {
+        let mut lanes: BTreeMap<Way, Lane> = BTreeMap::new();
+        let ledgers = ledgers(self.own, self.shared);
+        for (index, ledger) in ledgers.iter().enumerate() {
             let mut all = ledger.unsent()?;
+            all.retain(|d| !(self.nomail && d.recipient.is_mail()));
             // New ones first, so that those which fail again and again never hold them up.
             all.sort_by_key(|d| d.attempts > 0);
             for unsent in all {
-                let now = clock::now().wall;
-                let refused = matches!(unsent.state, DeliveryState::Refused { .. });
-                let broken = failed.len() >= FAILURES_MAX as usize;
-                let no_time = Instant::now() + SEND_TIME_MIN >= until;
-                // Once one is accepted in this drain, what was kept while mail was down need not wait for its time.
-                let works = drained.accepted > 0 && !refused;
-                if !(works || is_due(&unsent, now)) || broken || no_time || failed.contains(&unsent.recipient) {
-                    drained.later += u32::from(!refused);
-                    drained.refused += u32::from(refused);
-                    drained.problem = drained.problem.take().or_else(|| unsent.last_error.clone());
-                    continue;
-                }
-                let result = self.channel.send(&unsent, until);
-                self.note(ledger, &unsent, &result)?;
-                match result {
-                    SendResult::Accepted { .. } => drained.accepted += 1,
-                    SendResult::Later { why } => {
-                        drained.later += 1;
-                        drained.problem = Some(why);
-                        failed.push(unsent.recipient);
-                    }
-                    SendResult::Refused { why } => {
-                        drained.refused += 1;
-                        drained.problem = Some(why);
-                    }
-                }
+                let way = way_of(&unsent.recipient);
+                let lane = lanes.entry(way).or_insert_with_key(|way| Lane::new(works.contains(way)));
+                lane.push((index, unsent));
             }
         }
-        Ok(())
+        let result = lanes::send(&mut lanes, open, self.open, until, &mut |(index, delivery), result| {
+            ledgers.get(*index).map_or(Ok(()), |ledger| self.note(*ledger, delivery, result))
+        });
+        (drained.later, drained.refused) = (0, 0);
+        for (way, lane) in lanes {
+            let tally = lane.tally;
+            drained.accepted += tally.accepted;
+            drained.later += tally.later;
+            drained.refused += tally.refused;
+            drained.problem = tally.problem.or(drained.problem.take());
+            if tally.accepted > 0 {
+                works.push(way);
+            }
+        }
+        result
     }
 
     fn note(&self, ledger: &dyn Ledger, delivery: &Delivery, result: &SendResult) -> Result<()> {
@@ -238,22 +247,14 @@ impl Outbox<'_> {
         };
         // An acceptance that is not marked is a message sent twice: try hard.
         again(|| ledger.mark(delivery.id, result, at, next_try))?;
-        let mut health = mail_health(self.own)?;
         match result {
-            SendResult::Accepted { .. } => {
-                health = MailHealth { accepted_at: Some(at), ..MailHealth::default() };
-                tracing::info!("told {}: {}", delivery.recipient, delivery.subject);
-            }
+            SendResult::Accepted { .. } => tracing::info!("told {}: {}", delivery.recipient, delivery.subject),
             SendResult::Later { why } | SendResult::Refused { why } => {
-                health.failing_since = health.failing_since.or(Some(at));
-                health.failed_at = Some(at);
-                health.why = Some(why.clone());
                 // Not an error line: that would be on stderr each minute, and cron mails it. The pass says it once an hour.
                 tracing::warn!("not told {}: {} ({why})", delivery.recipient, delivery.subject);
             }
         }
-        let text = serde_json::to_string(&health).map_err(|e| StoreError::Refused(e.to_string()))?;
-        self.own.set_meta(MAIL_HEALTH, Some(&text))
+        health::note(self.own, &delivery.recipient, result, at)
     }
 }
 
@@ -268,15 +269,6 @@ fn is_due(delivery: &Delivery, now: Timestamp) -> bool {
         _ => delivery::retry_after(delivery.attempts.max(1)),
     };
     delivery.next_try <= now || delivery.next_try > now.plus(wait)
-}
-
-/// What is known of mail.
-///
-/// # Errors
-/// Of the store.
-pub fn mail_health(own: &dyn Own) -> Result<MailHealth> {
-    let text = own.meta(MAIL_HEALTH)?;
-    Ok(text.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default())
 }
 
 /// Sends a write again while it is unknown whether it was made, or the store is busy: every write counts once.

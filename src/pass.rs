@@ -110,6 +110,8 @@ pub struct Pass<'a> {
     pub is_gone: &'a dyn Fn(Uuid) -> bool,
     /// The way out.
     pub courier: &'a mut dyn Courier,
+    /// Called once, as soon as results of the first wave are committed: this pass works. It returns at once.
+    pub alive: Option<&'a mut dyn FnMut()>,
     /// What cron called for.
     pub called: Called,
     /// The time of all decisions.
@@ -181,6 +183,7 @@ impl Pass<'_> {
         let gone = self.left_the_settings(known);
         if due.is_empty() && gone.is_empty() {
             doubt.settle(self, &BTreeSet::new());
+            self.says_that_it_lives();
             return self.deliver_leftovers();
         }
         let start = PassStart { id: self.id, node: self.setup.node, started: now, called: self.called.to_string() };
@@ -219,6 +222,9 @@ impl Pass<'_> {
             let (all_done, wave) = (runner.open() == 0, waves.is_due(started.elapsed()));
             let alone = all_done || (wave && waves.is_first());
             results.commit(self, all_done || wave, alone, report)?;
+            if wave || all_done {
+                self.says_that_it_lives();
+            }
             runner.give_back(results.spent());
             results.release(self)?;
             if (wave || all_done) && self.has_news()? {
@@ -236,6 +242,12 @@ impl Pass<'_> {
                 report.skipped.extend(left.map(|name| (name, Skipped::Left)));
                 return Ok(());
             }
+        }
+    }
+
+    fn says_that_it_lives(&mut self) {
+        if let Some(alive) = self.alive.take() {
+            alive();
         }
     }
 

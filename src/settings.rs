@@ -294,7 +294,7 @@ fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, regi
         None => Log { file: Some(cx.paths.log(log::FILE)), ..Log::default() },
     };
     let canary = main.table("canary", "[canary]").and_then(|s| canary::read(s, &peer_names));
-    let deadman = later(&mut main, "deadman", "[deadman]").and_then(canary::deadman);
+    let deadman = main.table("deadman", "[deadman]").and_then(canary::deadman);
     let daemon = main.table("daemon", "[daemon]").map(outside::daemon);
     let pace = main.table("watch", "[watch]").map(watch::read);
     let network = main.table("network", "[network]").map(outside::network);
@@ -317,13 +317,6 @@ fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, regi
         network: network.unwrap_or_default(),
         sources: Vec::new(),
     })
-}
-
-/// A table whose part is not built yet: read, with a warning that says so.
-fn later<'c, 'i>(main: &mut Section<'c, 'i>, key: &'static str, title: &str) -> Option<Section<'c, 'i>> {
-    let s = main.table(key, title)?;
-    outside::not_built(s.cx, key, title, s.span.clone());
-    Some(s)
 }
 
 fn missing_table<T>(main: &Section<'_, '_>, key: &str, keys: &str) -> Option<T> {

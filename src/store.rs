@@ -187,9 +187,15 @@ pub struct Slot {
     pub open: bool,
 }
 
+/// An alert, and somebody to whom it is addressed.
+pub type Addressed = (AlertId, Recipient);
+
 /// A delivery that is to be written, and whether alerts were settled without one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Planned {
+    /// Alerts that somebody is to be told of whom they were not addressed to. Where an alert is known, and not addressed
+    /// to that recipient yet, it waits for it; all else is left as it is.
+    pub addressed: Vec<Addressed>,
     /// New deliveries: their alerts leave the waiting list of that recipient.
     pub deliveries: Vec<Delivery>,
     /// Unsent or refused deliveries that the new ones replace.
@@ -219,10 +225,12 @@ pub trait Ledger {
     fn waiting(&self) -> Result<Vec<Waiting>>;
     /// Writes deliveries before they are sent, durably: after a power cut they are still there.
     ///
-    /// In this order: superseded deliveries give their alerts back; new ones take theirs, also from older deliveries
+    /// In this order: superseded deliveries give their alerts back; alerts get more addressees; new deliveries take theirs, also from older deliveries
     /// (but an alert that was told stays told); then drops, then what is withheld of the alerts that still wait. A
     /// delivery whose id exists is left as it is.
     fn plan(&self, planned: &Planned) -> Result<()>;
+    /// Whom the alerts of these episodes are addressed to, whatever has become of them since.
+    fn addressees(&self, of: &BTreeSet<(JobId, u32)>) -> Result<BTreeSet<Addressed>>;
     /// Deliveries that are not accepted yet, in the order in which they are to be sent: urgent ones first, then by age.
     /// Refused ones are included.
     fn unsent(&self) -> Result<Vec<Delivery>>;

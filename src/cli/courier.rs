@@ -1,12 +1,16 @@
 //! Delivery on a thread of its own, with a connection of its own to the store.
 
 use super::cron::degraded::Noted;
+use crate::channel::command::Command;
 use crate::channel::mail::{MailSettings, Mailer, message_id};
+use crate::channel::webhook::Webhook;
 use crate::decide::delivery::{Limits, Outgoing};
+use crate::decide::fallback::Ways;
 use crate::decide::{Delivery, Recipient, SendResult};
 use crate::message::{self, Facts, Rendered};
 use crate::outbox::{Channel, Drained, Outbox};
 use crate::pass::Courier;
+use crate::settings::{self, Way};
 use crate::store::{Home, Result, StoreError};
 use checker_job::Timestamp;
 use jiff::tz::TimeZone;
@@ -24,6 +28,8 @@ pub(super) struct Desk {
     /// Whom that is told.
     pub(super) contacts: Vec<Recipient>,
     pub(super) mail: MailSettings,
+    /// The other ways out.
+    pub(super) channels: Arc<[settings::Channel]>,
     pub(super) zone: TimeZone,
     pub(super) limits: Limits,
     pub(super) nomail: bool,
@@ -39,18 +45,61 @@ impl Channel for Mailer {
     }
 }
 
+impl Channel for Webhook {
+    fn send(&mut self, delivery: &Delivery, deadline: Instant) -> SendResult {
+        Webhook::send(self, delivery, deadline)
+    }
+}
+
+impl Channel for Command {
+    fn send(&mut self, delivery: &Delivery, deadline: Instant) -> SendResult {
+        Command::send(self, delivery, deadline)
+    }
+}
+
+/// A channel that is not in the settings.
+struct Gone;
+
+impl Channel for Gone {
+    fn send(&mut self, delivery: &Delivery, _: Instant) -> SendResult {
+        let to = &delivery.recipient;
+        SendResult::Refused {
+            why: format!("there is no channel \"{to}\" in the settings; add a table [[channel.*]] with this name"),
+        }
+    }
+}
+
 impl Desk {
+    /// The way out to `to`. Nothing is connected to or started yet.
+    fn open(&self, to: &Recipient) -> Box<dyn Channel> {
+        if to.is_mail() {
+            return Box::new(Mailer::new(self.mail.clone()));
+        }
+        match self.channels.iter().find(|c| c.name == to.0).map(|c| &c.way) {
+            None => Box::new(Gone),
+            Some(Way::Command { command, timeout }) => Box::new(Command::new(&to.0, command, *timeout)),
+            Some(Way::Webhook { url, template, ca_file }) => {
+                Box::new(Webhook::new(&to.0, &self.mail.servername, *template, url.clone(), ca_file.clone()))
+            }
+        }
+    }
+
     /// Drains the outbox once, within `within`.
     pub(super) fn drain(&self, within: Duration) -> Result<Drained> {
         let store = self.home.open()?;
         self.noted.update(&self.home, &store, &self.contacts);
-        let mut mailer = Mailer::new(self.mail.clone());
+        let ways = Ways {
+            channels: self.channels.iter().map(|c| c.name.clone()).collect(),
+            contacts: self.contacts.clone(),
+            ..Ways::default()
+        };
         let mut outbox = Outbox {
             shared: &store.shared(),
             own: &store.own(),
             holder: self.holder,
             is_gone: &|other| self.home.is_gone(other),
-            channel: &mut mailer,
+            open: &|to| self.open(to),
+            ways: &ways,
             render: &|outgoing, now| self.render(outgoing, now),
             message_id: &|id| message_id(id, &self.mail.from),
             limits: if self.home.is_nowhere() { Limits { few: 0, ..self.limits } } else { self.limits },

@@ -1,6 +1,8 @@
 //! `checker cron`: one pass. Silent on success, because cron mails what is printed.
 
 pub(super) mod degraded;
+mod outside;
+mod rounds;
 
 use super::args::Cron;
 use super::courier::ThreadCourier;
@@ -84,10 +86,16 @@ pub(super) fn pass(world: &World, called: Called) -> Result<Passed, Failure> {
     {
         tracing::warn!("the accepted settings cannot be kept beside the state: {why}");
     }
+    if let Err(why) = outside::watch_channels(&own, &world.settings, &setup.contacts) {
+        tracing::warn!("the channels are not watched in this pass: {why}");
+    }
     let references = world.references();
     let desk = world.desk(&home, id)?;
     desk.noted.update(&home, &store, &setup.contacts);
     let mut courier = ThreadCourier::new(desk.clone());
+    let mut deadman = outside::Deadman::new(world.settings.deadman.as_ref());
+    let clock = clock::Steady::start();
+    let mut watch = rounds::Watch::start(world, &home, clock)?;
     let mut pass = Pass {
         setup: &setup,
         shared: &shared,
@@ -95,11 +103,17 @@ pub(super) fn pass(world: &World, called: Called) -> Result<Passed, Failure> {
         id,
         is_gone: &|other| home.is_gone(other),
         courier: &mut courier,
+        alive: Some(&mut || {
+            deadman.alive();
+            watch.served(&store, &home, &clock);
+        }),
         called,
-        clock: clock::Steady::start(),
+        clock,
         ask: &|resolver| witness::ask(&references, resolver),
     };
     let report = pass.run();
+    watch.finish();
+    deadman.finish(&own, &setup.contacts);
     if report.as_ref().is_ok_and(|r| !r.ran.is_empty())
         && let Err(why) = store.shrink()
     {

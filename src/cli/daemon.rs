@@ -85,7 +85,6 @@ fn undeleted(path: PathBuf) -> PathBuf {
 
 /// What the daemon works on.
 struct Site {
-    id: Uuid,
     home: Arc<crate::store::Home>,
     knowledge: Knowledge,
     post: Post,
@@ -132,7 +131,6 @@ impl Site {
         world.settings.disabled = Vec::new();
         world.settings.sources = Vec::new();
         Ok(Self {
-            id,
             home,
             knowledge,
             post,

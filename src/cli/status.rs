@@ -6,7 +6,7 @@ use super::world::World;
 use super::{Cx, json_line, local_time};
 use crate::clock;
 use crate::decide::{DeliveryState, JobState};
-use crate::outbox::{MailHealth, mail_health};
+use crate::outbox::{ChannelHealth, MailHealth, channel_health, mail_health};
 use crate::store::{Ledger, PassEnd, PassStart, Shared, Sqlite};
 use checker_job::{JobId, Policy, Timestamp, Verdict, duration_words};
 use serde_json::json;
@@ -20,6 +20,8 @@ struct View {
     jobs: Vec<Line>,
     pass: Option<(PassStart, Option<PassEnd>)>,
     mail: MailHealth,
+    /// What is known of each channel.
+    channels: Vec<(String, ChannelHealth)>,
     unsent: Vec<(String, String, Option<String>, bool)>,
     waiting: usize,
     /// Troubles of this node: since when, and what they say.
@@ -88,6 +90,7 @@ fn read(world: &World, store: Option<&Sqlite>) -> Result<View, Failure> {
         jobs: Vec::new(),
         pass: None,
         mail: MailHealth::default(),
+        channels: Vec::new(),
         unsent: Vec::new(),
         waiting: 0,
         own: Vec::new(),
@@ -100,6 +103,9 @@ fn read(world: &World, store: Option<&Sqlite>) -> Result<View, Failure> {
         states = shared.states(&ids)?;
         view.pass = shared.passes(1)?.into_iter().next();
         view.mail = mail_health(&own)?;
+        for channel in &world.settings.channels {
+            view.channels.push((channel.name.clone(), channel_health(&own, &channel.name)?));
+        }
         let mut open: Vec<JobId> = own.slots()?.into_iter().filter(|(_, s)| s.open).map(|(id, _)| id).collect();
         open.sort();
         let mut troubles = own.states(&open)?;
@@ -194,7 +200,7 @@ fn show_self(out: &mut dyn Write, world: &World, view: &View) -> io::Result<()> 
     }
     let mail = &view.mail;
     match (&mail.why, mail.accepted_at) {
-        (Some(why), _) if view.unsent.is_empty() => {
+        (Some(why), _) if !view.unsent.iter().any(|(to, ..)| to.contains('@')) => {
             let at = mail.failed_at.map(|at| local_time(world, at)).unwrap_or_default();
             writeln!(out, "the last message was not accepted {at}: {why}; nothing waits")?;
         }
@@ -205,6 +211,7 @@ fn show_self(out: &mut dyn Write, world: &World, view: &View) -> io::Result<()> 
         (None, Some(at)) => writeln!(out, "mail was last accepted {}", local_time(world, at))?,
         (None, None) => writeln!(out, "no mail has been sent yet: `checker test` sends one")?,
     }
+    show_channels(out, world, view)?;
     if world.settings.email.nomail {
         writeln!(out, "MAIL IS SWITCHED OFF (nomail): alerts are withheld")?;
     }
@@ -216,6 +223,19 @@ fn show_self(out: &mut dyn Write, world: &World, view: &View) -> io::Result<()> 
     if view.waiting > 0 {
         let how = if world.settings.email.nomail { "are withheld" } else { "wait for the next message" };
         writeln!(out, "{} alert(s) {how}", view.waiting)?;
+    }
+    Ok(())
+}
+
+fn show_channels(out: &mut dyn Write, world: &World, view: &View) -> io::Result<()> {
+    for (name, channel) in &view.channels {
+        match (&channel.why, channel.failing_since, channel.accepted_at) {
+            (Some(why), Some(since), _) => {
+                writeln!(out, "CHANNEL {name} TAKES NOTHING since {}: {why}", local_time(world, since))?;
+            }
+            (_, _, Some(at)) => writeln!(out, "channel {name} last took a message {}", local_time(world, at))?,
+            _ => writeln!(out, "channel {name} has not been used yet: `checker test` sends one")?,
+        }
     }
     Ok(())
 }
@@ -250,6 +270,9 @@ fn to_json(view: &View) -> serde_json::Value {
             "accepted_at": view.mail.accepted_at.map(rfc), "failing_since": view.mail.failing_since.map(rfc),
             "why": view.mail.why,
         },
+        "channels": view.channels.iter().map(|(name, c)| json!({
+            "name": name, "accepted_at": c.accepted_at.map(rfc), "failing_since": c.failing_since.map(rfc), "why": c.why,
+        })).collect::<Vec<_>>(),
         "last_pass": view.pass.as_ref().map(|(s, e)| json!({"started": rfc(s.started), "ended": e.map(|e| rfc(e.ended))})),
     })
 }

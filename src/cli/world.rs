@@ -139,6 +139,14 @@ impl World {
         servers.into_iter().chain(settings.peers.iter().map(settings::Peer::endpoint)).flatten().collect()
     }
 
+    /// The same without the peers: whether they are silent is the question.
+    pub(super) fn references_but_peers(&self) -> Vec<Endpoint> {
+        let peers: Vec<Endpoint> = self.settings.peers.iter().filter_map(settings::Peer::endpoint).collect();
+        let mut others = self.references();
+        others.retain(|r| !peers.iter().any(|p| p.to_string() == r.to_string()));
+        others
+    }
+
     /// What a pass works on.
     pub(super) fn setup(&self, node: Uuid) -> Setup {
         Setup {
@@ -170,6 +178,7 @@ impl World {
             noted: Noted::default(),
             contacts: self.contacts(),
             mail: self.mail()?,
+            channels: self.settings.channels.clone().into(),
             zone: self.settings.general.timezone.clone(),
             limits: Limits { daily: email.daily_limit as usize, ..Limits::default() },
             nomail: email.nomail,

@@ -25,8 +25,9 @@ impl Door {
     }
 
     fn wake(&self) {
-        if let Ok(events) = self.events.lock() {
-            drop(events.send(Event::Look));
+        let sent = self.events.lock().map(|events| events.send(Event::Look));
+        if !matches!(sent, Ok(Ok(()))) {
+            tracing::debug!("the duties of the daemon have ended");
         }
     }
 }

@@ -15,8 +15,6 @@ use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-/// Where what is known of round trips is kept in the own group.
-const PROOF: &str = "canary";
 /// Where the word and an absence are kept in the own group.
 const LAST: &str = "daemon";
 /// A trouble that lasts is looked at again after this, for reminders.
@@ -108,7 +106,7 @@ impl<'a> Duties<'a> {
     /// # Errors
     /// Of the store.
     pub fn new(knowledge: Knowledge, parts: Parts<'a>, hands: &'a mut dyn Hands, alive: Alive<'a>) -> Result<Self> {
-        let proof: Proof = parts.own.meta(PROOF)?.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default();
+        let proof = outbox::proof(parts.own)?;
         let last: Last = parts.own.meta(LAST)?.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default();
         {
             let mut known = knowledge.lock();
@@ -241,7 +239,7 @@ impl<'a> Duties<'a> {
             known.facts.mail = self.proof.known(&self.parts.canaries, now);
         }
         let text = serde_json::to_string(&self.proof).unwrap_or_default();
-        outbox::again(|| self.parts.own.set_meta(PROOF, Some(&text)))
+        outbox::again(|| self.parts.own.set_meta(outbox::PROOF, Some(&text)))
     }
 
     /// No pass for too long.

@@ -8,6 +8,13 @@ use uuid::Uuid;
 #[serde(transparent)]
 pub struct Recipient(pub String);
 
+impl Recipient {
+    /// Whether this is a mail address. The name of a channel has no `@`.
+    pub fn is_mail(&self) -> bool {
+        self.0.contains('@')
+    }
+}
+
 impl fmt::Display for Recipient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

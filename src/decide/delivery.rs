@@ -30,7 +30,7 @@ pub struct Limits {
     pub spread: Duration,
     /// The window of `burst`.
     pub window: Duration,
-    /// Messages that the mail account may send a day (`daily_limit`).
+    /// Messages that the mail account may send a day (`daily_limit`). Channels neither count nor are held by it.
     pub daily: usize,
 }
 
@@ -88,15 +88,14 @@ pub struct Plan {
     pub held: usize,
 }
 
-/// Decides what leaves at `now`. `sent` are the deliveries of the last 24 hours; `nomail` says that mail is switched off.
+/// Decides what leaves at `now`. `sent` are the deliveries of the last 24 hours; `nomail` says that mail is
+/// switched off: channels go on.
 pub fn plan(now: Timestamp, waiting: &[Waiting], sent: &[Sent], limits: &Limits, nomail: bool) -> Plan {
     let mut plan = Plan::default();
-    if nomail {
-        withhold(waiting, &mut plan);
-        return plan;
-    }
+    let kept_back = |w: &&Waiting| nomail && w.recipient.is_mail();
+    withhold(&waiting.iter().filter(kept_back).collect::<Vec<_>>(), &mut plan);
     let mut by_recipient: BTreeMap<&Recipient, Vec<&Waiting>> = BTreeMap::new();
-    for w in waiting {
+    for w in waiting.iter().filter(|w| !kept_back(w)) {
         by_recipient.entry(&w.recipient).or_default().push(w);
     }
     for (recipient, waiting) in by_recipient {
@@ -126,7 +125,7 @@ pub fn plan(now: Timestamp, waiting: &[Waiting], sent: &[Sent], limits: &Limits,
 }
 
 /// Mail is switched off: what is new is kept back, once.
-fn withhold(waiting: &[Waiting], plan: &mut Plan) {
+fn withhold(waiting: &[&Waiting], plan: &mut Plan) {
     fn of(w: &Waiting) -> (&Recipient, &JobId, u32) {
         (&w.recipient, &w.alert.id.job, w.alert.id.episode)
     }
@@ -135,7 +134,7 @@ fn withhold(waiting: &[Waiting], plan: &mut Plan) {
         let step = first.entry(of(w)).or_insert(w.alert.id.step);
         *step = w.alert.id.step.min(*step);
     }
-    for w in waiting.iter().filter(|w| w.delivery.is_none() && !w.withheld) {
+    for &w in waiting.iter().filter(|w| w.delivery.is_none() && !w.withheld) {
         let (id, to) = (w.alert.id.clone(), w.recipient.clone());
         // What reminds of news that this recipient has, or that is kept already, would only pile up.
         let reminds = matches!(w.alert.kind, AlertKind::Reminder | AlertKind::StillCannotJudge);
@@ -308,13 +307,13 @@ impl Budget {
         let within = |s: &Sent, time: Duration| s.at <= now.plus(AHEAD_MAX) && now.since(s.at) < time;
         let mine = || sent.iter().filter(|s| s.recipient == *recipient);
         let recent: Vec<&Sent> = mine().filter(|s| within(s, limits.window)).collect();
-        let today = sent.iter().filter(|s| within(s, Duration::from_secs(86_400))).count();
+        let today = sent.iter().filter(|s| s.recipient.is_mail() && within(s, Duration::from_secs(86_400))).count();
         let room = limits.burst.saturating_sub(recent.len());
         let crowded = recent.iter().all(|s| within(s, limits.spread));
         Self {
             room: room.saturating_sub(usize::from(crowded)),
             slow_room: room.saturating_sub(limits.reserve),
-            hourly: limits.is_near(today),
+            hourly: recipient.is_mail() && limits.is_near(today),
             hour_is_over: !mine().any(|s| !s.urgent && within(s, Duration::from_secs(3_600))),
         }
     }

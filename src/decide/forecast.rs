@@ -75,10 +75,12 @@ pub fn forecast(jobs: &[Watched<'_>], limits: &Limits) -> Forecast {
         }
     }
     let near = near(limits);
-    let all = asked.values().fold(0u64, |sum, one| sum.saturating_add(one.repeats));
-    let most = slow_max(limits, all, near);
+    let mailed = asked.iter().filter(|(recipient, _)| recipient.is_mail());
+    let all = mailed.fold(0u64, |sum, (_, one)| sum.saturating_add(one.repeats));
     let recipients = asked.into_iter().filter_map(|(recipient, asked)| {
         let (policy, time) = asked.slowest?;
+        // The day's limit is that of the mail account.
+        let most = slow_max(limits, if recipient.is_mail() { all } else { 0 }, near);
         Some(Expected {
             recipient: recipient.clone(),
             jobs: asked.jobs,
@@ -117,7 +119,7 @@ fn slow_max(limits: &Limits, asked: u64, near: usize) -> u64 {
     let windows = DAY.as_secs() / limits.window.as_secs().max(1);
     let in_windows = windows.saturating_mul(limits.burst.saturating_sub(limits.reserve) as u64);
     let near = near as u64;
-    let in_day = if asked <= near { asked } else { near + 24 };
+    let in_day = if asked <= near { u64::MAX } else { near + 24 };
     in_windows.min(in_day)
 }
 
@@ -134,7 +136,7 @@ mod tests {
     }
 
     fn of(policies: &[Policy], daily: usize) -> Forecast {
-        let ann = [Recipient("ann".to_owned())];
+        let ann = [Recipient("ann@example.com".to_owned())];
         let jobs: Vec<Watched<'_>> = policies.iter().map(|policy| Watched { policy, recipients: &ann }).collect();
         forecast(&jobs, &Limits { daily, ..Limits::default() })
     }
@@ -171,7 +173,7 @@ mod tests {
                 took: Duration::ZERO,
                 outcome: &Outcome::failed("no"),
                 policy,
-                recipients: &[Recipient("ann".to_owned())],
+                recipients: &[Recipient("ann@example.com".to_owned())],
                 held: false,
             };
             let step = transition(state, &input);

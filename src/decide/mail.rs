@@ -288,6 +288,11 @@ impl Proof {
         self.out.retain(|c| now.since(c.sent) < GIVE_UP);
     }
 
+    /// Something went wrong, and no round trip that began since has succeeded.
+    pub fn is_bad(&self) -> bool {
+        self.wrong.is_some() && self.wrong_at.is_some_and(|at| self.proven.is_none_or(|p| p.sent <= at))
+    }
+
     /// What is known at `now`.
     pub fn known(&self, policy: &Canaries, now: Timestamp) -> Known {
         if !policy.provable {

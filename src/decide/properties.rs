@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::time::Duration;
 use world::{Known, MINUTE, SimJob, World};
 
-const NAMES: [&str; 3] = ["ann", "bob", "cyd"];
+const NAMES: [&str; 3] = ["ann@x", "bob@x", "cyd@x"];
 
 #[derive(Clone, Debug)]
 enum Event {

@@ -52,6 +52,8 @@ pub struct Canary {
 pub struct Deadman {
     /// The address that is called. It is a secret: who knows it can speak for us.
     pub url: Secret,
+    /// A file of certificates to trust besides the system's.
+    pub ca_file: Option<PathBuf>,
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -123,8 +125,9 @@ fn imap(s: &mut Section<'_, '_>) -> Option<Via> {
 /// Reads `[deadman]`.
 pub(crate) fn deadman(mut s: Section<'_, '_>) -> Option<Deadman> {
     let url = secret_url(&mut s, "\"https://hc.example.com/ping/...\"");
+    let ca_file = email::ca_file(&mut s);
     s.finish();
-    Some(Deadman { url: url? })
+    Some(Deadman { url: url?, ca_file })
 }
 
 /// The keys `url` and `url_file`, of which one must be given.

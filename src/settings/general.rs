@@ -1,7 +1,7 @@
 //! `[general]`, and what contacts are.
 
 use super::nearest::nearest;
-use super::section::{Cx, Section, Span};
+use super::section::{Cx, Section};
 use super::zone;
 use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
@@ -36,14 +36,13 @@ pub(crate) fn read(mut s: Section<'_, '_>, channels: &BTreeSet<String>) -> Optio
     };
     if contacts.as_ref().is_some_and(Vec::is_empty) {
         s.cx.error(
-            contacts_span.clone(),
+            contacts_span,
             "\"alertcontact\" is an empty list: nobody would be told",
             "write for example: alertcontact = \"you@example.com\"",
         );
     }
     let contacts = contacts.unwrap_or_default();
     check_contacts(s.cx, &contacts, channels);
-    reaches_somebody(s.cx, &contacts, channels, contacts_span);
     let state = s.text("state", "\"checker.db\"");
     let timezone = timezone(&mut s);
     s.take("include"); // read before, because it brings in the other files
@@ -92,17 +91,6 @@ pub(crate) fn check_contacts(cx: &Cx<'_>, contacts: &[Spanned<String>], channels
             };
             cx.error(contact.span(), format!("\"{name}\" is neither a mail address nor a channel"), remedy);
         }
-    }
-}
-
-/// As long as only mail is built, a list of channels alone would tell nobody.
-pub(crate) fn reaches_somebody(cx: &Cx<'_>, contacts: &[Spanned<String>], channels: &BTreeSet<String>, span: Span) {
-    if !contacts.is_empty() && contacts.iter().all(|c| channels.contains(c.get_ref())) {
-        cx.error(
-            span,
-            "no mail address is among these, and this version cannot send to channels yet: nobody would be told",
-            "add a mail address",
-        );
     }
 }
 

@@ -1,7 +1,7 @@
 //! `[[job.KIND]]` and `[defaults]`: from tables to jobs.
 
 use super::common::{COMMON_KEYS, Common, DEFAULT_KEYS};
-use super::general::{check_contacts, reaches_somebody};
+use super::general::check_contacts;
 use super::nearest::nearest;
 use super::pairs::{Key, Pairs, Value};
 use super::plain::KindTables;
@@ -155,10 +155,6 @@ fn unknown_kind(cx: &Cx<'_>, key: &Key<'_>, registry: &Registry) {
 fn check(common: &Common, cx: &Cx<'_>, rules: &Rules<'_>) {
     if let Some(contacts) = &common.contacts {
         check_contacts(cx, contacts, rules.channels);
-        if let (Some(first), Some(last)) = (contacts.first(), contacts.last()) {
-            let span = first.span().start..last.span().end;
-            reaches_somebody(cx, contacts, rules.channels, span);
-        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! `[[channel.*]]`, `[daemon]`, `[[peer]]` and `[network]`: the world outside this host.
 
 use super::canary::secret_url;
-use super::email::http_url;
+use super::email::{ca_file, http_url};
 use super::general::address;
 use super::nearest::nearest;
 use super::secret::Secret;
-use super::section::{Cx, Section, did_you_mean, kind_of, tables_of};
+use super::section::{Cx, Section, Span, did_you_mean, kind_of, tables_of};
+use crate::channel::webhook::Template;
 use crate::witness::is_here;
 use checker_parts::net::Endpoint;
 use std::collections::BTreeSet;
@@ -32,7 +33,9 @@ pub enum Way {
         /// The address. It is a secret: who knows it can write to the phone.
         url: Secret,
         /// The form of what is sent: `ntfy`, `slack`, `discord`, `telegram`, `json`.
-        template: &'static str,
+        template: Template,
+        /// A file of certificates to trust besides the system's.
+        ca_file: Option<PathBuf>,
     },
     /// Runs a program that gets the message on stdin.
     Command {
@@ -125,12 +128,19 @@ fn channels(mut s: Section<'_, '_>, names: &mut Vec<String>) -> Vec<Channel> {
     for mut t in s.tables("webhook", "[[channel.webhook]]") {
         let name = name(&mut t, "\"phone\"", names);
         names.extend(name.clone());
+        let place = if t.has("url") { t.span_of("url") } else { t.span_of("url_file") };
         let url = secret_url(&mut t, "\"https://ntfy.sh/...\"");
-        let template =
-            t.word("template", &["json", "ntfy", "slack", "discord", "telegram"]).map_or("json", Spanned::into_inner);
+        let word = t.word("template", &Template::ALL.map(Template::word));
+        let template = Template::of(word.map_or("json", Spanned::into_inner));
+        let ca_file = ca_file(&mut t);
+        if template == Template::Telegram
+            && let Some(url) = &url
+        {
+            names_a_chat(t.cx, url, place);
+        }
         t.finish();
         if let (Some(name), Some(url)) = (name, url) {
-            let way = Way::Webhook { url, template };
+            let way = Way::Webhook { url, template, ca_file };
             out.push(Channel { name, way });
         }
     }
@@ -148,6 +158,18 @@ fn channels(mut s: Section<'_, '_>, names: &mut Vec<String>) -> Vec<Channel> {
     }
     s.finish();
     out
+}
+
+/// A bot can write to many chats: its address must say which.
+fn names_a_chat(cx: &Cx<'_>, url: &Secret, place: Span) {
+    let (path, query) = url.expose().split_once('?').unwrap_or((url.expose(), ""));
+    if !path.ends_with("/sendMessage") || !query.split('&').any(|p| p.starts_with("chat_id=") && p.len() > 8) {
+        cx.error(
+            place,
+            "the address for template = \"telegram\" must end with /sendMessage?chat_id= and a number or a @name",
+            "write it as https://api.telegram.org/bot<token>/sendMessage?chat_id=<id>",
+        );
+    }
 }
 
 fn command(s: &mut Section<'_, '_>) -> Option<Vec<String>> {
@@ -313,21 +335,6 @@ pub(crate) fn network(mut s: Section<'_, '_>) -> Network {
 const REFERENCES_MAX: usize = 16;
 const REFERENCE: &str = "write for example: reference = [\"192.0.2.1:443\"]";
 
-/// What each table that is read but not built yet will do, so that nobody counts on it today.
-const NOT_BUILT: [(&str, &str); 2] =
-    [("channel", "messages go out by mail only"), ("deadman", "no outside service is told that checker lives")];
-
-/// Warns once that the part behind the table `key` is not built yet.
-pub(crate) fn not_built(cx: &Cx<'_>, key: &str, title: &str, span: super::section::Span) {
-    if let Some((_, meaning)) = NOT_BUILT.iter().find(|(k, _)| *k == key) {
-        cx.warn(
-            span,
-            format!("{title} is read and checked, but this version does not act on it"),
-            format!("it may stay; until a later version, {meaning}"),
-        );
-    }
-}
-
 /// The peer that `[canary] peer` names must exist.
 pub(crate) fn check_canary_peer(cx: &Cx<'_>, name: &Spanned<String>, peers: &[String]) {
     if !peers.contains(name.get_ref()) {
@@ -346,15 +353,10 @@ pub(crate) fn check_canary_peer(cx: &Cx<'_>, name: &Spanned<String>, peers: &[St
 
 /// Every `[[channel.*]]` of every file, and the names that contacts may use.
 pub(crate) fn all_channels<'i>(cx: &Cx<'i>, values: Vec<Spanned<DeValue<'i>>>) -> (Vec<Channel>, BTreeSet<String>) {
-    let (mut out, mut names, mut warned) = (Vec::new(), Vec::new(), false);
+    let (mut out, mut names) = (Vec::new(), Vec::new());
     for value in values {
         let span = value.span();
         if let DeValue::Table(table) = value.into_inner() {
-            if !warned {
-                let first = table.iter().map(|(k, _)| k.span()).min_by_key(|s| s.start);
-                not_built(cx, "channel", "[[channel.*]]", first.unwrap_or(span.clone()));
-                warned = true;
-            }
             let s = Section::new(cx, "[channel]", span, table);
             out.extend(channels(s, &mut names));
         } else {

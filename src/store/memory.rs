@@ -7,8 +7,8 @@ mod passes;
 mod retention;
 
 use super::{
-    Applied, Change, Group, Ledger, OfJobs, OfNode, OpenPass, Own, PassEnd, PassStart, Planned, Result, Retention,
-    RunRecord, Shared, Slot, StoreClock, rules,
+    Addressed, Applied, Change, Group, Ledger, OfJobs, OfNode, OpenPass, Own, PassEnd, PassStart, Planned, Result,
+    Retention, RunRecord, Shared, Slot, StoreClock, rules,
 };
 use crate::decide::{Alert, Delivery, JobState, SendResult, Sent, Tally, Waiting};
 use checker_job::{JobId, Timestamp};
@@ -123,6 +123,10 @@ impl<G: Group> Ledger for MemoryGroup<G> {
         rules::check_plan(planned)?;
         self.book(|b| b.plan(planned));
         Ok(())
+    }
+
+    fn addressees(&self, of: &BTreeSet<(JobId, u32)>) -> Result<BTreeSet<Addressed>> {
+        Ok(self.book(|b| b.addressees(of)))
     }
 
     fn unsent(&self) -> Result<Vec<Delivery>> {

@@ -32,8 +32,8 @@ pub(super) use place::{cannot_make, check_lock_file};
 pub(crate) use place::{check_place, user_name};
 
 use super::{
-    Applied, Change, Group, Ledger, OfJobs, OfNode, OpenPass, Own, PassEnd, PassStart, Planned, Result, Retention,
-    RunRecord, Shared, Slot, StoreClock, StoreError,
+    Addressed, Applied, Change, Group, Ledger, OfJobs, OfNode, OpenPass, Own, PassEnd, PassStart, Planned, Result,
+    Retention, RunRecord, Shared, Slot, StoreClock, StoreError,
 };
 use crate::decide::{Alert, Delivery, JobState, SendResult, Sent, Tally, Waiting};
 use checker_job::{JobId, Timestamp};
@@ -171,6 +171,10 @@ impl<G: Group> Ledger for SqliteGroup<G> {
     fn plan(&self, planned: &Planned) -> Result<()> {
         super::rules::check_plan(planned)?;
         self.db.write(Durability::PowerCut, |tx| outbox::plan::<G>(tx, planned))
+    }
+
+    fn addressees(&self, of: &BTreeSet<(JobId, u32)>) -> Result<BTreeSet<Addressed>> {
+        self.db.read(|conn| outbox::addressees::<G>(conn, of))
     }
 
     fn unsent(&self) -> Result<Vec<Delivery>> {

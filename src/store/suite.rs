@@ -137,6 +137,7 @@ on_every_store! {
     outbox::superseded_deliveries_hand_their_alerts_over,
     outbox::an_acceptance_after_superseding_is_the_truth,
     outbox::withheld_and_dropped_alerts,
+    outbox::an_alert_gets_more_addressees_and_they_are_known,
     outbox::the_earliest_delivery_begins_the_thread,
     outbox::a_delivery_may_carry_what_is_not_known,
     outbox::an_answer_to_no_delivery_is_refused,

@@ -59,7 +59,7 @@ pub fn compose(settings: &MailSettings, delivery: &Delivery) -> Result<Letter, S
 ///
 /// # Errors
 /// As [`compose`].
-pub fn compose_canary(settings: &MailSettings, delivery: &Delivery, token: &str) -> Result<Letter, SendResult> {
+pub(super) fn compose_canary(settings: &MailSettings, delivery: &Delivery, token: &str) -> Result<Letter, SendResult> {
     letter(settings, delivery, Some(token))
 }
 

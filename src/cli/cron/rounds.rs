@@ -85,7 +85,7 @@ impl Watch {
             key: if peers.is_empty() { None } else { Some(world.key()?) },
             instance: world.instance(),
             peers,
-            references: world.references(),
+            references: world.references_but_peers(),
             pace: world.settings.pace,
             clock,
         };
@@ -192,7 +192,10 @@ impl Round {
             peers: &self.peers,
             pace: self.pace,
             now: &|| self.clock.now(),
-            cut_off: &|| Finding::of(&witness::ask(&self.references, false)).network,
+            cut_off: &|| {
+                let finding = Finding::of(&witness::ask(&self.references, false));
+                finding.no_route || finding.no_reference
+            },
         };
         let pushed: BTreeMap<_, _> = answer
             .map(|a| a.pushed.iter().map(|(id, s, age)| (id.clone(), (s.clone(), Duration::from_secs(*age)))).collect())

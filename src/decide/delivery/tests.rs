@@ -8,7 +8,7 @@ pub(super) const D: AlertKind = AlertKind::Down;
 const R: AlertKind = AlertKind::Recovery;
 
 pub(super) fn ann() -> Recipient {
-    Recipient("ann".to_owned())
+    Recipient("ann@example.com".to_owned())
 }
 
 pub(super) fn waits(job: &str, episode: u32, step: u32, kind: AlertKind) -> Waiting {
@@ -145,7 +145,7 @@ fn a_few_messages_leave_alone_and_more_are_one_digest() {
     // Each recipient has his own.
     let mut others = downs.clone();
     for w in &mut others[2..] {
-        w.recipient = Recipient("bob".to_owned());
+        w.recipient = Recipient("bob@example.com".to_owned());
     }
     assert_eq!(decide(&others, &[]).outgoing.len(), 4);
 }
@@ -179,7 +179,7 @@ fn slow_ones_leave_the_reserve_alone_and_first_downs_use_it() {
     // What others got does not count.
     let mut others = sent(10, 60, true);
     for s in &mut others {
-        s.recipient = Recipient("bob".to_owned());
+        s.recipient = Recipient("bob@example.com".to_owned());
     }
     assert_eq!(decide(&down, &others).outgoing.len(), 1);
 }

@@ -1,4 +1,4 @@
-use super::super::{Planned, Result, rules};
+use super::super::{Addressed, Planned, Result, rules};
 use super::ledger::{Book, Posted, Progress};
 use crate::decide::{AlertId, Delivery, DeliveryState, Recipient, SendResult, Sent, Waiting};
 use checker_job::{JobId, Timestamp};
@@ -55,6 +55,9 @@ impl Book {
         for id in &planned.superseded {
             self.supersede(*id);
         }
+        for (alert, recipient) in planned.addressed.iter().filter(|(alert, _)| self.alerts.contains_key(alert)) {
+            self.addressees.entry((alert.clone(), recipient.clone())).or_insert(Progress::Waiting);
+        }
         for delivery in &planned.deliveries {
             self.add_delivery(delivery);
         }
@@ -70,6 +73,11 @@ impl Book {
                 *p = Progress::Withheld;
             }
         }
+    }
+
+    pub(super) fn addressees(&self, of: &BTreeSet<(JobId, u32)>) -> BTreeSet<Addressed> {
+        let all = self.addressees.keys();
+        all.filter(|(id, _)| of.contains(&(id.job.clone(), id.episode))).cloned().collect()
     }
 
     fn progress(&mut self, alert: &AlertId, recipient: &Recipient) -> Option<&mut Progress> {

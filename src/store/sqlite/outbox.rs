@@ -2,13 +2,14 @@
 //!
 //! The states of an addressee: `waiting`, `withheld`, `planned` (in an unsent delivery), `told`, `refused`, `dropped`.
 
-use super::super::{Group, Planned, rules};
+use super::super::{Addressed, Group, Planned, rules};
 use super::errors::{Fault, Step};
 use super::ledger::alert_of;
 use super::values::{from_json, id, id_or_none, int, no_word, row, rows, run, time, time_or_none, to_json, whole};
 use crate::decide::{AlertId, Delivery, DeliveryState, Recipient, SendResult, Sent, Waiting};
-use checker_job::Timestamp;
+use checker_job::{JobId, Timestamp};
 use rusqlite::{Connection, Row, Transaction, params};
+use std::collections::BTreeSet;
 use uuid::Uuid;
 
 /// What is open; and what a refused delivery carries, where something of the same job that is in no delivery yet waits for
@@ -53,6 +54,7 @@ pub(super) fn plan<G: Group>(tx: &Transaction<'_>, planned: &Planned) -> Step<()
     for id in &planned.superseded {
         supersede::<G>(tx, *id)?;
     }
+    address::<G>(tx, &planned.addressed)?;
     for delivery in &planned.deliveries {
         add::<G>(tx, delivery)?;
     }
@@ -73,6 +75,32 @@ pub(super) fn plan<G: Group>(tx: &Transaction<'_>, planned: &Planned) -> Step<()
         run(tx, &withhold, params![alert.job.as_str(), alert.episode, alert.step, recipient.0])?;
     }
     Ok(())
+}
+
+/// What is not addressed to them yet waits for them.
+fn address<G: Group>(tx: &Transaction<'_>, addressed: &[Addressed]) -> Step<()> {
+    let p = G::PREFIX;
+    let sql = format!(
+        "INSERT INTO {p}addressee (job, episode, step, recipient, state)
+         SELECT job, episode, step, ?4, 'waiting' FROM {p}alert WHERE job = ?1 AND episode = ?2 AND step = ?3
+         ON CONFLICT (job, episode, step, recipient) DO NOTHING"
+    );
+    for (alert, recipient) in addressed {
+        run(tx, &sql, params![alert.job.as_str(), alert.episode, alert.step, recipient.0])?;
+    }
+    Ok(())
+}
+
+pub(super) fn addressees<G: Group>(conn: &Connection, of: &BTreeSet<(JobId, u32)>) -> Step<BTreeSet<Addressed>> {
+    let sql = format!("SELECT step, recipient FROM {}addressee WHERE job = ?1 AND episode = ?2", G::PREFIX);
+    let mut found = BTreeSet::new();
+    for (job, episode) in of {
+        let alert = |step| AlertId { job: job.clone(), episode: *episode, step };
+        found.extend(rows(conn, &sql, params![job.as_str(), episode], |r| {
+            Ok((alert(int(r, 0)?), Recipient(r.get(1)?)))
+        })?);
+    }
+    Ok(found)
 }
 
 /// Takes a delivery out of the outbox; what it carried waits again.

@@ -74,6 +74,7 @@ fn ledger_content(s: &impl Ledger) -> Vec<String> {
         words(s.slots().map(BTreeMap::from_iter)),
         words(s.states(&all).map(BTreeMap::from_iter)),
         words(s.waiting()),
+        words(s.addressees(&(0..JOBS).flat_map(|n| (1..4).map(move |episode| (job(n), episode))).collect())),
         words(s.unsent()),
         words(s.sent(at(0))),
         words(s.deliveries(99)),
@@ -231,6 +232,8 @@ impl World {
                 planned.withheld.push(key);
             }
         }
+        let more = waiting.iter().enumerate().filter(|(i, _)| c.is_multiple_of(8) && chosen(b, *i));
+        planned.addressed = more.map(|(_, w)| (w.alert.id.clone(), to(u16::from(d) % 3))).collect();
         let old = self.deliveries(jobs);
         let superseded = old.iter().enumerate().filter(|(i, _)| b > 128 && chosen(d, *i));
         planned.superseded = superseded.map(|(_, old)| old.id).collect();

@@ -235,6 +235,50 @@ pub(super) fn withheld_and_dropped_alerts<B: Bench>() {
     assert!(s.waiting().unwrap()[1].told);
 }
 
+pub(super) fn an_alert_gets_more_addressees_and_they_are_known<B: Bench>() {
+    let b = B::new(any_clock());
+    let s = b.jobs();
+    commit_one(s, &down(1, 0, &[to(1)]));
+    commit_one(s, &down(2, 0, &[to(1)]));
+    let (key, unknown) = (alert_id(1, 1, 0), alert_id(1, 7, 0));
+    let more = Planned { addressed: vec![(key.clone(), to(2)), (unknown, to(2))], ..Planned::default() };
+    s.plan(&more).unwrap();
+    let whom = |s: &B::Jobs| {
+        let waiting = s.waiting().unwrap().into_iter().filter(|w| w.alert.id.job == key.job);
+        waiting.map(|w| (w.recipient, w.delivery.is_some())).collect::<Vec<_>>()
+    };
+    assert_eq!(whom(s), [(to(1), false), (to(2), false)]);
+    let all = |s: &B::Jobs| {
+        let of = [(key.job.clone(), 1), (key.job.clone(), 7)].into();
+        s.addressees(&of).unwrap().into_iter().collect::<Vec<_>>()
+    };
+    assert_eq!(all(s), [(key.clone(), to(1)), (key.clone(), to(2))]);
+
+    // Addressed again it stays as far as it came: in a delivery, told, dropped.
+    let mail = delivery(1, to(2), std::slice::from_ref(&key), 5);
+    s.plan(&plan_of(std::slice::from_ref(&mail))).unwrap();
+    s.plan(&more).unwrap();
+    assert_eq!(whom(s), [(to(1), false), (to(2), true)]);
+    s.mark(mail.id, &accepted(), at(6), at(9)).unwrap();
+    let settled = Planned { dropped: vec![(key.clone(), to(1), "why".to_owned())], ..Planned::default() };
+    s.plan(&settled).unwrap();
+    s.plan(&Planned { addressed: vec![(key.clone(), to(1)), (key.clone(), to(2))], ..Planned::default() }).unwrap();
+    assert_eq!(whom(s), []);
+    assert_eq!(all(s), [(key.clone(), to(1)), (key.clone(), to(2))], "told, dropped: both stay");
+
+    // A delivery that is given up and an addressee more, in one plan: both wait.
+    let mail = delivery(2, to(1), &[alert_id(2, 1, 0)], 7);
+    s.plan(&plan_of(std::slice::from_ref(&mail))).unwrap();
+    let over = Planned {
+        superseded: vec![mail.id],
+        addressed: vec![(alert_id(2, 1, 0), to(3))],
+        dropped: vec![(alert_id(2, 1, 0), to(1), "gone".to_owned())],
+        ..Planned::default()
+    };
+    s.plan(&over).unwrap();
+    assert_eq!(only(s.waiting().unwrap()).recipient, to(3));
+}
+
 pub(super) fn the_earliest_delivery_begins_the_thread<B: Bench>() {
     let b = B::new(any_clock());
     let s = b.jobs();

@@ -1,6 +1,6 @@
 use super::super::{
-    Applied, Change, Ledger, OpenPass, Own, PassEnd, PassStart, Planned, Result, Retention, RunRecord, Shared, Slot,
-    StoreError,
+    Addressed, Applied, Change, Ledger, OpenPass, Own, PassEnd, PassStart, Planned, Result, Retention, RunRecord,
+    Shared, Slot, StoreError,
 };
 use crate::decide::{Alert, Delivery, JobState, SendResult, Sent, Tally, Waiting};
 use checker_job::{JobId, Timestamp};
@@ -88,6 +88,9 @@ impl<S: Ledger> Ledger for Via<S> {
     }
     fn plan(&self, planned: &Planned) -> Result<()> {
         self.write(|s| s.plan(planned))
+    }
+    fn addressees(&self, of: &BTreeSet<(JobId, u32)>) -> Result<BTreeSet<Addressed>> {
+        self.next().addressees(of)
     }
     fn unsent(&self) -> Result<Vec<Delivery>> {
         self.next().unsent()
