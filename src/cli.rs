@@ -4,6 +4,7 @@
 mod ack;
 mod apart;
 mod args;
+mod bound;
 mod check;
 mod courier;
 mod cron;
@@ -13,6 +14,7 @@ mod exit;
 mod init;
 mod jobs;
 mod key;
+mod peers;
 mod status;
 mod test;
 mod try_job;
@@ -71,6 +73,10 @@ fn dispatch(cx: &mut Cx<'_>, command: &Command) -> Result<Exit, Failure> {
     match command {
         Command::Cron(a) => cron::run(cx, a),
         Command::Daemon(a) => daemon::run(cx, a),
+        Command::Bound(a) => bound::run(cx, a),
+        Command::Peers(a) => peers::run(cx, a),
+        Command::Away(a) => peers::away(cx, a),
+        Command::Leave => peers::leave(cx),
         Command::Init(a) => init::run(cx, a),
         Command::Check => check::run(cx),
         Command::Test(a) => test::run(cx, a),

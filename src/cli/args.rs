@@ -44,6 +44,14 @@ pub(super) enum Command {
     Cron(Cron),
     /// Prove that mail arrives, watch the passes, answer peers: the process beside cron
     Daemon(Daemon),
+    /// For each fault, the longest time until a human is told
+    Bound(Bound),
+    /// How the peers are, and whether they watch us
+    Peers(Peers),
+    /// Announce a planned absence to the peers: `2h`, at most 4 h, or `end`
+    Away(Away),
+    /// Take this node out of the watch of its peers
+    Leave,
     /// Ask six things, write the settings, print the crontab line
     Init(Init),
     /// Judge the settings, without the network: every problem at once
@@ -84,6 +92,34 @@ pub(super) struct Daemon {
     /// Start a pass each minute too, where there is no cron: in a container
     #[arg(long)]
     pub(super) cron: bool,
+}
+
+#[derive(Args, Debug, Default)]
+pub(super) struct Bound {}
+
+#[derive(Args, Debug, Default)]
+pub(super) struct Peers {
+    #[command(subcommand)]
+    pub(super) command: Option<PeersCommand>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum PeersCommand {
+    /// Print the block that a friend pastes to watch this node
+    Invite(Invite),
+}
+
+#[derive(Args, Debug, Default)]
+pub(super) struct Invite {
+    /// The name or address by which peers reach this host [default: its host name]
+    #[arg(long, value_name = "HOST")]
+    pub(super) host: Option<String>,
+}
+
+#[derive(Args, Debug, Default)]
+pub(super) struct Away {
+    /// How long, such as `2h`; or `end`
+    pub(super) time: String,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]

@@ -41,11 +41,6 @@ impl World {
         self.settings.peers.iter().map(peer).collect()
     }
 
-    /// The keys of peers who may read the status.
-    pub(super) fn pinned(&self) -> Result<BTreeSet<PublicKey>, Failure> {
-        Ok(self.peers()?.into_iter().filter_map(|p| p.key).collect())
-    }
-
     /// How mail is proved.
     pub(super) fn canaries(&self) -> Canaries {
         let minute = Duration::from_secs(60);
