@@ -222,6 +222,14 @@ impl<'a> Story<'a> {
         if crate::node::is_trouble(&self.newest.id.job) {
             return facts.call("See how Checker is", "status") + &facts.call("Judge the settings", "check");
         }
+        if crate::node::is_peer(&self.newest.id.job) {
+            // Its reader is the peer's admin, who has no account here.
+            let who = one_line(facts.servername);
+            return format!(
+                "Checker on {who} watches this one and tells its admin. Look\nthere, on that machine:\n  checker status\n  \
+                 checker peers\n"
+            );
+        }
         let mut text = facts.call("See all that fails", "status --failing");
         if !self.newest.kind.is_ending() {
             let name = shell_word(&self.newest.name);

@@ -28,6 +28,13 @@ pub fn is_trouble(id: &JobId) -> bool {
 
 /// So often a look is decided anew because another process was quicker.
 const LOOKS_MAX: usize = 5;
+/// Whether this is the trouble of a peer.
+pub fn is_peer(id: &JobId) -> bool {
+    id.as_str().starts_with(PEER)
+}
+
+/// What the ids of the troubles of peers begin with.
+const PEER: &str = "peer:";
 /// What a first message about ourselves begins with.
 const LABEL: &str = "CHECKER ITSELF";
 
@@ -136,7 +143,7 @@ pub fn skew(peer: &str) -> Trouble {
 /// The trouble of a peer.
 pub fn peer(name: &str, threshold: u32) -> Trouble {
     Trouble {
-        id: JobId::literal(format!("peer:{name}")),
+        id: JobId::literal(format!("{PEER}{name}")),
         name: name.to_owned(),
         label: "PEER",
         remind: Remind::Every(DAY),

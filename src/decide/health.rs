@@ -102,7 +102,7 @@ impl Facts {
         let last = self.pass.as_ref().map(|p| p.served.min(now));
         let since = last.unwrap_or(self.started.min(now));
         if now.since(since) > self.pace.stale {
-            let ago = duration_words(Duration::from_secs(now.since(since).as_secs() / 60 * 60));
+            let ago = duration_words(rounded(now.since(since)));
             return Some(
                 Outcome::failed(format!("no pass has run for {ago}: nothing is checked")).with_detail(
                     "Cron does not start `checker cron`, or each pass ends before its work is done.\nLook whether cron runs \
@@ -187,6 +187,12 @@ pub struct About {
     pub away: Option<Timestamp>,
 }
 
+/// To the minute, and to the second where minutes are too coarse.
+fn rounded(time: Duration) -> Duration {
+    let unit = if time.as_secs() < 60 { 1 } else { 60 };
+    Duration::from_secs(time.as_secs() / unit * unit)
+}
+
 /// What a pass saw of the daemon.
 pub fn daemon(answer: Result<(), &str>, restarted: Option<&str>) -> Outcome {
     let Err(why) = answer else {
@@ -204,7 +210,7 @@ pub fn daemon(answer: Result<(), &str>, restarted: Option<&str>) -> Outcome {
 pub fn unwatched(peer: &str, asked: Option<Duration>, up: Duration, limit: Duration) -> Option<Outcome> {
     let silent = asked.unwrap_or(up);
     if silent > limit {
-        let since = duration_words(Duration::from_secs(silent.as_secs() / 60 * 60));
+        let since = duration_words(rounded(silent));
         return Some(Outcome::failed(format!("{peer} has not asked about us for {since}: it does not watch us")).with_detail(
             format!("If this node dies now, {peer} will not tell you. Either its [[peer]] table for us is gone, or its passes\ndo not run, or \
              it cannot reach us. Ask its admin."),
