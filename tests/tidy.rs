@@ -126,6 +126,11 @@ fn only_the_store_knows_sql() {
 }
 
 #[test]
+fn only_the_mailbox_knows_imap() {
+    each(source::only_the_mailbox_knows_imap);
+}
+
+#[test]
 fn nothing_is_unsafe() {
     each(source::nothing_is_unsafe);
 }

@@ -71,6 +71,15 @@ pub(super) fn only_the_store_knows_sql(file: &File) -> Vec<String> {
     lines_with(&file.path, &file.text, &words, remedy)
 }
 
+/// Its crate is weak, so one module stands around it.
+pub(super) fn only_the_mailbox_knows_imap(file: &File) -> Vec<String> {
+    if !file.is_rust() || file.path.starts_with("jobs/parts/src/mailbox") {
+        return Vec::new();
+    }
+    let remedy = "only jobs/parts/src/mailbox knows IMAP, and guards its crate; add what you need there and call that";
+    lines_with(&file.path, &code_of(&file.text), &["imap::Client", "imap::Session", "imap_proto", "use imap::"], remedy)
+}
+
 /// The compiler forbids it as well; this says it of members that forgot the lints.
 pub(super) fn nothing_is_unsafe(file: &File) -> Vec<String> {
     if !file.is_rust() {
@@ -138,6 +147,14 @@ fn sql_outside_the_store_is_found() {
     assert_eq!(only_the_store_knows_sql(&File::sample("src/pass.rs", text)).len(), 1);
     assert_eq!(only_the_store_knows_sql(&File::sample("src/store.rs", "use rusqlite::Row;")).len(), 1);
     assert!(only_the_store_knows_sql(&File::sample("src/store/sqlite.rs", text)).is_empty());
+}
+
+#[test]
+fn imap_outside_the_mailbox_is_found() {
+    let text = "let session = imap::Client::new(tcp);";
+    assert_eq!(only_the_mailbox_knows_imap(&File::sample("jobs/imap/src/lib.rs", text)).len(), 1);
+    assert!(only_the_mailbox_knows_imap(&File::sample("jobs/parts/src/mailbox/session.rs", text)).is_empty());
+    assert!(only_the_mailbox_knows_imap(&File::sample("tests/mail.rs", "use super::imap::Imap;")).is_empty());
 }
 
 #[test]

@@ -8,8 +8,10 @@ use std::io::{self, ErrorKind, Read, Write};
 
 /// Bytes that a whole session may bring.
 pub(super) const SESSION_MAX: usize = 4 << 20;
-/// Bytes of lines in the answer to one command, literals not counted. The crate needs up to a hundred times as much memory.
+/// Bytes of lines in the answer to one command, literals not counted.
 const REPLY_MAX: usize = 256 << 10;
+/// The same for what is told of messages, of which the crate makes a hundred times as much in memory. We ask for eight at once.
+const FETCH_MAX: usize = 16 << 10;
 /// One line. The longest that is needed is the list of found messages.
 const LINE_MAX: usize = 64 << 10;
 /// One literal: we ask for 64 KiB at most.
@@ -72,6 +74,7 @@ pub(super) struct Guard<S> {
     out_at: usize,
     session: usize,
     reply: usize,
+    fetched: usize,
     literals: usize,
     heard: bool,
 }
@@ -89,6 +92,7 @@ impl<S: Read + Write> Guard<S> {
             out_at: 0,
             session: 0,
             reply: 0,
+            fetched: 0,
             literals: 0,
             heard: false,
         }
@@ -181,6 +185,12 @@ impl<S: Read + Write> Guard<S> {
         };
         let keep = match verdict {
             Verdict::Keep(out) => {
+                if matches!(self.state, State::Rest(_)) || mend::is_fetch(line) {
+                    self.fetched += out.len();
+                }
+                if self.fetched > FETCH_MAX {
+                    return Err(too_much(format!("more than {} KiB about messages", FETCH_MAX >> 10)));
+                }
                 self.out.extend_from_slice(&out);
                 true
             }
@@ -250,6 +260,7 @@ impl<S: Read + Write> Write for Guard<S> {
     /// A new command begins, with an answer of its own.
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.reply = 0;
+        self.fetched = 0;
         self.heard = false;
         if self.until.left().is_none() {
             return Err(self.late());

@@ -35,7 +35,8 @@ pub(super) fn first(line: &[u8]) -> Verdict {
         (b"LIST", _) => Verdict::Keep(list(line)),
         (b"SEARCH" | b"CAPABILITY", _) => Verdict::Keep(ended(plain(line))),
         (number, b"EXISTS") if is_number(number) => Verdict::Keep(ended(plain(line))),
-        (number, b"FETCH") if is_number(number) => rest(line),
+        // Others may change flags meanwhile, and the server tells us; that is not what we asked for.
+        (number, b"FETCH") if is_number(number) && is_fetch(line) => rest(line),
         _ => Verdict::Drop,
     }
 }
@@ -60,6 +61,11 @@ pub(super) fn rest(line: &[u8]) -> Verdict {
         return Verdict::Harm("a message without date".to_owned());
     }
     Verdict::Keep(ended(plain(line)))
+}
+
+/// Whether a line begins to tell what a message holds.
+pub(super) fn is_fetch(line: &[u8]) -> bool {
+    line.starts_with(b"* ") && line.windows(5).any(|w| w.eq_ignore_ascii_case(b"BODY["))
 }
 
 /// The size of the literal that a line announces at its end (RFC 3501, 4.3).
@@ -153,13 +159,23 @@ mod tests {
 
     #[test]
     fn only_what_we_ask_for_is_handed_on() {
-        for line in ["* SEARCH 1 2", "* 3 EXISTS", "* CAPABILITY IMAP4rev1", "a1 OK fine", "* 1 FETCH (UID 2)", "what"]
+        for line in
+            ["* SEARCH 1 2", "* 3 EXISTS", "* CAPABILITY IMAP4rev1", "a1 OK fine", "* 1 FETCH (body[] {2}", "what"]
         {
             assert_eq!(kept(line), format!("{line}\r\n"));
         }
-        for line in
-            ["* OK [ALERT] x", "* NO x", "* BAD x", "* 4 EXPUNGE", "* 4 RECENT", "* X (", "+ go on", "* ", "* PREAUTH"]
-        {
+        for line in [
+            "* OK [ALERT] x",
+            "* NO x",
+            "* BAD x",
+            "* 4 EXPUNGE",
+            "* 4 RECENT",
+            "* X (",
+            "* 1 FETCH (FLAGS (a))",
+            "+ go on",
+            "* ",
+            "* PREAUTH",
+        ] {
             assert_eq!(first(line.as_bytes()), Verdict::Drop, "{line}");
         }
         assert_eq!(first(b"* bye over and out"), Verdict::Bye("over and out".to_owned()));
@@ -181,9 +197,9 @@ mod tests {
 
     #[test]
     fn harm_is_seen() {
-        assert!(matches!(first(b"* 1 FETCH (BODYSTRUCTURE ((((("), Verdict::Harm(_)));
-        assert!(matches!(first(b"* 1 FETCH (INTERNALDATE NIL)"), Verdict::Harm(_)));
-        assert!(matches!(first(b"* 1 fetch (internaldate {3}"), Verdict::Harm(_)));
+        assert!(matches!(first(b"* 1 FETCH (BODY[] NIL BODYSTRUCTURE (((("), Verdict::Harm(_)));
+        assert!(matches!(first(b"* 1 FETCH (BODY[] NIL INTERNALDATE NIL)"), Verdict::Harm(_)));
+        assert!(matches!(first(b"* 1 fetch (body[] nil internaldate {3}"), Verdict::Harm(_)));
         assert!(matches!(rest(b" INTERNALDATE nil)"), Verdict::Harm(_)));
         assert!(matches!(rest(b" INTERNALDATE \"17-Jul-1996 02:44:25 -0700\")"), Verdict::Keep(_)));
     }

@@ -214,7 +214,7 @@ fn each_fault_has_its_sentence() {
         (&[HELLO, OK, ABLE, INBOX, ONE, b"$ NO no search\r\n"], "the inbox cannot be opened or searched: no search"),
         (&[HELLO, OK, ABLE, INBOX, b"* NO x\r\n* BYE gone\r\n"], "while we waited for the folder \"INBOX\": gone"),
         (&[HELLO, OK, ABLE, INBOX, ONE, b"* SEARCH 1 x\r\n$ OK\r\n"], "sent what is no IMAP"),
-        (&[HELLO, OK, ABLE, INBOX, ONE, HIT, b"* 1 FETCH (UID 7 INTERNALDATE NIL)\r\n"], "a message without date"),
+        (&[HELLO, OK, ABLE, INBOX, ONE, HIT, b"* 1 FETCH (BODY[] NIL INTERNALDATE NIL)\r\n"], "a message without date"),
         (
             &[HELLO, OK, ABLE, INBOX, ONE, HIT, b"* 1 FETCH (BODY[HEADER] {2000000000}\r\n"],
             "it announces 2000000000 bytes",
@@ -230,7 +230,7 @@ fn each_fault_has_its_sentence() {
 
 #[test]
 fn a_stack_cannot_be_made_to_overflow() {
-    let mut deep = b"* 1 FETCH (BODYSTRUCTURE ".to_vec();
+    let mut deep = b"* 1 FETCH (BODY[] NIL BODYSTRUCTURE ".to_vec();
     deep.resize(60_000, b'(');
     deep.extend_from_slice(b"\r\n$ OK\r\n");
     assert!(why(&[HELLO, OK, ABLE, INBOX, ONE, HIT, &deep]).contains("lists within lists"));
@@ -245,6 +245,8 @@ fn nobody_fills_our_memory() {
     assert!(why(&[&long]).contains("a line of more than 64 KiB"));
     let lines = b"* 1 EXISTS\r\n".repeat(30 << 10);
     assert!(why(&[HELLO, &lines]).contains("an answer of more than 256 KiB"));
+    let many = format!("* 1 FETCH (BODY[] NIL{})\r\n", " UID 1".repeat(3_000));
+    assert!(why(&[HELLO, OK, ABLE, INBOX, ONE, HIT, many.as_bytes()]).contains("more than 16 KiB about messages"));
     let uids: Vec<String> = (1..=64).map(|n: u32| n.to_string()).collect();
     let hits = format!("* SEARCH {}\r\n$ OK\r\n", uids.join(" "));
     let mut large = Vec::new();
