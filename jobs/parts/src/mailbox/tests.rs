@@ -1,8 +1,10 @@
 //! Sessions over servers that are scripts, good and bad. The real server is met in the tests of the whole program.
 
 use super::*;
+use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::io;
+use std::rc::Rc;
 use std::time::Duration;
 
 const TEXT: &str = "0123456789abcdefghijklmnop";
@@ -12,6 +14,8 @@ struct Script {
     answers: VecDeque<Vec<u8>>,
     ready: VecDeque<u8>,
     said: Vec<u8>,
+    /// All that was said to it.
+    log: Rc<RefCell<String>>,
     /// How much comes at once.
     piece: usize,
 }
@@ -20,7 +24,7 @@ impl Script {
     fn new(answers: &[&[u8]]) -> Self {
         let mut answers: VecDeque<Vec<u8>> = answers.iter().map(|a| a.to_vec()).collect();
         let ready = answers.pop_front().unwrap_or_default().into();
-        Self { answers, ready, said: Vec::new(), piece: 4096 }
+        Self { answers, ready, said: Vec::new(), log: Rc::default(), piece: 4096 }
     }
 }
 
@@ -37,6 +41,7 @@ impl Read for Script {
 impl Write for Script {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         self.said.extend_from_slice(buf);
+        self.log.borrow_mut().push_str(&String::from_utf8_lossy(buf));
         if self.said.ends_with(b"\r\n") {
             let tag = self.said.split(|&b| b == b' ').next().unwrap().to_vec();
             for byte in self.answers.pop_front().unwrap_or_default() {
@@ -94,6 +99,31 @@ fn a_plain_session_finds_what_is_there_however_it_comes() {
         assert!(seen.received && seen.place == Place::Inbox && seen.token == TEXT && !seen.by_name);
         assert_eq!(seen.internal_date.unwrap().to_string(), "1996-07-17T09:44:25Z");
         assert_eq!(arrival(TEXT, &looked.sightings), Arrival::Arrived("INBOX".to_owned()));
+    }
+}
+
+#[test]
+fn servers_are_asked_for_uses_as_they_can_tell_them_and_only_looked_at() {
+    let able: &[u8] = b"* CAPABILITY IMAP4rev1 Special-Use LIST-EXTENDED\r\n$ OK\r\n";
+    let list: &[u8] = b"* LIST (\\Junk) \"/\" Odd\r\n$ OK\r\n";
+    let none: &[u8] = b"* 0 EXISTS\r\n$ OK\r\n";
+    let extended = "LIST \"\" \"*\" RETURN (SPECIAL-USE)\r\n";
+    let plain = "LIST \"\" \"*\"\r\n";
+    for (answers, said, unsaid) in [
+        ([HELLO, OK, able, list, none, none, OK], extended, plain),
+        ([HELLO, OK, ABLE, list, none, none, OK], plain, extended),
+        // One that promises what it cannot do is asked again.
+        ([HELLO, OK, able, b"$ BAD what\r\n", list, none, none], plain, "STORE"),
+    ] {
+        let script = Script::new(&answers);
+        let log = script.log.clone();
+        assert!(run(script).unwrap().skipped.is_empty());
+        let log = log.borrow();
+        assert!(log.contains(said) && !log.contains(unsaid), "{log}");
+        assert!(
+            log.contains("EXAMINE \"INBOX\"") && log.contains("EXAMINE \"Odd\"") && !log.contains("SELECT"),
+            "{log}"
+        );
     }
 }
 
