@@ -11,6 +11,7 @@
 )]
 
 mod admin;
+mod channels;
 mod cli;
 mod degraded;
 mod isolation;

@@ -90,7 +90,7 @@ fn read(world: &World, store: Option<&Sqlite>) -> Result<View, Failure> {
         jobs: Vec::new(),
         pass: None,
         mail: MailHealth::default(),
-        channels: Vec::new(),
+        channels: world.settings.channels.iter().map(|c| (c.name.clone(), ChannelHealth::default())).collect(),
         unsent: Vec::new(),
         waiting: 0,
         own: Vec::new(),
@@ -103,8 +103,8 @@ fn read(world: &World, store: Option<&Sqlite>) -> Result<View, Failure> {
         states = shared.states(&ids)?;
         view.pass = shared.passes(1)?.into_iter().next();
         view.mail = mail_health(&own)?;
-        for channel in &world.settings.channels {
-            view.channels.push((channel.name.clone(), channel_health(&own, &channel.name)?));
+        for (name, health) in &mut view.channels {
+            *health = channel_health(&own, name)?;
         }
         let mut open: Vec<JobId> = own.slots()?.into_iter().filter(|(_, s)| s.open).map(|(id, _)| id).collect();
         open.sort();

@@ -1,4 +1,5 @@
-//! `checker test`: logs in at the mail server, sends one marked message through the real outbox, runs each job once.
+//! `checker test`: logs in at the mail server, sends one marked message through the real outbox to everybody and through
+//! each channel, runs each job once.
 //! Changes no state of any job.
 
 use super::args;
@@ -21,17 +22,30 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &args::Test) -> Result<Exit, Failure> {
     write!(cx.out, "{}", world.warnings.render())?;
     writeln!(cx.out, "settings  {}: good", world.path.display())?;
     let mail = mail(cx, &world)?;
+    let by_mail = world.contacts().into_iter().filter(|to| mail.sends && to.is_mail());
+    let by_channel = world.settings.channels.iter().map(|c| Recipient(c.name.clone()));
+    let recipients: Vec<Recipient> = by_mail.chain(by_channel).collect();
+    cx.out.flush()?;
+    let sent = recipients.is_empty() || send(cx, &world, recipients)?;
     if !args.mail_only {
         jobs(cx, &world)?;
     }
-    Ok(if mail { Exit::Ok } else { Exit::Later })
+    Ok(if mail.good && sent { Exit::Ok } else { Exit::Later })
 }
 
-/// Whether mail leaves.
-fn mail(cx: &mut Cx<'_>, world: &World) -> Result<bool, Failure> {
+/// What is known of mail before a message is sent.
+struct Mail {
+    /// Everything about it is as it should be.
+    good: bool,
+    /// It is worth a try.
+    sends: bool,
+}
+
+/// Whether mail may leave.
+fn mail(cx: &mut Cx<'_>, world: &World) -> Result<Mail, Failure> {
     if world.settings.email.nomail {
-        writeln!(cx.out, "mail      switched off (nomail): nobody would be told of anything")?;
-        return Ok(false);
+        writeln!(cx.out, "mail      switched off (nomail): nobody would be told of anything by mail")?;
+        return Ok(Mail { good: false, sends: false });
     }
     let probed = Mailer::new(world.mail()?).probe();
     let (Ok(said) | Err(said)) = &probed;
@@ -39,16 +53,15 @@ fn mail(cx: &mut Cx<'_>, world: &World) -> Result<bool, Failure> {
         writeln!(cx.out, "mail      {line}")?;
     }
     let fallback = matches!(&world.settings.email.transport, Transport::Smtp(servers) if servers.len() > 1);
-    if probed.is_err() && !fallback {
+    let sends = probed.is_ok() || fallback;
+    if !sends {
         writeln!(cx.out, "mail      NOT SENT: mend this first")?;
-        return Ok(false);
     }
-    cx.out.flush()?;
-    Ok(send(cx, world)? && probed.is_ok())
+    Ok(Mail { good: probed.is_ok(), sends })
 }
 
-/// One marked message to everybody, by the way that alerts take.
-fn send(cx: &mut Cx<'_>, world: &World) -> Result<bool, Failure> {
+/// One marked message to each, by the way that alerts take.
+fn send(cx: &mut Cx<'_>, world: &World, recipients: Vec<Recipient>) -> Result<bool, Failure> {
     let home = world.home(false);
     let store = world.open(&home)?;
     let own = store.own();
@@ -56,12 +69,14 @@ fn send(cx: &mut Cx<'_>, world: &World) -> Result<bool, Failure> {
     home.hold(id)?;
     let desk = world.desk(&home, id)?;
     let now = clock::now().wall;
-    let deliveries: Vec<Delivery> = world.contacts().into_iter().map(|r| marked(world, r, now)).collect();
+    let mailed = recipients.iter().any(Recipient::is_mail);
+    let deliveries: Vec<Delivery> = recipients.into_iter().map(|r| marked(world, r, now)).collect();
     let ids: Vec<Uuid> = deliveries.iter().map(|d| d.id).collect();
     again(|| own.plan(&Planned { deliveries: deliveries.clone(), ..Planned::default() }))?;
     desk.drain(Duration::from_secs(30))?;
     let mut all = true;
-    for delivery in own.deliveries(1_000)?.into_iter().filter(|d| ids.contains(&d.id)) {
+    let all_sent = own.deliveries(1_000)?;
+    for delivery in ids.iter().filter_map(|id| all_sent.iter().find(|d| d.id == *id)).cloned() {
         let to = &delivery.recipient;
         match delivery.state {
             DeliveryState::Told { answer, .. } => writeln!(cx.out, "message   accepted for {to}: {answer}")?,
@@ -77,7 +92,7 @@ fn send(cx: &mut Cx<'_>, world: &World) -> Result<bool, Failure> {
         }
     }
     let files = matches!(world.settings.email.transport, Transport::File(_));
-    if all && !files {
+    if all && mailed && !files {
         writeln!(cx.out, "message   now look into the mailbox, and into its spam folder: accepted is not yet arrived")?;
     }
     Ok(all)
@@ -88,6 +103,8 @@ fn marked(world: &World, recipient: Recipient, now: Timestamp) -> Delivery {
     let name = &world.settings.general.servername;
     let from = world.settings.email.from.clone().unwrap_or_default();
     let when = local_time(world, now);
+    let spam = " If this one is in the spam folder,\nthey will be as well: mark it as wanted.";
+    let spam = if recipient.is_mail() { spam } else { "" };
     Delivery {
         id,
         recipient,
@@ -95,7 +112,7 @@ fn marked(world: &World, recipient: Recipient, now: Timestamp) -> Delivery {
         subject: format!("[{name}] TEST: Checker can reach you"),
         body: format!(
             "This is the test message that somebody asked for with `checker test`\non {name} at {when}.\n\nAlerts come by \
-             the same way. If this one is in the spam folder,\nthey will be as well: mark it as wanted.\n"
+             the same way.{spam}\n"
         ),
         message_id: message_id(id, &from),
         in_reply_to: None,

@@ -1,6 +1,7 @@
 //! Files that load, and what comes out of them.
 
 use super::{folder, judged, kinds, put, rendered};
+use checker::channel::webhook::Template;
 use checker::registry::Registry;
 use checker::settings::{Env, Level, Secret, Security, Settings, Transport, Via, Way, load, load_text, locate};
 use checker_job::{Context, Frequency, Notify, Remind, Timestamp};
@@ -238,7 +239,7 @@ fn parts_that_are_not_built_yet_are_read_with_one_warning_each() {
     assert!(matches!(&canary.via, Via::Maildir(p) if *p == dir.path().join("Maildir")));
     assert_eq!((canary.every.as_secs(), canary.within.as_secs()), (900, 600));
     assert_eq!(s.peers.len(), 2);
-    assert!(matches!(&s.channels[0].way, Way::Webhook { template: "ntfy", .. }));
+    assert!(matches!(&s.channels[0].way, Way::Webhook { template: Template::Ntfy, .. }));
     assert!(matches!(&s.channels[1].way, Way::Command { command, .. } if command == &["page"]));
     assert_eq!(s.network.reference, [checker_parts::net::Endpoint::parse("192.0.2.1:443").unwrap()]);
     assert!(s.daemon.unwrap().respawn);
