@@ -79,12 +79,12 @@ fn short(subject: &str) -> String {
 #[track_caller]
 fn no_secret_is_written(home: &Home) {
     for entry in std::fs::read_dir(home.path("")).expect("the folder").flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        if name.ends_with(".url") || !entry.path().is_file() {
+        let (path, name) = (entry.path(), entry.file_name());
+        if path.extension().is_some_and(|e| e == "url") || !path.is_file() {
             continue;
         }
-        let bytes = std::fs::read(entry.path()).expect("a file");
+        let bytes = std::fs::read(path).expect("a file");
         let found = bytes.windows(SECRET.len()).any(|w| w == SECRET.as_bytes());
-        assert!(!found, "{name} holds the secret");
+        assert!(!found, "{} holds the secret", name.display());
     }
 }

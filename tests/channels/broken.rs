@@ -67,7 +67,7 @@ fn what_a_channel_does_not_take_is_mailed_and_the_channel_is_told_as_broken() {
     let text = home.mails()[1].raw.clone();
     assert!(text.contains("it was revoked or mistyped"), "{text}");
     let status = home.run_at(minute(12), &["status"]).out;
-    assert!(status.contains("CHANNEL phone TAKES NOTHING since") && status.contains("no mail") == false, "{status}");
+    assert!(status.contains("CHANNEL phone TAKES NOTHING since"), "{status}");
     hook.set(Manner::says("200 OK"));
     home.run_at(minute(65), &["cron"]).silent();
     home.run_at(minute(66), &["cron"]).silent();

@@ -20,8 +20,8 @@ fn a_test_goes_through_each_channel_and_says_what_it_answers() {
     ] {
         assert!(test.out.contains(words), "{words:?} in {test:?}");
     }
-    let text: serde_json::Value = serde_json::from_str(&hook.got()[0].body).expect("JSON");
-    assert!(text["text"].as_str().is_some_and(|t| t.starts_with("[alpha] TEST: ")), "{text}");
+    let sent: serde_json::Value = serde_json::from_str(&hook.got()[0].body).expect("JSON");
+    assert!(sent["text"].as_str().is_some_and(|t| t.starts_with("[alpha] TEST: ")), "{sent}");
     let status = home.run(&["status"]).ended(0);
     assert!(status.out.contains("channel phone last took a message"), "{status:?}");
     assert!(status.out.contains("CHANNEL pager TAKES NOTHING since"), "{status:?}");

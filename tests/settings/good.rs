@@ -234,7 +234,8 @@ fn parts_that_are_not_built_yet_are_read_with_one_warning_each() {
          [[peer]]\nname = \"c\"\nurl = \"http://[::1]:5000\"\nadmin = \"c@example.com\"\nkey = \"ed25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"\n"
     ));
     let (s, report) = judged(&dir).unwrap();
-    assert_eq!(report.warnings(), 5, "{report}");
+    assert_eq!(report.warnings(), 3, "{report}");
+    assert!(s.deadman.is_some_and(|d| d.url == Secret::new("https://hc.example.com/x")));
     let canary = s.canary.unwrap();
     assert!(matches!(&canary.via, Via::Maildir(p) if *p == dir.path().join("Maildir")));
     assert_eq!((canary.every.as_secs(), canary.within.as_secs()), (900, 600));

@@ -81,7 +81,7 @@ pub fn request(template: Template, channel: &str, servername: &str, d: &Delivery
         Template::Telegram => {
             let mut fields = Map::new();
             if let Some((start, query)) = url.split_once('?') {
-                address = start.to_owned();
+                start.clone_into(&mut address);
                 fields = parameters(query.split('#').next().unwrap_or_default());
             }
             fields.insert("text".to_owned(), fit(&whole, TELEGRAM_MAX, char::len_utf16).into());
@@ -243,7 +243,7 @@ mod tests {
             assert!(units <= max && units > max / 4, "{template:?}: {units}");
             assert!(text.ends_with("see `checker status`)"), "{template:?}");
         }
-        let lines = (0..1_000).map(|n| format!("line {n}\n")).collect::<String>();
+        let lines = (0..1_000).map(|n| format!("line {n}")).collect::<Vec<_>>().join("\n");
         let cut = fit(&lines, 500, char::len_utf8);
         assert!(cut.lines().rev().nth(1).is_some_and(|l| l.starts_with("line ")), "{cut}");
     }
