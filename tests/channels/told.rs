@@ -2,7 +2,7 @@
 
 use super::hook::{Hook, Manner};
 use super::{home, mend, minute, no_secret_is_written, short, smash, target, webhook};
-use crate::support::binary::{has_faketime, usual};
+use crate::support::binary::{has_faketime, sweep, usual};
 use crate::support::wait_until;
 use std::time::Duration;
 
@@ -60,6 +60,7 @@ fn a_message_that_was_in_flight_when_the_pass_was_killed_is_sent_again_with_the_
     wait_until(Duration::from_secs(30), || (hook.got().len() == 1).then_some(())).expect("the message is in flight");
     pass.kill().expect("a kill");
     pass.wait().expect("its end");
+    sweep(pass.id());
     hook.set(Manner::says("200 OK"));
     home.pass_at(minute(1));
     home.pass_at(minute(2));
