@@ -1,8 +1,9 @@
 //! The outside service that is told that Checker lives.
 
 use super::hook::{Hook, Manner};
-use super::{SECRET, mend, minute, no_secret_is_written, short, target};
-use crate::support::binary::{Home, has_faketime, usual};
+use super::{SECRET, mend, minute, no_secret_is_written, short, smash, target};
+use crate::support::binary::{Home, done, has_faketime, usual};
+use crate::support::wait_until;
 use std::time::{Duration, Instant};
 
 fn watched(port: u16) -> Home {
@@ -27,10 +28,16 @@ fn each_pass_calls_once_and_a_service_that_hangs_holds_up_no_check() {
     assert_eq!(hook.got().iter().map(|g| g.line.clone()).collect::<Vec<_>>(), vec![format!("GET /ping/{SECRET}"); 3]);
 
     hook.set(Manner::Hangs);
+    smash(&home, "router");
     let begin = Instant::now();
-    home.pass_at(minute(2));
+    let pass = home.start_at(minute(2), &["cron"]);
+    wait_until(Duration::from_secs(30), || (!home.mails().is_empty()).then_some(())).expect("mail leaves");
+    let mailed = Instant::now();
+    done(&pass.wait_with_output().expect("the pass ends")).silent();
     let whole = begin.elapsed();
     assert!(whole < Duration::from_secs(20), "{whole:?}");
+    // The call is given up after 5 s; neither the result nor its message waited for that.
+    assert!(mailed < hook.got()[3].at + Duration::from_millis(4_500), "mail waited");
     assert_eq!(home.starts("router").len(), 3, "the check ran, and is committed");
     assert!(home.read("checker.log").contains("[deadman] was called in vain"), "{}", home.read("checker.log"));
     no_secret_is_written(&home);
