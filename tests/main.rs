@@ -19,6 +19,7 @@ mod life;
 mod mail;
 mod mailbox;
 mod passes;
+mod peer;
 mod settings;
 mod support;
 mod tidy;

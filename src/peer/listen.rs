@@ -14,16 +14,19 @@ use crate::decide::Word;
 use checker_parts::handles;
 use guests::{Guests, Net, Seat};
 use nix::errno::Errno;
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use seen::Seen;
 use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
+use std::os::fd::AsFd as _;
 use std::pin::pin;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
 /// The longest push that is read, in bytes.
@@ -33,6 +36,10 @@ pub const PUSH_MAX: usize = 64 * 1024;
 const BACKLOG: u32 = 1024;
 /// What is open at the end of the listener gets so much time.
 const FAREWELL: Duration = Duration::from_secs(2);
+/// While handles are short: whoever is here for less is being answered, and is not sent away for the next one.
+const SETTLED: Duration = Duration::from_millis(100);
+/// The longest wait for a handle.
+const SHORTAGE_PAUSE: Duration = Duration::from_millis(200);
 /// How often trouble with taking connections is noted in the log.
 const NOTED_EVERY: Duration = Duration::from_secs(600);
 
@@ -139,19 +146,22 @@ pub async fn run_within(
             () = &mut stop => break,
             accepted = listener.accept() => accepted,
         };
-        let pause = match accepted {
+        let error = match accepted {
             Ok((stream, from)) => {
                 door.refill();
-                house.welcome(stream, from)
+                if house.welcome(stream, from) {
+                    // Whoever has to go gets the time to do so.
+                    yield_now().await;
+                }
+                continue;
             }
-            Err(error) => Some(door.trouble(&house, &error)),
+            Err(error) => error,
         };
-        if let Some(pause) = pause {
-            tokio::select! {
-                biased;
-                () = &mut stop => break,
-                () = sleep(pause) => {}
-            }
+        let pause = door.trouble(&listener, &house, &error);
+        tokio::select! {
+            biased;
+            () = &mut stop => break,
+            () = sleep(pause) => {}
         }
     }
     drop(listener);
@@ -179,8 +189,8 @@ impl House {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Begins an exchange. Says how long to wait before the next one: where somebody had to go, until that one has gone.
-    fn welcome(self: &Arc<Self>, stream: TcpStream, from: SocketAddr) -> Option<Duration> {
+    /// Begins an exchange. Says whether somebody else has to go for it.
+    fn welcome(self: &Arc<Self>, stream: TcpStream, from: SocketAddr) -> bool {
         let net = Net::of(from.ip());
         let (seat, crowded) = self.guests().enter(net);
         let visit = Visit::new(self, net, seat);
@@ -192,7 +202,7 @@ impl House {
                 _late = timeout(house.limits.whole, exchange::host(stream, from, &visit)) => {}
             }
         });
-        crowded.then_some(Duration::ZERO)
+        crowded
     }
 
     /// Those who have not asked yet go at once, the others have [`FAREWELL`].
@@ -253,6 +263,10 @@ impl Door {
 
     fn refill(&mut self) {
         self.misses = 0;
+        self.keep_one();
+    }
+
+    fn keep_one(&mut self) {
         if self.spare.is_none() {
             self.spare = File::open("/dev/null").ok();
         }
@@ -260,19 +274,29 @@ impl Door {
 
     /// What to do about an error of `accept`: how long to wait before the next try. Never nothing, so that an error that
     /// stays does not keep the processor busy.
-    fn trouble(&mut self, house: &House, error: &io::Error) -> Duration {
+    fn trouble(&mut self, listener: &TcpListener, house: &House, error: &io::Error) -> Duration {
         self.misses = self.misses.saturating_add(1);
+        let growing = Duration::from_millis(10 << self.misses.min(7));
         let short = matches!(
             error.raw_os_error().map(Errno::from_raw),
             Some(Errno::EMFILE | Errno::ENFILE | Errno::ENOBUFS | Errno::ENOMEM)
         );
-        if short || self.misses > 3 {
-            self.note(error);
+        if !short {
+            if self.misses > 3 {
+                self.note(error);
+            }
+            return growing.min(Duration::from_secs(1));
         }
-        if short && (self.spare.take().is_some() || house.guests().make_room()) {
+        self.note(error);
+        // The kernel looks for a handle first, and says that it has none also where nobody waits for one.
+        if !somebody_waits(listener) {
+            self.keep_one();
+            return growing.min(SHORTAGE_PAUSE);
+        }
+        if self.spare.take().is_some() || house.guests().make_room(SETTLED) {
             return Duration::from_millis(1);
         }
-        Duration::from_millis(10 << self.misses.min(7)).min(Duration::from_secs(1))
+        growing.min(SHORTAGE_PAUSE)
     }
 
     fn note(&mut self, error: &io::Error) {
@@ -281,4 +305,10 @@ impl Door {
             tracing::warn!("peers: a connection cannot be taken just now: {error}");
         }
     }
+}
+
+/// Whether a connection is ready to be taken.
+fn somebody_waits(listener: &TcpListener) -> bool {
+    let mut look = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
+    poll(&mut look, PollTimeout::ZERO) != Ok(0)
 }

@@ -7,6 +7,7 @@ use super::nearest::nearest;
 use super::secret::Secret;
 use super::section::{Cx, Section, Span, did_you_mean, kind_of, tables_of};
 use crate::channel::webhook::Template;
+use crate::peer::PublicKey;
 use crate::witness::is_here;
 use checker_parts::net::Endpoint;
 use std::collections::BTreeSet;
@@ -254,7 +255,7 @@ fn peer(mut s: Section<'_, '_>, names: &mut Vec<String>) -> Option<Peer> {
             "\"key\" and legacy = true exclude each other: a first program signs nothing",
             "keep the one that is true",
         ),
-        Some(key) if !is_key(key.get_ref()) => s.cx.error(
+        Some(key) if PublicKey::parse(key.get_ref()).is_err() => s.cx.error(
             key.span(),
             "this is no public key",
             "copy the whole line that `checker key` prints on the peer: key = \"ed25519:...\"",
@@ -292,16 +293,6 @@ fn refuse_one_way(s: &Section<'_, '_>, legacy: bool, pushes: bool, push: Option<
             "keep \"pushes\" where the peer cannot be asked, \"push\" where we cannot",
         );
     }
-}
-
-/// 32 bytes in base64 after `ed25519:`.
-fn is_key(text: &str) -> bool {
-    text.strip_prefix("ed25519:").is_some_and(|k| {
-        let bare = k.trim_end_matches('=');
-        bare.len() == 43
-            && matches!(k.len(), 43 | 44)
-            && bare.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '-' | '_'))
-    })
 }
 
 /// Reads `[network]`.

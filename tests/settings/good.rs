@@ -231,7 +231,7 @@ fn parts_that_are_not_built_yet_are_read_with_one_warning_each() {
          [[channel.webhook]]\nname = \"phone\"\nurl = \"https://ntfy.example.com/x\"\ntemplate = \"ntfy\"\n\
          [[channel.command]]\nname = \"pager\"\ncommand = [\"page\"]\n\
          [[peer]]\nname = \"b\"\nurl = \"http://b:5000\"\nadmin = \"b@example.com\"\nlegacy = true\n\
-         [[peer]]\nname = \"c\"\nurl = \"http://[::1]:5000\"\nadmin = \"c@example.com\"\nkey = \"ed25519:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"\n"
+         [[peer]]\nname = \"c\"\nurl = \"http://[::1]:5000\"\nadmin = \"c@example.com\"\nkey = \"ed25519:Wc3ChBG4f/U/rIp7HQ6AKb8ais0V6aU4/K2PS8gt5mY=\"\n"
     ));
     let (s, report) = judged(&dir).unwrap();
     assert_eq!(report.warnings(), 3, "{report}");

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 /// Bodies that are read at the same time: each may be as long as a push.
@@ -37,6 +38,7 @@ pub(super) struct Seat {
     number: u64,
     asked: AtomicBool,
     reads_body: AtomicBool,
+    since: Instant,
     go: Notify,
 }
 
@@ -76,27 +78,31 @@ impl Guests {
     /// address if that has its share, else the oldest idle one of whoever holds most.
     pub(super) fn enter(&mut self, net: Net) -> (Arc<Seat>, bool) {
         let own = self.by_net.get(&net).map_or(0, Vec::len);
-        let crowded =
-            if own >= self.per_net { self.remove_one(net) } else { self.count >= self.total && self.make_room() };
+        let crowded = if own >= self.per_net {
+            self.remove_one(net, Duration::ZERO)
+        } else {
+            self.count >= self.total && self.make_room(Duration::ZERO)
+        };
         let number = self.next;
         self.next += 1;
-        let seat = Seat { number, asked: false.into(), reads_body: false.into(), go: Notify::new() };
-        let seat = Arc::new(seat);
+        let (asked, reads_body) = (false.into(), false.into());
+        let seat = Arc::new(Seat { number, asked, reads_body, since: Instant::now(), go: Notify::new() });
         self.by_net.entry(net).or_default().push(Arc::clone(&seat));
         self.count += 1;
         (seat, crowded)
     }
 
-    /// Sends the oldest idle one of the biggest holder away. `false`: nobody is there.
-    pub(super) fn make_room(&mut self) -> bool {
+    /// Sends the oldest idle one of the biggest holder away, if it is here for this long. `false`: nobody goes.
+    pub(super) fn make_room(&mut self, since: Duration) -> bool {
         let oldest = |seats: &[Arc<Seat>]| seats.first().map_or(0, |s| s.number);
         let biggest = self.by_net.iter().max_by_key(|(_, seats)| (seats.len(), u64::MAX - oldest(seats)));
-        biggest.map(|(net, _)| *net).is_some_and(|net| self.remove_one(net))
+        biggest.map(|(net, _)| *net).is_some_and(|net| self.remove_one(net, since))
     }
 
-    fn remove_one(&mut self, net: Net) -> bool {
+    fn remove_one(&mut self, net: Net, since: Duration) -> bool {
         let Some(seats) = self.by_net.get(&net) else { return false };
-        let Some(seat) = seats.iter().find(|s| s.is_idle()).or(seats.first()).cloned() else { return false };
+        let settled = || seats.iter().filter(|s| s.since.elapsed() >= since);
+        let Some(seat) = settled().find(|s| s.is_idle()).or(settled().next()).cloned() else { return false };
         self.leave(net, &seat);
         seat.go.notify_one();
         true
@@ -195,7 +201,9 @@ mod tests {
         let mut alone = Guests::new(10, 1);
         alone.enter(v4(1));
         assert!(alone.enter(v4(1)).1 && alone.count == 1);
-        assert!(!Guests::new(1, 1).make_room(), "nobody is there");
+        assert!(!Guests::new(1, 1).make_room(Duration::ZERO), "nobody is there");
+        assert!(!alone.make_room(Duration::from_secs(60)) && alone.count == 1, "whoever has just come stays");
+        assert!(alone.make_room(Duration::ZERO) && alone.count == 0);
     }
 
     #[test]
