@@ -128,16 +128,7 @@ pub async fn run_within(
     answers: Arc<dyn Answers>,
     shutdown: impl Future<Output = ()>,
 ) {
-    let total = limits.total.min(handles::limit() / 2).max(1);
-    let house = Arc::new(House {
-        limits,
-        key,
-        answers,
-        guests: Mutex::new(Guests::new(limits.per_net, total)),
-        seen: Mutex::default(),
-        open: AtomicUsize::new(0),
-        empty: Notify::new(),
-    });
+    let house = Arc::new(House::new(limits, key, answers));
     let mut stop = pin!(shutdown);
     let mut door = Door::new();
     loop {
@@ -181,6 +172,13 @@ struct House {
 }
 
 impl House {
+    fn new(limits: Limits, key: Option<Arc<NodeKey>>, answers: Arc<dyn Answers>) -> Self {
+        let total = limits.total.min(handles::limit() / 2).max(1);
+        let guests = Mutex::new(Guests::new(limits.per_net, total));
+        let (open, empty) = (AtomicUsize::new(0), Notify::new());
+        Self { limits, key, answers, guests, seen: Mutex::default(), open, empty }
+    }
+
     fn guests(&self) -> MutexGuard<'_, Guests> {
         self.guests.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -194,14 +192,7 @@ impl House {
         let net = Net::of(from.ip());
         let (seat, crowded) = self.guests().enter(net);
         let visit = Visit::new(self, net, seat);
-        tokio::spawn(async move {
-            let Visit { house, seat, .. } = &visit;
-            tokio::select! {
-                biased;
-                () = seat.asked_to_go() => {}
-                _late = timeout(house.limits.whole, exchange::host(stream, from, &visit)) => {}
-            }
-        });
+        tokio::spawn(visit.sit(stream, from));
         crowded
     }
 
@@ -233,6 +224,14 @@ impl Visit {
     fn new(house: &Arc<House>, net: Net, seat: Arc<Seat>) -> Self {
         house.open.fetch_add(1, Ordering::AcqRel);
         Self { house: Arc::clone(house), net, seat }
+    }
+    /// All of one connection. It is what a silent one costs, beside its socket.
+    async fn sit(self, stream: TcpStream, from: SocketAddr) {
+        tokio::select! {
+            biased;
+            () = self.seat.asked_to_go() => {}
+            _late = timeout(self.house.limits.whole, exchange::host(stream, from, &self)) => {}
+        }
     }
 }
 
@@ -311,4 +310,44 @@ impl Door {
 fn somebody_waits(listener: &TcpListener) -> bool {
     let mut look = [PollFd::new(listener.as_fd(), PollFlags::POLLIN)];
     poll(&mut look, PollTimeout::ZERO) != Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Nobody;
+
+    impl Answers for Nobody {
+        fn word(&self) -> Word {
+            Word::JobProblem
+        }
+
+        fn pinned(&self, _: &PublicKey) -> bool {
+            false
+        }
+
+        fn status(&self, _: &Asked) -> Vec<u8> {
+            Vec::new()
+        }
+
+        fn pushed(&self, _: &Asked, _: &[u8]) -> PushAnswer {
+            PushAnswer::Old
+        }
+    }
+
+    #[test]
+    fn who_says_nothing_costs_little() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let listener = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+            let _theirs = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (stream, from) = listener.accept().await.unwrap();
+            let house = Arc::new(House::new(Limits::default(), None, Arc::new(Nobody)));
+            let (seat, _) = house.guests().enter(Net::of(from.ip()));
+            let visit = Visit::new(&house, Net::of(from.ip()), seat);
+            let size = size_of_val(&visit.sit(stream, from));
+            assert!(size <= 2048, "{size} bytes");
+        });
+    }
 }

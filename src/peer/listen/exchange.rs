@@ -12,7 +12,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -33,7 +33,17 @@ pub(super) async fn host(stream: TcpStream, from: SocketAddr, visit: &Visit) {
     if !matches!(timeout_at(late, stream.readable()).await, Ok(Ok(()))) {
         return;
     }
-    Box::pin(converse(stream, from, visit, late)).await;
+    conversation(stream, from, visit, late).await;
+}
+
+/// In a box of its own, made when it is needed: it takes some KiB.
+fn conversation(
+    stream: TcpStream,
+    from: SocketAddr,
+    visit: &Visit,
+    late: Instant,
+) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+    Box::pin(converse(stream, from, visit, late))
 }
 
 async fn converse(stream: TcpStream, from: SocketAddr, visit: &Visit, late: Instant) {
