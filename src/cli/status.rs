@@ -199,7 +199,9 @@ fn show_self(out: &mut dyn Write, world: &World, view: &View) -> io::Result<()> 
         writeln!(out, "CHECKER ITSELF, since {}: {trouble}", local_time(world, *since))?;
     }
     let mail = &view.mail;
-    match (&mail.why, mail.accepted_at) {
+    // What failed once and was taken since is news for the proof of mail, not for people.
+    let why = mail.why.as_ref().filter(|_| mail.failing_since.is_some());
+    match (why, mail.accepted_at) {
         (Some(why), _) if !view.unsent.iter().any(|(to, ..)| to.contains('@')) => {
             let at = mail.failed_at.map(|at| local_time(world, at)).unwrap_or_default();
             writeln!(out, "the last message was not accepted {at}: {why}; nothing waits")?;
