@@ -1,5 +1,7 @@
 //! `checker demo`: the whole life of an alert, on loopback, in a temporary folder, with real passes.
 
+mod peers;
+
 use super::args;
 use super::cron;
 use super::exit::{Exit, Failure};
@@ -70,9 +72,10 @@ fn play(cx: &mut Cx<'_>, folder: &Path) -> Result<Exit, Failure> {
     say(
         cx,
         "Five passes, one message when it broke, one when it was well again. Each message was committed to the state\n\
-         before it left and marked after it was accepted: a crash between repeats it at most once and never loses it.\n\
-         Now your own server: checker init",
+         before it left and marked after it was accepted: a crash between repeats it at most once and never loses it.",
     )?;
+    peers::play(cx, &folder.join("peers"))?;
+    say(cx, "Now your own server: checker init")?;
     Ok(Exit::Ok)
 }
 
