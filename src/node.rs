@@ -140,13 +140,13 @@ pub fn skew(peer: &str) -> Trouble {
     Trouble { threshold: PROBLEM, ..trouble(id, format!("clock against {peer}"), Remind::Every(DAY)) }
 }
 
-/// The trouble of a peer.
-pub fn peer(name: &str, threshold: u32) -> Trouble {
+/// The trouble of a peer; with `once` it is not reminded of.
+pub fn peer(name: &str, threshold: u32, once: bool) -> Trouble {
     Trouble {
         id: JobId::literal(format!("{PEER}{name}")),
         name: name.to_owned(),
         label: "PEER",
-        remind: Remind::Every(DAY),
+        remind: if once { Remind::Never } else { Remind::Every(DAY) },
         threshold,
         ends_silently: false,
     }

@@ -203,7 +203,7 @@ impl Rounds<'_> {
         if verdict.ours_too {
             to.extend(self.contacts.iter().filter(|c| **c != peer.admin).cloned());
         }
-        let trouble = node::peer(&peer.watched.name, verdict.threshold);
+        let trouble = node::peer(&peer.watched.name, verdict.threshold, verdict.once);
         node::judge_held(self.own, &to, &trouble, &verdict.outcome, verdict.held, now)
     }
 
@@ -212,7 +212,7 @@ impl Rounds<'_> {
         if views.iter().all(|v| v.bad == 0 && !v.told) {
             return Ok(());
         }
-        let ids: Vec<JobId> = self.peers.iter().map(|p| node::peer(&p.watched.name, 1).id).collect();
+        let ids: Vec<JobId> = self.peers.iter().map(|p| node::peer(&p.watched.name, 1, false).id).collect();
         let (states, waiting, unsent) = (self.own.states(&ids)?, self.own.waiting()?, self.own.unsent()?);
         for (id, view) in ids.iter().zip(views) {
             let decided = states.get(id).and_then(|s| s.failure.as_ref()).is_some_and(|e| e.told_at.is_some());
@@ -305,6 +305,7 @@ pub fn sees(peers: &[Watched], views: &[View], now: Timestamp) -> Vec<Sees> {
             Some(Sees {
                 node: peer.node.clone()?,
                 ok: view.is_ok(),
+                there: view.is_there(),
                 polled_s: now.since(view.asked?).as_secs(),
                 told: view.told,
                 ..Sees::default()

@@ -14,6 +14,7 @@ mod admin;
 mod channels;
 mod cli;
 mod degraded;
+mod fleet;
 mod isolation;
 mod life;
 mod mail;

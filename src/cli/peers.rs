@@ -75,7 +75,7 @@ impl<'a> Line<'a> {
         let word = view.status.as_ref().and_then(|s| s.word).map(|w| w.to_string()).unwrap_or_default();
         match view.bad {
             0 => ("ok", format!("asked {ago} ago")),
-            n if view.answered == Some(asked) => ("problem", format!("{word}, {n} time(s) in a row; asked {ago} ago")),
+            n if view.is_there() => ("problem", format!("{word}, {n} time(s) in a row; asked {ago} ago")),
             n => ("silent", format!("{n} question(s) in a row without an answer; asked {ago} ago")),
         }
     }

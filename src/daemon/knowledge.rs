@@ -39,7 +39,7 @@ pub struct Known {
     pub away: Option<Timestamp>,
     /// How passes see the peers, and when that was said.
     pub sees: (Vec<Sees>, Timestamp),
-    /// Since when each peer has answered our passes well.
+    /// Since when each peer has answered our passes.
     pub well_since: BTreeMap<NodeId, Timestamp>,
     /// The last signed request of each peer.
     pub asked: BTreeMap<NodeId, Asked>,
@@ -157,7 +157,7 @@ impl Known {
     pub fn saw(&mut self, sees: Vec<Sees>) {
         let now = self.clock.now();
         for seen in &sees {
-            if !seen.ok {
+            if !seen.there {
                 self.well_since.remove(&seen.node);
             } else if !self.well_since.contains_key(&seen.node) {
                 self.well_since.insert(seen.node.clone(), now);

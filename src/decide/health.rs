@@ -5,7 +5,7 @@
 use super::Word;
 use super::mail::{Known, Wrong};
 use super::pace::Pace;
-use super::status::{Mail, NodeId, Passes, Sees, Status, VERSION};
+use super::status::{BY_CHOICE, Mail, NodeId, Passes, Sees, Status, VERSION};
 use checker_job::{Outcome, Timestamp, duration_words};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -163,7 +163,7 @@ impl Facts {
             Known::Bad(Wrong::Spam) => "spam",
             Known::Unverifiable => "unverifiable",
             Known::Stale => "stale",
-            Known::ByChoice => "by_choice",
+            Known::ByChoice => BY_CHOICE,
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use super::Word;
 use super::pace::Pace;
-use super::status::{NodeId, Status};
+use super::status::{BY_CHOICE, NodeId, Status};
 use checker_job::{Outcome, Timestamp, duration_words};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -54,8 +54,12 @@ pub struct View {
     pub asked: Option<Timestamp>,
     /// When it last answered with a status or a word.
     pub answered: Option<Timestamp>,
+    /// When it last answered with anything that it may say, signed or not.
+    pub reached: Option<Timestamp>,
     /// Bad answers in a row, silence included.
     pub bad: u32,
+    /// Silences in a row.
+    pub silent: u32,
     /// The newest status, and when it came.
     pub status: Option<Box<Status>>,
     /// Machines that have spoken with its key, the newest last.
@@ -92,6 +96,12 @@ impl View {
             self.answered = Some(now);
         }
         self.bad = if good { 0 } else { self.bad.saturating_add(1) };
+        if matches!(heard, Heard::Status(_) | Heard::Word(_)) {
+            self.reached = Some(now);
+        }
+        // A problem is believed of anybody; that all is well, of the key alone.
+        let forged = peer.node.is_some() && *heard == Heard::Word(Word::True);
+        self.silent = if self.is_there() && !forged { 0 } else { self.silent.saturating_add(1) };
     }
 
     fn take(&mut self, status: &Status, now: Timestamp) {
@@ -123,6 +133,11 @@ impl View {
     fn says(&self, pace: &Pace, now: Timestamp) -> Option<&Status> {
         let young = self.answered.is_some_and(|at| at <= now && now.since(at) <= pace.said());
         self.status.as_deref().filter(|_| young)
+    }
+
+    /// Whether it answered the last question, be it with a problem.
+    pub fn is_there(&self) -> bool {
+        self.asked.is_some() && self.reached == self.asked
     }
 
     /// Whether the last answer was good.
@@ -166,14 +181,18 @@ pub struct Verdict {
     pub held: bool,
     /// Our own admin is told too: the fault may be on our side of the link.
     pub ours_too: bool,
+    /// It is so by choice: told once, without reminders.
+    pub once: bool,
 }
 
 /// What an answer means. `None`: nothing can be said, because this host itself is cut off.
 pub fn judge(q: &Question<'_>) -> Option<Verdict> {
     let (outcome, threshold, silent) = seen(q);
-    if silent && q.cut_off {
+    // A silence or two say nothing, whatever was heard before.
+    if silent && (q.cut_off || q.view.silent < SILENT) {
         return None;
     }
+    let threshold = if silent { 1 } else { threshold };
     let watchers = watchers(q);
     let rank = u32::try_from(watchers.iter().filter(|id| **id < q.me).count()).unwrap_or(u32::MAX);
     let told_by_other = !q.view.told && tellers(q).next().is_some();
@@ -191,6 +210,7 @@ pub fn judge(q: &Question<'_>) -> Option<Verdict> {
         threshold: threshold.saturating_add(rank.saturating_mul(RANK)),
         held: away || told_by_other || told_itself,
         ours_too: silent && !confirmed,
+        once: !silent && q.view.status.as_deref().is_some_and(|s| s.mail.is == BY_CHOICE),
     })
 }
 
@@ -202,7 +222,7 @@ fn seen(q: &Question<'_>) -> (Outcome, u32, bool) {
         Heard::Word(Word::True) if q.peer.node.is_none() => (Outcome::ok(format!("{name} is well")), PROBLEM, false),
         Heard::Word(Word::True) => {
             let why = format!("{name} answers \"True\" without its signature, which counts as no answer");
-            (Outcome::failed(why).with_detail("Either the key in our settings is not its key any more (compare with: checker key),\nor somebody else answers at its address."), SILENT, true)
+            (Outcome::failed(why).with_detail("Most likely its settings have no [[peer]] table for us any more: then it does not watch\nus. Or its key is another one now (compare with: checker key), or somebody else answers\nat its address."), SILENT, true)
         }
         // Its mail status lives for a minute only: a second look would not see it.
         Heard::Word(word) if q.peer.node.is_none() => {
@@ -289,7 +309,7 @@ fn tellers<'a>(q: &Question<'a>) -> impl Iterator<Item = &'a NodeId> {
 fn confirmed(q: &Question<'_>, outcome: Outcome) -> (Outcome, bool) {
     let recent: Vec<(&NodeId, bool)> = watching(q)
         .filter(|(_, sees)| sees.polled_s <= q.pace.said().as_secs())
-        .map(|(id, sees)| (id, sees.ok))
+        .map(|(id, sees)| (id, sees.there))
         .collect();
     let name =
         |id: &NodeId| q.others.iter().find(|(o, _)| o.node.as_ref() == Some(id)).map_or("?", |(o, _)| o.name.as_str());

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 /// The version that this program writes.
 pub const VERSION: u32 = 1;
 
+/// [`Mail::is`] where the settings prove nothing.
+pub const BY_CHOICE: &str = "by_choice";
+
 /// A node on the wire: the first 16 hex digits of its public key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
@@ -84,6 +87,8 @@ pub struct Sees {
     pub node: NodeId,
     /// It answered the last poll well.
     pub ok: bool,
+    /// It answered the last poll, be it with a problem.
+    pub there: bool,
     /// The age of that poll.
     pub polled_s: u64,
     /// This node has told the peer's admin of the present trouble.

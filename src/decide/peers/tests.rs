@@ -38,8 +38,13 @@ fn silent() -> Heard {
     Heard::Silent("refused".to_owned())
 }
 
+/// One that was silent often enough.
+fn gone() -> View {
+    View { bad: SILENT, silent: SILENT, ..View::default() }
+}
+
 fn sees(node: &str, ok: bool, told: bool) -> Sees {
-    Sees { node: id(node), ok, told, ..Sees::default() }
+    Sees { node: id(node), ok, there: ok, told, ..Sees::default() }
 }
 
 /// Three nodes a, b, c; we are `me` and look at b, which is silent; the third one says `third`.
@@ -49,7 +54,7 @@ fn look(me: &str, third: Option<Heard>) -> Verdict {
     let mut views = [View::default(), View::default()];
     let mut answers = vec![(0, silent())];
     answers.extend(third.map(|heard| (1, heard)));
-    for (n, heard) in &answers {
+    for (n, heard) in [(0, silent()), (0, silent())].iter().chain(&answers) {
         views[*n].hear(&peers[*n], heard, at(0));
     }
     judge_round(&id(me), &peers, &views, &answers, false, &pace(), at(1)).remove(0).1
@@ -75,12 +80,10 @@ fn true_without_a_signature_is_no_answer_and_a_problem_is_believed() {
     view.hear(&peer, &Heard::Word(Word::True), at(0));
     assert_eq!((view.bad, view.answered), (1, None));
     let verdict = |heard: &Heard| {
-        judge_round(&id("a"), &[keyed("b")], &[View::default()], &[(0, heard.clone())], false, &pace(), at(0))
-            .remove(0)
-            .1
+        judge_round(&id("a"), &[keyed("b")], &[gone()], &[(0, heard.clone())], false, &pace(), at(0)).remove(0).1
     };
     let forged = verdict(&Heard::Word(Word::True));
-    assert_eq!((forged.outcome.verdict, forged.threshold), (V::Failed, SILENT));
+    assert_eq!((forged.outcome.verdict, forged.threshold), (V::Failed, 1));
     let problem = verdict(&Heard::Word(Word::MailProblem));
     assert_eq!((problem.outcome.verdict, problem.threshold), (V::Warning, PROBLEM));
 }
@@ -88,19 +91,33 @@ fn true_without_a_signature_is_no_answer_and_a_problem_is_believed() {
 #[test]
 fn a_first_program_is_believed_by_its_words_alone_and_its_mail_problem_at_once() {
     let verdict = |heard: &Heard| {
-        judge_round(&id("a"), &[legacy()], &[View::default()], &[(0, heard.clone())], false, &pace(), at(0)).remove(0).1
+        judge_round(&id("a"), &[legacy()], &[gone()], &[(0, heard.clone())], false, &pace(), at(0)).remove(0).1
     };
     assert_eq!(verdict(&Heard::Word(Word::True)).outcome.verdict, V::Ok);
     assert_eq!(verdict(&Heard::Word(Word::MailProblem)).threshold, 1);
     assert_eq!(verdict(&Heard::Word(Word::JobProblem)).threshold, PROBLEM);
-    assert_eq!(verdict(&silent()).threshold, SILENT);
+    assert_eq!(verdict(&silent()).threshold, 1);
+}
+
+#[test]
+fn a_silence_or_two_say_nothing_also_after_a_problem() {
+    let peer = keyed("b");
+    let mut view = View::default();
+    view.hear(&peer, &status(Word::MailProblem, Vec::new()), at(0));
+    for n in 1..=SILENT {
+        view.hear(&peer, &silent(), at(60));
+        let looks = judge_round(&id("a"), &[peer.clone()], &[view.clone()], &[(0, silent())], false, &pace(), at(60));
+        assert_eq!(looks.len(), usize::from(n == SILENT), "{n}");
+    }
+    view.hear(&peer, &status(Word::MailProblem, Vec::new()), at(120));
+    assert_eq!((view.silent, view.is_there(), view.is_ok()), (0, true, false));
 }
 
 #[test]
 fn who_is_alone_tells_both_admins() {
     let verdict = look("a", None);
     assert!(verdict.ours_too && !verdict.held);
-    assert_eq!(verdict.threshold, SILENT);
+    assert_eq!(verdict.threshold, 1, "the third silence");
 }
 
 #[test]
@@ -121,7 +138,7 @@ fn a_link_is_told_as_a_link_to_both_owners() {
 fn the_second_watcher_waits_and_is_silent_once_the_first_has_told() {
     let first = look("a", Some(status(Word::True, vec![sees("b", false, false)])));
     let second = look("c", Some(status(Word::True, vec![sees("b", false, false)])));
-    assert_eq!((first.threshold, second.threshold), (SILENT, SILENT + RANK));
+    assert_eq!((first.threshold, second.threshold), (1, 1 + RANK));
     assert!(look("c", Some(status(Word::True, vec![sees("b", false, true)]))).held);
     let cannot_mail = look("c", Some(status(Word::MailProblem, vec![sees("b", false, true)])));
     assert!(!cannot_mail.held, "who cannot mail has told nobody");
@@ -129,7 +146,7 @@ fn the_second_watcher_waits_and_is_silent_once_the_first_has_told() {
 
 #[test]
 fn nothing_is_said_of_silence_while_we_are_cut_off() {
-    let (peers, views) = ([keyed("b")], [View::default()]);
+    let (peers, views) = ([keyed("b")], [gone()]);
     assert!(judge_round(&id("a"), &peers, &views, &[(0, silent())], true, &pace(), at(0)).is_empty());
     let problem = status(Word::JobProblem, Vec::new());
     assert_eq!(
@@ -151,6 +168,7 @@ fn an_announced_absence_is_held_and_capped() {
     };
     view.hear(&peer, &Heard::Status(Box::new(away)), at(0));
     assert_eq!(view.away, Some(at(4 * 3_600)));
+    view.silent = SILENT;
     let held = |secs| {
         judge_round(&id("a"), &[keyed("b")], &[view.clone()], &[(0, silent())], false, &pace(), at(secs))
             .remove(0)
@@ -166,6 +184,7 @@ fn what_its_own_admin_was_told_is_not_told_again_but_silence_is() {
     let (peer, mut view) = (keyed("b"), View::default());
     let heard = Heard::Status(Box::new(told));
     view.hear(&peer, &heard, at(0));
+    view.silent = SILENT;
     let held = |heard: &Heard| {
         judge_round(&id("a"), &[keyed("b")], &[view.clone()], &[(0, heard.clone())], false, &pace(), at(0))
             .remove(0)
