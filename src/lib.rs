@@ -30,6 +30,7 @@ pub mod registry;
 pub mod rounds;
 pub mod runner;
 pub mod settings;
+pub mod simulation;
 pub mod store;
 pub mod witness;
 

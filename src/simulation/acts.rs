@@ -1,0 +1,221 @@
+//! What is done to the world: each act has its undoing.
+
+use super::engine::{Event, Micros, micros};
+use super::mail::Provider;
+use super::node::{Node, Truth};
+use super::world::{Spawn, World};
+use crate::decide::Recipient;
+use crate::decide::peers::View;
+use crate::decide::schedule::Class;
+use std::time::Duration;
+
+/// One act. `true` is well, `false` is broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Act {
+    /// The host runs.
+    Host(usize, bool),
+    Cron(usize, bool),
+    /// Each pass lives to its end.
+    PassesLive(usize, bool),
+    /// So many ticks in a thousand are missed or doubled.
+    CronFails(usize, u64),
+    /// One process of the node is killed now: its daemon, or all.
+    KillDaemon(usize),
+    KillAll(usize),
+    /// An upgrade: the daemon ends and starts again.
+    Restart(usize),
+    /// The daemon can be started; `false` kills it, too.
+    Daemon(usize, bool),
+    /// The daemon turns; `false`: it hangs.
+    DaemonTurns(usize, bool),
+    Port(usize, bool),
+    Uplink(usize, bool),
+    /// One way.
+    Link(usize, usize, bool),
+    Mail(usize, Provider),
+    Mailbox(usize, bool),
+    /// Mail is switched on.
+    MailOn(usize, bool),
+    Disk(usize, bool),
+    Settings(usize, bool),
+    /// The wall clock jumps.
+    Step(usize, i64),
+    /// The wall clock creeps: too little at a time for a step.
+    Slew(usize, i64),
+    Target(usize, usize, bool),
+    /// The table of the settings of one node about its peer.
+    Lists(usize, usize, bool),
+    Line(usize, Class, bool),
+    Garbles(usize, bool),
+    Inbox(Recipient, bool),
+    /// A copy of a node begins, in the place of this node, which was off.
+    Clone(usize, usize),
+    Kills(u64),
+    FirstUp(usize, bool),
+}
+
+pub(super) fn apply(world: &mut World, act: &Act) {
+    match act {
+        Act::Host(n, true) => boot(world, *n),
+        Act::Host(n, false) => {
+            kill_all(world, *n);
+            if let Some(node) = world.nodes.get_mut(*n) {
+                node.up = false;
+                node.ticks += 1;
+            }
+        }
+        Act::KillAll(n) => kill_all(world, *n),
+        Act::KillDaemon(n) => kill_daemon(world, *n),
+        Act::Restart(n) => {
+            kill_daemon(world, *n);
+            if world.nodes.get(*n).is_some_and(|node| node.up && node.setup.daemon) {
+                world.begin(*n, Spawn::Daemon(*n));
+            }
+        }
+        Act::Daemon(n, can) => {
+            if !can {
+                kill_daemon(world, *n);
+            }
+            world.nodes.get_mut(*n).into_iter().for_each(|node| node.daemon_stays = *can);
+        }
+        Act::Link(a, b, true) => _ = world.cut.remove(&(*a, *b)),
+        Act::Link(a, b, false) => _ = world.cut.insert((*a, *b)),
+        Act::Step(n, by) | Act::Slew(n, by) => turn_clock(world, *n, *by),
+        Act::Inbox(who, true) => _ = world.blind_inboxes.remove(who),
+        Act::Inbox(who, false) => {
+            world.blind_inboxes.insert(who.clone());
+        }
+        Act::Clone(n, of) => copy(world, *n, *of),
+        Act::Kills(mille) => world.kills = *mille,
+        Act::FirstUp(n, up) => world.firsts.get_mut(*n).into_iter().for_each(|f| f.up = *up),
+        Act::Cron(n, _)
+        | Act::PassesLive(n, _)
+        | Act::CronFails(n, _)
+        | Act::DaemonTurns(n, _)
+        | Act::Port(n, _)
+        | Act::Uplink(n, _)
+        | Act::Mail(n, _)
+        | Act::Mailbox(n, _)
+        | Act::MailOn(n, _)
+        | Act::Disk(n, _)
+        | Act::Settings(n, _)
+        | Act::Target(n, ..)
+        | Act::Lists(n, ..)
+        | Act::Line(n, ..)
+        | Act::Garbles(n, _) => {
+            let now = world.now;
+            world.nodes.get_mut(*n).into_iter().for_each(|node| set(node, act, now));
+        }
+    }
+}
+
+/// Acts that only turn a switch.
+fn set(node: &mut Node, act: &Act, now: Micros) {
+    match act {
+        Act::Cron(_, on) => node.cron = *on,
+        Act::PassesLive(_, live) => node.passes_die = !live,
+        Act::CronFails(_, mille) => node.cron_fails = *mille,
+        Act::DaemonTurns(_, turns) => node.daemon.iter_mut().for_each(|d| d.hangs = !turns),
+        Act::Port(_, open) => node.port = *open,
+        Act::Uplink(_, on) => node.uplink = *on,
+        Act::Mail(_, how) => {
+            node.provider = *how;
+            if !matches!(how, Provider::Good | Provider::Doubles | Provider::Quota(_)) {
+                Truth::went_wrong(&mut node.truth, now);
+            }
+        }
+        Act::Mailbox(_, up) => node.mailbox.down = !up,
+        Act::MailOn(_, on) => node.setup.nomail = !on,
+        Act::Disk(_, ok) => node.disk = *ok,
+        Act::Settings(_, ok) => node.settings_ok = *ok,
+        Act::Target(_, job, up) => node.setup.jobs.get_mut(*job).into_iter().for_each(|j| j.up = *up),
+        Act::Lists(_, peer, listed) => {
+            node.setup.peers.get_mut(*peer).into_iter().for_each(|p| p.listed = *listed);
+            node.kept.views.get_mut(*peer).into_iter().for_each(|v| *v = View::default());
+        }
+        Act::Line(_, class, there) => {
+            if let Some(lines) = &mut node.setup.lines {
+                _ = if *there { lines.insert(*class) } else { lines.remove(class) };
+            }
+        }
+        Act::Garbles(_, on) => node.garbles = *on,
+        _ => {}
+    }
+}
+
+fn kill_all(world: &mut World, n: usize) {
+    let mine: Vec<u64> = world.living.iter().filter(|(_, (node, _))| *node == n).map(|(p, _)| *p).collect();
+    for process in mine {
+        world.kill(process);
+    }
+}
+
+fn kill_daemon(world: &mut World, n: usize) {
+    if let Some(process) = world.nodes.get(n).and_then(Node::daemon_process) {
+        world.kill(process);
+    }
+}
+
+/// A host starts: `@reboot` starts the daemon, cron comes with the next minute.
+pub(super) fn boot(world: &mut World, n: usize) {
+    let now = world.now;
+    let Some(node) = world.nodes.get_mut(n).filter(|node| !node.up || node.ticks == 0) else { return };
+    node.up = true;
+    node.booted = now - 1_000_000;
+    node.boots += 1;
+    node.boot_id = format!("{}-{}", node.name, node.boots);
+    let daemon = node.setup.daemon && node.daemon_stays;
+    if daemon {
+        world.begin(n, Spawn::Daemon(n));
+    }
+    schedule_tick(world, n);
+}
+
+/// Cron's next strike: it goes by the wall clock.
+pub(super) fn schedule_tick(world: &mut World, n: usize) {
+    let (now, tempo_late) = (world.now, world.take(super::pass::CRON_LATE));
+    let Some(node) = world.nodes.get_mut(n) else { return };
+    let period = micros(node.setup.pace.passes).max(1_000_000);
+    // On a quarter of a minute of its own: nodes are not started by one clock.
+    let wall = now + node.offset;
+    let mut next = (wall.div_euclid(period) + 1) * period - node.offset;
+    if next <= node.next_tick {
+        next = node.next_tick + period;
+    }
+    node.ticks += 1;
+    node.next_tick = next;
+    let at = next + micros(tempo_late);
+    world.queue.add(at, Event::Tick(n, world.nodes.get(n).map_or(0, |node| node.ticks)));
+}
+
+fn turn_clock(world: &mut World, n: usize, by: i64) {
+    if let Some(node) = world.nodes.get_mut(n) {
+        node.offset += by;
+        node.odd_clock = true;
+        node.next_tick = 0;
+        if !node.up {
+            return;
+        }
+    }
+    schedule_tick(world, n);
+}
+
+/// Node `n` becomes a copy of `of`: the same key, the same settings, the same disk.
+fn copy(world: &mut World, n: usize, of: usize) {
+    let Some(original) = world.nodes.get(of) else { return };
+    let mut copy = Node::new(&original.name, original.setup.clone());
+    copy.offset = original.offset;
+    copy.kept.views.clone_from(&original.kept.views);
+    copy.kept.proof = original.kept.proof.clone();
+    copy.kept.base = original.kept.base.clone();
+    copy.boots = 100;
+    copy.up = false;
+    if let Some(place) = world.nodes.get_mut(n) {
+        copy.ticks = place.ticks + 1;
+        *place = copy;
+    }
+    boot(world, n);
+}
+
+/// How long a slew of the clock by `by` goes unseen by the comparison of clocks.
+pub(super) const SLEW_MAX: Duration = Duration::from_secs(5);

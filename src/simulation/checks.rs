@@ -1,0 +1,119 @@
+//! What must hold at every moment, and what must hold at the end.
+
+use super::engine::{Micros, micros};
+use super::world::World;
+use crate::decide::mail::Known;
+use crate::decide::{AlertId, Recipient};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// A round may be behind by this: a duty, a drain, a pass.
+const SLACK: Duration = Duration::from_secs(120);
+
+/// I7, I8: somebody was answered `True`.
+pub(super) fn is_true(world: &mut World, n: usize) {
+    let now = world.now;
+    let Some(node) = world.nodes.get(n).filter(|node| !node.odd_clock) else { return };
+    let (pace, canaries, truth) = (node.setup.pace, node.setup.canaries, &node.truth);
+    let old = |at: Option<Micros>, most: Duration| at.is_none_or(|at| now - at > micros(most));
+    let mut lies = Vec::new();
+    let started = node.daemon.as_ref().is_some_and(|d| d.facts.pass.is_none());
+    if old(truth.served, pace.stale * if started { 2 } else { 1 } + Duration::from_secs(1)) {
+        lies.push("I7: no pass has served for too long");
+    }
+    if old(truth.proven, canaries.fresh() + SLACK) {
+        lies.push("I7: no message of its own arrived for too long");
+    }
+    if !started && !(truth.settings_ok && truth.state_ok) {
+        lies.push("I7: settings or state are broken");
+    }
+    if node.setup.nomail && truth.nomail {
+        lies.push("I7: mail is switched off");
+    }
+    if node.kept.cron.missing().next().is_some() && !started {
+        lies.push("I7: a class is overdue");
+    }
+    for lie in lies {
+        let what = format!("{} said True. {lie}", world.nodes.get(n).map_or("?", |node| &node.name));
+        world.fault(what);
+    }
+}
+
+/// I8: only a round trip that began after the fault clears it.
+pub(super) fn latched(world: &mut World, n: usize) {
+    let now = world.now;
+    let at = world.clock(n);
+    let Some(node) = world.nodes.get(n).filter(|node| !node.odd_clock) else { return };
+    let known = node.kept.proof.known(&node.setup.canaries, at);
+    let bad_before = node.daemon.as_ref().is_some_and(|d| matches!(d.facts.mail, Known::Bad(_)));
+    if bad_before && matches!(known, Known::Proven(_)) {
+        let (proven, wrong) = (node.truth.proven, node.truth.wrong);
+        if proven.zip(wrong).is_none_or(|(proven, wrong)| proven < wrong && now > wrong) {
+            world.fault("I8: mail counts as good again without a round trip that began later".to_owned());
+        }
+    }
+}
+
+/// I2 and I12, over the whole history.
+pub(super) fn history(world: &mut World) {
+    let mut counts: BTreeMap<(usize, AlertId, Recipient), u32> = BTreeMap::new();
+    for posted in world.posted.iter().filter(|p| !p.first) {
+        for (id, _) in &posted.alerts {
+            *counts.entry((posted.from, id.clone(), posted.to.clone())).or_insert(0) += 1;
+        }
+    }
+    let mut wrong = Vec::new();
+    for ((from, id, to), count) in &counts {
+        let excused = world.nodes.get(*from).and_then(|n| n.excused.get(&(id.clone(), to.clone()))).copied();
+        if *count > 1 + excused.unwrap_or(0) {
+            wrong.push(format!("I2: {to} was told {count} times of {}, step {}", id.job, id.step));
+        }
+    }
+    let mut ends: BTreeMap<(usize, &AlertId, &Recipient), ()> = BTreeMap::new();
+    let mut ended: BTreeMap<(usize, String, u32, &Recipient), u32> = BTreeMap::new();
+    for posted in world.posted.iter().filter(|p| !p.first) {
+        for (id, kind) in &posted.alerts {
+            let first = ends.insert((posted.from, id, &posted.to), ()).is_none();
+            if first && kind.is_some_and(crate::decide::AlertKind::is_ending) {
+                *ended.entry((posted.from, id.job.to_string(), id.episode, &posted.to)).or_insert(0) += 1;
+            }
+        }
+    }
+    for ((_, job, episode, to), count) in ended.iter().filter(|(_, count)| **count > 1) {
+        wrong.push(format!("I12: {to} was told {count} ends of {job}, episode {episode}"));
+    }
+    for what in wrong {
+        world.fault(what);
+    }
+}
+
+/// After all has been healed for long enough: all words are `True`, nothing waits, nothing is open.
+pub(super) fn healed(world: &mut World) {
+    let mut wrong = Vec::new();
+    for node in world.nodes.iter().filter(|n| n.up && n.setup.daemon) {
+        let word = super::poll::word(node, world.now);
+        if word != Some(crate::decide::Word::True) {
+            let daemon = node.daemon.as_ref().map(|d| &d.facts);
+            wrong.push(format!("liveness: {} says {word:?}: {daemon:?}", node.name));
+        }
+        for ledger in node.ledgers() {
+            if let Some(w) = ledger.waiting().unwrap_or_default().first() {
+                wrong.push(format!("I1: {} still waits to tell {}", node.name, w.alert.id.job));
+            }
+            if let Some(d) = ledger.unsent().unwrap_or_default().first() {
+                wrong.push(format!("I1: {} has not sent to {}: {:?}", node.name, d.recipient, d.state));
+            }
+        }
+        for open in &node.kept.open {
+            wrong.push(format!("liveness: {} still has {open} open", node.name));
+        }
+        for view in &node.kept.views {
+            if view.bad > 0 {
+                wrong.push(format!("liveness: {} still sees a peer badly", node.name));
+            }
+        }
+    }
+    for what in wrong {
+        world.fault(what);
+    }
+}

@@ -1,0 +1,271 @@
+//! The daemon: one duty after the other, and sleep between.
+
+use super::engine::{Micros, Sim};
+use super::mail;
+use super::node::Daemon;
+use super::outbox::{At, drain, is_told, judge};
+use super::poll;
+use super::world::{Moment, World};
+use crate::decide::Word;
+use crate::decide::health::{self, Facts};
+use crate::decide::mail::{Duty, Known};
+use crate::decide::{DeliveryState, SendResult};
+use crate::node as troubles;
+use checker_job::Timestamp;
+use std::rc::Rc;
+use std::time::Duration;
+
+const RETRY: Duration = Duration::from_secs(60);
+const REMIND: Duration = Duration::from_secs(600);
+
+/// From its start to its end, which is a kill.
+pub(super) async fn run(sim: Rc<Sim>, n: usize, process: u64) {
+    let at = (n, process);
+    let starting = sim.w().take(super::pass::CRON_LATE);
+    sim.sleep(starting).await;
+    if !start(&mut sim.w(), at) {
+        return;
+    }
+    loop {
+        // One that hangs does nothing any more, and is asked in vain.
+        while sim.w().nodes.get(n).is_some_and(|node| !node.daemon_answers()) {
+            sim.sleep(Duration::from_secs(3_600)).await;
+        }
+        let wake = turn(&sim, at).await;
+        let now = now(&sim.w(), n);
+        let wait = wake.since(now).max(Duration::from_millis(10));
+        sim.sleep(wait).await;
+    }
+}
+
+/// The daemon's own time: its clock never steps.
+fn now(world: &World, n: usize) -> Timestamp {
+    world.nodes.get(n).and_then(|node| poll::steady(node, world.now)).unwrap_or_default()
+}
+
+fn start(world: &mut World, (n, process): At) -> bool {
+    let now = world.clock(n);
+    let Some(node) = world.nodes.get_mut(n) else { return false };
+    if node.daemon.is_some() {
+        return false;
+    }
+    let facts = Facts {
+        pass: None,
+        started: now,
+        before: node.kept.before,
+        mail: node.kept.proof.known(&node.setup.canaries, now),
+        nomail: node.setup.nomail,
+        daemon_ok: true,
+        pace: node.setup.pace,
+    };
+    node.daemon = Some(Daemon {
+        process,
+        facts,
+        offset: node.offset,
+        asked: std::collections::BTreeMap::new(),
+        well_since: std::collections::BTreeMap::new(),
+        sees: (Vec::new(), now),
+        told_self: false,
+        hangs: false,
+        seq: 0,
+        retry: None,
+        tell: true,
+    });
+    true
+}
+
+/// Does what is due; the answer is when to come back.
+async fn turn(sim: &Sim, at: At) -> Timestamp {
+    let mut wake = prove(sim, at).await;
+    wake = wake.min(watch_passes(sim, at).await);
+    wake = wake.min(watch_watchers(sim, at).await);
+    let tells = {
+        let mut world = sim.w();
+        let now = now(&world, at.0);
+        let Some(daemon) = world.nodes.get_mut(at.0).and_then(|n| n.daemon.as_mut()) else { return now };
+        std::mem::take(&mut daemon.tell) || daemon.retry.is_some_and(|r| r <= now)
+    };
+    if tells {
+        let left = sim.w().nodes.get(at.0).is_some_and(|n| n.kept.news) && drain(sim, at).await.left;
+        let mut world = sim.w();
+        let now = now(&world, at.0);
+        if let Some(daemon) = world.nodes.get_mut(at.0).and_then(|n| n.daemon.as_mut()) {
+            daemon.retry = left.then(|| now.plus(RETRY));
+        }
+        drop(world);
+        note_refusals(&mut sim.w(), at.0);
+    }
+    settle(&mut sim.w(), at.0);
+    sim.point(at.1).await;
+    let world = sim.w();
+    let retry = world.nodes.get(at.0).and_then(|n| n.daemon.as_ref()).and_then(|d| d.retry);
+    retry.map_or(wake, |r| wake.min(r))
+}
+
+/// What the outbox could not get rid of is news about mail too.
+fn note_refusals(world: &mut World, n: usize) {
+    let now = now(world, n);
+    let moment = world.now;
+    let Some(node) = world.nodes.get_mut(n).filter(|node| node.setup.canaries.provable) else { return };
+    let Some((at, why)) = node.kept.failed.clone() else { return };
+    let proof = &mut node.kept.proof;
+    if proof.wrong_at.is_none_or(|known| known < at) && proof.proven.is_none_or(|p| p.sent < at) {
+        proof.refused(&why, at.min(now));
+        node.truth.went_wrong(moment);
+    }
+}
+
+/// Canaries out, canaries in.
+async fn prove(sim: &Sim, at: At) -> Timestamp {
+    note_refusals(&mut sim.w(), at.0);
+    loop {
+        let (duty, token) = {
+            let mut world = sim.w();
+            let now = now(&world, at.0);
+            let token = world.id().to_string();
+            let Some(node) = world.nodes.get(at.0) else { return now };
+            if node.setup.nomail {
+                return now.plus(REMIND);
+            }
+            match node.kept.proof.next(&node.setup.canaries, now) {
+                Err(wake) => return wake,
+                Ok(duty) => (duty, token),
+            }
+        };
+        match duty {
+            Duty::Send => send(sim, at, token).await,
+            Duty::Look => look(sim, at).await,
+        }
+        sim.point(at.1).await;
+        let (outcome, threshold, now) = {
+            let mut world = sim.w();
+            let now = now(&world, at.0);
+            super::checks::latched(&mut world, at.0);
+            let Some(node) = world.nodes.get_mut(at.0) else { return now };
+            let policy = node.setup.canaries;
+            if let Some(daemon) = &mut node.daemon {
+                daemon.facts.mail = node.kept.proof.known(&policy, now);
+            }
+            (node.kept.proof.outcome(&policy, now), node.kept.proof.threshold(), now)
+        };
+        if let Some(outcome) = outcome {
+            let told = judge(sim, at, &troubles::mail(threshold), &outcome, None, false, now).await;
+            tell(&mut sim.w(), at.0, told);
+        }
+    }
+}
+
+fn tell(world: &mut World, n: usize, told: bool) {
+    if let Some(daemon) = world.nodes.get_mut(n).and_then(|node| node.daemon.as_mut()) {
+        daemon.tell |= told;
+    }
+}
+
+async fn send(sim: &Sim, at: At, token: String) {
+    {
+        let mut world = sim.w();
+        let now = now(&world, at.0);
+        world.nodes.get_mut(at.0).into_iter().for_each(|n| n.kept.proof.sent(token.clone(), now));
+    }
+    sim.point(at.1).await;
+    let result: SendResult = mail::send_canary(sim, at.0, &token).await;
+    sim.point(at.1).await;
+    let mut world = sim.w();
+    let now = now(&world, at.0);
+    world.nodes.get_mut(at.0).into_iter().for_each(|n| n.kept.proof.answered(&token, &result, now));
+}
+
+async fn look(sim: &Sim, at: At) {
+    let tokens: Vec<String> = {
+        let world = sim.w();
+        world.nodes.get(at.0).map(|n| n.kept.proof.out.iter().map(|c| c.token.clone()).collect()).unwrap_or_default()
+    };
+    let found = mail::look(sim, at.0, &tokens).await;
+    let mut world = sim.w();
+    let now = now(&world, at.0);
+    let Some(node) = world.nodes.get_mut(at.0) else { return };
+    match found {
+        Ok(found) => {
+            let policy = node.setup.canaries;
+            node.kept.proof.looked(&found, &policy, now);
+            if !found.is_empty() {
+                world.moment(at.0, Moment::CanarySeen);
+            }
+        }
+        Err(why) => node.kept.proof.blind(&why, now),
+    }
+}
+
+async fn watch_passes(sim: &Sim, at: At) -> Timestamp {
+    let (outcome, due, now) = {
+        let world = sim.w();
+        let now = now(&world, at.0);
+        let Some(daemon) = world.nodes.get(at.0).and_then(|n| n.daemon.as_ref()) else { return now };
+        (daemon.facts.passes(now), daemon.facts.passes_due(), now)
+    };
+    let Some(outcome) = outcome else { return due };
+    let told = judge(sim, at, &troubles::passes(), &outcome, None, false, now).await;
+    tell(&mut sim.w(), at.0, told);
+    if due > now { due } else { now.plus(REMIND) }
+}
+
+async fn watch_watchers(sim: &Sim, at: At) -> Timestamp {
+    let (count, now) = {
+        let world = sim.w();
+        let now = now(&world, at.0);
+        let Some(node) = world.nodes.get(at.0).filter(|n| n.setup.listens) else { return now.plus(REMIND) };
+        (node.setup.watched.len(), now)
+    };
+    let mut wake = now.plus(REMIND);
+    for peer in 0..count {
+        let Some((name, asked, up, limit)) = watch_of(&sim.w(), at.0, peer) else { continue };
+        let left = limit.saturating_sub(asked.unwrap_or(up));
+        wake = wake.min(now.plus(left.max(Duration::from_secs(1))));
+        if let Some(outcome) = health::unwatched(&name, asked, up, limit) {
+            let told = judge(sim, at, &troubles::unwatched(&name), &outcome, None, false, now).await;
+            tell(&mut sim.w(), at.0, told);
+        }
+    }
+    wake
+}
+
+/// How long ago a peer asked, and for how long that can be expected of it.
+fn watch_of(world: &World, n: usize, peer: usize) -> Option<(String, Option<Duration>, Duration, Duration)> {
+    let now = now(world, n);
+    let node = world.nodes.get(n)?;
+    let watched = node.setup.watched.get(peer)?;
+    watched.node.as_ref()?;
+    if !node.setup.peers.get(peer)?.listed {
+        return None;
+    }
+    let daemon = node.daemon.as_ref()?;
+    let since = daemon.well_since.get(&peer).map_or(Duration::ZERO, |at| now.since(*at));
+    let up = now.since(daemon.facts.started).min(since);
+    let asked = daemon.asked.get(&peer).map(|(at, _)| now.since(*at).min(up.max(Duration::from_secs(1))));
+    Some((watched.name.clone(), asked, up, daemon.facts.pace.unwatched()))
+}
+
+/// What follows for others.
+fn settle(world: &mut World, n: usize) {
+    let (now, moment): (Timestamp, Micros) = (now(world, n), world.now);
+    let Some(node) = world.nodes.get(n) else { return };
+    let word = poll::word(node, moment);
+    let proven = node.daemon.as_ref().is_some_and(|d| matches!(d.facts.mail, Known::Proven(_)));
+    let mine = node.kept.open.iter().filter(|id| troubles::is_trouble(id));
+    let told = word == Some(Word::JobProblem) && proven && mine.clone().any(|id| is_told(world, n, id));
+    let Some(node) = world.nodes.get_mut(n) else { return };
+    node.kept.before = word.or(node.kept.before);
+    let policy = node.setup.canaries;
+    let Some(daemon) = &mut node.daemon else { return };
+    daemon.told_self = told;
+    daemon.facts.mail = node.kept.proof.known(&policy, now);
+    daemon.facts.nomail = node.setup.nomail;
+}
+
+/// Whether some delivery of this node was refused for good.
+pub(super) fn refused(world: &World, n: usize) -> bool {
+    let refused = |d: &crate::decide::Delivery| matches!(d.state, DeliveryState::Refused { .. });
+    world.nodes.get(n).is_some_and(|node| {
+        node.ledgers().iter().any(|l| l.unsent().unwrap_or_default().iter().any(refused))
+    })
+}

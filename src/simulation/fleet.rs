@@ -1,0 +1,135 @@
+//! Fleets: nodes that watch each other, as settings say or as chance has it.
+
+use super::acts::boot;
+use super::engine::{Micros, Sim, micros};
+use super::first::{self, First};
+use super::node::{Job, Node, Peer, Setup, Target};
+use super::world::{Tempo, World};
+use crate::decide::Recipient;
+use crate::decide::bound::{Proof, Site};
+use crate::decide::peers::Watched;
+use crate::decide::schedule::Class;
+use crate::decide::status::NodeId;
+use checker_job::{Frequency, JobId, Policy};
+use std::collections::BTreeSet;
+use std::rc::Rc;
+use std::time::Duration;
+
+const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+
+/// How a fleet is to be.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) site: Site,
+    pub(super) seed: u64,
+    pub(super) tempo: Tempo,
+    /// The crontab has a line for each class.
+    pub(super) lines: bool,
+    /// A place is kept for a clone.
+    pub(super) clone: bool,
+    /// Nodes start within this time.
+    pub(super) spread: Duration,
+}
+
+/// Whose mailbox a node's own messages go to.
+pub(super) fn admin(name: &str) -> Recipient {
+    Recipient(format!("admin@{name}"))
+}
+
+fn jobs(name: &str, site: &Site) -> Vec<Job> {
+    let job = |(at, (every, threshold, timeout)): (usize, &(Frequency, u32, Duration))| Job {
+        id: JobId::literal(format!("tcp:{name}:{at}")),
+        policy: Policy {
+            name: format!("job {at}"),
+            every: *every,
+            failure_threshold: *threshold,
+            timeout: *timeout,
+            ..Policy::default()
+        },
+        up: true,
+        slot: None,
+        begun: None,
+    };
+    site.jobs.iter().enumerate().map(job).collect()
+}
+
+fn lines(site: &Site) -> BTreeSet<Class> {
+    let mut all: BTreeSet<Class> = site.jobs.iter().map(|j| Class::of(j.0)).collect();
+    all.insert(Class::Minute);
+    all
+}
+
+/// A fleet in which node 0 is the one that the site is about. All have its settings.
+pub(super) fn build(plan: &Plan) -> Rc<Sim> {
+    let site = &plan.site;
+    let mut world = World::new(plan.seed, plan.tempo, site.latency);
+    let count = (1 + site.peers).min(NAMES.len() - 1);
+    let mut names: Vec<&str> = NAMES.into_iter().take(count).collect();
+    for at in (1..names.len()).rev() {
+        let with = world.rng.index(at + 1);
+        names.swap(at, with);
+    }
+    let mut setups: Vec<Setup> = names.iter().map(|name| setup(name, site, plan.lines)).collect();
+    for (n, setup) in setups.iter_mut().enumerate() {
+        for (to, name) in names.iter().enumerate().filter(|(to, _)| *to != n) {
+            let node = Some(NodeId(name.repeat(16)));
+            setup.watched.push(Watched { name: (*name).to_owned(), node, pushes: false });
+            let listed = to != 0 || site.listens;
+            setup.peers.push(Peer { target: Target::Node(to), admin: admin(name), listed });
+        }
+        if n > 0 {
+            (setup.daemon, setup.listens) = (true, true);
+        }
+    }
+    for at in 0..site.legacy {
+        let (name, admin_of) = (format!("old{at}"), names.first().map(|n| admin(n)).unwrap_or_else(|| admin("?")));
+        if let Some(setup) = setups.first_mut() {
+            setup.watched.push(Watched { name: name.clone(), node: None, pushes: false });
+            setup.peers.push(Peer { target: Target::First(at), admin: admin(&name), listed: true });
+        }
+        world.firsts.push(First { watches: 0, admin: admin_of, up: true, mail_failed: None, runs: true });
+    }
+    world.nodes = names.iter().zip(setups).map(|(name, setup)| Node::new(name, setup)).collect();
+    if plan.clone {
+        let spare = Setup { watched: Vec::new(), peers: Vec::new(), daemon: false, ..setup("z", site, false) };
+        let mut spare = Node::new("z", spare);
+        spare.up = false;
+        world.nodes.push(spare);
+    }
+    for n in 0..count {
+        let at = micros(world.rng.time(plan.spread));
+        world.nodes.get_mut(n).into_iter().for_each(|node| node.up = false);
+        world.at(at, super::acts::Act::Host(n, true));
+    }
+    for at in 0..world.firsts.len() {
+        first::schedule(&mut world, at);
+    }
+    Sim::new(world)
+}
+
+fn setup(name: &str, site: &Site, by_class: bool) -> Setup {
+    let mut canaries = site.canaries;
+    canaries.provable = site.proof == Proof::Mailbox;
+    Setup {
+        pace: site.pace,
+        canaries,
+        daemon: site.daemon,
+        listens: site.listens && site.daemon,
+        nomail: false,
+        lines: by_class.then(|| lines(site)),
+        jobs: jobs(name, site),
+        contacts: vec![admin(name)],
+        watched: Vec::new(),
+        peers: Vec::new(),
+    }
+}
+
+/// The time of a day of the history.
+pub(super) fn secs(s: i64) -> Micros {
+    s * 1_000_000
+}
+
+/// Starts a node that was off.
+pub(super) fn start(world: &mut World, n: usize) {
+    boot(world, n);
+}

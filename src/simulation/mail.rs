@@ -1,0 +1,140 @@
+//! A mail provider and the mailbox that proves mail.
+
+use super::engine::{Micros, Sim, micros};
+use super::node::Truth;
+use crate::decide::mail::Place;
+use crate::decide::pace::{LOOK, SEND};
+use crate::decide::{Delivery, SendResult};
+use std::time::Duration;
+
+/// What a provider does with what it is given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Provider {
+    /// Delivers.
+    #[default]
+    Good,
+    /// Refuses the login, or is away.
+    Refuses,
+    /// Refuses each message for good.
+    Rejects,
+    /// Takes and loses.
+    Loses,
+    /// Takes, and files as spam.
+    Spams,
+    /// Takes so many a day, then refuses for a day.
+    Quota(u32),
+    /// Delivers twice.
+    Doubles,
+}
+
+/// The mailbox of the canaries.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Mailbox {
+    pub(super) down: bool,
+    /// Token, arrival, place, and when it was sent.
+    pub(super) holds: Vec<(String, Micros, Place, Micros)>,
+}
+
+/// How one message fares at a node's provider. Time passes.
+async fn submit(sim: &Sim, node: usize, until: Duration) -> Option<Result<Provider, SendResult>> {
+    let took = {
+        let mut world = sim.w();
+        world.take(SEND).min(until)
+    };
+    sim.sleep(took).await;
+    let mut world = sim.w();
+    let now = world.now;
+    let n = world.nodes.get_mut(node)?;
+    if !n.uplink || !n.up {
+        return Some(Err(SendResult::Later { why: "no way to the server".to_owned() }));
+    }
+    Some(match n.provider {
+        Provider::Refuses => Err(SendResult::Later { why: "535 not you".to_owned() }),
+        Provider::Rejects => Err(SendResult::Refused { why: "554 never".to_owned() }),
+        Provider::Quota(most) => {
+            let day = now - micros(Duration::from_secs(86_400));
+            let sent = world.posted.iter().rev().filter(|p| p.from == node && p.taken > day).count();
+            if sent < most as usize {
+                Ok(Provider::Good)
+            } else {
+                Err(SendResult::Later { why: "452 quota".to_owned() })
+            }
+        }
+        good => Ok(good),
+    })
+}
+
+/// Sends one delivery.
+pub(super) async fn send(sim: &Sim, node: usize, process: u64, delivery: &Delivery, left: Duration) -> SendResult {
+    let result = match submit(sim, node, left).await {
+        Some(Ok(how)) => {
+            let mut world = sim.w();
+            let alerts = delivery.alerts.iter().map(|id| (id.clone(), super::outbox::kind_of(&world, node, id)));
+            let alerts: Vec<_> = alerts.collect();
+            world.post(node, &delivery.recipient, alerts, matches!(how, Provider::Good | Provider::Doubles));
+            let carried = delivery.alerts.iter().map(|id| (id.clone(), delivery.recipient.clone())).collect();
+            if let Some(n) = world.nodes.get_mut(node) {
+                n.unmarked = Some((process, carried));
+            }
+            SendResult::Accepted { answer: "250 ok".to_owned() }
+        }
+        Some(Err(result)) => result,
+        None => SendResult::Later { why: String::new() },
+    };
+    sim.point(process).await;
+    result
+}
+
+/// Sends one canary.
+pub(super) async fn send_canary(sim: &Sim, node: usize, token: &str) -> SendResult {
+    let sent = sim.w().now;
+    match submit(sim, node, SEND).await {
+        Some(Ok(how)) => {
+            let mut world = sim.w();
+            let latency = world.latency;
+            let arrives = world.now + micros(world.take(latency));
+            let place = if how == Provider::Spams { Place::Spam } else { Place::Arrived };
+            if let Some(n) = world.nodes.get_mut(node).filter(|_| how != Provider::Loses) {
+                n.mailbox.holds.push((token.to_owned(), arrives, place, sent));
+            }
+            world.moment(node, super::world::Moment::CanaryTaken);
+            SendResult::Accepted { answer: "250 ok".to_owned() }
+        }
+        Some(Err(result)) => {
+            let mut world = sim.w();
+            let now = world.now;
+            if let Some(n) = world.nodes.get_mut(node) {
+                Truth::went_wrong(&mut n.truth, now);
+            }
+            result
+        }
+        None => SendResult::Later { why: String::new() },
+    }
+}
+
+impl Truth {
+    pub(super) fn went_wrong(&mut self, now: Micros) {
+        self.wrong = Some(now);
+    }
+}
+
+/// Looks for tokens: what was there when the search began.
+pub(super) async fn look(sim: &Sim, node: usize, tokens: &[String]) -> Result<Vec<(String, Place)>, String> {
+    let begun = sim.w().now;
+    let took = sim.w().take(LOOK);
+    sim.sleep(took).await;
+    let mut world = sim.w();
+    let Some(n) = world.nodes.get_mut(node) else { return Err(String::new()) };
+    if !n.uplink || n.mailbox.down {
+        return Err("the mailbox cannot be reached".to_owned());
+    }
+    let there = |h: &(String, Micros, Place, Micros)| h.1 <= begun && tokens.contains(&h.0);
+    let found: Vec<_> = n.mailbox.holds.iter().filter(|h| there(h)).cloned().collect();
+    n.mailbox.holds.retain(|h| !there(h));
+    for (_, _, place, sent) in &found {
+        if *place == Place::Arrived {
+            n.truth.proven = n.truth.proven.max(Some(*sent));
+        }
+    }
+    Ok(found.into_iter().map(|(token, _, place, _)| (token, place)).collect())
+}

@@ -1,0 +1,338 @@
+//! A pass, as the program runs it.
+
+use super::engine::{Micros, Sim};
+use super::node::{Job, Target};
+use super::outbox::{At, drain, is_told, judge};
+use super::world::{Moment, Spawn, World, at_offset};
+use super::{acts, jobs, poll};
+use crate::decide::health;
+use crate::decide::pace::DAEMON;
+use crate::decide::peers;
+use crate::decide::schedule::{Called, Class, Slots, needed};
+use crate::decide::step;
+use crate::decide::trouble::Trouble;
+use crate::node as troubles;
+use checker_job::{JobId, Outcome, Remind, Timestamp};
+use jiff::tz::TimeZone;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// Cron starts a pass up to this late.
+pub(super) const CRON_LATE: Duration = Duration::from_secs(2);
+
+/// Cron's clock strikes.
+pub(super) fn tick(world: &mut World, n: usize, epoch: u32) {
+    let Some(node) = world.nodes.get(n) else { return };
+    if node.ticks != epoch || !node.up {
+        return;
+    }
+    let (struck, fails) = (node.next_tick, node.cron_fails);
+    acts::schedule_tick(world, n);
+    world.minutes += 1;
+    let times = match (world.rng.mille(fails), world.rng.mille(500)) {
+        (true, true) => 0,
+        (true, false) => 2,
+        (false, _) => 1,
+    };
+    for _ in 0..times {
+        for called in called(world, n, struck) {
+            if !quick(world, n, called) {
+                world.begin(n, Spawn::Pass(n, called));
+            }
+        }
+    }
+}
+
+/// Which crontab lines strike.
+fn called(world: &World, n: usize, struck: Micros) -> Vec<Called> {
+    let Some(node) = world.nodes.get(n).filter(|node| node.cron) else { return Vec::new() };
+    let Some(lines) = &node.setup.lines else { return vec![Called::All] };
+    let minute = at_offset(struck, node.offset).secs().div_euclid(60);
+    let (minute, hour) = (minute.rem_euclid(60), minute.div_euclid(60).rem_euclid(24));
+    let strikes = |class: &Class| match class {
+        Class::Minute => minute != 0,
+        Class::Hour => minute == 0 && hour != 0 && hour != 12,
+        Class::Day => minute == 0 && hour == 0,
+        Class::DayNoon => minute == 0 && hour == 12,
+    };
+    lines.iter().copied().filter(strikes).map(Called::Class).collect()
+}
+
+/// A pass in which nothing is due and nothing is wrong: its whole effect at once.
+fn quick(world: &mut World, n: usize, called: Called) -> bool {
+    let now = world.now;
+    let quiet = called == Called::All && world.kills == 0 && world.trap.is_none();
+    let Some(node) = world.nodes.get_mut(n).filter(|_| quiet) else { return false };
+    let well = node.disk && node.settings_ok && !node.passes_die && !node.setup.nomail && node.report.state_ok;
+    let idle = !node.kept.news && node.kept.open.is_empty() && !node.report.nomail && node.report.settings_ok;
+    let heard = !node.setup.daemon || node.daemon_answers();
+    if !(well && idle && heard && node.uplink && node.report.clock_ok && node.report.sighted) {
+        return false;
+    }
+    let wall = at_offset(now, node.offset);
+    if node.setup.jobs.iter_mut().any(|j| jobs::may_be_due(j, wall)) {
+        return false;
+    }
+    let compared = step::compare(node.kept.base.as_ref(), wall, node.boot_time(now), &node.boot_id);
+    if compared.next.is_some() || compared.step.is_some() {
+        return false;
+    }
+    if !peers::round(&node.setup.watched, &node.kept.views, &node.setup.pace, wall).is_empty() {
+        return false;
+    }
+    report(world, n, wall);
+    true
+}
+
+/// One pass.
+pub(super) async fn run(sim: Rc<Sim>, n: usize, process: u64, called: Called) {
+    let at = (n, process);
+    let (offset, begun) = {
+        let mut world = sim.w();
+        world.moment(n, Moment::Tick);
+        (world.nodes.get(n).map_or(0, |node| node.offset), world.now)
+    };
+    sim.point(process).await;
+    broken(&sim, at, offset).await;
+    ask_daemon(&sim, at, offset).await;
+    compare(&sim, at, offset).await;
+    round(&sim, at, offset).await;
+    // What is known by now leaves beside the jobs.
+    if sim.w().nodes.get(n).is_some_and(|node| node.kept.news) {
+        beside(&sim, at);
+    }
+    if called != Called::All {
+        watch_crontab(&sim, at, called, offset).await;
+    }
+    jobs::run(&sim, at, called, offset, begun).await;
+}
+
+/// A drain of the same process that goes on beside it.
+pub(super) fn beside(sim: &Sim, at: At) {
+    sim.w().beside(at.1, Spawn::Drain(at.0));
+}
+
+pub(super) fn trouble(id: &str, remind: Duration) -> Trouble {
+    Trouble {
+        id: JobId::literal(format!("node:{id}")),
+        name: id.to_owned(),
+        label: "CHECKER ITSELF",
+        remind: Remind::Every(remind),
+        threshold: 1,
+        ends_silently: false,
+    }
+}
+
+const HOUR: Duration = Duration::from_secs(3_600);
+
+/// State and settings.
+async fn broken(sim: &Sim, at: At, offset: i64) {
+    let (disk, settings, now) = {
+        let world = sim.w();
+        let Some(node) = world.nodes.get(at.0) else { return };
+        (node.disk, node.settings_ok, at_offset(world.now, offset))
+    };
+    let state = if disk { Outcome::ok("written") } else { Outcome::failed("the state cannot be written") };
+    judge(sim, at, &trouble("state", HOUR), &state, None, false, now).await;
+    let settings = if settings { Outcome::ok("they load") } else { Outcome::failed("the settings do not load") };
+    judge(sim, at, &trouble("settings", HOUR), &settings, None, false, now).await;
+}
+
+async fn ask_daemon(sim: &Sim, at: At, offset: i64) {
+    if !sim.w().nodes.get(at.0).is_some_and(|n| n.setup.daemon) {
+        return;
+    }
+    let answers = {
+        let mut world = sim.w();
+        let answers = world.nodes.get(at.0).is_some_and(super::node::Node::daemon_answers);
+        world.moment(at.0, Moment::DaemonAsked);
+        answers
+    };
+    let took = sim.w().take(DAEMON);
+    sim.sleep(took).await;
+    let now = at_offset(sim.w().now, offset);
+    let outcome = health::daemon(if answers { Ok(()) } else { Err("no answer") }, None);
+    judge(sim, at, &troubles::daemon(), &outcome, None, false, now).await;
+    let mut world = sim.w();
+    let start = world.nodes.get(at.0).is_some_and(|n| n.daemon.is_none() && n.daemon_stays);
+    if !answers && start {
+        world.begin(at.0, Spawn::Daemon(at.0));
+    }
+}
+
+async fn compare(sim: &Sim, at: At, offset: i64) {
+    let (compared, now) = {
+        let mut world = sim.w();
+        let (now, moment) = (at_offset(world.now, offset), world.now);
+        let Some(node) = world.nodes.get_mut(at.0) else { return };
+        (step::compare(node.kept.base.as_ref(), now, node.boot_time(moment), &node.boot_id), now)
+    };
+    if compared == (step::Compared { step: None, next: None, steady: false }) {
+        return;
+    }
+    sim.point(at.1).await;
+    if let Some(step) = compared.step {
+        jobs::moved(&mut sim.w(), at.0, step, now);
+    }
+    let clock = Trouble { ends_silently: true, ..trouble("clock", HOUR * 24) };
+    if compared.step.is_some_and(step::Step::is_told) {
+        judge(sim, at, &clock, &Outcome::failed("the clock was set"), None, false, now).await;
+    } else if compared.steady {
+        judge(sim, at, &clock, &Outcome::ok("steady"), None, false, now).await;
+    }
+    if let Some(next) = compared.next {
+        sim.w().nodes.get_mut(at.0).into_iter().for_each(|n| n.kept.base = Some(next.clone()));
+    }
+    sim.point(at.1).await;
+}
+
+/// The peers: whom to ask, what they say, who is told.
+async fn round(sim: &Sim, at: At, offset: i64) {
+    let asked = {
+        let world = sim.w();
+        let Some(node) = world.nodes.get(at.0) else { return };
+        let now = at_offset(world.now, offset);
+        let due = peers::round(&node.setup.watched, &node.kept.views, &node.setup.pace, now);
+        due.into_iter().filter(|p| node.setup.peers.get(*p).is_some_and(|p| p.listed)).collect::<Vec<_>>()
+    };
+    if asked.is_empty() {
+        return;
+    }
+    let answers = poll::ask(sim, at.0, &asked).await;
+    let (verdicts, now) = {
+        let mut world = sim.w();
+        let now = at_offset(world.now, offset);
+        let Some(node) = world.nodes.get_mut(at.0) else { return };
+        for (peer, heard) in &answers {
+            let (watched, view) = (node.setup.watched.get(*peer), node.kept.views.get_mut(*peer));
+            if let (Some(watched), Some(view)) = (watched, view) {
+                view.hear(watched, heard, now);
+            }
+        }
+        let (watched, views) = (&node.setup.watched, &node.kept.views);
+        let cut_off = !node.uplink;
+        (peers::judge_round(&node.id, watched, views, &answers, cut_off, &node.setup.pace, now), now)
+    };
+    sim.point(at.1).await;
+    for (peer, verdict) in verdicts {
+        let Some((name, to, skew, first)) = about(&sim.w(), at.0, peer, verdict.ours_too) else { continue };
+        let trouble = troubles::peer(&name, verdict.threshold);
+        let (held, outcome) = (verdict.held, &verdict.outcome);
+        judge(sim, at, &trouble, outcome, Some(&to), held, now).await;
+        let odd = skew.unsigned_abs() > peers::SKEW.as_secs();
+        let outcome = if odd { Outcome::failed("clocks differ") } else { Outcome::ok("clocks agree") };
+        if !first {
+            judge(sim, at, &troubles::skew(&name), &outcome, None, false, now).await;
+        }
+    }
+    remember_told(&mut sim.w(), at.0, &answers);
+}
+
+/// A peer's name, whom to tell, how far its clock is off, and whether it is a first program.
+fn about(
+    world: &World,
+    n: usize,
+    peer: usize,
+    ours_too: bool,
+) -> Option<(String, Vec<crate::decide::Recipient>, i64, bool)> {
+    let node = world.nodes.get(n)?;
+    let (watched, table, view) =
+        (node.setup.watched.get(peer)?, node.setup.peers.get(peer)?, node.kept.views.get(peer)?);
+    let mut to = vec![table.admin.clone()];
+    if ours_too {
+        to.extend(node.setup.contacts.iter().filter(|c| **c != table.admin).cloned());
+    }
+    Some((watched.name.clone(), to, view.skew_s, matches!(table.target, Target::First(_))))
+}
+
+fn remember_told(world: &mut World, n: usize, answers: &[(usize, peers::Heard)]) {
+    for (peer, _) in answers {
+        let Some(name) = world.nodes.get(n).and_then(|node| node.setup.watched.get(*peer)).map(|w| w.name.clone())
+        else {
+            continue;
+        };
+        let id = troubles::peer(&name, 1).id;
+        let open = world.nodes.get(n).is_some_and(|node| node.kept.open.contains(&id));
+        let told = open && is_told(world, n, &id);
+        if let Some(view) = world.nodes.get_mut(n).and_then(|node| node.kept.views.get_mut(*peer)) {
+            view.told = told;
+        }
+    }
+}
+
+async fn watch_crontab(sim: &Sim, at: At, called: Called, offset: i64) {
+    let (next, now) = {
+        let world = sim.w();
+        let Some(node) = world.nodes.get(at.0) else { return };
+        let now = at_offset(world.now, offset);
+        let zone = TimeZone::UTC;
+        let mut slots = Slots::new(now, &zone);
+        let needed = needed(node.setup.jobs.iter().map(|j: &Job| j.policy.every), &mut slots);
+        (node.kept.cron.after(now, called, &needed), now)
+    };
+    for class in Class::ALL {
+        let missing = next.missing().any(|c| c == class);
+        let outcome = if missing { Outcome::warning("its line is missing") } else { Outcome::ok("it is called") };
+        let trouble =
+            Trouble { id: troubles::crontab_id(class), remind: Remind::Never, ..trouble("crontab", HOUR * 24) };
+        judge(sim, at, &trouble, &outcome, None, false, now).await;
+    }
+    sim.w().nodes.get_mut(at.0).into_iter().for_each(|n| n.kept.cron = next.clone());
+}
+
+/// Tells the daemon that the pass has served.
+pub(super) fn report(world: &mut World, n: usize, now: Timestamp) {
+    let moment = world.now;
+    let Some(node) = world.nodes.get_mut(n) else { return };
+    let steady = poll::steady(node, moment);
+    let sees = if node.report.served == Timestamp::default() || !node.setup.watched.is_empty() {
+        poll::sees(node, now)
+    } else {
+        Vec::new()
+    };
+    node.truth.served = Some(moment);
+    node.truth.settings_ok = node.report.settings_ok;
+    node.truth.state_ok = node.report.state_ok;
+    node.truth.nomail = node.report.nomail;
+    let mut report = node.report.clone();
+    let Some((steady, daemon)) = steady.zip(node.daemon.as_mut().filter(|d| !d.hangs)) else { return };
+    report.served = steady;
+    daemon.facts.pass = Some(report);
+    for (known, watched) in node.setup.watched.iter().enumerate() {
+        let Some(seen) = sees.iter().find(|s| Some(&s.node) == watched.node.as_ref()) else { continue };
+        if seen.ok {
+            daemon.well_since.entry(known).or_insert(steady);
+        } else {
+            daemon.well_since.remove(&known);
+        }
+    }
+    daemon.sees = (sees, steady);
+}
+
+/// What this pass found, for its report.
+pub(super) async fn finish_wave(sim: &Sim, at: At, offset: i64) {
+    sim.point(at.1).await;
+    let mut world = sim.w();
+    let now = at_offset(world.now, offset);
+    let Some(node) = world.nodes.get_mut(at.0) else { return };
+    let unsent = |l: &dyn crate::store::Ledger| l.unsent().unwrap_or_default();
+    let waiting: Vec<_> = if node.kept.news { node.ledgers().into_iter().flat_map(unsent).collect() } else { Vec::new() };
+    let refused = |d: &crate::decide::Delivery| matches!(d.state, crate::decide::DeliveryState::Refused { .. });
+    node.report.refused = waiting.iter().any(refused);
+    node.report.waiting = waiting.len() as u64;
+    node.report.jobs = node.setup.jobs.len() as u64;
+    node.report.overdue = node.kept.cron.missing().count() as u64;
+    node.report.state_ok = node.disk;
+    node.report.settings_ok = node.settings_ok;
+    node.report.clock_ok = node.kept.base.as_ref().is_none_or(|b| b.stepped.is_none());
+    node.report.sighted = node.uplink;
+    node.report.nomail = node.setup.nomail;
+    report(&mut world, at.0, now);
+}
+
+/// A drain at the end of a wave, and the end of the pass with it.
+pub(super) async fn last_drain(sim: &Sim, at: At) {
+    if sim.w().nodes.get(at.0).is_some_and(|n| n.kept.news) {
+        drain(sim, at).await;
+    }
+}
