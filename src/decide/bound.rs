@@ -5,7 +5,7 @@
 //! as it may be. The simulation (`crate::simulation`) holds each of them to account: no run may take longer, and some run
 //! must come near.
 
-use super::mail::Canaries;
+use super::mail::{self, Canaries};
 use super::pace::{ANSWER, DAEMON, LOOK, Pace, SEND};
 use super::peers::{PROBLEM, SILENT};
 use super::{health, schedule};
@@ -18,8 +18,14 @@ use std::time::Duration;
 pub const WAVE_MAX: Duration = Duration::from_secs(45);
 /// What mail is assumed to take from its acceptance to the mailbox, where nothing was measured.
 pub const LATENCY: Duration = Duration::from_secs(120);
+/// Cron starts a pass up to this late.
+pub const CRON_LATE: Duration = Duration::from_secs(2);
 /// A first program asks its peers by the hour, and gives up on an answer after this.
 const LEGACY: Duration = Duration::from_secs(3_600 + 5);
+/// The daemon does one thing after the other: it may be sending a canary, and look for it next.
+const BUSY: Duration = Duration::from_secs(SEND.as_secs() + LOOK.as_secs());
+/// The longest time between two looks for a canary that is under way.
+const LOOKS: Duration = Duration::from_secs(60);
 
 /// The single faults that are told apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -219,31 +225,39 @@ impl Site {
             Fault::HostDead => self.silent(),
             Fault::PortBlocked if !self.listens => (NOTHING, NEVER, None),
             Fault::PortBlocked => self.silent(),
-            Fault::LinkCut if self.peers + self.legacy > 0 => {
+            Fault::LinkCut if self.peers > 0 => {
                 ("we and that peer, each by a poll", "mail to both admins", Some(self.poll(SILENT)))
             }
             Fault::CronDead => self.cron(),
             Fault::DaemonDead if self.daemon => (
                 "our pass, by the control socket",
                 OWN_MAIL,
-                Some(self.pace.passes * health::DAEMON_MISSES + DAEMON + self.out()),
+                Some(self.pace.passes * health::DAEMON_MISSES + self.front() + self.out()),
             ),
             Fault::ClassMissing => self.class(),
             Fault::TargetDown | Fault::JobHangs => self.job(),
-            Fault::MailRefused => self.mail(SEND),
-            Fault::MailLost => self.mail(SEND + self.canaries.within + LOOK),
-            Fault::MailSpam => self.mail(SEND + self.canaries.within + LOOK),
+            Fault::MailRefused => self.mail(mail::RETRY + SEND),
+            Fault::MailLost => self.mail(self.canaries.within + LOOK),
+            Fault::MailSpam => {
+                let found = SEND + self.latency + LOOK + LOOKS + LOOK;
+                self.mail(found.min(self.canaries.within + LOOK))
+            }
             Fault::MailboxBlind => self.blind(),
             Fault::MailOff => self.switched_off(),
             Fault::Unwatched if self.daemon && self.listens && self.peers > 0 => {
-                ("our daemon, by who asks it", OWN_MAIL, Some(self.pace.unwatched() + self.out()))
+                let time = self.pace.unwatched() + Duration::from_secs(1) + BUSY + self.out();
+                ("our daemon, by who asks it", OWN_MAIL, Some(time))
             }
             Fault::StateBroken | Fault::SettingsBroken | Fault::ClockStep => {
-                ("our pass", OWN_MAIL, Some(self.pace.passes + self.wave() + self.out()))
+                ("our pass", OWN_MAIL, Some(self.pace.passes + self.front() + self.out()))
             }
-            Fault::ClockSkew if self.peers > 0 => ("our pass, by a peer's clock", OWN_MAIL, Some(self.poll(PROBLEM))),
+            // A peer whose clock is off is well, so it is not asked more often for that.
+            Fault::ClockSkew if self.peers > 0 => {
+                ("our pass, by a peer's clock", OWN_MAIL, Some(self.cadence(self.pace.poll) * PROBLEM + self.front() + self.out()))
+            }
+            // The copy speaks within one round, the original again within the next.
             Fault::Cloned if self.peers > 0 => {
-                ("a peer, by who asks it", PEER_MAIL, Some(self.poll(PROBLEM) + self.pace.poll))
+                ("a peer, by who asks it", PEER_MAIL, Some(self.cadence(self.pace.poll) * 2 + self.front() + self.out()))
             }
             Fault::AdminMailbox => match self.proof {
                 Proof::Human(every) if self.listens && self.peers > 0 => {
@@ -269,20 +283,35 @@ impl Site {
         soon.unwrap_or_default().min(WAVE_MAX)
     }
 
+    /// From cron's minute to the time at which what the pass found out by itself and of its peers is about to leave.
+    fn front(&self) -> Duration {
+        let daemon = if self.daemon { DAEMON } else { Duration::ZERO };
+        CRON_LATE + daemon + if self.peers + self.legacy > 0 { ANSWER } else { Duration::ZERO }
+    }
+
+    /// How often something is done that is to be done each `every`, where only passes do it.
+    fn cadence(&self, every: Duration) -> Duration {
+        let passes = self.pace.passes.max(Duration::from_secs(1));
+        let least = every.saturating_sub(self.pace.early());
+        let count = least.as_millis().div_ceil(passes.as_millis()).max(1);
+        passes * u32::try_from(count).unwrap_or(u32::MAX)
+    }
+
     /// A poll that is bad so many times in a row.
     fn poll(&self, times: u32) -> Duration {
-        self.pace.poll + self.pace.quick * (times - 1) + ANSWER + self.out()
+        self.cadence(self.pace.poll) + self.cadence(self.pace.quick) * (times - 1) + self.front() + self.out()
     }
 
     /// The word has changed: until a peer has seen it often enough, and mailed.
     fn seen_by_peer(&self) -> Duration {
-        if self.peers > 0 { self.poll(PROBLEM) } else { LEGACY + self.latency }
+        if self.peers > 0 { self.poll(PROBLEM) } else { CRON_LATE + LEGACY + self.out() }
     }
 
+    /// The peer tells its own admin too, perhaps before ours: the fault may be its own.
     fn silent(&self) -> (&'static str, &'static str, Option<Duration>) {
         match (self.peers, self.legacy, self.listens) {
-            (1.., _, true) => ("a peer's poll", PEER_MAIL, Some(self.poll(SILENT))),
-            (0, 1.., true) => ("a first program's poll", PEER_MAIL, Some(LEGACY + self.latency)),
+            (1.., _, true) => ("a peer's poll", PEER_MAIL, Some(self.poll(SILENT) + SEND)),
+            (0, 1.., true) => ("a first program's poll", PEER_MAIL, Some(CRON_LATE + LEGACY + self.out())),
             _ if self.deadman => ("the [deadman] service", "as that service tells, in its own time", None),
             _ => (NOTHING, NEVER, None),
         }
@@ -290,7 +319,8 @@ impl Site {
 
     fn cron(&self) -> (&'static str, &'static str, Option<Duration>) {
         if self.daemon {
-            let time = self.wave() + self.pace.stale + Duration::from_secs(1) + self.out();
+            let served = self.front() + self.wave();
+            let time = served + self.pace.stale + Duration::from_secs(1) + BUSY + self.out();
             return ("our daemon", OWN_MAIL, Some(time));
         }
         if self.deadman {
@@ -299,16 +329,17 @@ impl Site {
         (NOTHING, NEVER, None)
     }
 
-    /// Two slots go unserved, the second one for its grace.
+    /// Two slots go unserved, the second one for its grace. The lines for midnight and noon serve an hour each, so that
+    /// two unserved hours may lie three hours away.
     fn class(&self) -> (&'static str, &'static str, Option<Duration>) {
         let period = |f: &Frequency| match f {
-            Frequency::Hour | Frequency::Hours(_) => 3_600,
-            Frequency::Day | Frequency::DayNoon => 86_400,
+            Frequency::Hour | Frequency::Hours(_) => 3 * 3_600,
+            Frequency::Day | Frequency::DayNoon => 2 * 86_400,
             Frequency::Minute | Frequency::Minutes(_) => 0,
         };
         let longest = self.jobs.iter().map(|j| period(&j.0)).max().unwrap_or_default();
-        let time = Duration::from_secs(longest) * 2 + schedule::CATCH_UP_GRACE + self.pace.passes;
-        ("our pass; its jobs run 10 minutes late", OWN_MAIL, (longest > 0).then(|| time + self.wave() + self.out()))
+        let time = Duration::from_secs(longest) + schedule::CATCH_UP_GRACE + self.pace.passes;
+        ("our pass; its jobs run 10 minutes late", OWN_MAIL, (longest > 0).then(|| time + self.front() + self.out()))
     }
 
     fn job(&self) -> (&'static str, &'static str, Option<Duration>) {
@@ -320,7 +351,12 @@ impl Site {
     /// From the failure of a target to the mailbox: it fails just after a good run.
     pub fn job_time(&self, every: Frequency, threshold: u32, timeout: Duration) -> Duration {
         let wave = if timeout <= Duration::from_secs(40) { self.wave() } else { timeout + Duration::from_secs(11) };
-        every.period().max(self.pace.passes) * threshold + wave + self.out()
+        self.rhythm(every) * threshold + self.front() + wave + self.out()
+    }
+
+    /// How often a job runs: in the first pass of each of its slots.
+    fn rhythm(&self, every: Frequency) -> Duration {
+        every.period().max(self.pace.passes)
     }
 
     /// The job times of each rhythm, for people.
@@ -363,7 +399,7 @@ impl Site {
         if !self.provable() {
             return ("no mailbox is looked into", NEVER, None);
         }
-        let time = self.canaries.every + SEND + self.canaries.within + LOOK + self.out();
+        let time = self.canaries.every + self.canaries.within + LOOK + self.out();
         ("our daemon", OWN_MAIL, Some(time))
     }
 
@@ -372,7 +408,7 @@ impl Site {
             return (
                 "the word says MailProblem",
                 PEER_MAIL,
-                Some(self.pace.passes + self.wave() + self.seen_by_peer()),
+                Some(self.pace.passes + self.front() + self.wave() + self.seen_by_peer()),
             );
         }
         (NOTHING, NEVER, None)

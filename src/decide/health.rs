@@ -5,7 +5,7 @@
 use super::Word;
 use super::mail::{Known, Wrong};
 use super::pace::Pace;
-use super::status::{BY_CHOICE, Mail, NodeId, Passes, Sees, Status, VERSION};
+use super::status::{BY_CHOICE, Mail, NOT_YET, NodeId, Passes, Sees, Status, VERSION};
 use checker_job::{Outcome, Timestamp, duration_words};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -157,7 +157,7 @@ impl Facts {
         }
         match &self.mail {
             Known::Proven(_) => "proven",
-            Known::NotYet => "not_yet",
+            Known::NotYet => NOT_YET,
             Known::Bad(Wrong::Refused) => "refused",
             Known::Bad(Wrong::NeverArrived) => "never_arrived",
             Known::Bad(Wrong::Spam) => "spam",

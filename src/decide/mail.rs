@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 /// The first try after a bad canary comes this soon; each further one twice as late, up to the usual time.
-const RETRY: Duration = Duration::from_secs(60);
+pub(super) const RETRY: Duration = Duration::from_secs(60);
 /// A canary whose answer is unknown after this (its process died) proves nothing, and another one is sent.
 const ANSWER: Duration = Duration::from_secs(60);
 /// Looks into the mailbox: the time since the canary was sent, over this, is the time to the next look.
@@ -20,6 +20,8 @@ const LOOK_MIN: Duration = Duration::from_secs(2);
 const LOOK_MAX: Duration = Duration::from_secs(60);
 /// A canary that did not come is looked for that long, to say "late" where it was only late.
 const GIVE_UP: Duration = Duration::from_secs(86_400);
+/// One message that was not taken is no news while the proof is fresh; one that is not taken this much later is.
+const PATIENCE: Duration = Duration::from_secs(40);
 /// How late a look may be for what is due at its time: it takes a while itself.
 const SLACK: Duration = Duration::from_secs(30);
 
@@ -108,6 +110,8 @@ pub struct Proof {
     pub proven: Option<RoundTrip>,
     /// When something went wrong last.
     pub wrong_at: Option<Timestamp>,
+    /// Since when messages are not taken, if that is what went wrong.
+    pub wrong_since: Option<Timestamp>,
     /// What it was.
     pub wrong: Option<Wrong>,
     /// What was said or seen then.
@@ -219,7 +223,9 @@ impl Proof {
             }
             SendResult::Later { why } | SendResult::Refused { why } => {
                 self.out.remove(at);
-                self.bad = self.bad.saturating_add(1);
+                // A second try that comes too soon to say more does not put off the third one.
+                let again = self.wrong_since.is_none_or(|at| now.since(at) >= PATIENCE);
+                self.bad = if again { self.bad.saturating_add(1) } else { self.bad.max(1) };
                 self.went_wrong(Wrong::Refused, why, now);
             }
         }
@@ -232,6 +238,8 @@ impl Proof {
     }
 
     fn went_wrong(&mut self, wrong: Wrong, why: &str, now: Timestamp) {
+        let goes_on = self.wrong == Some(wrong) && self.proven.is_none_or(|p| Some(p.sent) <= self.wrong_at);
+        self.wrong_since = if goes_on { self.wrong_since.or(Some(now)) } else { Some(now) };
         self.wrong_at = Some(now);
         self.wrong = Some(wrong);
         why.clone_into(&mut self.why);
@@ -301,6 +309,7 @@ impl Proof {
         let proven = self.proven.map(|p| p.sent.min(now));
         if let (Some(wrong), Some(at)) = (self.wrong, self.wrong_at)
             && proven.is_none_or(|sent| sent <= at.min(now))
+            && !(wrong == Wrong::Refused && self.wrong_since.is_some_and(|since| at.since(since) < PATIENCE))
         {
             return Known::Bad(wrong);
         }
@@ -316,9 +325,22 @@ impl Proof {
         }
     }
 
-    /// So many bad looks in a row are told: a server that takes nothing for a minute is no news.
+    /// The clock was set back while nobody looked: what lies in the future has just happened. Else a fault would be
+    /// forgotten, or a proof believed, until the clock has come that far again. To be called when this is read anew.
+    pub fn mend(&mut self, now: Timestamp) {
+        let past = |at: &mut Option<Timestamp>| *at = at.map(|at| at.min(now));
+        [&mut self.wrong_at, &mut self.wrong_since, &mut self.last, &mut self.looked, &mut self.blind_since]
+            .into_iter()
+            .for_each(past);
+        // A round trip whose age nobody knows proves nothing.
+        self.proven = self.proven.filter(|p| p.sent <= now && p.seen <= now);
+        self.out.retain(|c| c.sent <= now);
+    }
+
+    /// So many bad looks in a row are told: what is known to be bad has been tried more than once already.
+    #[expect(clippy::unused_self, reason = "it is the proof that says how sure it is")]
     pub fn threshold(&self) -> u32 {
-        if self.wrong == Some(Wrong::Refused) { 2 } else { 1 }
+        1
     }
 
     /// The same, as the outcome of a trouble of this node; `None` while nothing is known.
@@ -331,6 +353,8 @@ impl Proof {
             Known::Bad(Wrong::NeverArrived) => failed("mail is taken and does not arrive", &self.why),
             Known::Bad(Wrong::Spam) => failed("mail comes into the folder for spam", &self.why),
             Known::Unverifiable => failed("nobody can see whether mail arrives", &self.blind_why),
+            // After a long rest the first canary is under way: it will say more.
+            Known::Stale if self.out.iter().any(|c| c.fate != Fate::Overdue && now.since(c.sent) < policy.within) => None,
             Known::Stale => failed(
                 "it is long ago that a message to ourselves arrived",
                 "Look whether `checker daemon` runs as it should.",

@@ -7,7 +7,7 @@
 
 use super::Word;
 use super::pace::Pace;
-use super::status::{BY_CHOICE, NodeId, Status};
+use super::status::{BY_CHOICE, NOT_YET, NodeId, Status};
 use checker_job::{Outcome, Timestamp, duration_words};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -18,6 +18,8 @@ pub const SILENT: u32 = 3;
 pub const PROBLEM: u32 = 2;
 /// Each node that may tell before us delays us by so many looks.
 pub const RANK: u32 = 2;
+/// A daemon that has seen no pass yet is given so many more looks: its first one may be two minutes away.
+const FIRST_PASS: u32 = 2;
 /// Clocks may differ by this.
 pub const SKEW: Duration = Duration::from_secs(300);
 /// An announced absence is believed no longer than this.
@@ -193,22 +195,29 @@ pub fn judge(q: &Question<'_>) -> Option<Verdict> {
         return None;
     }
     let threshold = if silent { 1 } else { threshold };
-    let watchers = watchers(q);
-    let rank = u32::try_from(watchers.iter().filter(|id| **id < q.me).count()).unwrap_or(u32::MAX);
+    // Who sees it well has nothing to tell.
+    let before = watching(q).filter(|(id, sees)| !sees.ok && *id < q.me).count();
+    let rank = u32::try_from(before).unwrap_or(u32::MAX);
     let told_by_other = !q.view.told && tellers(q).next().is_some();
     let away = q.view.away.is_some_and(|until| q.now < until);
     let told_itself = !silent && q.view.status.as_deref().is_some_and(|s| s.told_self);
+    let fresh = q.view.status.as_deref().filter(|_| !silent);
+    // A node that was just installed: its first message to itself is under way, its first pass is to come.
+    let unproven = fresh.is_some_and(|s| s.mail.is == NOT_YET);
+    let mut threshold =
+        if fresh.is_some_and(|s| s.passes.served_s.is_none()) { threshold + FIRST_PASS } else { threshold };
     let (mut outcome, confirmed) = if silent { confirmed(q, outcome) } else { (outcome, true) };
     if let Some(cloned) = q.view.cloned
         && outcome.verdict == checker_job::Verdict::Ok
         && q.now.since(cloned) < Duration::from_secs(86_400)
     {
         outcome = clone_of(&q.peer.name);
+        threshold = 1;
     }
     Some(Verdict {
         outcome,
         threshold: threshold.saturating_add(rank.saturating_mul(RANK)),
-        held: away || told_by_other || told_itself,
+        held: away || told_by_other || told_itself || unproven,
         ours_too: silent && !confirmed,
         once: !silent && q.view.status.as_deref().is_some_and(|s| s.mail.is == BY_CHOICE),
     })
@@ -285,10 +294,6 @@ fn watching<'a>(q: &Question<'a>) -> impl Iterator<Item = (&'a NodeId, &'a super
     })
 }
 
-fn watchers<'a>(q: &Question<'a>) -> Vec<&'a NodeId> {
-    watching(q).map(|(id, _)| id).collect()
-}
-
 /// Those who have told it already. Only who can mail counts.
 fn tellers<'a>(q: &Question<'a>) -> impl Iterator<Item = &'a NodeId> {
     let (pace, now) = (q.pace, q.now);
@@ -307,8 +312,11 @@ fn tellers<'a>(q: &Question<'a>) -> impl Iterator<Item = &'a NodeId> {
 
 /// What others say about a silence. `true`: somebody confirms it.
 fn confirmed(q: &Question<'_>, outcome: Outcome) -> (Outcome, bool) {
+    // Who reached it before we failed to says nothing.
+    let failing = q.pace.quick * q.view.silent.saturating_sub(1);
+    let oldest = |ok: bool| if ok { failing.min(q.pace.said()) } else { q.pace.said() };
     let recent: Vec<(&NodeId, bool)> = watching(q)
-        .filter(|(_, sees)| sees.polled_s <= q.pace.said().as_secs())
+        .filter(|(_, sees)| sees.polled_s <= oldest(sees.there).as_secs())
         .map(|(id, sees)| (id, sees.there))
         .collect();
     let name =

@@ -10,6 +10,8 @@ pub const VERSION: u32 = 1;
 
 /// [`Mail::is`] where the settings prove nothing.
 pub const BY_CHOICE: &str = "by_choice";
+/// [`Mail::is`] while the first round trip is under way.
+pub const NOT_YET: &str = "not_yet";
 
 /// A node on the wire: the first 16 hex digits of its public key.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -42,7 +42,7 @@ pub(super) fn play(case: Case<'_>, watch: Duration) -> Seen {
         tempo,
         lines: by_class,
         clone: case.fault == Fault::Cloned,
-        spread: Duration::from_secs(600),
+        spread: Duration::from_secs(60),
     };
     let sim = fleet::build(&plan);
     let settled = settle(&sim, case);
@@ -86,7 +86,15 @@ fn settle(sim: &Rc<Sim>, case: Case<'_>) -> Micros {
     }
     if case.fault == Fault::ClockSkew {
         let way = if case.seed % 2 == 0 { 1 } else { -1 };
-        sim.w().nodes.first_mut().into_iter().for_each(|n| n.offset = way * fleet::secs(298));
+        sim.w().nodes.first_mut().into_iter().for_each(|n| n.offset = way * fleet::secs(285));
+    }
+    // Where the rounds of peers and canaries fall is up to chance.
+    {
+        let mut world = sim.w();
+        for n in 0..world.nodes.len() {
+            let when = fleet::secs(900) + micros(world.rng.time(case.site.canaries.every));
+            world.at(when, Act::Canary(n));
+        }
     }
     sim.run(at);
     at

@@ -49,6 +49,7 @@ fn start(world: &mut World, (n, process): At) -> bool {
     if node.daemon.is_some() {
         return false;
     }
+    node.kept.proof.mend(now);
     let facts = Facts {
         pass: None,
         started: now,

@@ -53,10 +53,9 @@ fn jobs(name: &str, site: &Site) -> Vec<Job> {
     site.jobs.iter().enumerate().map(job).collect()
 }
 
-fn lines(site: &Site) -> BTreeSet<Class> {
-    let mut all: BTreeSet<Class> = site.jobs.iter().map(|j| Class::of(j.0)).collect();
-    all.insert(Class::Minute);
-    all
+/// The crontab of the first program.
+fn lines() -> BTreeSet<Class> {
+    Class::ALL.into_iter().collect()
 }
 
 /// A fleet in which node 0 is the one that the site is about. All have its settings.
@@ -116,7 +115,7 @@ fn setup(name: &str, site: &Site, by_class: bool) -> Setup {
         daemon: site.daemon,
         listens: site.listens && site.daemon,
         nomail: false,
-        lines: by_class.then(|| lines(site)),
+        lines: by_class.then(lines),
         jobs: jobs(name, site),
         contacts: vec![admin(name)],
         watched: Vec::new(),

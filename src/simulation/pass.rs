@@ -87,16 +87,20 @@ fn quick(world: &mut World, n: usize, called: Called) -> bool {
 /// One pass.
 pub(super) async fn run(sim: Rc<Sim>, n: usize, process: u64, called: Called) {
     let at = (n, process);
-    let (offset, begun) = {
+    let (offset, begun, read) = {
         let mut world = sim.w();
+        let read = world.nodes.get(n).map(|node| (node.settings_ok, node.setup.nomail)).unwrap_or_default();
         world.moment(n, Moment::Tick);
-        (world.nodes.get(n).map_or(0, |node| node.offset), world.now)
+        (world.nodes.get(n).map_or(0, |node| node.offset), world.now, read)
     };
     sim.point(process).await;
     broken(&sim, at, offset).await;
     ask_daemon(&sim, at, offset).await;
     compare(&sim, at, offset).await;
     round(&sim, at, offset).await;
+    if let Some(node) = sim.w().nodes.get_mut(n) {
+        (node.report.settings_ok, node.report.nomail) = read;
+    }
     // What is known by now leaves beside the jobs.
     if sim.w().nodes.get(n).is_some_and(|node| node.kept.news) {
         beside(&sim, at);
@@ -323,10 +327,8 @@ pub(super) async fn finish_wave(sim: &Sim, at: At, offset: i64) {
     node.report.jobs = node.setup.jobs.len() as u64;
     node.report.overdue = node.kept.cron.missing().count() as u64;
     node.report.state_ok = node.disk;
-    node.report.settings_ok = node.settings_ok;
     node.report.clock_ok = node.kept.base.as_ref().is_none_or(|b| b.stepped.is_none());
     node.report.sighted = node.uplink;
-    node.report.nomail = node.setup.nomail;
     report(&mut world, at.0, now);
 }
 
