@@ -252,13 +252,17 @@ impl Site {
                 ("our pass", OWN_MAIL, Some(self.pace.passes + self.front() + self.out()))
             }
             // A peer whose clock is off is well, so it is not asked more often for that.
-            Fault::ClockSkew if self.peers > 0 => {
-                ("our pass, by a peer's clock", OWN_MAIL, Some(self.cadence(self.pace.poll) * PROBLEM + self.front() + self.out()))
-            }
+            Fault::ClockSkew if self.peers > 0 => (
+                "our pass, by a peer's clock",
+                OWN_MAIL,
+                Some(self.cadence(self.pace.poll) * PROBLEM + self.front() + self.out()),
+            ),
             // The copy speaks within one round, the original again within the next.
-            Fault::Cloned if self.peers > 0 => {
-                ("a peer, by who asks it", PEER_MAIL, Some(self.cadence(self.pace.poll) * 2 + self.front() + self.out()))
-            }
+            Fault::Cloned if self.peers > 0 => (
+                "a peer, by who asks it",
+                PEER_MAIL,
+                Some(self.cadence(self.pace.poll) * 2 + self.front() + self.out()),
+            ),
             Fault::AdminMailbox => match self.proof {
                 Proof::Human(every) if self.listens && self.peers > 0 => {
                     ("a code that nobody types", PEER_MAIL, Some(every * 2 + self.seen_by_peer()))
@@ -319,7 +323,8 @@ impl Site {
 
     fn cron(&self) -> (&'static str, &'static str, Option<Duration>) {
         if self.daemon {
-            let served = self.front() + self.wave();
+            // The last pass has just begun.
+            let served = self.front() - CRON_LATE + self.wave();
             let time = served + self.pace.stale + Duration::from_secs(1) + BUSY + self.out();
             return ("our daemon", OWN_MAIL, Some(time));
         }

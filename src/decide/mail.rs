@@ -354,7 +354,9 @@ impl Proof {
             Known::Bad(Wrong::Spam) => failed("mail comes into the folder for spam", &self.why),
             Known::Unverifiable => failed("nobody can see whether mail arrives", &self.blind_why),
             // After a long rest the first canary is under way: it will say more.
-            Known::Stale if self.out.iter().any(|c| c.fate != Fate::Overdue && now.since(c.sent) < policy.within) => None,
+            Known::Stale if self.out.iter().any(|c| c.fate != Fate::Overdue && now.since(c.sent) < policy.within) => {
+                None
+            }
             Known::Stale => failed(
                 "it is long ago that a message to ourselves arrived",
                 "Look whether `checker daemon` runs as it should.",

@@ -22,8 +22,9 @@ pub(super) enum Act {
     /// One process of the node is killed now: its daemon, or all.
     KillDaemon(usize),
     KillAll(usize),
-    /// Somebody asks for a proof of mail now.
+    /// Somebody asks for a proof of mail now, or for the peers.
     Canary(usize),
+    Round(usize),
     /// An upgrade: the daemon ends and starts again.
     Restart(usize),
     /// The daemon can be started; `false` kills it, too.
@@ -68,6 +69,10 @@ pub(super) fn apply(world: &mut World, act: &Act) {
         }
         Act::KillAll(n) => kill_all(world, *n),
         Act::KillDaemon(n) => kill_daemon(world, *n),
+        Act::Round(n) => {
+            let views = world.nodes.get_mut(*n).map(|node| &mut node.kept.views);
+            views.into_iter().flatten().for_each(|v| v.asked = None);
+        }
         Act::Canary(n) => world.nodes.get_mut(*n).into_iter().for_each(|node| node.kept.proof.last = None),
         Act::Restart(n) => {
             kill_daemon(world, *n);

@@ -6,7 +6,7 @@ use super::fleet::{self, Plan, admin};
 use super::mail::Provider;
 use super::node::Node;
 use super::world::{Moment, Posted, Tempo, Trap, World};
-use crate::decide::bound::{Fault, Site};
+use crate::decide::bound::{Fault, Proof, Site};
 use crate::decide::schedule::Class;
 use checker_job::Frequency;
 use std::rc::Rc;
@@ -50,7 +50,10 @@ pub(super) fn play(case: Case<'_>, watch: Duration) -> Seen {
     let mut until = begun;
     let (name, before) = {
         let world = sim.w();
-        (world.nodes.first().map(|n| n.name.clone()).unwrap_or_default(), world.posted.iter().filter(|p| p.taken < begun).count())
+        (
+            world.nodes.first().map(|n| n.name.clone()).unwrap_or_default(),
+            world.posted.iter().filter(|p| p.taken < begun).count(),
+        )
     };
     let mut seen = Seen::default();
     if before > 0 {
@@ -94,6 +97,8 @@ fn settle(sim: &Rc<Sim>, case: Case<'_>) -> Micros {
         for n in 0..world.nodes.len() {
             let when = fleet::secs(900) + micros(world.rng.time(case.site.canaries.every));
             world.at(when, Act::Canary(n));
+            let when = fleet::secs(2_400) + micros(world.rng.time(case.site.pace.poll));
+            world.at(when, Act::Round(n));
         }
     }
     sim.run(at);
@@ -107,7 +112,16 @@ fn strike(sim: &Rc<Sim>, case: Case<'_>, at: Micros) -> Micros {
         staged(&mut world, case)
     };
     let steered = case.steered && case.fault != Fault::ClassMissing;
-    let Some(moment) = moment.filter(|_| steered) else {
+    let asked = case.site.peers + case.site.legacy > 0;
+    let comes = |m: &Moment| match m {
+        Moment::Answered => asked && case.site.listens,
+        Moment::Asked => asked,
+        Moment::CanaryTaken | Moment::CanarySeen => case.site.daemon && case.site.proof == Proof::Mailbox,
+        Moment::DaemonAsked => case.site.daemon,
+        Moment::Tick => true,
+        Moment::JobBegun => !case.site.jobs.is_empty(),
+    };
+    let Some(moment) = moment.filter(|m| steered && comes(m)) else {
         let mut world = sim.w();
         if case.steered {
             world.tempo = Tempo::Worst;
@@ -149,7 +163,9 @@ fn staged(world: &mut World, case: Case<'_>) -> (Vec<Act>, Option<Moment>) {
         Fault::DaemonDead if odd => (vec![Act::DaemonTurns(0, false)], None),
         Fault::DaemonDead => (vec![Act::Daemon(0, false)], Some(Moment::DaemonAsked)),
         Fault::ClassMissing => (class_of(case.site).map(|c| Act::Line(0, c, false)).into_iter().collect(), None),
-        Fault::TargetDown | Fault::JobHangs => (vec![Act::Target(0, worst_job(case.site), false)], Some(Moment::JobBegun)),
+        Fault::TargetDown | Fault::JobHangs => {
+            (vec![Act::Target(0, worst_job(case.site), false)], Some(Moment::JobBegun))
+        }
         Fault::MailRefused => {
             let how = if odd { Provider::Rejects } else { Provider::Refuses };
             (vec![Act::Mail(0, how)], Some(Moment::CanaryTaken))
@@ -172,7 +188,7 @@ fn staged(world: &mut World, case: Case<'_>) -> (Vec<Act>, Option<Moment>) {
             let way = if case.seed % 2 == 0 { 1 } else { -1 };
             (vec![Act::Slew(0, way * micros(super::acts::SLEW_MAX))], Some(Moment::Answered))
         }
-        Fault::Cloned => (vec![Act::Clone(spare, 0)], Some(Moment::Answered)),
+        Fault::Cloned => (vec![Act::Clone(spare, 0)], Some(Moment::Asked)),
         Fault::AdminMailbox => {
             let who = us.map_or_else(|| admin("?"), |n| admin(&n.name));
             (vec![Act::Inbox(who, false)], None)
@@ -217,7 +233,8 @@ fn is_about(world: &World, fault: Fault, us: &str, posted: &Posted) -> bool {
         Fault::ClockSkew => "node:skew:",
         _ => "nothing",
     };
-    let concerned = posted.to == admin(us) || (matches!(fault, Fault::LinkCut | Fault::ClockSkew) && posted.to == admin(&partner));
+    let concerned =
+        posted.to == admin(us) || (matches!(fault, Fault::LinkCut | Fault::ClockSkew) && posted.to == admin(&partner));
     let silent = matches!(fault, Fault::TargetDown | Fault::JobHangs | Fault::Unwatched);
     let about = |job: &str| match posted.from {
         0 => job.starts_with(ours),

@@ -266,7 +266,8 @@ fn settle(world: &mut World, n: usize) {
 /// Whether some delivery of this node was refused for good.
 pub(super) fn refused(world: &World, n: usize) -> bool {
     let refused = |d: &crate::decide::Delivery| matches!(d.state, DeliveryState::Refused { .. });
-    world.nodes.get(n).is_some_and(|node| {
-        node.ledgers().iter().any(|l| l.unsent().unwrap_or_default().iter().any(refused))
-    })
+    world
+        .nodes
+        .get(n)
+        .is_some_and(|node| node.ledgers().iter().any(|l| l.unsent().unwrap_or_default().iter().any(refused)))
 }

@@ -54,6 +54,7 @@ pub(super) fn polls(world: &mut World, at: usize) {
     // Any page with these letters in it.
     let believes = body.is_some_and(|word| word.as_str().contains("True"));
     if believes {
+        world.moment(n, super::world::Moment::Answered);
         super::checks::is_true(world, n);
         return;
     }

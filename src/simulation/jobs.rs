@@ -35,6 +35,8 @@ struct Run {
     slot: Timestamp,
     ends: Micros,
     started: Timestamp,
+    /// Its target answered when it was asked.
+    up: bool,
 }
 
 /// All jobs of one pass.
@@ -96,9 +98,10 @@ fn claim(world: &mut World, at: At, called: Called, offset: i64) -> Vec<Run> {
     }
     let mut runs = Vec::with_capacity(wanted.len());
     for (job, slot) in wanted {
+        let up = world.nodes.get(at.0).is_some_and(|n| n.setup.jobs.get(job).is_some_and(|j| j.up));
         let took = lasts(world, at.0, job);
         starts(world, at.0, job);
-        runs.push(Run { job, slot, ends: world.now + micros(took), started: now });
+        runs.push(Run { job, slot, ends: world.now + micros(took), started: now, up });
     }
     if !runs.is_empty() {
         world.moment(at.0, Moment::JobBegun);
@@ -175,7 +178,7 @@ fn decide(world: &mut World, at: At, run: &Run, now: Timestamp) -> bool {
     let uplink = node.uplink;
     let holder = node.claims.remove(&run.job);
     let Some(job) = node.setup.jobs.get_mut(run.job) else { return false };
-    let outcome = if job.up && uplink { ok() } else { Outcome::failed("silent for its whole time") };
+    let outcome = if run.up && uplink { ok() } else { Outcome::failed("silent for its whole time") };
     let hidden = !uplink && outcome.verdict != Verdict::Ok;
     let before = node.kept.shared.states(std::slice::from_ref(&job.id)).unwrap_or_default().remove(&job.id);
     let before = before.unwrap_or_default();
@@ -196,7 +199,7 @@ fn decide(world: &mut World, at: At, run: &Run, now: Timestamp) -> bool {
     job.slot = (!hidden).then(|| (run.slot, slot_end(job, run.slot)));
     node.kept.news |= !alerts.is_empty();
     node.kinds.extend(alerts.iter().map(|a| (a.id.clone(), a.kind)));
-    let lied = alerts.iter().any(|a| a.kind.is_urgent()) && job.up;
+    let lied = alerts.iter().any(|a| a.kind.is_urgent()) && run.up;
     let change =
         Change { job: job.id.clone(), expected_seq, state: Some(step.state), run: None, alerts, hour: step.hour };
     let written = node.kept.shared.commit(std::slice::from_ref(&change));

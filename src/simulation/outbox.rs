@@ -57,7 +57,11 @@ impl World {
         let Some((state, alerts)) = decide(before, trouble, &look) else { return false };
         let told = !alerts.is_empty();
         let job = trouble.id.clone();
-        if state.failure.is_some() { node.kept.open.insert(job.clone()) } else { node.kept.open.remove(&job) };
+        if state.failure.is_some() {
+            node.kept.open.insert(job.clone())
+        } else {
+            node.kept.open.remove(&job)
+        };
         node.kept.news |= told;
         node.kinds.extend(alerts.iter().map(|a| (a.id.clone(), a.kind)));
         let change = Change { job, expected_seq, state: Some(state), run: None, alerts, hour: None };

@@ -320,7 +320,8 @@ pub(super) async fn finish_wave(sim: &Sim, at: At, offset: i64) {
     let now = at_offset(world.now, offset);
     let Some(node) = world.nodes.get_mut(at.0) else { return };
     let unsent = |l: &dyn crate::store::Ledger| l.unsent().unwrap_or_default();
-    let waiting: Vec<_> = if node.kept.news { node.ledgers().into_iter().flat_map(unsent).collect() } else { Vec::new() };
+    let waiting: Vec<_> =
+        if node.kept.news { node.ledgers().into_iter().flat_map(unsent).collect() } else { Vec::new() };
     let refused = |d: &crate::decide::Delivery| matches!(d.state, crate::decide::DeliveryState::Refused { .. });
     node.report.refused = waiting.iter().any(refused);
     node.report.waiting = waiting.len() as u64;

@@ -23,6 +23,7 @@ pub(super) async fn ask(sim: &Sim, n: usize, asked: &[usize]) -> Vec<(usize, Hea
     sim.sleep(longest).await;
     // Who was cut off meanwhile heard nothing.
     let mut world = sim.w();
+    world.moment(n, Moment::Asked);
     for (at, heard) in &mut answers {
         let target = world.nodes.get(n).and_then(|node| node.setup.peers.get(*at)).map(|p| p.target);
         match target {

@@ -32,8 +32,93 @@ fn figures() {
             let begun = std::time::Instant::now();
             let p = prove_one(&site, fault, 0..seeds, Some(steered));
             let part = p.bound.zip(p.longest).map(|(b, l)| 100 * l.as_millis() / b.as_millis());
-            println!("{:14} {} bound {:?} longest {:?} {part:?}% seed {} wrong {} ({:?})", fault.name(), if steered { "steered" } else { "random " }, p.bound, p.longest, p.seed, p.wrong.len(), begun.elapsed());
-            for (seed, w) in p.wrong.iter().take(3) { println!("      {seed}: {w}"); }
+            println!(
+                "{:14} {} bound {:?} longest {:?} {part:?}% seed {} wrong {} ({:?})",
+                fault.name(),
+                if steered { "steered" } else { "random " },
+                p.bound,
+                p.longest,
+                p.seed,
+                p.wrong.len(),
+                begun.elapsed()
+            );
+            for (seed, w) in p.wrong.iter().take(3) {
+                println!("      {seed}: {w}");
+            }
         }
     }
+}
+
+/// Where a failure can be played again.
+fn again(p: &Proved, seed: u64, steered: bool) -> String {
+    format!(
+        "SEEDS=1 SEED={seed} FAULT={} STEERED={steered} cargo test --lib simulation::tests::millions -- --ignored --nocapture",
+        p.fault.name()
+    )
+}
+
+/// One fault, at random and at its worst moment: never later than its bound, and near to it.
+fn held(site: &Site, fault: Fault, seeds: u64, near: Option<(u32, u32)>) -> Vec<String> {
+    let random = prove_one(site, fault, 0..seeds, Some(false));
+    let steered = prove_one(site, fault, 0..seeds, Some(true));
+    let mut found = Vec::new();
+    for (p, steered) in [(&random, false), (&steered, true)] {
+        if let Some((seed, what)) = p.wrong.first() {
+            let more = p.wrong.len() - 1;
+            found.push(format!(
+                "{fault:?}, seed {seed}: {what} ({more} more)\n    play it again: {}",
+                again(p, *seed, steered)
+            ));
+        }
+    }
+    let (Some(bound), Some((most, worst))) = (random.bound, near) else { return found };
+    for (p, percent) in [(&random, most), (&steered, worst)] {
+        let longest = p.longest.unwrap_or_default();
+        if longest * 100 < bound * percent {
+            found.push(format!("{fault:?}: a loose bound: {longest:?} of {bound:?}, not {percent} %"));
+        }
+    }
+    found
+}
+
+fn all_held(sites: &[(Site, u64)], near: Option<(u32, u32)>) {
+    let half = |odd: usize| {
+        let mine = move |(n, _): &(usize, Fault)| n % 2 == odd;
+        let of = move |site: &Site, seeds: u64| {
+            let faults = Fault::ALL.into_iter().enumerate().filter(mine);
+            faults.flat_map(|(_, f)| held(site, f, seeds, near)).collect::<Vec<_>>()
+        };
+        sites.iter().flat_map(move |(site, seeds)| of(site, *seeds)).collect::<Vec<_>>()
+    };
+    let found = std::thread::scope(|s| {
+        let other = s.spawn(|| half(1));
+        let mut found = half(0);
+        found.extend(other.join().unwrap());
+        found
+    });
+    assert!(found.is_empty(), "{}", found.join("\n"));
+}
+
+#[test]
+fn each_single_fault_is_told_within_its_bound_and_the_bounds_are_tight() {
+    all_held(&[(site(), 1_000)], Some((80, 95)));
+}
+
+#[test]
+fn bounds_hold_for_other_fleets() {
+    let minute = Duration::from_secs(60);
+    let slow = Pace { passes: minute * 5, poll: minute * 10, quick: minute * 5, stale: minute * 15 };
+    let canaries = Canaries::new(minute * 60, minute * 5, true, 200);
+    all_held(
+        &[
+            (Site { peers: 2, ..site() }, 120),
+            (Site { peers: 4, ..site() }, 40),
+            (Site { peers: 0, legacy: 1, ..site() }, 60),
+            (Site { peers: 1, legacy: 1, ..site() }, 40),
+            (Site { peers: 0, ..site() }, 40),
+            (Site { pace: slow, ..site() }, 60),
+            (Site { canaries, jobs: vec![(Frequency::Hour, 2, minute)], ..site() }, 40),
+        ],
+        None,
+    );
 }

@@ -51,6 +51,8 @@ pub(super) enum Moment {
     Tick,
     /// The pass has asked the daemon.
     DaemonAsked,
+    /// It has asked its peers.
+    Asked,
     /// A peer was answered.
     Answered,
     /// A job has begun.

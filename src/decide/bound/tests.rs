@@ -21,17 +21,31 @@ fn secs(site: &Site, fault: Fault) -> Option<u64> {
     site.longest(fault).map(|d| d.as_secs())
 }
 
+/// Cron is late, the daemon is asked, then the peers.
+const FRONT: u64 = 2 + 2 + 10;
+
+#[test]
+fn what_passes_do_is_as_slow_as_they_come() {
+    let slow = Pace { passes: Duration::from_secs(420), ..Pace::default() };
+    let site = Site { pace: slow, ..site() };
+    assert_eq!(site.cadence(Duration::from_secs(300)), slow.passes);
+    assert_eq!(site.cadence(Duration::from_secs(600)), slow.passes * 2, "not due after one pass");
+    assert_eq!(Site { pace: Pace::default(), ..site }.cadence(Duration::from_secs(300)), Duration::from_secs(300));
+}
+
 #[test]
 fn the_usual_two_nodes_are_told_of_nearly_all() {
     let site = site();
     let never: Vec<Fault> = site.rows().into_iter().filter(|r| r.longest.is_none()).map(|r| r.fault).collect();
     assert_eq!(never, [Fault::ClassMissing, Fault::AdminMailbox], "jobs of one class need one line");
-    assert_eq!(secs(&site, Fault::HostDead), Some(300 + 120 + 10 + 20 + 120));
-    assert_eq!(secs(&site, Fault::CronDead), Some(10 + 181 + 20 + 120));
-    assert_eq!(secs(&site, Fault::DaemonDead), Some(120 + 2 + 20 + 120));
-    assert_eq!(secs(&site, Fault::MailRefused), Some(900 + 20 + 300 + 60 + 10 + 20 + 120));
-    assert_eq!(secs(&site, Fault::MailLost), Some(900 + 20 + 600 + 30 + 300 + 60 + 10 + 20 + 120));
-    assert_eq!(secs(&site, Fault::TargetDown), Some(120 + 10 + 20 + 120));
+    assert_eq!(secs(&site, Fault::HostDead), Some(300 + 120 + FRONT + 20 + 20 + 120), "its own admin may come first");
+    assert_eq!(secs(&site, Fault::CronDead), Some(FRONT - 2 + 10 + 181 + 50 + 20 + 120));
+    assert_eq!(secs(&site, Fault::DaemonDead), Some(120 + FRONT + 20 + 120));
+    assert_eq!(secs(&site, Fault::MailRefused), Some(900 + 60 + 20 + 300 + 60 + FRONT + 20 + 120));
+    assert_eq!(secs(&site, Fault::MailLost), Some(900 + 600 + 30 + 300 + 60 + FRONT + 20 + 120));
+    assert_eq!(secs(&site, Fault::StateBroken), Some(60 + FRONT + 20 + 120));
+    assert_eq!(secs(&site, Fault::Cloned), Some(600 + FRONT + 20 + 120));
+    assert_eq!(secs(&site, Fault::TargetDown), Some(120 + FRONT + 10 + 20 + 120));
 }
 
 #[test]
@@ -57,13 +71,13 @@ fn without_a_detector_the_table_says_never() {
     let unproven = Site { proof: Proof::None, ..site() };
     assert_eq!((secs(&unproven, Fault::MailLost), secs(&unproven, Fault::MailRefused)), (None, None));
     let old = Site { peers: 0, legacy: 1, ..site() };
-    assert_eq!(secs(&old, Fault::HostDead), Some(3_605 + 120));
+    assert_eq!(secs(&old, Fault::HostDead), Some(2 + 3_605 + 20 + 120));
 }
 
 #[test]
 fn a_second_channel_makes_the_way_of_bad_mail_short() {
     let phone = Site { channels: 1, peers: 0, ..site() };
-    assert_eq!(secs(&phone, Fault::MailRefused), Some(900 + 20 + 20));
+    assert_eq!(secs(&phone, Fault::MailRefused), Some(900 + 60 + 20 + 20));
 }
 
 #[test]

@@ -50,6 +50,7 @@ fn only_a_round_trip_that_began_after_the_fault_clears_it() {
     proven(&mut proof, "a", 0);
     proof.sent("b".to_owned(), at(900));
     proof.answered("b", &accepted(), at(901));
+    proof.refused("535 no", at(865));
     proof.refused("535 no", at(905));
     assert_eq!(proof.known(&policy(), at(906)), Known::Bad(Wrong::Refused));
     proof.looked(&found("b", Place::Arrived), &policy(), at(910));
@@ -61,6 +62,56 @@ fn only_a_round_trip_that_began_after_the_fault_clears_it() {
     proof.looked(&found("c", Place::Arrived), &policy(), at(965));
     assert!(matches!(proof.known(&policy(), at(966)), Known::Proven(_)));
     assert_eq!(proof.bad, 0);
+}
+
+#[test]
+fn one_refusal_is_no_news_and_a_second_one_later_is() {
+    let mut proof = Proof::default();
+    proven(&mut proof, "a", 0);
+    proof.sent("b".to_owned(), at(900));
+    proof.answered("b", &refused(), at(901));
+    assert!(matches!(proof.known(&policy(), at(902)), Known::Proven(_)), "the server was away for a moment");
+    proof.refused("535 no", at(910));
+    assert!(matches!(proof.known(&policy(), at(911)), Known::Proven(_)), "the same moment");
+    assert_eq!(proof.next(&policy(), at(960)), Ok(Duty::Send), "tried again soon");
+    proof.sent("c".to_owned(), at(960));
+    proof.answered("c", &refused(), at(961));
+    assert_eq!(proof.known(&policy(), at(962)), Known::Bad(Wrong::Refused));
+    let mut new = Proof::default();
+    new.sent("a".to_owned(), at(0));
+    new.answered("a", &refused(), at(1));
+    assert_eq!(new.known(&policy(), at(2)), Known::NotYet);
+}
+
+#[test]
+fn a_clock_that_was_set_back_neither_keeps_a_fault_nor_makes_a_proof() {
+    let mut proof = Proof::default();
+    proven(&mut proof, "a", 90_000);
+    let mut behind = proof.clone();
+    behind.mend(at(10));
+    assert_eq!(behind.known(&policy(), at(10)), Known::NotYet, "a proof from the future has no age");
+    proof.sent("b".to_owned(), at(90_900));
+    proof.answered("b", &accepted(), at(90_901));
+    proof.looked(&[], &policy(), at(91_500));
+    assert_eq!(proof.known(&policy(), at(91_501)), Known::Bad(Wrong::NeverArrived));
+    proof.mend(at(20));
+    assert_eq!(proof.known(&policy(), at(1_000)), Known::Bad(Wrong::NeverArrived), "time alone clears nothing");
+    proof.sent("c".to_owned(), at(30));
+    proof.answered("c", &accepted(), at(31));
+    proof.looked(&found("c", Place::Arrived), &policy(), at(40));
+    assert!(matches!(proof.known(&policy(), at(41)), Known::Proven(_)), "a round trip does, at once");
+}
+
+#[test]
+fn after_a_long_rest_the_first_canary_is_waited_for() {
+    let mut proof = Proof::default();
+    proven(&mut proof, "a", 0);
+    assert!(proof.outcome(&policy(), at(90_000)).is_some(), "nobody proves anything");
+    proof.sent("b".to_owned(), at(90_000));
+    proof.answered("b", &accepted(), at(90_001));
+    assert_eq!(proof.outcome(&policy(), at(90_002)), None);
+    proof.looked(&[], &policy(), at(90_600));
+    assert!(proof.outcome(&policy(), at(90_600)).is_some());
 }
 
 #[test]

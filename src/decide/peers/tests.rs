@@ -220,3 +220,59 @@ fn all_are_asked_while_one_fails() {
     views[0].hear(&peers[0], &silent(), at(60));
     assert_eq!(round(&peers, &views, &pace(), at(120)), [0, 1]);
 }
+
+#[test]
+fn a_node_that_was_just_installed_is_given_time() {
+    let peer = keyed("b");
+    let verdict = |is: &str, served_s: Option<u64>| {
+        let mut view = View::default();
+        let Heard::Status(mut status) = status(Word::MailProblem, Vec::new()) else { unreachable!() };
+        status.mail.is = is.to_owned();
+        status.passes.served_s = served_s;
+        let heard = Heard::Status(status);
+        view.hear(&peer, &heard, at(0));
+        let me = id("a");
+        judge(&Question {
+            me: &me,
+            peer: &peer,
+            view: &view,
+            heard: &heard,
+            others: &[],
+            cut_off: false,
+            pace: &pace(),
+            now: at(0),
+        })
+        .unwrap()
+    };
+    assert!(verdict("not_yet", Some(1)).held, "its first message to itself is under way");
+    assert!(!verdict("refused", Some(1)).held);
+    assert_eq!(
+        (verdict("refused", Some(1)).threshold, verdict("refused", None).threshold),
+        (PROBLEM, PROBLEM + FIRST_PASS)
+    );
+}
+
+#[test]
+fn a_clone_is_told_at_once_and_who_sees_a_peer_well_delays_nobody() {
+    let peer = keyed("b");
+    let mut view = View::default();
+    for instance in ["i", "copy", "i"] {
+        view.spoke(instance, at(0));
+    }
+    let heard = status(Word::True, Vec::new());
+    view.hear(&peer, &heard, at(0));
+    let me = id("c");
+    let verdict = judge(&Question {
+        me: &me,
+        peer: &peer,
+        view: &view,
+        heard: &heard,
+        others: &[],
+        cut_off: false,
+        pace: &pace(),
+        now: at(1),
+    })
+    .unwrap();
+    assert_eq!((verdict.outcome.verdict, verdict.threshold), (V::Failed, 1));
+    assert_eq!(look("c", Some(status(Word::True, vec![sees("b", true, false)]))).threshold, SILENT);
+}
