@@ -15,6 +15,8 @@ mod first;
 mod fleet;
 mod jobs;
 mod mail;
+#[cfg(test)]
+mod modes;
 mod node;
 mod outbox;
 mod pass;

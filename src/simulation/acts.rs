@@ -1,8 +1,8 @@
 //! What is done to the world: each act has its undoing.
 
-use super::engine::{Event, Micros, micros};
+use super::engine::{Event, micros};
 use super::mail::Provider;
-use super::node::{Node, Truth};
+use super::node::Node;
 use super::world::{Spawn, World};
 use crate::decide::Recipient;
 use crate::decide::peers::View;
@@ -111,14 +111,13 @@ pub(super) fn apply(world: &mut World, act: &Act) {
         | Act::Lists(n, ..)
         | Act::Line(n, ..)
         | Act::Garbles(n, _) => {
-            let now = world.now;
-            world.nodes.get_mut(*n).into_iter().for_each(|node| set(node, act, now));
+            world.nodes.get_mut(*n).into_iter().for_each(|node| set(node, act));
         }
     }
 }
 
 /// Acts that only turn a switch.
-fn set(node: &mut Node, act: &Act, now: Micros) {
+fn set(node: &mut Node, act: &Act) {
     match act {
         Act::Cron(_, on) => node.cron = *on,
         Act::PassesLive(_, live) => node.passes_die = !live,
@@ -126,12 +125,7 @@ fn set(node: &mut Node, act: &Act, now: Micros) {
         Act::DaemonTurns(_, turns) => node.daemon.iter_mut().for_each(|d| d.hangs = !turns),
         Act::Port(_, open) => node.port = *open,
         Act::Uplink(_, on) => node.uplink = *on,
-        Act::Mail(_, how) => {
-            node.provider = *how;
-            if !matches!(how, Provider::Good | Provider::Doubles | Provider::Quota(_)) {
-                Truth::went_wrong(&mut node.truth, now);
-            }
-        }
+        Act::Mail(_, how) => node.provider = *how,
         Act::Mailbox(_, up) => node.mailbox.down = !up,
         Act::MailOn(_, on) => node.setup.nomail = !on,
         Act::Disk(_, ok) => node.disk = *ok,
@@ -216,6 +210,7 @@ fn copy(world: &mut World, n: usize, of: usize) {
     copy.kept.views.clone_from(&original.kept.views);
     copy.kept.proof = original.kept.proof.clone();
     copy.kept.base = original.kept.base.clone();
+    copy.truth = original.truth.clone();
     copy.boots = 100;
     copy.up = false;
     if let Some(place) = world.nodes.get_mut(n) {

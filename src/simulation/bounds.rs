@@ -101,6 +101,13 @@ fn settle(sim: &Rc<Sim>, case: Case<'_>) -> Micros {
             world.at(when, Act::Round(n));
         }
     }
+    if case.fault != Fault::ClockSkew {
+        let mut world = sim.w();
+        for n in 1..world.nodes.len() {
+            let off = micros(world.rng.time(Duration::from_secs(40))) - fleet::secs(20);
+            world.nodes.get_mut(n).into_iter().for_each(|node| node.offset = off);
+        }
+    }
     sim.run(at);
     at
 }
@@ -136,6 +143,10 @@ fn strike(sim: &Rc<Sim>, case: Case<'_>, at: Micros) -> Micros {
         let first = world.script.len();
         world.script.extend(acts);
         let lines = (first..world.script.len()).collect();
+        if case.fault == Fault::CronDead {
+            // A canary is due just when passes are.
+            world.trap_canary = Some(case.site.pace.stale);
+        }
         world.trap = Some(Trap { node: 0, moment, from: at, lines, tempo: Tempo::Worst });
     }
     let mut now = at;

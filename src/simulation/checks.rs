@@ -41,14 +41,13 @@ pub(super) fn is_true(world: &mut World, n: usize) {
 
 /// I8: only a round trip that began after the fault clears it.
 pub(super) fn latched(world: &mut World, n: usize) {
-    let now = world.now;
     let at = world.clock(n);
     let Some(node) = world.nodes.get(n).filter(|node| !node.odd_clock) else { return };
     let known = node.kept.proof.known(&node.setup.canaries, at);
     let bad_before = node.daemon.as_ref().is_some_and(|d| matches!(d.facts.mail, Known::Bad(_)));
     if bad_before && matches!(known, Known::Proven(_)) {
         let (proven, wrong) = (node.truth.proven, node.truth.wrong);
-        if proven.zip(wrong).is_none_or(|(proven, wrong)| proven < wrong && now > wrong) {
+        if proven.zip(wrong).is_none_or(|(proven, wrong)| proven < wrong) {
             world.fault("I8: mail counts as good again without a round trip that began later".to_owned());
         }
     }

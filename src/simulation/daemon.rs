@@ -183,12 +183,16 @@ async fn look(sim: &Sim, at: At) {
     };
     let found = mail::look(sim, at.0, &tokens).await;
     let mut world = sim.w();
-    let now = now(&world, at.0);
+    let (now, moment) = (now(&world, at.0), world.now);
     let Some(node) = world.nodes.get_mut(at.0) else { return };
     match found {
         Ok(found) => {
             let policy = node.setup.canaries;
+            let before = node.kept.proof.wrong_at;
             node.kept.proof.looked(&found, &policy, now);
+            if node.kept.proof.wrong_at != before {
+                node.truth.went_wrong(moment);
+            }
             if !found.is_empty() {
                 world.moment(at.0, Moment::CanarySeen);
             }

@@ -122,3 +122,62 @@ fn bounds_hold_for_other_fleets() {
         None,
     );
 }
+
+/// Plays histories on two threads; the failures, each with its seed.
+fn histories(
+    seeds: std::ops::Range<u64>,
+    play: impl Fn(u64) -> modes::History + Sync,
+) -> (modes::History, Vec<String>) {
+    let run = |odd: u64| {
+        let (mut sum, mut found) = (modes::History::default(), Vec::new());
+        for seed in seeds.clone().filter(|s| s % 2 == odd) {
+            let one = play(seed);
+            sum.node_days += one.node_days;
+            sum.kills += one.kills;
+            sum.messages += one.messages;
+            found.extend(one.wrong.into_iter().take(3).map(|w| format!("seed {seed}: {w}")));
+        }
+        (sum, found)
+    };
+    std::thread::scope(|s| {
+        let other = s.spawn(|| run(1));
+        let (mut sum, mut found) = run(0);
+        let (more, also) = other.join().unwrap();
+        sum.node_days += more.node_days;
+        sum.kills += more.kills;
+        sum.messages += more.messages;
+        found.extend(also);
+        (sum, found)
+    })
+}
+
+fn env(name: &str, default: u64) -> u64 {
+    std::env::var(name).ok().and_then(|s| s.parse().ok()).unwrap_or(default)
+}
+
+#[test]
+#[ignore = "shows figures"]
+fn figures_of_modes() {
+    let (from, seeds) = (env("SEED", 0), env("SEEDS", 60));
+    let only = std::env::var("FAULT").unwrap_or_default();
+    for (name, play) in [
+        ("fault_free", (|s| modes::fault_free(s, 2)) as fn(u64) -> modes::History),
+        ("safety", |s| modes::storms(s, 2, false)),
+        ("liveness", |s| modes::storms(s, 1, true)),
+    ] {
+        if !name.contains(&only) {
+            continue;
+        }
+        let begun = std::time::Instant::now();
+        let (sum, found) = histories(from..from + seeds, play);
+        println!(
+            "{name}: {} node-days, {} kills, {} messages, {} wrong ({:?})",
+            sum.node_days,
+            sum.kills,
+            sum.messages,
+            found.len(),
+            begun.elapsed()
+        );
+        found.iter().take(12).for_each(|w| println!("      {w}"));
+    }
+}

@@ -85,6 +85,8 @@ pub(super) struct World {
     pub(super) killed: u64,
     /// Waits for a moment at a node from a time on, then plays these lines.
     pub(super) trap: Option<Trap>,
+    /// A canary is due this long after the trap has snapped.
+    pub(super) trap_canary: Option<Duration>,
     /// When the trap snapped.
     pub(super) snapped: Option<Micros>,
     /// What must never be and was.
@@ -133,6 +135,7 @@ impl World {
             kills: 0,
             killed: 0,
             trap: None,
+            trap_canary: None,
             snapped: None,
             wrong: Vec::new(),
             minutes: 0,
@@ -231,6 +234,9 @@ impl World {
         {
             self.snapped = Some(self.now + 1_000);
             self.tempo = trap.tempo;
+            if let Some(later) = self.trap_canary {
+                self.at(self.now + micros(later), Act::Canary(node));
+            }
             for line in trap.lines {
                 self.queue.add(self.now + 1_000, Event::Script(line));
             }
