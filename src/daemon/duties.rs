@@ -345,7 +345,11 @@ impl<'a> Duties<'a> {
     }
 
     fn remember(&mut self) {
-        let (word, away) = (self.knowledge.word().to_string(), self.knowledge.lock().away);
+        let (word, away) = {
+            let known = self.knowledge.lock();
+            let word = known.facts.remembered(known.now());
+            (word.map(|word| word.to_string()).unwrap_or_default(), known.away)
+        };
         let last = Last { word, away };
         if last == self.last {
             return;

@@ -48,7 +48,7 @@ pub struct Facts {
     pub pass: Option<PassReport>,
     /// When the daemon started.
     pub started: Timestamp,
-    /// What the word was before the daemon was restarted, as far as jobs are concerned: believed for [`Pace::stale`].
+    /// What [`Facts::remembered`] said before the daemon was restarted: believed for [`Pace::stale`].
     pub before: Option<Word>,
     /// What is known of mail.
     pub mail: Known,
@@ -91,10 +91,17 @@ impl Facts {
                 fresh && pass.overdue == 0 && pass.state_ok && pass.settings_ok && pass.clock_ok && pass.sighted
             }
             None => {
-                now.since(self.started) <= self.pace.stale
-                    && matches!(self.before, Some(Word::True | Word::MailProblem))
+                // `MailProblem` says nothing of jobs.
+                now.since(self.started) <= self.pace.stale && self.before == Some(Word::True)
             }
         }
+    }
+
+    /// What to remember for the next start, as far as jobs are concerned. `None`: no pass has come since this start, so
+    /// there is nothing to believe; else a daemon that is started again and again would never notice that none comes.
+    pub fn remembered(&self, now: Timestamp) -> Option<Word> {
+        let good = self.jobs_are_good(now);
+        self.pass.as_ref().map(|_| if good { Word::True } else { Word::JobProblem })
     }
 
     /// The trouble "no pass comes"; `None` while it is too early to say.

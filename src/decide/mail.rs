@@ -110,7 +110,7 @@ pub struct Proof {
     pub proven: Option<RoundTrip>,
     /// When something went wrong last.
     pub wrong_at: Option<Timestamp>,
-    /// Since when messages are not taken, if that is what went wrong.
+    /// When the present stretch of what went wrong began.
     pub wrong_since: Option<Timestamp>,
     /// What it was.
     pub wrong: Option<Wrong>,
@@ -238,8 +238,10 @@ impl Proof {
     }
 
     fn went_wrong(&mut self, wrong: Wrong, why: &str, now: Timestamp) {
-        let goes_on = self.wrong == Some(wrong) && self.proven.is_none_or(|p| Some(p.sent) <= self.wrong_at);
-        self.wrong_since = if goes_on { self.wrong_since.or(Some(now)) } else { Some(now) };
+        // Only a message that was not taken is given a second try.
+        let since = if wrong == Wrong::Refused { now } else { now.minus(PATIENCE) };
+        let goes_on = self.wrong_at.is_some() && self.proven.is_none_or(|p| Some(p.sent) <= self.wrong_at);
+        self.wrong_since = Some(self.wrong_since.filter(|_| goes_on).map_or(since, |before| before.min(since)));
         self.wrong_at = Some(now);
         self.wrong = Some(wrong);
         why.clone_into(&mut self.why);

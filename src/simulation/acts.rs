@@ -88,7 +88,9 @@ pub(super) fn apply(world: &mut World, act: &Act) {
         }
         Act::Link(a, b, true) => _ = world.cut.remove(&(*a, *b)),
         Act::Link(a, b, false) => _ = world.cut.insert((*a, *b)),
-        Act::Step(n, by) | Act::Slew(n, by) => turn_clock(world, *n, *by),
+        Act::Step(n, by) => turn_clock(world, *n, *by),
+        // Cron sleeps to its next minute all the same.
+        Act::Slew(n, by) => world.nodes.get_mut(*n).into_iter().for_each(|node| node.offset += by),
         Act::Inbox(who, true) => _ = world.blind_inboxes.remove(who),
         Act::Inbox(who, false) => {
             world.blind_inboxes.insert(who.clone());

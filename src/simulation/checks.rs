@@ -17,8 +17,9 @@ pub(super) fn is_true(world: &mut World, n: usize) {
     let (pace, canaries, truth) = (node.setup.pace, node.setup.canaries, &node.truth);
     let old = |at: Option<Micros>, most: Duration| at.is_none_or(|at| now - at > micros(most));
     let mut lies = Vec::new();
+    // What was true before a restart is believed for a while, but only once.
     let started = node.daemon.as_ref().is_some_and(|d| d.facts.pass.is_none());
-    if old(truth.served, pace.stale * if started { 2 } else { 1 } + Duration::from_secs(1)) {
+    if old(if started { truth.believed } else { truth.served }, pace.stale + Duration::from_secs(1)) {
         lies.push("I7: no pass has served for too long");
     }
     if old(truth.proven, canaries.fresh() + SLACK) {
@@ -48,7 +49,11 @@ pub(super) fn latched(world: &mut World, n: usize) {
     if bad_before && matches!(known, Known::Proven(_)) {
         let (proven, wrong) = (node.truth.proven, node.truth.wrong);
         if proven.zip(wrong).is_none_or(|(proven, wrong)| proven < wrong) {
-            world.fault("I8: mail counts as good again without a round trip that began later".to_owned());
+            let what = format!(
+                "I8: {} mail counts as good again without a round trip that began later: {proven:?} {wrong:?} {:?}",
+                node.name, node.kept.proof
+            );
+            world.fault(what);
         }
     }
 }

@@ -44,16 +44,18 @@ fn now(world: &World, n: usize) -> Timestamp {
 }
 
 fn start(world: &mut World, (n, process): At) -> bool {
-    let now = world.clock(n);
+    let (now, moment) = (world.clock(n), world.now);
     let Some(node) = world.nodes.get_mut(n) else { return false };
     if node.daemon.is_some() {
         return false;
     }
     node.kept.proof.mend(now);
+    node.truth.believed = node.truth.believed.or(Some(moment));
     let facts = Facts {
         pass: None,
         started: now,
-        before: node.kept.before,
+        // Believed once: who is killed before its first pass leaves nothing to believe.
+        before: node.kept.before.take(),
         mail: node.kept.proof.known(&node.setup.canaries, now),
         nomail: node.setup.nomail,
         daemon_ok: true,
@@ -172,8 +174,12 @@ async fn send(sim: &Sim, at: At, token: String) {
     let result: SendResult = mail::send_canary(sim, at.0, &token).await;
     sim.point(at.1).await;
     let mut world = sim.w();
-    let now = now(&world, at.0);
-    world.nodes.get_mut(at.0).into_iter().for_each(|n| n.kept.proof.answered(&token, &result, now));
+    let (now, moment) = (now(&world, at.0), world.now);
+    let Some(node) = world.nodes.get_mut(at.0) else { return };
+    node.kept.proof.answered(&token, &result, now);
+    if !matches!(result, SendResult::Accepted { .. }) {
+        node.truth.went_wrong(moment);
+    }
 }
 
 async fn look(sim: &Sim, at: At) {
@@ -255,11 +261,12 @@ fn settle(world: &mut World, n: usize) {
     let (now, moment): (Timestamp, Micros) = (now(world, n), world.now);
     let Some(node) = world.nodes.get(n) else { return };
     let word = poll::word(node, moment);
+    let remembered = node.daemon.as_ref().and_then(|d| d.facts.remembered(now));
     let proven = node.daemon.as_ref().is_some_and(|d| matches!(d.facts.mail, Known::Proven(_)));
     let mine = node.kept.open.iter().filter(|id| troubles::is_trouble(id));
     let told = word == Some(Word::JobProblem) && proven && mine.clone().any(|id| is_told(world, n, id));
     let Some(node) = world.nodes.get_mut(n) else { return };
-    node.kept.before = word.or(node.kept.before);
+    node.kept.before = remembered;
     let policy = node.setup.canaries;
     let Some(daemon) = &mut node.daemon else { return };
     daemon.told_self = told;

@@ -1,7 +1,6 @@
 //! A mail provider and the mailbox that proves mail.
 
 use super::engine::{Micros, Sim, micros};
-use super::node::Truth;
 use crate::decide::mail::Place;
 use crate::decide::pace::{LOOK, SEND};
 use crate::decide::{Delivery, SendResult};
@@ -100,21 +99,8 @@ pub(super) async fn send_canary(sim: &Sim, node: usize, token: &str) -> SendResu
             world.moment(node, super::world::Moment::CanaryTaken);
             SendResult::Accepted { answer: "250 ok".to_owned() }
         }
-        Some(Err(result)) => {
-            let mut world = sim.w();
-            let now = world.now;
-            if let Some(n) = world.nodes.get_mut(node) {
-                Truth::went_wrong(&mut n.truth, now);
-            }
-            result
-        }
+        Some(Err(result)) => result,
         None => SendResult::Later { why: String::new() },
-    }
-}
-
-impl Truth {
-    pub(super) fn went_wrong(&mut self, now: Micros) {
-        self.wrong = Some(now);
     }
 }
 

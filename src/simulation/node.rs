@@ -96,6 +96,8 @@ pub(super) struct Daemon {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Truth {
     pub(super) served: Option<Micros>,
+    /// When a daemon first started after that.
+    pub(super) believed: Option<Micros>,
     /// When the newest canary that was found was sent.
     pub(super) proven: Option<Micros>,
     /// When the first message of the present trouble was not taken, or a canary was missed.
@@ -103,6 +105,12 @@ pub(super) struct Truth {
     pub(super) settings_ok: bool,
     pub(super) nomail: bool,
     pub(super) state_ok: bool,
+}
+
+impl Truth {
+    pub(super) fn went_wrong(&mut self, now: Micros) {
+        self.wrong = Some(now);
+    }
 }
 
 /// See the module.

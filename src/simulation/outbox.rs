@@ -48,6 +48,7 @@ impl World {
         held: bool,
         now: Timestamp,
     ) -> bool {
+        self.note(|| format!("{n} {} {:?} {} held {held}", trouble.id, outcome.verdict, outcome.summary));
         let run = self.id();
         let Some(node) = self.nodes.get_mut(n) else { return false };
         let before = node.kept.own.states(std::slice::from_ref(&trouble.id)).unwrap_or_default().remove(&trouble.id);

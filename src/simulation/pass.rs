@@ -295,6 +295,9 @@ pub(super) fn report(world: &mut World, n: usize, now: Timestamp) {
         Vec::new()
     };
     node.truth.served = Some(moment);
+    if steady.is_some() {
+        node.truth.believed = None;
+    }
     node.truth.settings_ok = node.report.settings_ok;
     node.truth.state_ok = node.report.state_ok;
     node.truth.nomail = node.report.nomail;

@@ -181,3 +181,24 @@ fn figures_of_modes() {
         found.iter().take(12).for_each(|w| println!("      {w}"));
     }
 }
+
+#[test]
+fn nothing_is_told_where_nothing_is_wrong() {
+    let (sum, found) = histories(0..env("SEEDS", 4_000), |seed| modes::fault_free(seed, 7));
+    assert!(found.is_empty(), "{} of {} node-days: {}", found.len(), sum.node_days, found.join("\n"));
+    assert_eq!(sum.messages, 0);
+}
+
+#[test]
+fn whatever_fails_together_the_invariants_hold() {
+    let (sum, found) = histories(0..env("SEEDS", 600), |seed| modes::storms(seed, 2, false));
+    assert!(found.is_empty(), "{} of {} node-days: {}", found.len(), sum.node_days, found.join("\n"));
+    assert!(sum.kills > 1_000 && sum.messages > 1_000, "{sum:?}: too calm to prove anything");
+}
+
+#[test]
+fn when_all_is_healed_all_is_told_and_quiet() {
+    let (sum, found) = histories(0..env("SEEDS", 600), |seed| modes::storms(seed, 1, true));
+    assert!(found.is_empty(), "{} of {} node-days: {}", found.len(), sum.node_days, found.join("\n"));
+    assert!(sum.kills > 1_000 && sum.messages > 1_000, "{sum:?}: too calm to prove anything");
+}

@@ -95,6 +95,8 @@ pub(super) struct World {
     /// Mailboxes of humans that show nothing.
     pub(super) blind_inboxes: BTreeSet<Recipient>,
     ids: u128,
+    #[cfg(test)]
+    shown: bool,
 }
 
 /// See [`World::trap`].
@@ -141,6 +143,8 @@ impl World {
             minutes: 0,
             blind_inboxes: BTreeSet::new(),
             ids: 0,
+            #[cfg(test)]
+            shown: std::env::var("SHOW").is_ok(),
         }
     }
 
@@ -169,6 +173,7 @@ impl World {
 
     pub(super) fn play(&mut self, line: usize) {
         if let Some(act) = self.script.get(line).cloned() {
+            self.note(|| format!("{act:?}"));
             super::acts::apply(self, &act);
         }
     }
@@ -260,11 +265,23 @@ impl World {
         let latency = self.take(self.latency);
         let arrives = arrives && !self.blind_inboxes.contains(to);
         let seen = arrives.then(|| self.now + micros(latency));
+        self.note(|| format!("{from} mails {to}: {alerts:?}"));
         self.posted.push(Posted { from, to: to.clone(), alerts, taken: self.now, seen, first: false });
+    }
+
+    /// For people who look at one history.
+    pub(super) fn note(&self, what: impl FnOnce() -> String) {
+        #[cfg(test)]
+        if self.shown {
+            println!("{:>9}.{:03} s  {}", self.now / 1_000_000, self.now / 1_000 % 1_000, what());
+        }
+        #[cfg(not(test))]
+        drop(what);
     }
 
     pub(super) fn fault(&mut self, what: String) {
         if self.wrong.len() < 20 {
+            self.note(|| format!("WRONG {what}"));
             let text = format!("{:>9} s: {what}", self.now / 1_000_000);
             self.wrong.push(text);
         }

@@ -79,10 +79,18 @@ fn where_both_are_bad_mail_is_said_unless_its_own_status_is_stale() {
 fn a_restart_is_no_news_for_three_minutes() {
     let restarted = |before| Facts { pass: None, before, ..good() };
     assert_eq!(restarted(Some(Word::True)).word(at(1)), Word::True);
-    assert_eq!(restarted(Some(Word::MailProblem)).word(at(1)), Word::True, "mail has facts of its own");
+    assert_eq!(restarted(Some(Word::MailProblem)).word(at(1)), Word::JobProblem, "it says nothing of jobs");
     assert_eq!(restarted(Some(Word::JobProblem)).word(at(1)), Word::JobProblem);
     assert_eq!(restarted(None).word(at(1)), Word::JobProblem);
     assert_eq!(restarted(Some(Word::True)).word(at(181)), Word::JobProblem);
+    let bad_mail = Facts { mail: Known::Stale, ..good() };
+    assert_eq!(bad_mail.remembered(at(1)), Some(Word::True), "mail has facts of its own");
+    assert_eq!(good().remembered(at(181)), Some(Word::JobProblem));
+    assert_eq!(
+        restarted(Some(Word::True)).remembered(at(1)),
+        None,
+        "started again and again, it would be believed for ever"
+    );
 }
 
 #[test]

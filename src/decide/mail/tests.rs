@@ -84,6 +84,19 @@ fn one_refusal_is_no_news_and_a_second_one_later_is() {
 }
 
 #[test]
+fn a_refusal_does_not_hide_what_was_wrong_before() {
+    let mut proof = Proof::default();
+    proven(&mut proof, "a", 0);
+    proof.sent("b".to_owned(), at(900));
+    proof.answered("b", &accepted(), at(901));
+    proof.looked(&[], &policy(), at(1_500));
+    assert_eq!(proof.known(&policy(), at(1_501)), Known::Bad(Wrong::NeverArrived));
+    proof.sent("c".to_owned(), at(1_560));
+    proof.answered("c", &refused(), at(1_561));
+    assert_eq!(proof.known(&policy(), at(1_562)), Known::Bad(Wrong::Refused), "seed 36 of the simulation");
+}
+
+#[test]
 fn a_clock_that_was_set_back_neither_keeps_a_fault_nor_makes_a_proof() {
     let mut proof = Proof::default();
     proven(&mut proof, "a", 90_000);
