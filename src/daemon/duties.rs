@@ -61,7 +61,7 @@ pub enum Event {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Last {
-    /// The word.
+    /// What jobs are worth believing at the next start; empty while no pass has come since this one.
     pub word: String,
     /// A planned absence.
     pub away: Option<Timestamp>,
@@ -106,11 +106,12 @@ impl<'a> Duties<'a> {
     /// # Errors
     /// Of the store.
     pub fn new(knowledge: Knowledge, parts: Parts<'a>, hands: &'a mut dyn Hands, alive: Alive<'a>) -> Result<Self> {
-        let proof = outbox::proof(parts.own)?;
+        let mut proof = outbox::proof(parts.own)?;
         let last: Last = parts.own.meta(LAST)?.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default();
         {
             let mut known = knowledge.lock();
             let now = known.now();
+            proof.mend(now);
             known.facts.before = Word::of(last.word.as_bytes());
             known.facts.mail = proof.known(&parts.canaries, now);
             known.away = last.away.filter(|at| *at > now);
@@ -345,12 +346,11 @@ impl<'a> Duties<'a> {
     }
 
     fn remember(&mut self) {
-        let (word, away) = {
+        let last = {
             let known = self.knowledge.lock();
             let word = known.facts.remembered(known.now());
-            (word.map(|word| word.to_string()).unwrap_or_default(), known.away)
+            Last { word: word.map(|w| w.to_string()).unwrap_or_default(), away: known.away }
         };
-        let last = Last { word, away };
         if last == self.last {
             return;
         }

@@ -169,8 +169,13 @@ impl World {
             let plan = delivery::plan(now, &waiting, &sent, &Limits::default(), node.setup.nomail);
             let deliveries: Vec<Delivery> = plan.outgoing.iter().map(|o| render(o, self.id(), now)).collect();
             made += deliveries.len();
-            let planned =
-                Planned { deliveries, superseded: plan.superseded, dropped: plan.dropped, withheld: plan.withheld };
+            let planned = Planned {
+                deliveries,
+                superseded: plan.superseded,
+                dropped: plan.dropped,
+                withheld: plan.withheld,
+                ..Planned::default()
+            };
             self.write_plan(n, own, &planned, now);
         }
         made

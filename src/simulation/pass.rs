@@ -220,7 +220,7 @@ async fn round(sim: &Sim, at: At, offset: i64) {
     sim.point(at.1).await;
     for (peer, verdict) in verdicts {
         let Some((name, to, skew, first)) = about(&sim.w(), at.0, peer, verdict.ours_too) else { continue };
-        let trouble = troubles::peer(&name, verdict.threshold);
+        let trouble = troubles::peer(&name, verdict.threshold, verdict.once);
         let (held, outcome) = (verdict.held, &verdict.outcome);
         judge(sim, at, &trouble, outcome, Some(&to), held, now).await;
         let odd = skew.unsigned_abs() > peers::SKEW.as_secs();
@@ -255,7 +255,7 @@ fn remember_told(world: &mut World, n: usize, answers: &[(usize, peers::Heard)])
         else {
             continue;
         };
-        let id = troubles::peer(&name, 1).id;
+        let id = troubles::peer(&name, 1, false).id;
         let open = world.nodes.get(n).is_some_and(|node| node.kept.open.contains(&id));
         let told = open && is_told(world, n, &id);
         if let Some(view) = world.nodes.get_mut(n).and_then(|node| node.kept.views.get_mut(*peer)) {
@@ -307,7 +307,7 @@ pub(super) fn report(world: &mut World, n: usize, now: Timestamp) {
     daemon.facts.pass = Some(report);
     for (known, watched) in node.setup.watched.iter().enumerate() {
         let Some(seen) = sees.iter().find(|s| Some(&s.node) == watched.node.as_ref()) else { continue };
-        if seen.ok {
+        if seen.there {
             daemon.well_since.entry(known).or_insert(steady);
         } else {
             daemon.well_since.remove(&known);

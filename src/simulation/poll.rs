@@ -143,6 +143,7 @@ pub(super) fn sees(node: &Node, now: Timestamp) -> Vec<Sees> {
             Some(Sees {
                 node: watched.node.clone().unwrap_or(NodeId(String::new())),
                 ok: view.is_ok(),
+                there: view.is_there(),
                 polled_s: now.since(asked).as_secs(),
                 told: view.told,
                 asked_s: None,
