@@ -23,7 +23,7 @@ use checker_parts::tls::Trust;
 use hands::Post;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -72,15 +72,15 @@ fn renew(why: &str) -> Result<Exit, Failure> {
     service::reloading();
     let mut words = std::env::args_os();
     // An upgrade has replaced the file at the path that this program was started by.
-    let program = std::env::current_exe().map(undeleted).unwrap_or_else(|_| PathBuf::from("/proc/self/exe"));
+    let program = std::env::current_exe().map_or_else(|_| PathBuf::from("/proc/self/exe"), |path| undeleted(&path));
     let failed = Command::new(&program).arg0(words.next().unwrap_or_default()).args(words).exec();
     Err(Failure::Other(Exit::Io, format!("{} cannot be started: {failed}", program.display())))
 }
 
 /// The kernel marks the path of a file that was replaced.
-fn undeleted(path: PathBuf) -> PathBuf {
+fn undeleted(path: &Path) -> PathBuf {
     let text = path.to_string_lossy();
-    text.strip_suffix(" (deleted)").map_or_else(|| path.clone(), PathBuf::from)
+    text.strip_suffix(" (deleted)").map_or_else(|| path.to_owned(), PathBuf::from)
 }
 
 /// What the daemon works on.

@@ -1,4 +1,4 @@
-//! What a service manager is told, by its own protocol (sd_notify(3)). Without one, nothing happens.
+//! What a service manager is told, by its own protocol (`sd_notify(3)`). Without one, nothing happens.
 
 use sd_notify::NotifyState;
 use std::time::Duration;

@@ -222,9 +222,8 @@ impl Site {
 
     fn row(&self, fault: Fault) -> Row {
         let (detector, path, longest) = match fault {
-            Fault::HostDead => self.silent(),
             Fault::PortBlocked if !self.listens => (NOTHING, NEVER, None),
-            Fault::PortBlocked => self.silent(),
+            Fault::HostDead | Fault::PortBlocked => self.silent(),
             Fault::LinkCut if self.peers > 0 => {
                 ("we and that peer, each by a poll", "mail to both admins", Some(self.poll(SILENT)))
             }
@@ -324,7 +323,7 @@ impl Site {
     fn cron(&self) -> (&'static str, &'static str, Option<Duration>) {
         if self.daemon {
             // The last pass has just begun.
-            let served = self.front() - CRON_LATE + self.wave();
+            let served = self.front().saturating_sub(CRON_LATE) + self.wave();
             let time = served + self.pace.stale + Duration::from_secs(1) + BUSY + self.out();
             return ("our daemon", OWN_MAIL, Some(time));
         }

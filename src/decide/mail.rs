@@ -340,7 +340,6 @@ impl Proof {
     }
 
     /// So many bad looks in a row are told: what is known to be bad has been tried more than once already.
-    #[expect(clippy::unused_self, reason = "it is the proof that says how sure it is")]
     pub fn threshold(&self) -> u32 {
         1
     }

@@ -206,7 +206,7 @@ pub fn judge(q: &Question<'_>) -> Option<Verdict> {
     let unproven = fresh.is_some_and(|s| s.mail.is == NOT_YET);
     let mut threshold =
         if fresh.is_some_and(|s| s.passes.served_s.is_none()) { threshold + FIRST_PASS } else { threshold };
-    let (mut outcome, confirmed) = if silent { confirmed(q, outcome) } else { (outcome, true) };
+    let (mut outcome, confirmed) = if silent { confirmed(q, &outcome) } else { (outcome, true) };
     if let Some(cloned) = q.view.cloned
         && outcome.verdict == checker_job::Verdict::Ok
         && q.now.since(cloned) < Duration::from_secs(86_400)
@@ -311,7 +311,7 @@ fn tellers<'a>(q: &Question<'a>) -> impl Iterator<Item = &'a NodeId> {
 }
 
 /// What others say about a silence. `true`: somebody confirms it.
-fn confirmed(q: &Question<'_>, outcome: Outcome) -> (Outcome, bool) {
+fn confirmed(q: &Question<'_>, outcome: &Outcome) -> (Outcome, bool) {
     // Who reached it before we failed to says nothing.
     let failing = q.pace.quick * q.view.silent.saturating_sub(1);
     let oldest = |ok: bool| if ok { failing.min(q.pace.said()) } else { q.pace.said() };

@@ -143,7 +143,7 @@ mod word {
     use super::Word;
     use serde::{Deserialize, Deserializer, Serializer};
 
-    #[expect(clippy::ref_option, reason = "serde hands over a reference")]
+    #[expect(clippy::ref_option, clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
     pub(super) fn serialize<S: Serializer>(word: &Option<Word>, s: S) -> Result<S::Ok, S::Error> {
         s.serialize_str(word.map_or("", Word::as_str))
     }

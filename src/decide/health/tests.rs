@@ -27,10 +27,12 @@ fn good() -> Facts {
     }
 }
 
+type Spoil = fn(&mut PassReport);
+
 #[test]
 fn true_needs_all() {
     assert_eq!(good().word(at(1)), Word::True);
-    let spoilt: [(&str, fn(&mut PassReport)); 5] = [
+    let spoilt: [(&str, Spoil); 5] = [
         ("overdue", |p| p.overdue = 1),
         ("state", |p| p.state_ok = false),
         ("settings", |p| p.settings_ok = false),

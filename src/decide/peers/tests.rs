@@ -106,7 +106,15 @@ fn a_silence_or_two_say_nothing_also_after_a_problem() {
     view.hear(&peer, &status(Word::MailProblem, Vec::new()), at(0));
     for n in 1..=SILENT {
         view.hear(&peer, &silent(), at(60));
-        let looks = judge_round(&id("a"), &[peer.clone()], &[view.clone()], &[(0, silent())], false, &pace(), at(60));
+        let looks = judge_round(
+            &id("a"),
+            std::slice::from_ref(&peer),
+            &[view.clone()],
+            &[(0, silent())],
+            false,
+            &pace(),
+            at(60),
+        );
         assert_eq!(looks.len(), usize::from(n == SILENT), "{n}");
     }
     view.hear(&peer, &status(Word::MailProblem, Vec::new()), at(120));

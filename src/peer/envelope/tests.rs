@@ -1,3 +1,5 @@
+#![expect(clippy::string_slice, reason = "these texts are ASCII")]
+
 use super::*;
 
 /// Samples of the documents: never keys of a real node.
@@ -22,7 +24,9 @@ fn request(instance: &Instance) -> Request<'_> {
 }
 
 fn shown(headers: &HeaderMap) -> String {
-    headers.iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap())).collect()
+    let lines: Vec<String> =
+        headers.iter().map(|(name, value)| format!("{name}: {}\n", value.to_str().unwrap())).collect();
+    lines.concat()
 }
 
 /// The bytes that stand in docs/protocol.md. They never change within version 1: other nodes rely on each of them.

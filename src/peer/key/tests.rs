@@ -1,3 +1,5 @@
+#![expect(clippy::string_slice, reason = "these texts are ASCII")]
+
 use super::*;
 
 fn unhex<const N: usize>(text: &str) -> [u8; N] {
