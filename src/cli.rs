@@ -10,6 +10,7 @@ mod courier;
 mod cron;
 mod daemon;
 mod demo;
+mod drill;
 mod exit;
 mod init;
 mod jobs;
@@ -77,6 +78,7 @@ fn dispatch(cx: &mut Cx<'_>, command: &Command) -> Result<Exit, Failure> {
         Command::Peers(a) => peers::run(cx, a),
         Command::Away(a) => peers::away(cx, a),
         Command::Leave => peers::leave(cx),
+        Command::Drill(a) => drill::run(cx, a),
         Command::Init(a) => init::run(cx, a),
         Command::Check => check::run(cx),
         Command::Test(a) => test::run(cx, a),

@@ -8,7 +8,7 @@ use checker_job::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A line is no longer than this, either way.
@@ -113,9 +113,24 @@ fn exchange(socket: &Path, ask: &Ask, within: Duration) -> io::Result<Answer> {
 impl Program {
     /// The one that runs.
     pub fn running() -> Self {
-        use std::os::unix::fs::MetadataExt;
-        std::fs::metadata("/proc/self/exe")
-            .map(|m| Self { dev: m.dev(), ino: m.ino(), changed: m.mtime() })
-            .unwrap_or_default()
+        Self::of(Path::new("/proc/self/exe")).unwrap_or_default()
     }
+
+    /// The one in this file; `None` if there is none.
+    pub fn of(file: &Path) -> Option<Self> {
+        use std::os::unix::fs::MetadataExt;
+        std::fs::metadata(file).ok().map(|m| Self { dev: m.dev(), ino: m.ino(), changed: m.mtime() })
+    }
+
+    /// Where an upgrade puts the next one: the file that this one was started from, or the running one itself if nothing is
+    /// there any more.
+    pub fn file() -> PathBuf {
+        let started = std::env::current_exe().map(undeleted).ok();
+        started.filter(|path| path.exists()).unwrap_or_else(|| PathBuf::from("/proc/self/exe"))
+    }
+}
+
+/// The kernel marks the path of a file that was replaced.
+fn undeleted(path: PathBuf) -> PathBuf {
+    path.to_str().and_then(|text| text.strip_suffix(" (deleted)")).map(PathBuf::from).unwrap_or(path)
 }

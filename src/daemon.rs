@@ -5,6 +5,8 @@
 //! of; they never wait for mail, disk or each other.
 
 pub mod answers;
+mod codes;
+pub mod drills;
 pub mod duties;
 pub mod init;
 pub mod knowledge;

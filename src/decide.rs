@@ -7,6 +7,7 @@
 mod alert;
 pub mod bound;
 pub mod delivery;
+pub mod drill;
 pub mod fallback;
 pub mod forecast;
 pub mod health;

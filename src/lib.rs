@@ -20,6 +20,7 @@ pub mod clock;
 pub mod control;
 pub mod daemon;
 pub mod decide;
+pub mod drill;
 pub mod log;
 pub mod message;
 pub mod node;

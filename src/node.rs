@@ -134,6 +134,20 @@ pub fn daemon() -> Trouble {
     }
 }
 
+/// A drill by the settings has failed (`problem` says how), or succeeded.
+///
+/// # Errors
+/// Of the store.
+pub fn drill(own: &dyn Own, contacts: &[Recipient], problem: Option<&str>, now: Timestamp) -> Result<()> {
+    let id = JobId::literal(format!("{PREFIX}drill"));
+    let outcome = match problem {
+        Some(why) => Outcome::failed("a drill has failed: alerts may not reach you as they should")
+            .with_detail(format!("{why}\n\nTry one by hand, and see each step: checker drill")),
+        None => Outcome::ok("a drill has succeeded"),
+    };
+    judge(own, contacts, &trouble(id, "drill", Remind::Every(DAY)), &outcome, now)
+}
+
 /// The trouble that a peer's clock and ours differ.
 pub fn skew(peer: &str) -> Trouble {
     let id = JobId::literal(format!("{PREFIX}skew:{peer}"));

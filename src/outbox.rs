@@ -5,7 +5,8 @@ mod health;
 mod lanes;
 
 use crate::clock;
-use crate::decide::delivery::{self, Limits, Outgoing};
+use crate::decide::delivery::{self, Limits, Outgoing, Plan};
+use crate::decide::drill;
 use crate::decide::fallback::{self, Ways};
 use crate::decide::{Delivery, DeliveryState, Recipient, SendResult, Waiting};
 use crate::message::{Rendered, text};
@@ -147,16 +148,27 @@ impl Outbox<'_> {
             let day = now.minus(Duration::from_secs(86_400));
             let mut sent = self.own.sent(day)?;
             sent.extend(self.shared.sent(day)?);
-            let plan = delivery::plan(now, &waiting, &sent, &self.limits, self.nomail);
-            drained.held += plan.held;
-            drained.withheld += plan.withheld.len();
-            let deliveries: Vec<Delivery> = plan.outgoing.iter().map(|o| self.delivery(o, now)).collect();
-            made += deliveries.len();
-            let (superseded, dropped, withheld) = (plan.superseded, plan.dropped, plan.withheld);
-            let planned = Planned { deliveries, superseded, dropped, withheld, ..Planned::default() };
-            if planned != Planned::default() {
-                again(|| ledger.plan(&planned))?;
+            // A drill has messages of its own, and takes no place from others.
+            let (drills, real): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|w| drill::is_drill(&w.alert.id.job));
+            for plan in [
+                delivery::plan(now, &real, &sent, &self.limits, self.nomail),
+                delivery::plan(now, &drills, &[], &Limits::default(), self.nomail),
+            ] {
+                made += self.commit_plan(ledger, plan, now, drained)?;
             }
+        }
+        Ok(made)
+    }
+
+    fn commit_plan(&self, ledger: &dyn Ledger, plan: Plan, now: Timestamp, drained: &mut Drained) -> Result<usize> {
+        drained.held += plan.held;
+        drained.withheld += plan.withheld.len();
+        let deliveries: Vec<Delivery> = plan.outgoing.iter().map(|o| self.delivery(o, now)).collect();
+        let made = deliveries.len();
+        let (superseded, dropped, withheld) = (plan.superseded, plan.dropped, plan.withheld);
+        let planned = Planned { deliveries, superseded, dropped, withheld, ..Planned::default() };
+        if planned != Planned::default() {
+            again(|| ledger.plan(&planned))?;
         }
         Ok(made)
     }

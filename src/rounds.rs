@@ -70,7 +70,7 @@ pub fn watch_daemon(
     respawn: Option<&dyn Fn() -> String>,
     now: Timestamp,
 ) -> Result<Option<Answer>> {
-    let answer = control::ask(socket, &Ask::Hello, pace::DAEMON);
+    let answer = hello(socket);
     let outcome = match &answer {
         Ok(_) => health::daemon(Ok(()), None),
         Err(why) => {
@@ -81,6 +81,18 @@ pub fn watch_daemon(
     };
     node::judge(own, contacts, &node::daemon(), &outcome, now)?;
     Ok(answer.ok())
+}
+
+/// A daemon that begins anew, as after an upgrade, is not there for a moment. That is no reason to start another one.
+fn hello(socket: &Path) -> std::result::Result<Answer, String> {
+    let until = Instant::now() + pace::DAEMON;
+    loop {
+        let answer = control::ask(socket, &Ask::Hello, pace::DAEMON);
+        if answer.is_ok() || Instant::now() >= until {
+            return answer;
+        }
+        std::thread::sleep(Duration::from_millis(100));
+    }
 }
 
 /// Starts the daemon, unless that was tried a moment ago.

@@ -61,6 +61,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 use toml::de::{DeTable, DeValue};
 
 /// Everything that the settings say, judged; every path is a real one.
@@ -82,6 +83,8 @@ pub struct Settings {
     pub channels: Vec<Channel>,
     /// `[deadman]`
     pub deadman: Option<Deadman>,
+    /// `[drill] every`
+    pub drill: Option<Duration>,
     /// `[daemon]`
     pub daemon: Option<Daemon>,
     /// `[[peer]]`
@@ -295,6 +298,7 @@ fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, regi
     };
     let canary = main.table("canary", "[canary]").and_then(|s| canary::read(s, &peer_names));
     let deadman = main.table("deadman", "[deadman]").and_then(canary::deadman);
+    let drill = main.table("drill", "[drill]").and_then(canary::drill);
     let daemon = main.table("daemon", "[daemon]").map(outside::daemon);
     let pace = main.table("watch", "[watch]").map(watch::read);
     let network = main.table("network", "[network]").map(outside::network);
@@ -311,6 +315,7 @@ fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, regi
         canary,
         channels,
         deadman,
+        drill,
         daemon,
         peers,
         pace: pace.unwrap_or_default(),

@@ -238,7 +238,7 @@ pub trait Ledger {
     /// answer with the same `at` is the same answer sent twice. An acceptance counts whatever was known before, also of
     /// a superseded delivery; anything else about a delivery that is told or superseded is ignored.
     fn mark(&self, delivery: Uuid, result: &SendResult, at: Timestamp, next_try: Timestamp) -> Result<()>;
-    /// Deliveries committed since `since` (superseded ones left out), oldest first.
+    /// Deliveries committed since `since` (superseded ones and those of drills left out), oldest first.
     fn sent(&self, since: Timestamp) -> Result<Vec<Sent>>;
     /// The newest deliveries, newest first.
     fn deliveries(&self, limit: usize) -> Result<Vec<Delivery>>;

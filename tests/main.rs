@@ -13,6 +13,7 @@
 mod admin;
 mod channels;
 mod cli;
+mod daemon;
 mod degraded;
 mod fleet;
 mod isolation;

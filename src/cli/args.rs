@@ -46,6 +46,8 @@ pub(super) enum Command {
     Daemon(Daemon),
     /// For each fault, the longest time until a human is told
     Bound(Bound),
+    /// Try the way of alerts with a marked fault, and time each step
+    Drill(Drill),
     /// How the peers are, and whether they watch us
     Peers(Peers),
     /// Announce a planned absence to the peers: `2h`, at most 4 h, or `end`
@@ -96,6 +98,16 @@ pub(super) struct Daemon {
 
 #[derive(Args, Debug, Default)]
 pub(super) struct Bound {}
+
+#[derive(Args, Debug, Default)]
+pub(super) struct Drill {
+    /// Not for hands: the daemon starts this by the calendar, and a failure is an alarm
+    #[arg(long, hide = true)]
+    pub(super) scheduled: bool,
+    /// Let this peer mail a code to our admin, and wait until it is typed
+    #[arg(long, value_name = "NAME", conflicts_with = "scheduled")]
+    pub(super) peer: Option<String>,
+}
 
 #[derive(Args, Debug, Default)]
 pub(super) struct Peers {

@@ -11,13 +11,15 @@ use super::world::{World, node_id};
 use super::{Cx, is_terminal, json_line};
 use crate::decide::schedule::{Called, Reason};
 use crate::pass::{Pass, Report};
+use crate::registry::DynJob;
 use crate::settings::accepted;
 use crate::store::{Degraded, Own, Sqlite, StoreError};
-use crate::{clock, log, node, witness};
+use crate::{clock, drill, log, node, witness};
 use checker_job::{Timestamp, duration_words};
 use serde_json::json;
 use std::io::{self, Write};
 use std::mem::ManuallyDrop;
+use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -77,7 +79,11 @@ pub(super) fn pass(world: &World, called: Called) -> Result<Passed, Failure> {
     let (shared, own) = (store.shared(), store.own());
     let id = Uuid::now_v7();
     home.hold(id)?;
-    let setup = world.setup(node_id(&own)?);
+    let mut setup = world.setup(node_id(&own)?);
+    match drill::job(&own, world.drilled(), clock::now().wall) {
+        Ok(job) => setup.jobs.extend(job.map(|fault| Arc::new(fault) as Arc<dyn DynJob>)),
+        Err(why) => tracing::warn!("no drill in this pass: {why}"),
+    }
     if let Err(why) = node::settings(&own, &setup.contacts, world.broken.as_deref(), clock::now().wall) {
         tracing::warn!("the trouble with the settings cannot be noted: {why}");
     }
@@ -112,6 +118,9 @@ pub(super) fn pass(world: &World, called: Called) -> Result<Passed, Failure> {
         ask: &|resolver| witness::ask(&references, resolver),
     };
     let report = pass.run();
+    if let Err(why) = drill::settle(&own, &shared, &setup.contacts, clock.now()) {
+        tracing::warn!("the drill is settled by a later pass: {why}");
+    }
     watch.finish();
     deadman.finish(&own, &setup.contacts);
     if report.as_ref().is_ok_and(|r| !r.ran.is_empty())

@@ -1,6 +1,6 @@
 //! `checker daemon`: the process beside cron. This file only wires.
 
-mod hands;
+pub(super) mod hands;
 
 use super::args;
 use super::exit::{Exit, Failure};
@@ -9,7 +9,8 @@ use super::world::{World, node_id};
 use super::{Cx, is_terminal};
 use crate::control::Program;
 use crate::daemon::duties::Parts;
-use crate::daemon::{Duties, Event, Knowledge, answers::Door, init, listen, passes, service};
+use crate::daemon::listen::News;
+use crate::daemon::{Duties, Event, Knowledge, answers::Door, drills, init, listen, passes, service};
 use crate::decide::health::Facts;
 use crate::decide::mail;
 use crate::decide::peers::Watched;
@@ -17,13 +18,12 @@ use crate::decide::status::NodeId;
 use crate::peer;
 use crate::registry::Registry;
 use crate::settings::Secret;
-use crate::{clock, node};
+use crate::{clock, drill, node};
 use checker_parts::mailbox::{ImapAccount, Password, Security};
 use checker_parts::tls::Trust;
 use hands::Post;
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt;
-use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, mpsc};
 use std::time::Duration;
@@ -41,6 +41,7 @@ enum End {
 }
 
 pub(super) fn run(cx: &mut Cx<'_>, args: &args::Daemon) -> Result<Exit, Failure> {
+    init::take_signals();
     if init::is_first() {
         let code = init::serve().map_err(|e| Failure::Other(Exit::Io, format!("the daemon cannot be started: {e}")))?;
         return if code == 0 { Ok(Exit::Ok) } else { Err(Failure::Ended(code)) };
@@ -69,18 +70,10 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &args::Daemon) -> Result<Exit, Failure>
 /// The same process begins anew: with the program and the settings that are there now.
 fn renew(why: &str) -> Result<Exit, Failure> {
     tracing::info!("the daemon begins anew: {why}");
-    service::reloading();
     let mut words = std::env::args_os();
-    // An upgrade has replaced the file at the path that this program was started by.
-    let program = std::env::current_exe().map_or_else(|_| PathBuf::from("/proc/self/exe"), |path| undeleted(&path));
+    let program = Program::file();
     let failed = Command::new(&program).arg0(words.next().unwrap_or_default()).args(words).exec();
     Err(Failure::Other(Exit::Io, format!("{} cannot be started: {failed}", program.display())))
-}
-
-/// The kernel marks the path of a file that was replaced.
-fn undeleted(path: &Path) -> PathBuf {
-    let text = path.to_string_lossy();
-    text.strip_suffix(" (deleted)").map_or_else(|| path.to_owned(), PathBuf::from)
 }
 
 /// What the daemon works on.
@@ -117,14 +110,14 @@ impl Site {
             before: None,
             mail: mail::Known::NotYet,
             nomail: world.settings.email.nomail,
-            daemon_ok: world.broken.is_none(),
+            daemon_ok: true,
             pace: world.settings.pace,
         };
         let instance = world.instance().to_string();
         let knowledge = Knowledge::new(steady, facts, NodeId(key.public().id()), instance);
+        knowledge.lock().settings_ok = world.broken.is_none();
         let digest = digest(&world.settings);
-        let start =
-            args.cron.then(|| passes::Start { program: PathBuf::from("/proc/self/exe"), args: pass_args(world) });
+        let start = args.cron.then(|| passes::Start { args: pass_args(world) });
         let post = Post::of(world, &home, id)?;
         // The daemon runs no jobs: thousands of them need not stay in memory.
         world.settings.jobs = Vec::new();
@@ -172,6 +165,9 @@ impl Site {
         if let Some(start) = self.passes.take() {
             tokio::spawn(passes::each_minute(start, stopped));
         }
+        if let Some(every) = world.settings.drill {
+            tokio::spawn(drills::run(self.drills(world, every), stop.subscribe()));
+        }
         let listens = settings.peer_listen.is_some();
         let ended = self.start_duties(world, listens, duties)?;
         service::ready();
@@ -179,8 +175,11 @@ impl Site {
             tracing::info!("the daemon runs; end it with Ctrl-C");
         }
         let mut ended = ended;
-        let end = self.until_told(registry, world, &mut renewed, &mut ended).await?;
-        service::stopping();
+        let end = self.until_told(registry, world, &events, &mut renewed, &mut ended).await?;
+        match end {
+            End::Stop => service::stopping(),
+            End::Renew(_) => service::reloading(),
+        }
         if stop.send(true).is_err() | events.send(Event::Stop).is_err() {
             tracing::debug!("a part of the daemon has ended already");
         }
@@ -193,6 +192,22 @@ impl Site {
             tracing::debug!("the control socket stays: {why}");
         }
         Ok(end)
+    }
+
+    /// Drills by the calendar.
+    fn drills(&self, world: &World, every: Duration) -> drills::Drills {
+        let home = Arc::clone(&self.home);
+        let last = move || {
+            let read = |store: &crate::store::Sqlite| match drill::last(&store.own())? {
+                // The time counts from the first look on.
+                None => drill::note_last(&store.own(), clock::now().wall).map(|()| Some(clock::now().wall)),
+                last => Ok(last),
+            };
+            home.open().and_then(|store| read(&store)).ok().flatten()
+        };
+        let mut args = base_args(world);
+        args.extend(["drill".into(), "--scheduled".into()]);
+        drills::Drills { every, args, last: Box::new(last), now: Box::new(|| clock::now().wall) }
     }
 
     /// The duties, on a thread of their own. What they answer when they end is that they have.
@@ -231,7 +246,8 @@ impl Site {
         &self,
         registry: &Registry,
         world: &World,
-        renewed: &mut tokio::sync::mpsc::Receiver<&'static str>,
+        events: &mpsc::Sender<Event>,
+        renewed: &mut tokio::sync::mpsc::Receiver<News>,
         ended: &mut tokio::sync::oneshot::Receiver<()>,
     ) -> Result<End, Failure> {
         let cannot = |e: std::io::Error| Failure::Other(Exit::Io, format!("signals cannot be received: {e}"));
@@ -242,9 +258,13 @@ impl Site {
             tokio::select! {
                 _ = term.recv() => return Ok(End::Stop),
                 _ = int.recv() => return Ok(End::Stop),
-                Some(why) = renewed.recv() => return Ok(End::Renew(why)),
+                Some(news) = renewed.recv() => {
+                    if let Some(why) = self.is_news(registry, world, events, news) {
+                        return Ok(End::Renew(why));
+                    }
+                }
                 _ = hup.recv() => {
-                    if self.loads(registry, world) {
+                    if self.loads(registry, world, events).is_some() {
                         return Ok(End::Renew("it was asked to (SIGHUP)"));
                     }
                 }
@@ -255,21 +275,47 @@ impl Site {
         }
     }
 
-    /// Whether the settings that are there now can be used. If not, the old ones go on, the admin is told, and the word is
-    /// `JobProblem`.
-    fn loads(&self, registry: &Registry, world: &World) -> bool {
-        let problem = world.reload_problem(registry);
-        self.knowledge.lock().facts.daemon_ok = problem.is_none();
-        let Some(problem) = problem else { return true };
-        tracing::error!("the settings do not load; the old ones go on: {problem}");
+    /// A pass runs on something else than we do. Whether it concerns us, and why: a pass may have been started by hand, with
+    /// another program or other settings than ours.
+    fn is_news(
+        &self,
+        registry: &Registry,
+        world: &World,
+        events: &mpsc::Sender<Event>,
+        news: News,
+    ) -> Option<&'static str> {
+        match news {
+            News::Program => (Program::of(&Program::file())? != self.program).then_some("the program was replaced"),
+            News::Settings => {
+                let now = self.loads(registry, world, events)?;
+                (now != self.digest).then_some("the settings were edited")
+            }
+        }
+    }
+
+    /// The digest of the settings that are there now. If they cannot be used, the old ones go on, the admin is told, and the
+    /// word is `JobProblem`.
+    fn loads(&self, registry: &Registry, world: &World, events: &mpsc::Sender<Event>) -> Option<String> {
+        let loaded = world.reload(registry);
+        self.knowledge.lock().settings_ok = loaded.is_ok();
+        let problem = match &loaded {
+            Ok(_) => None,
+            Err(problem) => {
+                tracing::error!("the settings do not load; the old ones go on: {problem}");
+                Some(problem.as_str())
+            }
+        };
         let told = self
             .home
             .open()
-            .and_then(|store| node::settings(&store.own(), &world.contacts(), Some(&problem), clock::now().wall));
+            .and_then(|store| node::settings(&store.own(), &world.contacts(), problem, clock::now().wall));
         if let Err(why) = told {
             tracing::warn!("the trouble with the settings cannot be noted: {why}");
         }
-        false
+        if events.send(Event::Tell).is_err() {
+            tracing::debug!("the duties of the daemon have ended");
+        }
+        loaded.ok().map(|settings| digest(&settings))
     }
 }
 
@@ -297,10 +343,16 @@ fn account(
 
 /// How `--cron` calls a pass: as this daemon was called.
 fn pass_args(world: &World) -> Vec<OsString> {
+    let mut args = base_args(world);
+    args.push("cron".into());
+    args
+}
+
+/// The options that this daemon was called with.
+fn base_args(world: &World) -> Vec<OsString> {
     let mut args = vec![OsString::from("-f"), world.path.clone().into_os_string()];
     if world.settings.email.nomail {
         args.push("--nomail".into());
     }
-    args.push("cron".into());
     args
 }

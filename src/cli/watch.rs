@@ -52,6 +52,25 @@ impl World {
         Canaries::new(every, within, provable, email.daily_limit)
     }
 
+    /// Where messages to ourselves go, if the settings say so.
+    pub(super) fn canary_to(&self) -> Option<String> {
+        let canary = self.settings.canary.as_ref()?;
+        let user = match &canary.via {
+            Via::Imap { login: (user, _), .. } if user.contains('@') => Some(user.clone()),
+            _ => None,
+        };
+        canary.to.clone().or(user)
+    }
+
+    /// Whom a drill tells: the general contacts, and the mailbox that can be looked into.
+    pub(super) fn drilled(&self) -> Vec<String> {
+        let mut to = self.settings.general.alertcontact.clone();
+        let looked = self.settings.canary.as_ref().filter(|c| matches!(c.via, Via::Imap { .. } | Via::Maildir(_)));
+        let ours = looked.and_then(|_| self.canary_to().or_else(|| self.settings.email.from.clone()));
+        to.extend(ours.filter(|own| !self.settings.general.alertcontact.contains(own)));
+        to
+    }
+
     /// What the bounds follow from.
     pub(super) fn site(&self) -> Site {
         let settings = &self.settings;

@@ -81,9 +81,10 @@ impl World {
         Ok(Self { settings, warnings, path, command, broken: None, runtime: env.runtime.clone() })
     }
 
-    /// Why the settings that are at this place now cannot be used; `None` if they can.
-    pub(super) fn reload_problem(&self, registry: &Registry) -> Option<String> {
-        settings::load(&self.path, registry, &Env::from_process()).err().map(|report| report.render())
+    /// The settings that are at this place now, or why they cannot be used.
+    pub(super) fn reload(&self, registry: &Registry) -> Result<Settings, String> {
+        let loaded = settings::load(&self.path, registry, &Env::from_process());
+        loaded.map(|(settings, _)| settings).map_err(|report| report.render())
     }
 
     /// The state file.

@@ -1,5 +1,6 @@
 //! What peers are answered, and what they push.
 
+use super::codes::is_code;
 use super::duties::Event;
 use super::knowledge::Knowledge;
 use crate::decide::Word;
@@ -56,6 +57,14 @@ impl Answers for Door {
             return PushAnswer::Garbled;
         }
         self.knowledge.was_asked(&node, asked.instance.as_str());
-        if self.knowledge.take(node, status) { PushAnswer::Taken } else { PushAnswer::Old }
+        let code = status.drill.clone().filter(|code| is_code(code));
+        if !self.knowledge.take(node.clone(), status) {
+            return PushAnswer::Old;
+        }
+        if let Some(code) = code {
+            self.knowledge.lock().codes.insert(node, code);
+            self.wake();
+        }
+        PushAnswer::Taken
     }
 }

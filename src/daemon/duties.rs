@@ -5,7 +5,7 @@ use super::knowledge::Knowledge;
 use crate::decide::Word;
 use crate::decide::mail::{Canaries, Duty, Place, Proof};
 use crate::decide::peers::Watched;
-use crate::decide::{Recipient, SendResult, health};
+use crate::decide::{Delivery, Recipient, SendResult, health};
 use crate::node;
 use crate::outbox::{self, Drained};
 use crate::store::{Own, Result, Shared};
@@ -23,6 +23,8 @@ const REMIND: Duration = Duration::from_secs(600);
 const RETRY: Duration = Duration::from_secs(60);
 /// One drain takes no longer.
 const DRAIN: Duration = Duration::from_secs(20);
+/// The last drain, before the end: to wait for another that drains may take as long again.
+const FAREWELL: Duration = Duration::from_secs(8);
 /// Who wakes this much later than it meant to has slept with the machine, or was stopped.
 const OVERSLEPT: Duration = Duration::from_secs(60);
 
@@ -39,6 +41,10 @@ pub trait Hands: Send {
     fn clean(&mut self, tokens: &[String]);
     /// A token that nobody can guess.
     fn token(&mut self) -> String;
+    /// The message that brings this code to the admin of a peer; `None` if nobody is known by that name.
+    fn code(&mut self, _peer: &str, _code: &str, _now: Timestamp) -> Option<Delivery> {
+        None
+    }
     /// Sends what is to be told.
     ///
     /// # Errors
@@ -89,9 +95,9 @@ pub type Alive<'a> = (Option<Duration>, &'a dyn Fn());
 
 /// The duties, and what they remember.
 pub struct Duties<'a> {
-    knowledge: Knowledge,
-    parts: Parts<'a>,
-    hands: &'a mut dyn Hands,
+    pub(super) knowledge: Knowledge,
+    pub(super) parts: Parts<'a>,
+    pub(super) hands: &'a mut dyn Hands,
     alive: Alive<'a>,
     proof: Proof,
     last: Last,
@@ -134,7 +140,7 @@ impl<'a> Duties<'a> {
             let slept = Instant::now();
             let before = self.now();
             tell = match events.recv_timeout(wait) {
-                Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Ok(Event::Stop) | Err(RecvTimeoutError::Disconnected) => break self.farewell(),
                 Ok(event) => event == Event::Tell,
                 Err(RecvTimeoutError::Timeout) => false,
             };
@@ -146,7 +152,14 @@ impl<'a> Duties<'a> {
         self.remember();
     }
 
-    fn now(&self) -> Timestamp {
+    /// What waits leaves before the end, as far as there is time: the next daemon may come much later.
+    fn farewell(&mut self) {
+        if let Err(why) = self.tell_within(FAREWELL) {
+            tracing::warn!("what is to be told waits for the next pass: {why}");
+        }
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
         self.knowledge.lock().now()
     }
 
@@ -155,6 +168,7 @@ impl<'a> Duties<'a> {
         let mut wake = self.prove(&mut tell)?;
         wake = wake.min(self.watch_passes(&mut tell)?);
         wake = wake.min(self.watch_watchers(&mut tell)?);
+        self.mail_codes(&mut tell)?;
         let now = self.now();
         if tell || self.retry_at.is_some_and(|at| at <= now) {
             self.tell()?;
@@ -290,6 +304,10 @@ impl<'a> Duties<'a> {
 
     /// Sends what waits.
     fn tell(&mut self) -> Result<()> {
+        self.tell_within(DRAIN)
+    }
+
+    fn tell_within(&mut self, time: Duration) -> Result<()> {
         let waits = !self.parts.own.waiting()?.is_empty()
             || !self.parts.own.unsent()?.is_empty()
             || !self.parts.shared.waiting()?.is_empty()
@@ -298,7 +316,7 @@ impl<'a> Duties<'a> {
         if !waits {
             return Ok(());
         }
-        let drained = self.hands.drain(DRAIN)?;
+        let drained = self.hands.drain(time)?;
         let left = drained.later > 0 || drained.held > 0 || drained.busy;
         self.retry_at = left.then(|| self.now().plus(RETRY));
         self.note_refusals()
@@ -311,7 +329,7 @@ impl<'a> Duties<'a> {
         {
             let mut known = self.knowledge.lock();
             let now = known.now();
-            known.facts.daemon_ok = true;
+            known.facts.daemon_ok = known.settings_ok;
             known.facts.mail = self.proof.known(&self.parts.canaries, now);
             known.told_self = told;
             known.away = known.away.filter(|at| *at > now);

@@ -17,15 +17,25 @@ pub fn is_first() -> bool {
     std::process::id() == 1 && std::env::var_os(MARK).is_none()
 }
 
+/// The daemon proper takes signals itself: those that the first process waits for stay blocked in what it starts.
+pub fn take_signals() {
+    if std::env::var_os(MARK).is_some()
+        && let Err(why) = signals().thread_unblock()
+    {
+        tracing::warn!("signals stay blocked: {why}");
+    }
+}
+
+fn signals() -> SigSet {
+    [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP].into_iter().collect()
+}
+
 /// Runs this program again with the same arguments, and lives as long as it; the answer is its exit code.
 ///
 /// # Errors
 /// If it cannot be started, or signals cannot be received.
 pub fn serve() -> io::Result<u8> {
-    let mut signals = SigSet::empty();
-    for signal in [Signal::SIGCHLD, Signal::SIGTERM, Signal::SIGINT, Signal::SIGHUP] {
-        signals.add(signal);
-    }
+    let signals = signals();
     signals.thread_block()?;
     let args: Vec<OsString> = std::env::args_os().skip(1).collect();
     let child = Command::new("/proc/self/exe").args(args).env(MARK, "1").spawn()?;

@@ -29,6 +29,8 @@ pub struct Known {
     clock: Steady,
     /// Facts that the word follows from.
     pub facts: Facts,
+    /// The settings file loaded when it was last read.
+    pub settings_ok: bool,
     /// This node.
     pub node: NodeId,
     /// This running machine.
@@ -45,6 +47,8 @@ pub struct Known {
     pub asked: BTreeMap<NodeId, Asked>,
     /// The newest status that each peer pushed, and when it came.
     pub pushed: BTreeMap<NodeId, (Status, Timestamp)>,
+    /// Codes that peers want to be mailed to their admins.
+    pub codes: BTreeMap<NodeId, String>,
     seq: u64,
 }
 
@@ -54,6 +58,7 @@ impl Knowledge {
         let known = Known {
             clock,
             facts,
+            settings_ok: true,
             node,
             instance,
             told_self: false,
@@ -62,6 +67,7 @@ impl Knowledge {
             well_since: BTreeMap::new(),
             asked: BTreeMap::new(),
             pushed: BTreeMap::new(),
+            codes: BTreeMap::new(),
             seq: 0,
         };
         Self(Arc::new(Mutex::new(known)))

@@ -44,6 +44,15 @@ pub fn bind(path: &Path) -> io::Result<UnixListener> {
     Ok(listener)
 }
 
+/// What a pass may run on that is not what we run on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum News {
+    /// Another program.
+    Program,
+    /// Other settings.
+    Settings,
+}
+
 /// What the control socket needs.
 #[derive(Clone, Debug)]
 pub struct Desk {
@@ -58,7 +67,7 @@ pub struct Desk {
 }
 
 /// Answers until the process ends.
-pub async fn serve(listener: UnixListener, desk: Desk, renew: tokio::sync::mpsc::Sender<&'static str>) {
+pub async fn serve(listener: UnixListener, desk: Desk, renew: tokio::sync::mpsc::Sender<News>) {
     let places = std::sync::Arc::new(tokio::sync::Semaphore::new(AT_ONCE));
     loop {
         let Ok(place) = std::sync::Arc::clone(&places).acquire_owned().await else { return };
@@ -81,7 +90,7 @@ pub async fn serve(listener: UnixListener, desk: Desk, renew: tokio::sync::mpsc:
     }
 }
 
-async fn talk(mut stream: UnixStream, desk: &Desk, renew: &tokio::sync::mpsc::Sender<&'static str>) -> io::Result<()> {
+async fn talk(mut stream: UnixStream, desk: &Desk, renew: &tokio::sync::mpsc::Sender<News>) -> io::Result<()> {
     let uid = stream.peer_cred()?.uid();
     if uid != 0 && uid != nix::unistd::getuid().as_raw() {
         tracing::warn!("control: user {uid} is not ours and was sent away");
@@ -99,17 +108,22 @@ async fn talk(mut stream: UnixStream, desk: &Desk, renew: &tokio::sync::mpsc::Se
     writer.write_all(text.as_bytes()).await
 }
 
-fn answer(ask: Ask, desk: &Desk, renew: &tokio::sync::mpsc::Sender<&'static str>) -> Answer {
+fn answer(ask: Ask, desk: &Desk, renew: &tokio::sync::mpsc::Sender<News>) -> Answer {
     match ask {
         Ask::Hello => desk.knowledge.answer(false),
         Ask::Status => desk.knowledge.answer(true),
         Ask::Pass { report, program, settings } => {
-            desk.knowledge.lock().served(report);
+            {
+                let mut known = desk.knowledge.lock();
+                // An edit that was taken back leaves us with what we run on.
+                known.settings_ok |= report.settings_ok && settings == desk.settings;
+                known.served(report);
+            }
             wake(desk, Event::Look);
             if program != Program::default() && program != desk.program {
-                newer(renew, "the program was replaced");
+                newer(renew, News::Program);
             } else if settings != desk.settings {
-                newer(renew, "the settings were edited");
+                newer(renew, News::Settings);
             }
             desk.knowledge.answer(false)
         }
@@ -143,9 +157,9 @@ fn wake(desk: &Desk, event: Event) {
     }
 }
 
-fn newer(renew: &tokio::sync::mpsc::Sender<&'static str>, why: &'static str) {
+fn newer(renew: &tokio::sync::mpsc::Sender<News>, news: News) {
     // One that waits is enough.
-    if renew.try_send(why).is_err() {
-        tracing::debug!("{why}: a new beginning is on its way");
+    if renew.try_send(news).is_err() {
+        tracing::debug!("{news:?}: it is looked at already");
     }
 }

@@ -1,8 +1,8 @@
 //! `daemon --cron`: a pass each minute as a child, where no cron is.
 
 use crate::clock;
+use crate::control::Program;
 use std::ffi::OsString;
-use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 use tokio::process::Command;
@@ -14,9 +14,7 @@ const AT_ONCE_MAX: usize = 10;
 /// How a pass is started.
 #[derive(Clone, Debug)]
 pub struct Start {
-    /// The program.
-    pub program: PathBuf,
-    /// Its arguments.
+    /// The arguments.
     pub args: Vec<OsString>,
 }
 
@@ -33,7 +31,9 @@ pub async fn each_minute(start: Start, mut stop: watch::Receiver<bool>) {
             tracing::error!("no pass is started: {AT_ONCE_MAX} are still under way");
             continue;
         }
-        let mut command = Command::new(&start.program);
+        // The one at its place now: so a pass shows that the program was replaced.
+        let program = Program::file();
+        let mut command = Command::new(&program);
         command.args(&start.args).stdin(Stdio::null());
         match command.spawn() {
             Ok(mut child) => {
@@ -45,7 +45,7 @@ pub async fn each_minute(start: Start, mut stop: watch::Receiver<bool>) {
                     }
                 });
             }
-            Err(why) => tracing::error!("no pass can be started: {}: {why}", start.program.display()),
+            Err(why) => tracing::error!("no pass can be started: {}: {why}", program.display()),
         }
     }
 }

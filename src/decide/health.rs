@@ -154,6 +154,7 @@ impl Facts {
             told_self: about.told_self,
             sees: about.sees,
             canary_seen: Vec::new(),
+            drill: None,
             away_until: about.away.filter(|at| *at > now).map(Timestamp::secs),
         }
     }

@@ -53,6 +53,9 @@ pub struct Status {
     pub canary_seen: Vec<Age>,
     /// A planned absence ends then, in seconds since 1970.
     pub away_until: Option<i64>,
+    /// In a push alone: mail this code to the admin of who pushes. A drill.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drill: Option<String>,
 }
 
 /// What is known of mail.

@@ -57,6 +57,8 @@ pub struct Deadman {
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
+/// Nothing is proved more often, nor given less time.
+const LEAST: Duration = Duration::from_secs(1);
 
 /// Reads `[canary]`; `peers` are the names of all peers.
 pub(crate) fn read(mut s: Section<'_, '_>, peers: &[String]) -> Option<Canary> {
@@ -64,8 +66,17 @@ pub(crate) fn read(mut s: Section<'_, '_>, peers: &[String]) -> Option<Canary> {
         s.missing("via", "\"imap\" (or \"maildir\", \"peer\", \"human\", \"none\")");
     }
     let word = s.word("via", &["imap", "maildir", "peer", "human", "none"]);
-    let every = s.time("every", MINUTE, "\"15min\"");
-    let within = s.time("within", MINUTE, "\"10min\"");
+    let every = s.time("every", LEAST, "\"15min\"");
+    let within = s.time("within", LEAST, "\"10min\"");
+    for (key, time) in [("every", &every), ("within", &within)] {
+        if let Some(time) = time.as_ref().filter(|t| *t.get_ref() < MINUTE) {
+            s.cx.warn(
+                time.span(),
+                format!("\"{key}\" is below 1 min: good for a trial, too much for a mail account day by day"),
+                "write a minute or more; 15 min and 10 min are the usual ones",
+            );
+        }
+    }
     let to = s.text("to", "\"alpha-checker@example.com\"");
     if let Some(to) = &to {
         address(s.cx, to);
@@ -120,6 +131,23 @@ fn imap(s: &mut Section<'_, '_>) -> Option<Via> {
         return None;
     }
     Some(Via::Imap { login: login(s, &["canary", "mail"])?, host: host?.into_inner(), port, ca_file })
+}
+
+/// What `[drill]` says: how often the daemon tries the way of alerts.
+pub(crate) fn drill(mut s: Section<'_, '_>) -> Option<Duration> {
+    if !s.has("every") {
+        s.missing("every", "\"30d\"");
+    }
+    let every = s.time("every", LEAST, "\"30d\"");
+    if let Some(short) = every.as_ref().filter(|t| *t.get_ref() < MINUTE * 60 * 24) {
+        s.cx.warn(
+            short.span(),
+            "drills more than once a day wear out those who read them",
+            "write a day or more; 30 d is a good time",
+        );
+    }
+    s.finish();
+    every.map(Spanned::into_inner)
 }
 
 /// Reads `[deadman]`.

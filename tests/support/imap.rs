@@ -33,7 +33,7 @@ impl Imap {
 
     /// Sends a command, which must be OK. What comes back are the literals of FETCH.
     fn command(&mut self, command: &str) -> Vec<(u32, Vec<u8>)> {
-        self.ask(command).into_iter().filter_map(|(line, text)| Some((uid(&line), text?))).collect()
+        self.ask(command).into_iter().filter_map(|(line, text)| text.map(|text| (uid(&line), text))).collect()
     }
 
     /// Sends a command and reads up to its answer, which must be OK. What comes back are the lines before it, with the

@@ -3,6 +3,8 @@
 //! * `watch@` and `oncall@`, password `pw-watch` and `pw-oncall`; the domain is [`DOMAIN`]. The tests of looking into
 //!   mailboxes have others for themselves. Folders for sent mail, drafts and spam have German names.
 //! * `refuse@` is refused with 554, `defer@` with 450, anybody else with 550. Nothing leaves this machine.
+//! * `discard@` is accepted and thrown away. What is for `canary@` comes into its inbox, for `junk@` into its folder for spam,
+//!   for `trash@` into its folder for what was thrown away.
 
 use super::imap::Imap;
 use super::parse::ParsedMail;
@@ -19,7 +21,9 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 pub const DOMAIN: &str = "checker.test";
-pub const USERS: [&str; 7] = ["watch", "oncall", "probe", "spam", "vault", "names", "crowd"];
+pub const USERS: [&str; 8] = ["watch", "oncall", "probe", "spam", "vault", "names", "crowd", "canary"];
+/// Addresses that lead into a folder of `canary@`, and one that leads nowhere.
+const LED: [(&str, &str); 3] = [("junk", ".Spam-Verdacht"), ("trash", ".Papierkorb"), ("discard", "")];
 /// Who owns the mailboxes: a number that no account needs to have.
 pub const OWNER: u32 = 5000;
 
@@ -214,7 +218,8 @@ fn configure(folder: &Path, ca: &Ca, ports: Ports) {
 
 fn main_cf(folder: &Path) -> String {
     let dir = folder.display();
-    let boxes: Vec<String> = USERS.iter().map(|u| format!("{{ {u}@{DOMAIN} = {u}/ }}")).collect();
+    let mut boxes: Vec<String> = USERS.iter().map(|u| format!("{{ {u}@{DOMAIN} = {u}/ }}")).collect();
+    boxes.extend(LED.iter().map(|(to, folder)| format!("{{ {to}@{DOMAIN} = canary/{folder}/ }}")));
     format!(
         "compatibility_level = 3.6
 config_directory = {dir}/postfix
@@ -258,7 +263,7 @@ smtpd_sasl_type = dovecot
 smtpd_sasl_path = private/auth
 smtpd_sasl_security_options = noanonymous
 smtpd_relay_restrictions = reject_unauth_destination
-smtpd_recipient_restrictions = check_recipient_access inline:{{ {{ refuse@{DOMAIN} = REJECT 5.7.1 not here }}, {{ defer@{DOMAIN} = 450 4.2.1 come again }} }}
+smtpd_recipient_restrictions = check_recipient_access inline:{{ {{ refuse@{DOMAIN} = REJECT 5.7.1 not here }}, {{ defer@{DOMAIN} = 450 4.2.1 come again }}, {{ discard@{DOMAIN} = DISCARD }} }}
 smtpd_client_connection_rate_limit = 0
 smtpd_client_connection_count_limit = 0
 smtpd_error_sleep_time = 0
@@ -331,6 +336,9 @@ namespace inbox {{
   }}
   mailbox Entwürfe {{
     special_use = \\Drafts
+  }}
+  mailbox Papierkorb {{
+    special_use = \\Trash
   }}
   mailbox Spam-Verdacht {{
     special_use = \\Junk

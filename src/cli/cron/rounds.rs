@@ -8,6 +8,7 @@ use super::degraded::DELIVERY_TIME;
 use crate::clock::Steady;
 use crate::control::{self, Answer, Ask, Program};
 use crate::decide::Recipient;
+use crate::decide::drill::is_drill;
 use crate::decide::health::PassReport;
 use crate::decide::pace::{self, Pace};
 use crate::decide::witness::Finding;
@@ -126,7 +127,7 @@ impl Watch {
         let refused = unsent.iter().any(|d| matches!(d.state, crate::decide::DeliveryState::Refused { .. }));
         let waiting = unsent.len() + shared.waiting()?.len() + own.waiting()?.len();
         let count = |n: usize| u64::try_from(n).unwrap_or(u64::MAX);
-        let failing = shared.slots()?.values().filter(|s| s.open).count();
+        let failing = shared.slots()?.iter().filter(|(job, s)| s.open && !is_drill(job)).count();
         let overdue = troubles.iter().filter(|(id, s)| s.open && id.as_str().starts_with("node:crontab:")).count();
         Ok(PassReport {
             served: clock.now(),

@@ -27,18 +27,33 @@ enum Box {
     None,
 }
 
+/// Where one message is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::cli) enum Found {
+    /// In this folder, where it is read.
+    Arrived(String),
+    /// In this folder for spam.
+    Spam(String),
+    /// In this folder for what was thrown away.
+    Thrown(String),
+    /// Nowhere, or only as our own copy.
+    Missing,
+}
+
 /// The hands of the daemon.
 #[derive(Clone, Debug)]
-pub(super) struct Post {
+pub(in crate::cli) struct Post {
     desk: Desk,
     mailbox: Box,
     to: Recipient,
+    /// The peers' admins, by the peers' names.
+    admins: Arc<[(String, String)]>,
     /// What was seen is removed; `false` where a filter of the mailbox does that.
     cleans: bool,
 }
 
 impl Post {
-    pub(super) fn of(world: &World, home: &Arc<Home>, id: Uuid) -> std::result::Result<Self, Failure> {
+    pub(in crate::cli) fn of(world: &World, home: &Arc<Home>, id: Uuid) -> std::result::Result<Self, Failure> {
         let desk = world.desk(home, id)?;
         let canary = world.settings.canary.as_ref();
         let mailbox = match canary.map(|c| &c.via) {
@@ -48,12 +63,38 @@ impl Post {
             Some(Via::Maildir(path)) => Box::Maildir(path.clone()),
             _ => Box::None,
         };
-        let user = match canary.map(|c| &c.via) {
-            Some(Via::Imap { login: (user, _), .. }) if user.contains('@') => Some(user.clone()),
-            _ => None,
-        };
-        let to = canary.and_then(|c| c.to.clone()).or(user).unwrap_or_else(|| desk.mail.from.clone());
-        Ok(Self { desk, mailbox, to: Recipient(to), cleans: !world.settings.email.ideletesentmessagesautomatically })
+        let to = world.canary_to().unwrap_or_else(|| desk.mail.from.clone());
+        let admins = world.settings.peers.iter().map(|p| (p.name.clone(), p.admin.clone())).collect();
+        let cleans = !world.settings.email.ideletesentmessagesautomatically;
+        Ok(Self { desk, mailbox, to: Recipient(to), admins, cleans })
+    }
+
+    /// Whether there is a mailbox to look into.
+    pub(in crate::cli) fn sees(&self) -> bool {
+        !matches!(self.mailbox, Box::None)
+    }
+
+    /// Whose mailbox that is.
+    pub(in crate::cli) fn to(&self) -> &Recipient {
+        &self.to
+    }
+
+    /// Where the message with this token or Message-ID is.
+    pub(in crate::cli) fn find(&self, token: &str, message_id: &str) -> std::result::Result<Found, String> {
+        let token = Token::new(token, Some(message_id))?;
+        let looked = self.see(std::slice::from_ref(&token)).map_err(|e| e.to_string())?;
+        Ok(match mailbox::arrival(token.text(), &looked.sightings) {
+            Arrival::Arrived(folder) => Found::Arrived(folder),
+            Arrival::Astray(folder, mailbox::Place::Trash) if !self.cleans => Found::Arrived(folder),
+            Arrival::Astray(folder, mailbox::Place::Trash) => Found::Thrown(folder),
+            Arrival::Astray(folder, _) => Found::Spam(folder),
+            Arrival::OwnCopy | Arrival::Missing => Found::Missing,
+        })
+    }
+
+    /// The Message-ID that a canary with this token has.
+    pub(in crate::cli) fn message_id(&self, token: &str) -> String {
+        self.id_of(token).1
     }
 
     fn see(&self, tokens: &[Token]) -> std::result::Result<Looked, LookError> {
@@ -81,25 +122,12 @@ impl Hands for Post {
     fn send(&mut self, token: &str, now: Timestamp) -> SendResult {
         let (id, message_id) = self.id_of(token);
         let name = &self.desk.mail.servername;
-        let delivery = Delivery {
-            id,
-            recipient: self.to.clone(),
-            alerts: Vec::new(),
-            subject: format!("[{name}] canary"),
-            body: format!(
-                "Checker on {name} sends this message to itself, to see that\nmail arrives. It looks for it, and removes it when \
-                 it was seen.\n\nToken: {token}\n"
-            ),
-            message_id,
-            in_reply_to: None,
-            urgent: false,
-            digest: false,
-            created_at: now,
-            attempts: 0,
-            next_try: now,
-            last_error: None,
-            state: DeliveryState::Unsent,
-        };
+        let body = format!(
+            "Checker on {name} sends this message to itself, to see that\nmail arrives. It looks for it, and removes it when it was \
+             seen.\n\nToken: {token}\n"
+        );
+        let subject = format!("[{name}] canary");
+        let delivery = Delivery { subject, body, ..letter(id, self.to.clone(), message_id, now) };
         Mailer::new(self.desk.mail.clone()).send_canary(&delivery, token, Instant::now() + SEND)
     }
 
@@ -142,7 +170,40 @@ impl Hands for Post {
         )
     }
 
+    fn code(&mut self, peer: &str, code: &str, now: Timestamp) -> Option<Delivery> {
+        let (_, admin) = self.admins.iter().find(|(name, _)| name == peer)?;
+        let (name, id) = (&self.desk.mail.servername, Uuid::now_v7());
+        let subject = format!("[{name}] DRILL: a code for {peer}");
+        let body = format!(
+            "Somebody has typed `checker drill --peer` on {peer}, to see that {name}\ncould tell you if {peer} fell silent. This \
+             message is the proof. Type its\ncode there:\n\nCode: {code}\n\nIf nobody has, somebody has the key of {peer}: look \
+             into it.\n"
+        );
+        let message_id = message_id(id, &self.desk.mail.from);
+        Some(Delivery { subject, body, ..letter(id, Recipient(admin.clone()), message_id, now) })
+    }
+
     fn drain(&mut self, within: Duration) -> Result<Drained> {
         self.desk.drain(within)
+    }
+}
+
+/// A message that is still to be worded.
+fn letter(id: Uuid, recipient: Recipient, message_id: String, now: Timestamp) -> Delivery {
+    Delivery {
+        id,
+        recipient,
+        alerts: Vec::new(),
+        subject: String::new(),
+        body: String::new(),
+        message_id,
+        in_reply_to: None,
+        urgent: false,
+        digest: false,
+        created_at: now,
+        attempts: 0,
+        next_try: now,
+        last_error: None,
+        state: DeliveryState::Unsent,
     }
 }

@@ -175,8 +175,10 @@ impl Book {
 
     pub(super) fn sent(&self, since: Timestamp) -> Vec<Sent> {
         let all = self.deliveries.values().map(|p| &p.delivery);
-        let mut found: Vec<&Delivery> =
-            all.filter(|d| d.created_at >= since && d.state != DeliveryState::Superseded).collect();
+        let counts = |d: &&Delivery| {
+            d.state != DeliveryState::Superseded && !d.alerts.iter().any(|a| crate::decide::drill::is_drill(&a.job))
+        };
+        let mut found: Vec<&Delivery> = all.filter(|d| d.created_at >= since).filter(counts).collect();
         found.sort_by_key(|d| (d.created_at, d.id));
         let short = |d: &Delivery| Sent {
             recipient: d.recipient.clone(),

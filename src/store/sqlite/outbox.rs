@@ -361,7 +361,7 @@ fn delivery_of(r: &Row<'_>) -> Step<Delivery> {
 pub(super) fn sent<G: Group>(conn: &Connection, since: Timestamp) -> Step<Vec<Sent>> {
     let sql = format!(
         "SELECT recipient, created_at, digest, urgent FROM {}delivery
-         WHERE created_at >= ?1 AND state <> 'superseded' ORDER BY created_at, id",
+         WHERE created_at >= ?1 AND state <> 'superseded' AND alerts NOT LIKE '%\"job\":\"drill:%' ORDER BY created_at, id",
         G::PREFIX
     );
     rows(conn, &sql, [since.micros()], |r| {

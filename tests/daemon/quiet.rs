@@ -1,0 +1,36 @@
+//! An idle daemon costs nothing.
+
+use super::Node;
+use std::fs;
+use std::time::Duration;
+
+/// How often the threads of a process have gone to sleep by themselves.
+fn sleeps(pid: u32) -> u64 {
+    let tasks = fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    let of = |text: String| {
+        let line = text.lines().find(|l| l.starts_with("voluntary_ctxt_switches")).unwrap().to_owned();
+        line.rsplit('\t').next().unwrap().trim().parse::<u64>().unwrap()
+    };
+    tasks.filter_map(|t| fs::read_to_string(t.path().join("status")).ok()).map(of).sum()
+}
+
+fn resident_kib(pid: u32) -> u64 {
+    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let line = status.lines().find(|l| l.starts_with("VmRSS")).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn an_idle_daemon_sleeps_and_is_small() {
+    let mut node = Node::with_files("idle", "[daemon]\nLISTEN\n");
+    let answer = node.start();
+    node.pass().silent();
+    std::thread::sleep(Duration::from_secs(2));
+    let before = sleeps(answer.pid);
+    std::thread::sleep(Duration::from_secs(10));
+    let (woken, size) = (sleeps(answer.pid) - before, resident_kib(answer.pid));
+    eprintln!("idle daemon (this build): {size} KiB resident, woken {woken} times in 10 s");
+    assert!(woken <= 1, "woken {woken} times in 10 s of quiet");
+    // The release build is smaller; this is the build of the tests.
+    assert!(size < 16 * 1024, "{size} KiB resident");
+}
