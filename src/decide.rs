@@ -18,6 +18,8 @@ mod noise;
 pub mod pace;
 pub mod peers;
 #[cfg(test)]
+pub(crate) mod planted;
+#[cfg(test)]
 mod properties;
 pub mod schedule;
 mod state;

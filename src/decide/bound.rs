@@ -235,7 +235,8 @@ impl Site {
             ),
             Fault::ClassMissing => self.class(),
             Fault::TargetDown | Fault::JobHangs => self.job(),
-            Fault::MailRefused => self.mail(mail::RETRY + SEND),
+            // A second try may come too soon after the first to say more.
+            Fault::MailRefused => self.mail(mail::RETRY * 2 + SEND),
             Fault::MailLost => self.mail(self.canaries.within + LOOK),
             Fault::MailSpam => {
                 let found = SEND + self.latency + LOOK + LOOKS + LOOK;

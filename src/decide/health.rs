@@ -78,6 +78,10 @@ impl Facts {
     }
 
     fn mail_is_off(&self) -> bool {
+        #[cfg(test)]
+        if crate::decide::planted::is(crate::decide::planted::Bug::NomailIsGood) {
+            return false;
+        }
         self.nomail || self.pass.as_ref().is_some_and(|p| p.nomail)
     }
 
@@ -87,6 +91,10 @@ impl Facts {
         }
         match &self.pass {
             Some(pass) => {
+                #[cfg(test)]
+                if crate::decide::planted::is(crate::decide::planted::Bug::BrokenIsGood) {
+                    return now.since(pass.served) <= self.pace.stale;
+                }
                 let fresh = pass.served <= now.plus(self.pace.stale) && now.since(pass.served) <= self.pace.stale;
                 fresh && pass.overdue == 0 && pass.state_ok && pass.settings_ok && pass.clock_ok && pass.sighted
             }
@@ -106,6 +114,10 @@ impl Facts {
 
     /// The trouble "no pass comes"; `None` while it is too early to say.
     pub fn passes(&self, now: Timestamp) -> Option<Outcome> {
+        #[cfg(test)]
+        if crate::decide::planted::is(crate::decide::planted::Bug::PassesNeverMissed) {
+            return None;
+        }
         let last = self.pass.as_ref().map(|p| p.served.min(now));
         let since = last.unwrap_or(self.started.min(now));
         if now.since(since) > self.pace.stale {
@@ -203,6 +215,10 @@ fn rounded(time: Duration) -> Duration {
 
 /// What a pass saw of the daemon.
 pub fn daemon(answer: Result<(), &str>, restarted: Option<&str>) -> Outcome {
+    #[cfg(test)]
+    if crate::decide::planted::is(crate::decide::planted::Bug::DaemonMissSwallowed) {
+        return Outcome::ok("the daemon answers");
+    }
     let Err(why) = answer else {
         return Outcome::ok("the daemon answers");
     };
@@ -216,6 +232,10 @@ pub fn daemon(answer: Result<(), &str>, restarted: Option<&str>) -> Outcome {
 /// Who watches us and has stopped: `asked` is the age of the peer's last signed request, `None` if there was none since the
 /// daemon started `up` ago.
 pub fn unwatched(peer: &str, asked: Option<Duration>, up: Duration, limit: Duration) -> Option<Outcome> {
+    #[cfg(test)]
+    if crate::decide::planted::is(crate::decide::planted::Bug::UnwatchedNever) {
+        return None;
+    }
     let silent = asked.unwrap_or(up);
     if silent > limit {
         let since = duration_words(rounded(silent));

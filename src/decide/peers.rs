@@ -190,8 +190,11 @@ pub struct Verdict {
 /// What an answer means. `None`: nothing can be said, because this host itself is cut off.
 pub fn judge(q: &Question<'_>) -> Option<Verdict> {
     let (outcome, threshold, silent) = seen(q);
+    let patience = SILENT;
+    #[cfg(test)]
+    let patience = if super::planted::is(super::planted::Bug::OneSilenceIsDeath) { 1 } else { patience };
     // A silence or two say nothing, whatever was heard before.
-    if silent && (q.cut_off || q.view.silent < SILENT) {
+    if silent && (q.cut_off || q.view.silent < patience) {
         return None;
     }
     let threshold = if silent { 1 } else { threshold };
@@ -226,6 +229,12 @@ pub fn judge(q: &Question<'_>) -> Option<Verdict> {
 /// The answer as an outcome, its threshold, and whether it is a silence.
 fn seen(q: &Question<'_>) -> (Outcome, u32, bool) {
     let name = &q.peer.name;
+    #[cfg(test)]
+    if crate::decide::planted::is(crate::decide::planted::Bug::GarbageIsGood) {
+        if matches!(q.heard, Heard::Garbled(_)) {
+            return (Outcome::ok("well"), SILENT, false);
+        }
+    }
     match q.heard {
         Heard::Status(status) => (reported(name, status), PROBLEM, false),
         Heard::Word(Word::True) if q.peer.node.is_none() => (Outcome::ok(format!("{name} is well")), PROBLEM, false),

@@ -340,7 +340,10 @@ impl CronMemory {
 
     /// The classes whose crontab line is missing.
     pub fn missing(&self) -> impl Iterator<Item = Class> + '_ {
-        self.classes.iter().filter(|(_, m)| m.missed >= MISSED_SLOTS_MAX).map(|(&class, _)| class)
+        let most = MISSED_SLOTS_MAX;
+        #[cfg(test)]
+        let most = if super::planted::is(super::planted::Bug::ClassNeverMissing) { u32::MAX } else { most };
+        self.classes.iter().filter(move |(_, m)| m.missed >= most).map(|(&class, _)| class)
     }
 }
 

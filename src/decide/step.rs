@@ -74,6 +74,8 @@ pub fn compare(base: Option<&Base>, wall: Timestamp, boot: Duration, boot_id: &s
         return Compared { step: None, next: Some(fresh(None)), steady: false };
     };
     let jump = jump(base, wall, boot, boot_id);
+    #[cfg(test)]
+    let jump = if super::planted::is(super::planted::Bug::StepIgnored) { 0 } else { jump };
     let back = micros_of(BACK_MIN);
     let step = Some(Step { micros: jump }).filter(|s| s.is_told() || jump <= -back);
     let told = step.is_some_and(Step::is_told);

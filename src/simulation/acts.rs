@@ -73,7 +73,10 @@ pub(super) fn apply(world: &mut World, act: &Act) {
             let views = world.nodes.get_mut(*n).map(|node| &mut node.kept.views);
             views.into_iter().flatten().for_each(|v| v.asked = None);
         }
-        Act::Canary(n) => world.nodes.get_mut(*n).into_iter().for_each(|node| node.kept.proof.last = None),
+        Act::Canary(n) => {
+            let idle = world.nodes.get_mut(*n).filter(|node| node.kept.proof.out.is_empty());
+            idle.into_iter().for_each(|node| node.kept.proof.last = None);
+        }
         Act::Restart(n) => {
             kill_daemon(world, *n);
             if world.nodes.get(*n).is_some_and(|node| node.up && node.setup.daemon) {

@@ -168,6 +168,7 @@ fn staged(world: &mut World, case: Case<'_>) -> (Vec<Act>, Option<Moment>) {
     match case.fault {
         Fault::HostDead if odd => (vec![Act::Uplink(0, false)], None),
         Fault::HostDead => (vec![Act::Host(0, false)], Some(Moment::Answered)),
+        Fault::PortBlocked if odd => (vec![Act::Garbles(0, true)], None),
         Fault::PortBlocked => (vec![Act::Port(0, false)], Some(Moment::Answered)),
         Fault::CronDead if odd => (vec![Act::PassesLive(0, false)], None),
         Fault::CronDead => (vec![Act::Cron(0, false)], Some(Moment::Tick)),

@@ -86,14 +86,45 @@ pub(super) fn history(world: &mut World) {
     for ((_, job, episode, to), count) in ended.iter().filter(|(_, count)| **count > 1) {
         wrong.push(format!("I12: {to} was told {count} ends of {job}, episode {episode}"));
     }
+    wrong.extend(untrue(world));
     for what in wrong {
         world.fault(what);
     }
 }
 
+/// I1: what counts as told was sent.
+fn untrue(world: &World) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for (n, node) in world.nodes.iter().enumerate() {
+        let all = node.ledgers().into_iter().flat_map(|l| l.deliveries(usize::MAX).unwrap_or_default());
+        for d in all.filter(|d| matches!(d.state, crate::decide::DeliveryState::Told { .. })) {
+            let sent = |p: &super::world::Posted| {
+                p.from == n && p.to == d.recipient && p.alerts.iter().map(|a| &a.0).eq(d.alerts.iter())
+            };
+            if !world.posted.iter().any(sent) {
+                wrong.push(format!("I1: {} counts as told to {} and was never sent", d.id, d.recipient));
+            }
+        }
+    }
+    wrong
+}
+
+/// I12: who was told of a trouble is told of its end.
+fn unended(world: &World) -> Vec<String> {
+    let mut last: BTreeMap<(usize, String, &Recipient), bool> = BTreeMap::new();
+    for posted in world.posted.iter().filter(|p| !p.first) {
+        for (id, kind) in &posted.alerts {
+            let ends = kind.is_some_and(crate::decide::AlertKind::is_ending);
+            last.insert((posted.from, id.job.to_string(), &posted.to), ends);
+        }
+    }
+    let open = last.into_iter().filter(|((_, job, _), ends)| !ends && job != "node:clock");
+    open.map(|((_, job, to), _)| format!("I12: {to} was never told of the end of {job}")).collect()
+}
+
 /// After all has been healed for long enough: all words are `True`, nothing waits, nothing is open.
 pub(super) fn healed(world: &mut World) {
-    let mut wrong = Vec::new();
+    let mut wrong = unended(world);
     for node in world.nodes.iter().filter(|n| n.up && n.setup.daemon) {
         let word = super::poll::word(node, world.now);
         if word != Some(crate::decide::Word::True) {

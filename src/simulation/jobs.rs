@@ -6,6 +6,8 @@ use super::outbox::At;
 use super::pass::{beside, finish_wave, last_drain, trouble};
 use super::world::{Moment, World, at_offset};
 use crate::decide::bound::WAVE_MAX;
+#[cfg(test)]
+use crate::decide::planted::{self, Bug};
 use crate::decide::schedule::{Called, due, slot};
 use crate::decide::step::{self, Step};
 use crate::decide::transition::{self, Input};
@@ -90,6 +92,10 @@ fn claim(world: &mut World, at: At, called: Called, offset: i64) -> Vec<Run> {
     let due_now: Vec<(usize, Timestamp)> =
         (0..node.setup.jobs.len()).filter_map(|job| Some((job, is_due(node, job, called, now)?))).collect();
     for (job, slot) in due_now {
+        #[cfg(test)]
+        if planted::is(Bug::RunsOverlap) {
+            node.claims.remove(&job);
+        }
         if node.claims.contains_key(&job) {
             continue;
         }
@@ -101,6 +107,10 @@ fn claim(world: &mut World, at: At, called: Called, offset: i64) -> Vec<Run> {
         let up = world.nodes.get(at.0).is_some_and(|n| n.setup.jobs.get(job).is_some_and(|j| j.up));
         let took = lasts(world, at.0, job);
         starts(world, at.0, job);
+        #[cfg(test)]
+        if planted::is(Bug::JobHangsForEver) && !up {
+            continue;
+        }
         runs.push(Run { job, slot, ends: world.now + micros(took), started: now, up });
     }
     if !runs.is_empty() {
@@ -147,6 +157,10 @@ async fn commit(sim: &Sim, at: At, runs: &[Run], offset: i64) {
         return;
     }
     sim.point(at.1).await;
+    #[cfg(test)]
+    if planted::is(Bug::OneFailureEndsThePass) && runs.iter().any(|r| !r.up) {
+        return;
+    }
     {
         let mut world = sim.w();
         let now = at_offset(world.now, offset);
@@ -180,6 +194,8 @@ fn decide(world: &mut World, at: At, run: &Run, now: Timestamp) -> bool {
     let Some(job) = node.setup.jobs.get_mut(run.job) else { return false };
     let outcome = if run.up && uplink { ok() } else { Outcome::failed("silent for its whole time") };
     let hidden = !uplink && outcome.verdict != Verdict::Ok;
+    #[cfg(test)]
+    let hidden = hidden && !planted::is(Bug::OwnNetworkIgnored);
     let before = node.kept.shared.states(std::slice::from_ref(&job.id)).unwrap_or_default().remove(&job.id);
     let before = before.unwrap_or_default();
     let expected_seq = before.seq;

@@ -97,7 +97,8 @@ pub(super) fn fault_free(seed: u64, days: u64) -> History {
     while at < secs(days as i64 * 86_400 - 7_200) {
         let mut world = sim.w();
         harmless(&mut world, &mut rng, &site, at);
-        at += secs(5_400) + micros(rng.time(MINUTE * 240));
+        // Two crontab lines that miss their hour one after the other are a fault.
+        at += secs(3 * 3_600) + micros(rng.time(MINUTE * 240));
     }
     sim.run(secs(days as i64 * 86_400));
     let said = sim.w().posted.first().cloned();

@@ -4,6 +4,8 @@ use super::engine::{Micros, Sim, micros};
 use super::mail;
 use super::world::{World, at_offset};
 use crate::decide::delivery::{self, Limits, Outgoing};
+#[cfg(test)]
+use crate::decide::planted::{self, Bug};
 use crate::decide::trouble::{Look, Trouble, judge as decide};
 use crate::decide::{AlertId, AlertKind, Delivery, DeliveryState, JobState, Recipient, SendResult};
 use crate::store::{Change, Ledger, Planned};
@@ -141,6 +143,8 @@ impl World {
     fn take_lease(&mut self, at: At) -> bool {
         let now = self.now;
         let holder = self.nodes.get(at.0).and_then(|n| n.lease);
+        #[cfg(test)]
+        let holder = holder.filter(|_| !planted::is(Bug::TwoDrains));
         if holder.is_some_and(|(who, until)| until > now && self.lives(who)) {
             return false;
         }
@@ -209,6 +213,14 @@ impl World {
 
     fn mark(&mut self, at: At, own: bool, delivery: &Delivery, result: &SendResult) {
         let now = self.clock(at.0);
+        #[cfg(test)]
+        if planted::is(Bug::AcceptanceUnmarked) && matches!(result, SendResult::Accepted { .. }) {
+            return;
+        }
+        #[cfg(test)]
+        let said = SendResult::Accepted { answer: String::new() };
+        #[cfg(test)]
+        let result = if planted::is(Bug::ToldBeforeSent) { &said } else { result };
         let Some(node) = self.nodes.get_mut(at.0) else { return };
         let next = match result {
             SendResult::Accepted { .. } => now,

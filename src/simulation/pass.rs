@@ -8,6 +8,8 @@ use super::{acts, jobs, poll};
 use crate::decide::health;
 use crate::decide::pace::DAEMON;
 use crate::decide::peers;
+#[cfg(test)]
+use crate::decide::planted::{self, Bug};
 use crate::decide::schedule::{Called, Class, Slots, needed};
 use crate::decide::step;
 use crate::decide::trouble::Trouble;
@@ -136,6 +138,8 @@ async fn broken(sim: &Sim, at: At, offset: i64) {
         let Some(node) = world.nodes.get(at.0) else { return };
         (node.disk, node.settings_ok, at_offset(world.now, offset))
     };
+    #[cfg(test)]
+    let disk = disk || planted::is(Bug::StateSwallowed);
     let state = if disk { Outcome::ok("written") } else { Outcome::failed("the state cannot be written") };
     judge(sim, at, &trouble("state", HOUR), &state, None, false, now).await;
     let settings = if settings { Outcome::ok("they load") } else { Outcome::failed("the settings do not load") };
@@ -159,6 +163,8 @@ async fn ask_daemon(sim: &Sim, at: At, offset: i64) {
     judge(sim, at, &troubles::daemon(), &outcome, None, false, now).await;
     let mut world = sim.w();
     let start = world.nodes.get(at.0).is_some_and(|n| n.daemon.is_none() && n.daemon_stays);
+    #[cfg(test)]
+    let start = start && !planted::is(Bug::NoRespawn);
     if !answers && start {
         world.begin(at.0, Spawn::Daemon(at.0));
     }

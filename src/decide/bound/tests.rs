@@ -41,7 +41,7 @@ fn the_usual_two_nodes_are_told_of_nearly_all() {
     assert_eq!(secs(&site, Fault::HostDead), Some(300 + 120 + FRONT + 20 + 20 + 120), "its own admin may come first");
     assert_eq!(secs(&site, Fault::CronDead), Some(FRONT - 2 + 10 + 181 + 50 + 20 + 120));
     assert_eq!(secs(&site, Fault::DaemonDead), Some(120 + FRONT + 20 + 120));
-    assert_eq!(secs(&site, Fault::MailRefused), Some(900 + 60 + 20 + 300 + 60 + FRONT + 20 + 120));
+    assert_eq!(secs(&site, Fault::MailRefused), Some(900 + 120 + 20 + 300 + 60 + FRONT + 20 + 120));
     assert_eq!(secs(&site, Fault::MailLost), Some(900 + 600 + 30 + 300 + 60 + FRONT + 20 + 120));
     assert_eq!(secs(&site, Fault::StateBroken), Some(60 + FRONT + 20 + 120));
     assert_eq!(secs(&site, Fault::Cloned), Some(600 + FRONT + 20 + 120));
@@ -77,7 +77,7 @@ fn without_a_detector_the_table_says_never() {
 #[test]
 fn a_second_channel_makes_the_way_of_bad_mail_short() {
     let phone = Site { channels: 1, peers: 0, ..site() };
-    assert_eq!(secs(&phone, Fault::MailRefused), Some(900 + 60 + 20 + 20));
+    assert_eq!(secs(&phone, Fault::MailRefused), Some(900 + 120 + 20 + 20));
 }
 
 #[test]

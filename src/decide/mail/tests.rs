@@ -50,7 +50,7 @@ fn only_a_round_trip_that_began_after_the_fault_clears_it() {
     proven(&mut proof, "a", 0);
     proof.sent("b".to_owned(), at(900));
     proof.answered("b", &accepted(), at(901));
-    proof.refused("535 no", at(865));
+    proof.refused("535 no", at(845));
     proof.refused("535 no", at(905));
     assert_eq!(proof.known(&policy(), at(906)), Known::Bad(Wrong::Refused));
     proof.looked(&found("b", Place::Arrived), &policy(), at(910));
