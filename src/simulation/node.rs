@@ -105,6 +105,7 @@ pub(super) struct Truth {
     pub(super) settings_ok: bool,
     pub(super) nomail: bool,
     pub(super) state_ok: bool,
+    pub(super) overdue: bool,
 }
 
 impl Truth {

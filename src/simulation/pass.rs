@@ -307,6 +307,7 @@ pub(super) fn report(world: &mut World, n: usize, now: Timestamp) {
     node.truth.settings_ok = node.report.settings_ok;
     node.truth.state_ok = node.report.state_ok;
     node.truth.nomail = node.report.nomail;
+    node.truth.overdue = node.report.overdue > 0;
     let mut report = node.report.clone();
     let Some((steady, daemon)) = steady.zip(node.daemon.as_mut().filter(|d| !d.hangs)) else { return };
     report.served = steady;

@@ -127,7 +127,7 @@ fn all_held(sites: &[(Site, u64)], near: Option<(u32, u32)>) {
 
 #[test]
 fn each_single_fault_is_told_within_its_bound_and_the_bounds_are_tight() {
-    all_held(&[(site(), 500)], Some((80, 95)));
+    all_held(&[(site(), 1_000)], Some((80, 95)));
 }
 
 #[test]

@@ -282,5 +282,5 @@ fn a_clone_is_told_at_once_and_who_sees_a_peer_well_delays_nobody() {
     })
     .unwrap();
     assert_eq!((verdict.outcome.verdict, verdict.threshold), (V::Failed, 1));
-    assert_eq!(look("c", Some(status(Word::True, vec![sees("b", true, false)]))).threshold, SILENT);
+    assert_eq!(look("c", Some(status(Word::True, vec![sees("b", true, false)]))).threshold, 1);
 }
