@@ -5,6 +5,8 @@
 //!
 //! What is modelled: who asks whom, how long each thing takes, and where a process may die. What is not: the bytes on the
 //! wire, the text of messages, and the copy of a state that cannot be written.
+#![cfg_attr(not(test), expect(dead_code, reason = "some modes are played by tests alone"))]
+#![allow(clippy::similar_names, reason = "a node and its mode, a world and a word: short names for what is at hand")]
 
 mod acts;
 mod bounds;

@@ -10,7 +10,7 @@ use super::exit::{Exit, Failure};
 use super::world::{World, node_id};
 use super::{Cx, is_terminal, json_line};
 use crate::decide::schedule::{Called, Reason};
-use crate::pass::{Pass, Report};
+use crate::pass::{Pass, Report, Setup};
 use crate::registry::DynJob;
 use crate::settings::accepted;
 use crate::store::{Degraded, Own, Sqlite, StoreError};
@@ -84,17 +84,7 @@ pub(super) fn pass(world: &World, called: Called) -> Result<Passed, Failure> {
         Ok(job) => setup.jobs.extend(job.map(|fault| Arc::new(fault) as Arc<dyn DynJob>)),
         Err(why) => tracing::warn!("no drill in this pass: {why}"),
     }
-    if let Err(why) = node::settings(&own, &setup.contacts, world.broken.as_deref(), clock::now().wall) {
-        tracing::warn!("the trouble with the settings cannot be noted: {why}");
-    }
-    if world.broken.is_none()
-        && let Err(why) = accepted::keep(&world.settings)
-    {
-        tracing::warn!("the accepted settings cannot be kept beside the state: {why}");
-    }
-    if let Err(why) = outside::watch_channels(&own, &world.settings, &setup.contacts) {
-        tracing::warn!("the channels are not watched in this pass: {why}");
-    }
+    look_at_home(world, &own, &setup);
     let references = world.references();
     let desk = world.desk(&home, id)?;
     desk.noted.update(&home, &store, &setup.contacts);
@@ -142,6 +132,21 @@ pub(super) fn pass(world: &World, called: Called) -> Result<Passed, Failure> {
         }
     }
     Ok(Passed { report, degraded: home.degraded(), store })
+}
+
+/// What a pass notes of the settings and the ways out, before it looks at jobs. Trouble with this stops no check.
+fn look_at_home(world: &World, own: &dyn Own, setup: &Setup) {
+    if let Err(why) = node::settings(own, &setup.contacts, world.broken.as_deref(), clock::now().wall) {
+        tracing::warn!("the trouble with the settings cannot be noted: {why}");
+    }
+    if world.broken.is_none()
+        && let Err(why) = accepted::keep(&world.settings)
+    {
+        tracing::warn!("the accepted settings cannot be kept beside the state: {why}");
+    }
+    if let Err(why) = outside::watch_channels(own, &world.settings, &setup.contacts) {
+        tracing::warn!("the channels are not watched in this pass: {why}");
+    }
 }
 
 fn say(text: &str) {

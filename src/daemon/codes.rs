@@ -13,7 +13,7 @@ const CODES: &str = "codes";
 const PAUSE: Duration = Duration::from_secs(3_600);
 
 /// Whether this may be a code: it is mailed as it is.
-pub fn is_code(text: &str) -> bool {
+pub(super) fn is_code(text: &str) -> bool {
     text.len() == 8 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 

@@ -216,20 +216,20 @@ impl Proof {
     pub fn answered(&mut self, token: &str, result: &SendResult, now: Timestamp) {
         let Some(at) = self.out.iter().position(|c| c.token == token) else { return };
         #[cfg(test)]
-        if crate::decide::planted::is(crate::decide::planted::Bug::RefusalForgotten) {
-            if !matches!(result, SendResult::Accepted { .. }) {
-                self.out.remove(at);
-                self.proven = Some(RoundTrip { sent: now, seen: now });
-                return;
-            }
+        if crate::decide::planted::is(crate::decide::planted::Bug::RefusalForgotten)
+            && !matches!(result, SendResult::Accepted { .. })
+        {
+            self.out.remove(at);
+            self.proven = Some(RoundTrip { sent: now, seen: now });
+            return;
         }
         #[cfg(test)]
-        if crate::decide::planted::is(crate::decide::planted::Bug::AcceptedIsArrived) {
-            if matches!(result, SendResult::Accepted { .. }) {
-                let canary = self.out.remove(at);
-                self.arrived(&canary, now);
-                return;
-            }
+        if crate::decide::planted::is(crate::decide::planted::Bug::AcceptedIsArrived)
+            && matches!(result, SendResult::Accepted { .. })
+        {
+            let canary = self.out.remove(at);
+            self.arrived(&canary, now);
+            return;
         }
         match result {
             SendResult::Accepted { .. } => {

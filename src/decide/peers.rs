@@ -230,10 +230,8 @@ pub fn judge(q: &Question<'_>) -> Option<Verdict> {
 fn seen(q: &Question<'_>) -> (Outcome, u32, bool) {
     let name = &q.peer.name;
     #[cfg(test)]
-    if crate::decide::planted::is(crate::decide::planted::Bug::GarbageIsGood) {
-        if matches!(q.heard, Heard::Garbled(_)) {
-            return (Outcome::ok("well"), SILENT, false);
-        }
+    if crate::decide::planted::is(crate::decide::planted::Bug::GarbageIsGood) && matches!(q.heard, Heard::Garbled(_)) {
+        return (Outcome::ok("well"), SILENT, false);
     }
     match q.heard {
         Heard::Status(status) => (reported(name, status), PROBLEM, false),

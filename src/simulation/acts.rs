@@ -53,10 +53,10 @@ pub(super) enum Act {
     Inbox(Recipient, bool),
     /// A copy of a node begins, in the place of this node, which was off.
     Clone(usize, usize),
-    Kills(u64),
     FirstUp(usize, bool),
 }
 
+#[expect(clippy::too_many_lines, reason = "a table: one line for each act")]
 pub(super) fn apply(world: &mut World, act: &Act) {
     match act {
         Act::Host(n, true) => boot(world, *n),
@@ -75,7 +75,9 @@ pub(super) fn apply(world: &mut World, act: &Act) {
         }
         Act::Canary(n) => {
             let idle = world.nodes.get_mut(*n).filter(|node| node.kept.proof.out.is_empty());
-            idle.into_iter().for_each(|node| node.kept.proof.last = None);
+            if let Some(node) = idle {
+                node.kept.proof.last = None;
+            }
         }
         Act::Restart(n) => {
             kill_daemon(world, *n);
@@ -99,7 +101,6 @@ pub(super) fn apply(world: &mut World, act: &Act) {
             world.blind_inboxes.insert(who.clone());
         }
         Act::Clone(n, of) => copy(world, *n, *of),
-        Act::Kills(mille) => world.kills = *mille,
         Act::FirstUp(n, up) => world.firsts.get_mut(*n).into_iter().for_each(|f| f.up = *up),
         Act::Cron(n, _)
         | Act::PassesLive(n, _)
@@ -116,7 +117,9 @@ pub(super) fn apply(world: &mut World, act: &Act) {
         | Act::Lists(n, ..)
         | Act::Line(n, ..)
         | Act::Garbles(n, _) => {
-            world.nodes.get_mut(*n).into_iter().for_each(|node| set(node, act));
+            if let Some(node) = world.nodes.get_mut(*n) {
+                set(node, act);
+            }
         }
     }
 }
@@ -213,9 +216,9 @@ fn copy(world: &mut World, n: usize, of: usize) {
     let mut copy = Node::new(&original.name, original.setup.clone());
     copy.offset = original.offset;
     copy.kept.views.clone_from(&original.kept.views);
-    copy.kept.proof = original.kept.proof.clone();
-    copy.kept.base = original.kept.base.clone();
-    copy.truth = original.truth.clone();
+    copy.kept.proof.clone_from(&original.kept.proof);
+    copy.kept.base.clone_from(&original.kept.base);
+    copy.truth.clone_from(&original.truth);
     copy.boots = 100;
     copy.up = false;
     if let Some(place) = world.nodes.get_mut(n) {

@@ -35,7 +35,15 @@ pub(super) fn play(case: Case<'_>, watch: Duration) -> Seen {
     let steered = case.steered;
     let by_class = case.fault == Fault::ClassMissing || (!steered && case.seed % 4 == 3);
     let by_class = by_class && case.site.pace.passes == Duration::from_secs(60);
-    let tempo = if steered { Tempo::Quick } else { Tempo::Upto([100, 100, 50, 5][(case.seed % 4) as usize]) };
+    let tempo = if steered {
+        Tempo::Quick
+    } else {
+        Tempo::Upto(match case.seed % 4 {
+            0 | 1 => 100,
+            2 => 50,
+            _ => 5,
+        })
+    };
     let plan = Plan {
         site: case.site.clone(),
         seed: case.seed,
@@ -88,8 +96,10 @@ fn settle(sim: &Rc<Sim>, case: Case<'_>) -> Micros {
         at = fleet::secs(hours + noon + late);
     }
     if case.fault == Fault::ClockSkew {
-        let way = if case.seed % 2 == 0 { 1 } else { -1 };
-        sim.w().nodes.first_mut().into_iter().for_each(|n| n.offset = way * fleet::secs(285));
+        let way = if case.seed.is_multiple_of(2) { 1 } else { -1 };
+        if let Some(node) = sim.w().nodes.first_mut() {
+            node.offset = way * fleet::secs(285);
+        }
     }
     // Where the rounds of peers and canaries fall is up to chance.
     {
@@ -187,17 +197,16 @@ fn staged(world: &mut World, case: Case<'_>) -> (Vec<Act>, Option<Moment>) {
         Fault::MailboxBlind => (vec![Act::Mailbox(0, false)], Some(Moment::CanarySeen)),
         Fault::MailOff => (vec![Act::MailOn(0, false)], Some(Moment::Tick)),
         Fault::LinkCut if back => (vec![Act::Link(0, 1, false), Act::Link(1, 0, false)], Some(Moment::Answered)),
-        Fault::LinkCut => (Vec::new(), None),
         Fault::Unwatched if world.nodes.len() > 1 => (vec![Act::Lists(1, seat, false)], Some(Moment::Answered)),
-        Fault::Unwatched => (Vec::new(), None),
+        Fault::LinkCut | Fault::Unwatched => (Vec::new(), None),
         Fault::StateBroken => (vec![Act::Disk(0, false)], Some(Moment::DaemonAsked)),
         Fault::SettingsBroken => (vec![Act::Settings(0, false)], Some(Moment::DaemonAsked)),
         Fault::ClockStep => {
             let far = fleet::secs(60 + world.rng.below(if odd { 100_000 } else { 1_000 }).cast_signed());
-            (vec![Act::Step(0, if case.seed % 2 == 0 { far } else { -far })], Some(Moment::DaemonAsked))
+            (vec![Act::Step(0, if case.seed.is_multiple_of(2) { far } else { -far })], Some(Moment::DaemonAsked))
         }
         Fault::ClockSkew => {
-            let way = if case.seed % 2 == 0 { 1 } else { -1 };
+            let way = if case.seed.is_multiple_of(2) { 1 } else { -1 };
             (vec![Act::Slew(0, way * micros(super::acts::SLEW_MAX))], Some(Moment::Answered))
         }
         Fault::Cloned => (vec![Act::Clone(spare, 0)], Some(Moment::Asked)),

@@ -4,7 +4,7 @@ use super::engine::{Micros, micros};
 use super::world::World;
 use crate::decide::mail::Known;
 use crate::decide::{AlertId, Recipient};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// A round may be behind by this: a duty, a drain, a pass.
@@ -25,7 +25,7 @@ pub(super) fn is_true(world: &mut World, n: usize) {
     if old(truth.proven, canaries.fresh() + SLACK) {
         lies.push("I7: no message of its own arrived for too long");
     }
-    if !started && !(truth.settings_ok && truth.state_ok) {
+    if !(started || truth.settings_ok && truth.state_ok) {
         lies.push("I7: settings or state are broken");
     }
     if node.setup.nomail && truth.nomail {
@@ -73,11 +73,11 @@ pub(super) fn history(world: &mut World) {
             wrong.push(format!("I2: {to} was told {count} times of {}, step {}", id.job, id.step));
         }
     }
-    let mut ends: BTreeMap<(usize, &AlertId, &Recipient), ()> = BTreeMap::new();
+    let mut ends: BTreeSet<(usize, &AlertId, &Recipient)> = BTreeSet::new();
     let mut ended: BTreeMap<(usize, String, u32, &Recipient), u32> = BTreeMap::new();
     for posted in world.posted.iter().filter(|p| !p.first) {
         for (id, kind) in &posted.alerts {
-            let first = ends.insert((posted.from, id, &posted.to), ()).is_none();
+            let first = ends.insert((posted.from, id, &posted.to));
             if first && kind.is_some_and(crate::decide::AlertKind::is_ending) {
                 *ended.entry((posted.from, id.job.to_string(), id.episode, &posted.to)).or_insert(0) += 1;
             }

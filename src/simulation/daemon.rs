@@ -6,10 +6,10 @@ use super::node::Daemon;
 use super::outbox::{At, drain, is_told, judge};
 use super::poll;
 use super::world::{Moment, World};
+use crate::decide::SendResult;
 use crate::decide::Word;
 use crate::decide::health::{self, Facts};
 use crate::decide::mail::{Duty, Known};
-use crate::decide::{DeliveryState, SendResult};
 use crate::node as troubles;
 use checker_job::Timestamp;
 use std::rc::Rc;
@@ -272,13 +272,4 @@ fn settle(world: &mut World, n: usize) {
     daemon.told_self = told;
     daemon.facts.mail = node.kept.proof.known(&policy, now);
     daemon.facts.nomail = node.setup.nomail;
-}
-
-/// Whether some delivery of this node was refused for good.
-pub(super) fn refused(world: &World, n: usize) -> bool {
-    let refused = |d: &crate::decide::Delivery| matches!(d.state, DeliveryState::Refused { .. });
-    world
-        .nodes
-        .get(n)
-        .is_some_and(|node| node.ledgers().iter().any(|l| l.unsent().unwrap_or_default().iter().any(refused)))
 }

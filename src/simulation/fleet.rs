@@ -1,6 +1,5 @@
 //! Fleets: nodes that watch each other, as settings say or as chance has it.
 
-use super::acts::boot;
 use super::engine::{Micros, Sim, micros};
 use super::first::{self, First};
 use super::node::{Job, Node, Peer, Setup, Target};
@@ -81,7 +80,7 @@ pub(super) fn build(plan: &Plan) -> Rc<Sim> {
         }
     }
     for at in 0..site.legacy {
-        let (name, admin_of) = (format!("old{at}"), names.first().map(|n| admin(n)).unwrap_or_else(|| admin("?")));
+        let (name, admin_of) = (format!("old{at}"), names.first().map_or_else(|| admin("?"), |n| admin(n)));
         if let Some(setup) = setups.first_mut() {
             setup.watched.push(Watched { name: name.clone(), node: None, pushes: false });
             setup.peers.push(Peer { target: Target::First(at), admin: admin(&name), listed: true });
@@ -126,9 +125,4 @@ fn setup(name: &str, site: &Site, by_class: bool) -> Setup {
 /// The time of a day of the history.
 pub(super) fn secs(s: i64) -> Micros {
     s * 1_000_000
-}
-
-/// Starts a node that was off.
-pub(super) fn start(world: &mut World, n: usize) {
-    boot(world, n);
 }

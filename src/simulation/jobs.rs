@@ -161,15 +161,12 @@ async fn commit(sim: &Sim, at: At, runs: &[Run], offset: i64) {
     if planted::is(Bug::OneFailureEndsThePass) && runs.iter().any(|r| !r.up) {
         return;
     }
-    {
+    let (hidden, now) = {
         let mut world = sim.w();
         let now = at_offset(world.now, offset);
-        let hidden = runs.iter().filter(|r| decide(&mut world, at, r, now)).count();
-        let Some(node) = world.nodes.get(at.0) else { return };
-        node.setup.jobs.len();
-        drop(world);
-        network(sim, at, hidden, now).await;
-    }
+        (runs.iter().filter(|r| decide(&mut world, at, r, now)).count(), now)
+    };
+    network(sim, at, hidden, now).await;
     sim.point(at.1).await;
 }
 

@@ -94,13 +94,13 @@ pub(super) fn fault_free(seed: u64, days: u64) -> History {
     let nodes = 1 + (seed % 5) as usize;
     let (sim, site, mut rng) = begin(seed, nodes, true);
     let mut at = secs(7_200);
-    while at < secs(days as i64 * 86_400 - 7_200) {
+    while at < secs(days.cast_signed() * 86_400 - 7_200) {
         let mut world = sim.w();
         harmless(&mut world, &mut rng, &site, at);
         // Two crontab lines that miss their hour one after the other are a fault.
         at += secs(3 * 3_600) + micros(rng.time(MINUTE * 240));
     }
-    sim.run(secs(days as i64 * 86_400));
+    sim.run(secs(days.cast_signed() * 86_400));
     let said = sim.w().posted.first().cloned();
     if let Some(said) = said {
         sim.w().fault(format!("I5: nothing was wrong, and this was told: {said:?}"));
@@ -144,7 +144,7 @@ fn harmless(world: &mut World, rng: &mut Rng, site: &Site, at: Micros) {
 pub(super) fn storms(seed: u64, days: u64, heals: bool) -> History {
     let nodes = 1 + (seed % 5) as usize;
     let (sim, site, mut rng) = begin(seed, nodes, true);
-    let until = secs(days as i64 * 86_400);
+    let until = secs(days.cast_signed() * 86_400);
     {
         let mut world = sim.w();
         world.kills = [0, 0, 2, 20][rng.index(4) % 4];
@@ -157,7 +157,9 @@ pub(super) fn storms(seed: u64, days: u64, heals: bool) -> History {
             };
             world.at(at, act);
             if at + lasts < until {
-                undo.into_iter().for_each(|act| world.at(at + lasts, act));
+                for act in undo {
+                    world.at(at + lasts, act);
+                }
             }
             let pause = MINUTE * rng.pick(&[20, 120, 480]).unwrap_or(20);
             at += micros(rng.time(pause));
@@ -266,7 +268,9 @@ fn heal(world: &mut World) {
         if hangs {
             acts.push(Act::KillDaemon(n));
         }
-        acts.into_iter().for_each(|act| world.at(now, act));
+        for act in acts {
+            world.at(now, act);
+        }
     }
     for first in &mut world.firsts {
         (first.up, first.runs, first.mail_failed) = (true, true, None);

@@ -69,7 +69,9 @@ fn millions() {
 
 const COMMAND: &str = "cargo test --release --lib simulation::tests::millions -- --ignored --nocapture";
 
-const MODES: [(&str, fn(u64) -> modes::History); 3] = [
+type Mode = (&'static str, fn(u64) -> modes::History);
+
+const MODES: [Mode; 3] = [
     ("fault_free", |s| modes::fault_free(s, 7)),
     ("safety", |s| modes::storms(s, 2, false)),
     ("liveness", |s| modes::storms(s, 1, true)),
@@ -210,7 +212,7 @@ fn any(seed: u64) -> Option<String> {
         0 => modes::storms(seed, 1, true).wrong.into_iter().next(),
         1 => modes::fault_free(seed, 1).wrong.into_iter().next(),
         _ => {
-            let fault = Fault::ALL[(seed / 8 * 6 + seed % 8 - 2) as usize % Fault::ALL.len()];
+            let fault = Fault::ALL[usize::try_from(seed / 8 * 6 + seed % 8 - 2).unwrap() % Fault::ALL.len()];
             let p = prove_one(&site, fault, seed..seed + 1, None);
             p.wrong.into_iter().next().map(|(_, what)| format!("{fault:?}: {what}"))
         }
