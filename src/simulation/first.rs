@@ -49,7 +49,8 @@ pub(super) fn polls(world: &mut World, at: usize) {
     schedule(world, at);
     let Some(first) = world.firsts.get(at).filter(|f| f.up).cloned() else { return };
     let n = first.watches;
-    let answered = world.nodes.get(n).filter(|node| node.up && node.uplink && node.port && node.setup.listens);
+    let answered =
+        world.nodes.get(n).filter(|node| node.up && node.uplink && node.port && node.setup.listens && !node.garbles);
     let body = answered.and_then(|node| super::poll::word(node, world.now).filter(|_| node.daemon_answers()));
     // Any page with these letters in it.
     let believes = body.is_some_and(|word| word.as_str().contains("True"));
