@@ -105,7 +105,11 @@ impl Node {
 
     /// Waits for its end.
     fn wait(&mut self) -> Done {
-        let child = self.child.take().unwrap();
+        let mut child = self.child.take().unwrap();
+        if wait_until(SOON, || child.try_wait().unwrap()).is_none() {
+            child.kill().unwrap();
+            panic!("it does not end\n{}", self.log());
+        }
         done(&child.wait_with_output().unwrap())
     }
 
