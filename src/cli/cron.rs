@@ -80,11 +80,18 @@ pub(super) fn pass(world: &World, called: Called) -> Result<Passed, Failure> {
     let id = Uuid::now_v7();
     home.hold(id)?;
     let mut setup = world.setup(node_id(&own)?);
-    match drill::job(&own, world.drilled(), clock::now().wall) {
-        Ok(job) => setup.jobs.extend(job.map(|fault| Arc::new(fault) as Arc<dyn DynJob>)),
-        Err(why) => tracing::warn!("no drill in this pass: {why}"),
+    add_drill(world, &own, &mut setup);
+    if let Err(why) = node::settings(&own, &setup.contacts, world.broken.as_deref(), clock::now().wall) {
+        tracing::warn!("the trouble with the settings cannot be noted: {why}");
     }
-    look_at_home(world, &own, &setup);
+    if world.broken.is_none()
+        && let Err(why) = accepted::keep(&world.settings)
+    {
+        tracing::warn!("the accepted settings cannot be kept beside the state: {why}");
+    }
+    if let Err(why) = outside::watch_channels(&own, &world.settings, &setup.contacts) {
+        tracing::warn!("the channels are not watched in this pass: {why}");
+    }
     let references = world.references();
     let desk = world.desk(&home, id)?;
     desk.noted.update(&home, &store, &setup.contacts);
@@ -118,11 +125,7 @@ pub(super) fn pass(world: &World, called: Called) -> Result<Passed, Failure> {
     {
         tracing::warn!("the state's WAL stays as it is for now: {why}");
     }
-    if setup.scratch.exists()
-        && let Err(why) = std::fs::remove_dir_all(&setup.scratch)
-    {
-        tracing::warn!("the scratch folder {} stays: {why}", setup.scratch.display());
-    }
+    remove_scratch(&setup);
     let mut report = report?;
     if !desk.noted.is_known(&home) {
         // It began after the last wave of this pass.
@@ -134,18 +137,19 @@ pub(super) fn pass(world: &World, called: Called) -> Result<Passed, Failure> {
     Ok(Passed { report, degraded: home.degraded(), store })
 }
 
-/// What a pass notes of the settings and the ways out, before it looks at jobs. Trouble with this stops no check.
-fn look_at_home(world: &World, own: &dyn Own, setup: &Setup) {
-    if let Err(why) = node::settings(own, &setup.contacts, world.broken.as_deref(), clock::now().wall) {
-        tracing::warn!("the trouble with the settings cannot be noted: {why}");
+/// A drill that goes on is one more job.
+fn add_drill(world: &World, own: &dyn Own, setup: &mut Setup) {
+    match drill::job(own, world.drilled(), clock::now().wall) {
+        Ok(job) => setup.jobs.extend(job.map(|fault| Arc::new(fault) as Arc<dyn DynJob>)),
+        Err(why) => tracing::warn!("no drill in this pass: {why}"),
     }
-    if world.broken.is_none()
-        && let Err(why) = accepted::keep(&world.settings)
+}
+
+fn remove_scratch(setup: &Setup) {
+    if setup.scratch.exists()
+        && let Err(why) = std::fs::remove_dir_all(&setup.scratch)
     {
-        tracing::warn!("the accepted settings cannot be kept beside the state: {why}");
-    }
-    if let Err(why) = outside::watch_channels(own, &world.settings, &setup.contacts) {
-        tracing::warn!("the channels are not watched in this pass: {why}");
+        tracing::warn!("the scratch folder {} stays: {why}", setup.scratch.display());
     }
 }
 
