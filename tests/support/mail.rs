@@ -302,6 +302,7 @@ postlog unix-dgram n - n - 1 postlogd
     )
 }
 
+#[expect(clippy::too_many_lines, reason = "it is one file of settings")]
 fn dovecot_conf(folder: &Path, ports: Ports) -> String {
     let dir = folder.display();
     format!(
