@@ -41,7 +41,9 @@ pub struct Look<'a> {
 
 /// What a look changes: the next state, and what is to be told. `None`: nothing is wrong and nothing was.
 pub fn judge(before: Option<JobState>, trouble: &Trouble, look: &Look<'_>) -> Option<(JobState, Vec<Alert>)> {
-    if before.as_ref().is_none_or(|s| s.failure.is_none()) && look.outcome.verdict == Verdict::Ok {
+    // One that flapped is told as steady once it has been well for long enough.
+    let idle = |s: &JobState| s.failure.is_none() && s.flapping.is_none();
+    if before.as_ref().is_none_or(idle) && look.outcome.verdict == Verdict::Ok {
         return None;
     }
     let policy = Policy {
@@ -91,5 +93,36 @@ fn worded(trouble: &Trouble, look: &Look<'_>, draft: Draft) -> Alert {
         body: look.outcome.detail.clone(),
         note: None,
         recipients: draft.recipients,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_trouble_that_flapped_is_told_as_steady_in_the_end() {
+        let trouble = Trouble {
+            id: JobId::literal("node:passes"),
+            name: "passes".to_owned(),
+            label: "CHECKER ITSELF",
+            remind: Remind::Never,
+            threshold: 1,
+            ends_silently: false,
+        };
+        let to = [Recipient("you@example.com".to_owned())];
+        let (mut state, mut kinds) = (None, Vec::new());
+        for minute in 0..60_i64 {
+            let bad = minute < 10 && minute % 2 == 0;
+            let outcome = if bad { Outcome::failed("none comes") } else { Outcome::ok("they come") };
+            let now = Timestamp::from_secs(1_000_000 + minute * 60);
+            let look = Look { outcome: &outcome, to: &to, held: false, run: Uuid::nil(), now };
+            if let Some((next, alerts)) = judge(state.clone(), &trouble, &look) {
+                state = Some(next);
+                kinds.extend(alerts.into_iter().map(|a| a.kind));
+            }
+        }
+        assert!(kinds.contains(&AlertKind::Flapping), "{kinds:?}");
+        assert_eq!(kinds.last(), Some(&AlertKind::SteadyGood), "seed 213 of the simulation");
     }
 }

@@ -60,7 +60,7 @@ impl World {
         let Some((state, alerts)) = decide(before, trouble, &look) else { return false };
         let told = !alerts.is_empty();
         let job = trouble.id.clone();
-        if state.failure.is_some() {
+        if state.failure.is_some() || state.flapping.is_some() {
             node.kept.open.insert(job.clone())
         } else {
             node.kept.open.remove(&job)
