@@ -177,10 +177,11 @@ pub(crate) fn judge(
     outcome: &Outcome,
     now: Timestamp,
 ) -> Result<()> {
-    judge_held(ledger, contacts, trouble, outcome, false, now)
+    judge_held(ledger, contacts, trouble, outcome, false, now).map(drop)
 }
 
-/// As [`judge`]; with `held`, somebody else tells it and we do not.
+/// As [`judge`]; with `held`, somebody else tells it and we do not. Whether there is more to see: it is not well, or was not
+/// for long enough.
 ///
 /// # Errors
 /// Of the store.
@@ -191,19 +192,19 @@ pub(crate) fn judge_held(
     outcome: &Outcome,
     held: bool,
     now: Timestamp,
-) -> Result<()> {
+) -> Result<bool> {
     // Pass and daemon may look at the same time: who comes late decides again on what the other wrote.
     for _ in 0..LOOKS_MAX {
         let before = ledger.states(std::slice::from_ref(&trouble.id))?.remove(&trouble.id);
         let expected_seq = before.as_ref().map_or(0, |s| s.seq);
         let look = Look { outcome, to, held, run: Uuid::now_v7(), now };
         let Some((state, alerts)) = decide(before, trouble, &look) else {
-            return Ok(());
+            return Ok(false);
         };
         let job = trouble.id.clone();
         let change = Change { job, expected_seq, state: Some(state), run: None, alerts, hour: None };
         if again(|| ledger.commit(std::slice::from_ref(&change)))?.first() != Some(&Applied::Stale) {
-            return Ok(());
+            return Ok(true);
         }
     }
     Err(StoreError::Unavailable(format!("{} changes faster than it can be judged", trouble.name)))

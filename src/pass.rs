@@ -172,6 +172,10 @@ impl Pass<'_> {
 
     fn work(&mut self, now: Timestamp, report: &mut Report) -> Result<()> {
         steps::watch(self);
+        // What is wrong with ourselves waits for no job.
+        if !self.own.waiting()?.is_empty() {
+            self.courier.wave(DELIVERY_TIME);
+        }
         let mut slots = Slots::new(now, &self.setup.zone);
         let mut known = self.shared.slots()?;
         let mut doubt = Doubt::begin(self);

@@ -216,7 +216,7 @@ impl Rounds<'_> {
             to.extend(self.contacts.iter().filter(|c| **c != peer.admin).cloned());
         }
         let trouble = node::peer(&peer.watched.name, verdict.threshold, verdict.once);
-        node::judge_held(self.own, &to, &trouble, &verdict.outcome, verdict.held, now)
+        node::judge_held(self.own, &to, &trouble, &verdict.outcome, verdict.held, now).map(drop)
     }
 
     /// Told means accepted by a channel: only that lets others be silent.

@@ -119,9 +119,13 @@ impl<'a> Duties<'a> {
             let now = known.now();
             proof.mend(now);
             known.facts.before = Word::of(last.word.as_bytes());
+            known.proof = (proof.clone(), parts.canaries);
             known.facts.mail = proof.known(&parts.canaries, now);
             known.away = last.away.filter(|at| *at > now);
         }
+        // Believed once: who is killed before its first pass leaves nothing to believe.
+        let last = Last { word: String::new(), ..last };
+        parts.own.set_meta(LAST, Some(&serde_json::to_string(&last).unwrap_or_default()))?;
         Ok(Self { knowledge, parts, hands, alive, proof, last, judged: BTreeMap::new(), retry_at: None })
     }
 
@@ -251,6 +255,7 @@ impl<'a> Duties<'a> {
         {
             let mut known = self.knowledge.lock();
             let now = known.now();
+            known.proof.0.clone_from(&self.proof);
             known.facts.mail = self.proof.known(&self.parts.canaries, now);
         }
         let text = serde_json::to_string(&self.proof).unwrap_or_default();
@@ -297,9 +302,10 @@ impl<'a> Duties<'a> {
         if outcome.verdict == Verdict::Ok && self.judged.get(&id) == Some(&Verdict::Ok) {
             return Ok(false);
         }
-        node::judge(self.parts.own, self.parts.contacts, trouble, outcome, self.now())?;
-        self.judged.insert(id, outcome.verdict);
-        Ok(true)
+        let more = node::judge_held(self.parts.own, self.parts.contacts, trouble, outcome, false, self.now())?;
+        // One that is well is not looked at again, once there is nothing left to say of it.
+        self.judged.insert(id, if more { Verdict::Unknown } else { outcome.verdict });
+        Ok(more)
     }
 
     /// Sends what waits.

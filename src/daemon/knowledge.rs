@@ -4,11 +4,14 @@ use crate::clock::{self, Steady};
 use crate::control::Answer;
 use crate::decide::Word;
 use crate::decide::health::{About, Facts, PassReport};
+use crate::decide::mail::{Canaries, Proof};
 use crate::decide::status::{NodeId, Sees, Status};
 use checker_job::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(86_400);
 
 /// Shared by the duties and the listeners. Nobody holds it while waiting for anything.
 #[derive(Clone, Debug)]
@@ -31,6 +34,8 @@ pub struct Known {
     pub facts: Facts,
     /// The settings file loaded when it was last read.
     pub settings_ok: bool,
+    /// What is known of round trips, and how mail is proved.
+    pub proof: (Proof, Canaries),
     /// This node.
     pub node: NodeId,
     /// This running machine.
@@ -58,6 +63,7 @@ impl Knowledge {
         let known = Known {
             clock,
             facts,
+            proof: (Proof::default(), Canaries::new(DAY, DAY, false, 1)),
             settings_ok: true,
             node,
             instance,
@@ -80,15 +86,16 @@ impl Knowledge {
 
     /// The word, now.
     pub fn word(&self) -> Word {
-        let known = self.lock();
-        known.facts.word(known.clock.now())
+        let mut known = self.lock();
+        let now = known.refresh();
+        known.facts.word(now)
     }
 
     /// The status, now.
     pub fn status(&self) -> Status {
         let mut known = self.lock();
         known.seq += 1;
-        let now = known.clock.now();
+        let now = known.refresh();
         let about = About {
             node: known.node.clone(),
             instance: known.instance.clone(),
@@ -151,6 +158,14 @@ impl Known {
         self.clock.now()
     }
 
+    /// The proof grows old while nobody looks: what is known of mail is found out anew for each answer, so that duties that
+    /// hang never leave `True` behind. The answer is the time.
+    fn refresh(&mut self) -> Timestamp {
+        let now = self.clock.now();
+        self.facts.mail = self.proof.0.known(&self.proof.1, now);
+        now
+    }
+
     /// A pass has served.
     pub fn served(&mut self, mut report: PassReport) {
         let now = self.clock.now();
@@ -175,7 +190,8 @@ impl Known {
     /// The machine slept, or this process was stopped: what is old is no evidence.
     pub fn overslept(&mut self) {
         let now = self.clock.now();
-        self.facts.before = self.facts.pass.take().map(|_| Word::True).or(self.facts.before);
+        let good = |pass: PassReport| if pass.is_good() { Word::True } else { Word::JobProblem };
+        self.facts.before = self.facts.pass.take().map(good).or(self.facts.before);
         self.facts.started = now;
         self.asked.clear();
         self.well_since.clear();

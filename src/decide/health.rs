@@ -60,6 +60,13 @@ pub struct Facts {
     pub pace: Pace,
 }
 
+impl PassReport {
+    /// Whether nothing that it saw is wrong.
+    pub fn is_good(&self) -> bool {
+        self.overdue == 0 && self.state_ok && self.settings_ok && self.clock_ok && self.sighted
+    }
+}
+
 impl Facts {
     /// The word.
     pub fn word(&self, now: Timestamp) -> Word {
@@ -96,7 +103,7 @@ impl Facts {
                     return now.since(pass.served) <= self.pace.stale;
                 }
                 let fresh = pass.served <= now.plus(self.pace.stale) && now.since(pass.served) <= self.pace.stale;
-                fresh && pass.overdue == 0 && pass.state_ok && pass.settings_ok && pass.clock_ok && pass.sighted
+                fresh && pass.is_good()
             }
             None => {
                 // `MailProblem` says nothing of jobs.
