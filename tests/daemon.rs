@@ -138,7 +138,8 @@ impl Node {
     /// Waits until the word is this one.
     #[track_caller]
     fn await_word(&self, word: &str) {
-        let came = wait_until(SOON, || (self.word() == word).then_some(()));
+        // Refusals are a problem of mail when they last for a minute.
+        let came = wait_until(SOON * 3, || (self.word() == word).then_some(()));
         assert!(came.is_some(), "the word stays {}, not {word}\n{}", self.word(), self.log());
     }
 
