@@ -324,6 +324,28 @@ fn bound_names_every_fault_in_the_form_that_is_documented() {
 }
 
 #[test]
+fn bounds_can_be_played_on_these_settings() {
+    let [port, other] = free_ports::<2>();
+    let alpha = Node::new("alpha", port);
+    let beta = Node::new("beta", other);
+    alpha.home.run(&["bound", "--prove"]).ended(64);
+    let canary = "[canary]\nvia = \"imap\"\nhost = \"imap.example.com\"\nuser = \"a@example.com\"\npass = \"x\"\n[[job.tcp]]\n\
+                  address = \"192.0.2.1:22\"\n";
+    let text = settings("alpha", port, &(beta.table(other) + canary));
+    let (before, after) = text.split_once("[watch]").expect("a table");
+    let rest = after.split_once("\n\n").expect("its end").1;
+    alpha.home.settings(&format!("{before}{rest}"));
+    let played = alpha.home.run(&["bound", "--prove", "8", "--json"]).ended(0).json();
+    let faults = played["faults"].as_array().expect("faults");
+    assert_eq!(faults.len(), checker::decide::bound::Fault::ALL.len());
+    for row in faults {
+        let (bound, seen) = (row["longest_s"].as_f64(), row["seen_s"].as_f64());
+        assert!(seen.is_none_or(|seen| bound.is_some_and(|bound| seen <= bound)), "{row}");
+    }
+    assert!(faults.iter().any(|r| r["fault"] == "host_dead" && r["seen_s"].as_f64() > Some(300.0)), "{played}");
+}
+
+#[test]
 fn only_what_needs_no_daemon_is_said_without_one() {
     let home = Home::with_jobs("");
     let refused = home.run(&["daemon"]).ended(78);

@@ -97,7 +97,11 @@ pub(super) struct Daemon {
 }
 
 #[derive(Args, Debug, Default)]
-pub(super) struct Bound {}
+pub(super) struct Bound {
+    /// Play each fault in so many simulated histories with these settings, and show the longest time beside its bound
+    #[arg(long, value_name = "HISTORIES", num_args = 0..=1, default_missing_value = "200")]
+    pub(super) prove: Option<u64>,
+}
 
 #[derive(Args, Debug, Default)]
 pub(super) struct Drill {

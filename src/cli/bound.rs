@@ -4,14 +4,18 @@ use super::args;
 use super::exit::{Exit, Failure};
 use super::world::World;
 use super::{Cx, json_line};
-use crate::decide::bound::{Row, Site};
+use crate::decide::bound::{Fault, Proof, Row, Site};
+use crate::simulation;
 use checker_job::duration_words;
 use serde_json::json;
 use std::time::Duration;
 
-pub(super) fn run(cx: &mut Cx<'_>, _args: &args::Bound) -> Result<Exit, Failure> {
+pub(super) fn run(cx: &mut Cx<'_>, args: &args::Bound) -> Result<Exit, Failure> {
     let world = World::load(cx, true)?;
     let site = world.site();
+    if let Some(histories) = args.prove {
+        return prove(cx, &site, histories);
+    }
     if cx.options.json {
         let faults: Vec<_> = site.rows().iter().map(to_json).collect();
         json_line(cx, &json!({"v": 1, "faults": faults}))?;
@@ -56,13 +60,60 @@ fn table(cx: &mut Cx<'_>, site: &Site) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Plays each fault in many histories, and says whether the bounds hold.
+fn prove(cx: &mut Cx<'_>, site: &Site, histories: u64) -> Result<Exit, Failure> {
+    if histories == 0 {
+        return Err(Failure::usage("no history proves nothing; write for example: checker bound --prove 1000"));
+    }
+    if site.proof != Proof::Mailbox || !site.daemon {
+        return Err(Failure::usage(
+            "only settings with [daemon] and [canary] via = \"imap\" can be simulated: without proof of mail, most bounds are \"never\"",
+        ));
+    }
+    let mut all = Vec::new();
+    let mut good = true;
+    // A channel beside mail makes the way of bad mail another one.
+    let other_way =
+        |f: &Fault| site.channels > 0 && matches!(f, Fault::MailRefused | Fault::MailLost | Fault::MailSpam);
+    for fault in Fault::ALL.into_iter().filter(|f| !other_way(f)) {
+        let proved = simulation::prove_one(site, fault, 0..histories, None);
+        good &= proved.wrong.is_empty();
+        if cx.options.json {
+            all.push(json!({
+                "fault": fault.name(), "longest_s": proved.bound.map(|d| d.as_secs()),
+                "seen_s": proved.longest.map(|d| d.as_secs_f64()), "seed": proved.seed,
+                "wrong": proved.wrong.iter().map(|(seed, what)| json!({"seed": seed, "what": what})).collect::<Vec<_>>(),
+            }));
+            continue;
+        }
+        let time = |t: Option<Duration>| t.map_or_else(|| "never".to_owned(), brief);
+        let (bound, seen) = (time(proved.bound), time(proved.longest));
+        writeln!(cx.out, "{bound:>12}  seen {seen:>12} (seed {:>4})  {}", proved.seed, fault.words())?;
+        for (seed, what) in proved.wrong.iter().take(3) {
+            writeln!(cx.out, "              WRONG, seed {seed}: {what}")?;
+        }
+        cx.out.flush()?;
+    }
+    if cx.options.json {
+        json_line(cx, &json!({"v": 1, "histories": histories, "faults": all}))?;
+    } else {
+        let said = if good { "every bound holds" } else { "NOT every bound holds: please report this, with the seeds" };
+        writeln!(
+            cx.out,
+            "\n{histories} histories for each fault, half of them with the fault at its worst moment: {said}."
+        )?;
+        writeln!(cx.out, "Channels beside mail and [deadman] are not simulated.")?;
+    }
+    Ok(if good { Exit::Ok } else { Exit::Io })
+}
+
 /// The one thing that would help most.
 fn advice(site: &Site) -> &'static str {
     if !site.daemon {
         "Add [daemon] and start it: then passes and daemon watch each other."
     } else if site.peers + site.legacy == 0 {
         "Find a peer (a friend's Checker, or a second machine of yours): `checker peers invite` prints what to send."
-    } else if !matches!(site.proof, crate::decide::bound::Proof::Mailbox) {
+    } else if !matches!(site.proof, Proof::Mailbox) {
         "Add [canary] via = \"imap\": then it is proven that mail arrives."
     } else {
         "docs/guarantee.md says why nothing can help with the rest."
