@@ -77,6 +77,13 @@ pub(crate) fn read(mut s: Section<'_, '_>, peers: &[String]) -> Option<Canary> {
             );
         }
     }
+    if let Some(word) = word.as_ref().filter(|w| matches!(*w.get_ref(), "peer" | "human")) {
+        s.cx.warn(
+            word.span(),
+            format!("via = \"{}\" is read, but this version does not act on it: nothing is proved", word.get_ref()),
+            "use \"imap\" with any mailbox, or \"maildir\" for local delivery",
+        );
+    }
     let to = s.text("to", "\"alpha-checker@example.com\"");
     if let Some(to) = &to {
         address(s.cx, to);
