@@ -344,12 +344,18 @@ impl Site {
         };
         let longest = self.jobs.iter().map(|j| period(&j.0)).max().unwrap_or_default();
         let time = Duration::from_secs(longest) + schedule::CATCH_UP_GRACE + self.pace.passes;
-        ("our pass; its jobs run 10 minutes late", OWN_MAIL, (longest > 0).then(|| time + self.front() + self.out()))
+        if longest == 0 {
+            return ("no job here needs a second line", "nothing to tell", None);
+        }
+        ("our pass; its jobs run 10 minutes late", OWN_MAIL, Some(time + self.front() + self.out()))
     }
 
     fn job(&self) -> (&'static str, &'static str, Option<Duration>) {
         let worst =
             self.jobs.iter().map(|(every, threshold, timeout)| self.job_time(*every, *threshold, *timeout)).max();
+        if worst.is_none() {
+            return ("there are no jobs here", "nothing to tell", None);
+        }
         ("our pass, by its run", "mail to the job's contacts", worst)
     }
 
