@@ -5,6 +5,7 @@
 //! of; they never wait for mail, disk or each other.
 
 pub mod answers;
+pub mod canaries;
 mod codes;
 pub mod drills;
 pub mod duties;

@@ -6,6 +6,7 @@
 
 mod alert;
 pub mod bound;
+pub mod canary;
 pub mod delivery;
 pub mod drill;
 pub mod fallback;

@@ -5,10 +5,12 @@
 //!
 //! * [`NodeKey`], [`PublicKey`]: who is who.
 //! * [`envelope`]: exactly which bytes are signed. Pure.
+//! * [`canary`]: how a peer knows our canary in its mailbox. Pure.
 //! * [`listen`]: the server that strangers reach.
 //! * [`ask`], [`push`]: one question to a peer, one message to it.
 
 mod ask;
+pub mod canary;
 pub mod envelope;
 mod key;
 pub mod listen;

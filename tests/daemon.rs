@@ -7,6 +7,7 @@ mod quiet;
 mod receipt;
 mod service;
 mod unit;
+mod via;
 mod watch;
 
 use crate::support::binary::{Done, Home, done};

@@ -12,7 +12,7 @@ mod sendmail;
 mod session;
 mod words;
 
-pub use compose::{Letter, compose, message_id};
+pub use compose::{Letter, Marks, compose, message_id};
 
 use crate::decide::{Delivery, SendResult};
 use std::fmt;
@@ -149,18 +149,18 @@ impl Mailer {
     }
 
     /// Carries a message to ourselves, by the same way.
-    pub fn send_canary(&mut self, delivery: &Delivery, token: &str, deadline: Instant) -> SendResult {
-        self.carry(delivery, Some(token), deadline)
+    pub fn send_canary(&mut self, delivery: &Delivery, marks: &Marks<'_>, deadline: Instant) -> SendResult {
+        self.carry(delivery, Some(marks), deadline)
     }
 
-    fn carry(&mut self, delivery: &Delivery, canary: Option<&str>, deadline: Instant) -> SendResult {
+    fn carry(&mut self, delivery: &Delivery, canary: Option<&Marks<'_>>, deadline: Instant) -> SendResult {
         let now = Instant::now();
         let deadline = deadline.min(now + self.settings.deadline);
         if deadline <= now {
             return SendResult::Later { why: "there was no time left to send it in this round".to_owned() };
         }
         let composed = match canary {
-            Some(token) => compose::compose_canary(&self.settings, delivery, token),
+            Some(marks) => compose::compose_canary(&self.settings, delivery, marks),
             None => compose(&self.settings, delivery),
         };
         let letter = match composed {

@@ -1,12 +1,15 @@
 //! `checker ack` and `checker silence`: what a person says of a job.
 
+mod code;
+
 use super::args;
 use super::exit::{Exit, Failure};
 use super::world::{World, user_name};
 use super::{Cx, json_line, local_time, rfc3339};
 use crate::clock;
-use crate::decide::{Ack, JobState, Silence};
+use crate::decide::{Ack, JobState, Silence, canary};
 use crate::outbox::again;
+use crate::settings::Via;
 use crate::store::{Applied, Change, Ledger};
 use checker_job::{JobId, duration_words, parse_duration};
 use serde_json::json;
@@ -18,6 +21,9 @@ const SILENCE_MAX: Duration = Duration::from_secs(366 * 86_400);
 
 pub(super) fn ack(cx: &mut Cx<'_>, args: &args::Ack) -> Result<Exit, Failure> {
     let world = World::load(cx, true)?;
+    if matches!(world.settings.canary.as_ref().map(|c| &c.via), Some(Via::Human)) && canary::is_code(&args.name) {
+        return code::typed(cx, &world, &args.name);
+    }
     let job = world.job(&args.name)?;
     let name = job.policy().name.clone();
     let ack = Ack { at: clock::now().wall, by: user_name(), note: args.note.clone() };

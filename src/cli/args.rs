@@ -214,7 +214,7 @@ pub(super) struct Status {
 
 #[derive(Args, Debug)]
 pub(super) struct Ack {
-    /// The job's name or id
+    /// The job's name or id; or the code of a message by which Checker asks whether its mail arrives
     pub(super) name: String,
     /// Why, for the others
     #[arg(long, value_name = "TEXT")]

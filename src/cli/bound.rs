@@ -66,9 +66,7 @@ fn prove(cx: &mut Cx<'_>, site: &Site, histories: u64) -> Result<Exit, Failure> 
         return Err(Failure::usage("no history proves nothing; write for example: checker bound --prove 1000"));
     }
     if site.proof != Proof::Mailbox || !site.daemon {
-        return Err(Failure::usage(
-            "only settings with [daemon] and [canary] via = \"imap\" can be simulated: without proof of mail, most bounds are \"never\"",
-        ));
+        return Err(Failure::usage("only settings with [daemon] and [canary] via = \"imap\" can be simulated"));
     }
     let mut all = Vec::new();
     let mut good = true;
@@ -113,8 +111,8 @@ fn advice(site: &Site) -> &'static str {
         "Add [daemon] and start it: then passes and daemon watch each other."
     } else if site.peers + site.legacy == 0 {
         "Find a peer (a friend's Checker, or a second machine of yours): `checker peers invite` prints what to send."
-    } else if !matches!(site.proof, Proof::Mailbox) {
-        "Add [canary] via = \"imap\": then it is proven that mail arrives."
+    } else if matches!(site.proof, Proof::None | Proof::Local) {
+        "Add [canary] via = \"imap\" (or \"peer\"): then it is proven that mail arrives."
     } else {
         "docs/guarantee.md says why nothing can help with the rest."
     }

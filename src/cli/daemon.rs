@@ -116,6 +116,7 @@ impl Site {
         let instance = world.instance().to_string();
         let knowledge = Knowledge::new(steady, facts, NodeId(key.public().id()), instance);
         knowledge.lock().settings_ok = world.broken.is_none();
+        knowledge.lock().mail_by = world.mail_by();
         let digest = digest(&world.settings);
         let start = args.cron.then(|| passes::Start { args: pass_args(world) });
         let post = Post::of(world, &home, id)?;
@@ -220,12 +221,20 @@ impl Site {
         let (says, ended) = tokio::sync::oneshot::channel();
         let (home, knowledge, mut post) = (Arc::clone(&self.home), self.knowledge.clone(), self.post.clone());
         let (contacts, canaries, watched) = (world.contacts(), world.canaries(), self.watched.clone());
+        let lookers = world.lookers();
         let work = move || {
             let done = home.open().and_then(|store| {
                 let (own, shared) = (store.own(), store.shared());
                 let alive = (service::watchdog(), &service::alive as &dyn Fn());
-                let parts =
-                    Parts { own: &own, shared: &shared, contacts: &contacts, canaries, peers: &watched, listens };
+                let parts = Parts {
+                    own: &own,
+                    shared: &shared,
+                    contacts: &contacts,
+                    canaries,
+                    lookers: &lookers,
+                    peers: &watched,
+                    listens,
+                };
                 Duties::new(knowledge, parts, &mut post, alive)?.run(&events);
                 Ok(())
             });

@@ -5,7 +5,8 @@ use super::world::World;
 use crate::clock;
 use crate::decide::Recipient;
 use crate::decide::bound::{LATENCY, Proof, Site};
-use crate::decide::mail::Canaries;
+use crate::decide::mail::{By, Canaries};
+use crate::decide::pace::{ANSWER, LOOK};
 use crate::decide::peers::Watched;
 use crate::decide::status::NodeId;
 use crate::peer::{Instance, KeyError, NodeKey, PublicKey, Target};
@@ -16,6 +17,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
+
+const MINUTE: Duration = Duration::from_secs(60);
 
 impl World {
     /// The key of this node, made at its first use.
@@ -40,13 +43,38 @@ impl World {
 
     /// How mail is proved.
     pub(super) fn canaries(&self) -> Canaries {
-        let minute = Duration::from_secs(60);
-        let email = &self.settings.email;
-        let (every, within, provable) = match &self.settings.canary {
-            Some(c) => (c.every, c.within, matches!(c.via, Via::Imap { .. } | Via::Maildir(_)) && !email.nomail),
-            None => (minute * 15, minute * 10, false),
+        let (email, pace) = (&self.settings.email, &self.settings.pace);
+        let Some(canary) = &self.settings.canary else {
+            return Canaries::new(MINUTE * 15, MINUTE * 10, false, email.daily_limit);
         };
-        Canaries::new(every, within, provable, email.daily_limit)
+        // The peer hears of a canary when it next asks us, looks, and says so when we next ask it.
+        let asked = (pace.poll + pace.passes + ANSWER) * 2 + MINUTE + LOOK;
+        let (by, within) = match canary.via {
+            Via::Peer(_) => (By::Peer, canary.within + asked),
+            Via::Human => (By::Human, canary.within),
+            Via::Imap { .. } | Via::Maildir(_) | Via::None => (By::Mailbox, canary.within),
+        };
+        let provable = !matches!(canary.via, Via::None) && !email.nomail;
+        Canaries::new(canary.every, within, provable, email.daily_limit).seen_by(by)
+    }
+
+    /// By what mail is proved, as the status says it.
+    pub(super) fn mail_by(&self) -> &'static str {
+        match self.settings.canary.as_ref().map(|c| &c.via) {
+            Some(Via::Imap { .. }) => "mailbox",
+            Some(Via::Maildir(_)) => "local",
+            Some(Via::Peer(_)) => "peer",
+            Some(Via::Human) => "human",
+            Some(Via::None) | None => "nothing",
+        }
+    }
+
+    /// The peers to whose mailboxes our canaries go: the named one, or whoever finds them.
+    pub(super) fn lookers(&self) -> Vec<NodeId> {
+        let Some(Via::Peer(name)) = self.settings.canary.as_ref().map(|c| &c.via) else { return Vec::new() };
+        let peers = self.settings.peers.iter().filter(|p| name.as_ref().is_none_or(|name| p.name == *name));
+        let id = |p: &settings::Peer| Some(NodeId(PublicKey::parse(p.key.as_deref()?).ok()?.id()));
+        peers.filter_map(id).collect()
     }
 
     /// Where messages to ourselves go, if the settings say so.
@@ -54,6 +82,7 @@ impl World {
         let canary = self.settings.canary.as_ref()?;
         let user = match &canary.via {
             Via::Imap { login: (user, _), .. } if user.contains('@') => Some(user.clone()),
+            Via::Human => self.settings.general.alertcontact.first().cloned(),
             _ => None,
         };
         canary.to.clone().or(user)
@@ -74,8 +103,9 @@ impl World {
         let proof = match settings.canary.as_ref().map(|c| &c.via) {
             Some(Via::Imap { .. }) => Proof::Mailbox,
             Some(Via::Maildir(_)) => Proof::Local,
-            // Read and not built yet: a bound must not count on them.
-            Some(Via::Peer(_) | Via::Human | Via::None) | None => Proof::None,
+            Some(Via::Peer(_)) => Proof::Peer,
+            Some(Via::Human) => Proof::Human,
+            Some(Via::None) | None => Proof::None,
         };
         let jobs: BTreeSet<_> = settings
             .jobs

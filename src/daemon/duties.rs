@@ -1,10 +1,12 @@
 //! The duties: one thread that proves mail, watches the passes and those who should watch us, and sees that what is to be
 //! told leaves. It sleeps until the next thing that is due.
 
+use super::canaries::Sought;
 use super::knowledge::Knowledge;
 use crate::decide::Word;
 use crate::decide::mail::{Canaries, Duty, Place, Proof};
 use crate::decide::peers::Watched;
+use crate::decide::status::NodeId;
 use crate::decide::{Delivery, Recipient, SendResult, health};
 use crate::node;
 use crate::outbox::{self, Drained};
@@ -37,6 +39,14 @@ pub trait Hands: Send {
     /// # Errors
     /// A sentence that says why nothing could be seen.
     fn look(&mut self, tokens: &[String]) -> std::result::Result<Vec<(String, Place)>, String>;
+    /// Looks for canaries of peers in our mailbox, each with the node that must have sealed it; `None` where there is no
+    /// mailbox. What was found is removed, as [`Hands::clean`] would.
+    ///
+    /// # Errors
+    /// As [`Hands::look`].
+    fn seek(&mut self, _wanted: &[(NodeId, String)]) -> Option<std::result::Result<Vec<Found>, String>> {
+        None
+    }
     /// Removes what was proven, as far as settings and server allow it.
     fn clean(&mut self, tokens: &[String]);
     /// A token that nobody can guess.
@@ -51,6 +61,9 @@ pub trait Hands: Send {
     /// Of the store.
     fn drain(&mut self, within: Duration) -> Result<Drained>;
 }
+
+/// A canary of a peer, and where it lay.
+pub type Found = (NodeId, String, Place);
 
 /// What the duties are woken by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +97,8 @@ pub struct Parts<'a> {
     pub contacts: &'a [Recipient],
     /// How mail is proved.
     pub canaries: Canaries,
+    /// The peers to whose mailboxes our canaries go.
+    pub lookers: &'a [NodeId],
     /// The peers.
     pub peers: &'a [Watched],
     /// Peers are expected to ask us.
@@ -99,7 +114,8 @@ pub struct Duties<'a> {
     pub(super) parts: Parts<'a>,
     pub(super) hands: &'a mut dyn Hands,
     alive: Alive<'a>,
-    proof: Proof,
+    pub(super) proof: Proof,
+    pub(super) sought: Sought,
     last: Last,
     /// What the troubles looked like when they were last judged.
     judged: BTreeMap<String, Verdict>,
@@ -122,11 +138,13 @@ impl<'a> Duties<'a> {
             known.proof = (proof.clone(), parts.canaries);
             known.facts.mail = proof.known(&parts.canaries, now);
             known.away = last.away.filter(|at| *at > now);
+            known.lookers = parts.lookers.to_vec();
         }
+        let sought = Sought::load(parts.own, &knowledge)?;
         // Believed once: who is killed before its first pass leaves nothing to believe.
         let last = Last { word: String::new(), ..last };
         parts.own.set_meta(LAST, Some(&serde_json::to_string(&last).unwrap_or_default()))?;
-        Ok(Self { knowledge, parts, hands, alive, proof, last, judged: BTreeMap::new(), retry_at: None })
+        Ok(Self { knowledge, parts, hands, alive, proof, sought, last, judged: BTreeMap::new(), retry_at: None })
     }
 
     /// Does what is due and sleeps until more is, until it is told to stop. Trouble with the store is logged and tried again.
@@ -170,6 +188,7 @@ impl<'a> Duties<'a> {
     /// Does what is due; the answer is when to come back.
     fn turn(&mut self, mut tell: bool) -> Result<Timestamp> {
         let mut wake = self.prove(&mut tell)?;
+        wake = wake.min(self.seek_for_peers()?);
         wake = wake.min(self.watch_passes(&mut tell)?);
         wake = wake.min(self.watch_watchers(&mut tell)?);
         self.mail_codes(&mut tell)?;
@@ -193,7 +212,7 @@ impl<'a> Duties<'a> {
             (self.alive.1)();
             match duty {
                 Duty::Send => self.send_canary(now)?,
-                Duty::Look => self.look(),
+                Duty::Look => self.look()?,
             }
             self.keep_proof()?;
             if let Some(outcome) = self.proof.outcome(&self.parts.canaries, self.now()) {
@@ -214,25 +233,6 @@ impl<'a> Duties<'a> {
         }
         self.proof.answered(&token, &result, self.now());
         Ok(())
-    }
-
-    fn look(&mut self) {
-        let tokens: Vec<String> = self.proof.out.iter().map(|c| c.token.clone()).collect();
-        let found = self.hands.look(&tokens);
-        let now = self.now();
-        match found {
-            Ok(found) => {
-                self.proof.looked(&found, &self.parts.canaries, now);
-                let seen: Vec<String> = found.into_iter().map(|(token, _)| token).collect();
-                if !seen.is_empty() {
-                    self.hands.clean(&seen);
-                }
-            }
-            Err(why) => {
-                tracing::warn!("the mailbox cannot be looked into: {why}");
-                self.proof.blind(&why, now);
-            }
-        }
     }
 
     /// What the outbox could not get rid of is news about mail too.

@@ -3,9 +3,10 @@
 use crate::clock::{self, Steady};
 use crate::control::Answer;
 use crate::decide::Word;
+use crate::decide::canary;
 use crate::decide::health::{About, Facts, PassReport};
 use crate::decide::mail::{Canaries, Proof};
-use crate::decide::status::{NodeId, Sees, Status};
+use crate::decide::status::{CanarySeen, NodeId, Sees, Status};
 use checker_job::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -52,6 +53,14 @@ pub struct Known {
     pub asked: BTreeMap<NodeId, Asked>,
     /// The newest status that each peer pushed, and when it came.
     pub pushed: BTreeMap<NodeId, (Status, Timestamp)>,
+    /// By what mail is proved, as the status says it.
+    pub mail_by: &'static str,
+    /// The peers to whose mailboxes our canaries go.
+    pub lookers: Vec<NodeId>,
+    /// We look into a mailbox for peers, and can.
+    pub looks: bool,
+    /// Canaries of peers that we have found.
+    pub canary_seen: Vec<CanarySeen>,
     /// Codes that peers want to be mailed to their admins.
     pub codes: BTreeMap<NodeId, String>,
     seq: u64,
@@ -73,6 +82,10 @@ impl Knowledge {
             well_since: BTreeMap::new(),
             asked: BTreeMap::new(),
             pushed: BTreeMap::new(),
+            mail_by: "nothing",
+            lookers: Vec::new(),
+            looks: false,
+            canary_seen: Vec::new(),
             codes: BTreeMap::new(),
             seq: 0,
         };
@@ -104,6 +117,10 @@ impl Knowledge {
             told_self: known.told_self,
             sees: known.seen(now),
             away: known.away,
+            mail_by: known.mail_by.to_owned(),
+            looks: known.looks,
+            canary_out: canary::out(&known.proof.0, &known.lookers),
+            canary_seen: known.canary_seen.clone(),
         };
         let mut status = known.facts.status(about, now);
         // Readers compare it with their own clock.

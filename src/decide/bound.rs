@@ -154,12 +154,14 @@ impl Fault {
 /// What proves that mail arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proof {
-    /// A look into a mailbox, ours or a peer's.
+    /// A look into our mailbox.
     Mailbox,
+    /// A peer's look into its own.
+    Peer,
     /// Only local delivery is seen.
     Local,
-    /// Only a human, who types a code in this time.
-    Human(Duration),
+    /// A human, who types a code.
+    Human,
     /// Nothing.
     None,
 }
@@ -240,7 +242,8 @@ impl Site {
             Fault::MailLost => self.mail(self.canaries.within + LOOK),
             Fault::MailSpam => {
                 let found = SEND + self.latency + LOOK + LOOKS + LOOK;
-                self.mail(found.min(self.canaries.within + LOOK))
+                let given_up = self.canaries.within + LOOK;
+                self.mail(if self.proof == Proof::Mailbox { found.min(given_up) } else { given_up })
             }
             Fault::MailboxBlind => self.blind(),
             Fault::MailOff => self.switched_off(),
@@ -264,9 +267,7 @@ impl Site {
                 Some(self.cadence(self.pace.poll) * 2 + self.front() + self.out()),
             ),
             Fault::AdminMailbox => match self.proof {
-                Proof::Human(every) if self.listens && self.peers > 0 => {
-                    ("a code that nobody types", PEER_MAIL, Some(every * 2 + self.seen_by_peer()))
-                }
+                Proof::Human if self.daemon && self.listens && self.peers > 0 => self.mail(self.canaries.within + LOOK),
                 _ => ("no machine can", NEVER, None),
             },
             Fault::LinkCut | Fault::DaemonDead | Fault::Unwatched | Fault::ClockSkew | Fault::Cloned => {
@@ -383,35 +384,39 @@ impl Site {
         longest
     }
 
-    fn provable(&self) -> bool {
-        self.daemon && matches!(self.proof, Proof::Mailbox)
+    fn looks(&self) -> bool {
+        self.daemon && matches!(self.proof, Proof::Mailbox | Proof::Peer)
     }
 
     /// Bad mail is known `after` the canary that meets it.
     fn mail(&self, after: Duration) -> (&'static str, &'static str, Option<Duration>) {
         let known = self.canaries.every + after;
-        match self.proof {
-            Proof::Mailbox if self.daemon && self.channels > 0 => {
-                ("a canary of our daemon", "another channel, to our admin", Some(known + SEND))
-            }
-            Proof::Mailbox if self.daemon && self.listens && self.peers + self.legacy > 0 => {
-                ("a canary of our daemon", PEER_MAIL, Some(known + self.seen_by_peer()))
-            }
-            Proof::Mailbox if self.daemon => ("a canary of our daemon", "nobody, until mail works again", None),
-            Proof::Local => ("only local delivery is proven", NEVER, None),
-            Proof::Human(every) if self.daemon && self.listens && self.peers > 0 => {
-                ("a code that nobody types", PEER_MAIL, Some(every * 2 + self.seen_by_peer()))
-            }
-            _ => (NOTHING, NEVER, None),
+        let detector = match self.proof {
+            Proof::Mailbox => "a canary of our daemon",
+            Proof::Peer => "a canary of our daemon, seen by a peer",
+            Proof::Human => "a code that nobody types",
+            Proof::Local => return ("only local delivery is proven", NEVER, None),
+            Proof::None => return (NOTHING, NEVER, None),
+        };
+        if !self.daemon {
+            return (NOTHING, NEVER, None);
         }
+        if self.channels > 0 {
+            return (detector, "another channel, to our admin", Some(known + SEND));
+        }
+        if self.listens && self.peers + self.legacy > 0 {
+            return (detector, PEER_MAIL, Some(known + self.seen_by_peer()));
+        }
+        (detector, "nobody, until mail works again", None)
     }
 
     fn blind(&self) -> (&'static str, &'static str, Option<Duration>) {
-        if !self.provable() {
+        if !self.looks() {
             return ("no mailbox is looked into", NEVER, None);
         }
         let time = self.canaries.every + self.canaries.within + LOOK + self.out();
-        ("our daemon", OWN_MAIL, Some(time))
+        let detector = if self.proof == Proof::Peer { "our daemon, by a peer's status" } else { "our daemon" };
+        (detector, OWN_MAIL, Some(time))
     }
 
     fn switched_off(&self) -> (&'static str, &'static str, Option<Duration>) {

@@ -5,7 +5,7 @@
 use super::Word;
 use super::mail::{Known, Wrong};
 use super::pace::Pace;
-use super::status::{BY_CHOICE, Mail, NOT_YET, NodeId, Passes, Sees, Status, VERSION};
+use super::status::{BY_CHOICE, CanaryOut, CanarySeen, Mail, NOT_YET, NodeId, Passes, Sees, Status, VERSION};
 use checker_job::{Outcome, Timestamp, duration_words};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -159,6 +159,7 @@ impl Facts {
             word: Some(self.word(now)),
             mail: Mail {
                 is: self.mail_word().to_owned(),
+                by: about.mail_by,
                 proven_s: if let Known::Proven(age) = self.mail { Some(secs(age)) } else { None },
                 waiting: pass.waiting,
             },
@@ -172,7 +173,9 @@ impl Facts {
             settings_ok: pass.settings_ok,
             told_self: about.told_self,
             sees: about.sees,
-            canary_seen: Vec::new(),
+            looks: about.looks,
+            canary_out: about.canary_out,
+            canary_seen: about.canary_seen,
             drill: None,
             away_until: about.away.filter(|at| *at > now).map(Timestamp::secs),
         }
@@ -212,6 +215,14 @@ pub struct About {
     pub sees: Vec<Sees>,
     /// See [`Status::away_until`].
     pub away: Option<Timestamp>,
+    /// See [`Mail::by`].
+    pub mail_by: String,
+    /// See [`Status::looks`].
+    pub looks: bool,
+    /// See [`Status::canary_out`].
+    pub canary_out: Vec<CanaryOut>,
+    /// See [`Status::canary_seen`].
+    pub canary_seen: Vec<CanarySeen>,
 }
 
 /// To the minute, and to the second where minutes are too coarse.

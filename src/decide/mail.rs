@@ -5,11 +5,12 @@
 //! wrong and is fresh: so a fault is latched, a restart changes nothing, and nothing but a round trip clears it.
 
 use super::SendResult;
-use checker_job::{Outcome, Timestamp, duration_words};
+pub use super::canary::{By, Canaries, Place};
+use checker_job::{Outcome, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
-/// The first try after a bad canary comes this soon; each further one twice as late, up to the usual time.
+/// The first try after a bad canary comes this soon, where nobody has to type anything.
 pub(super) const RETRY: Duration = Duration::from_secs(60);
 /// A canary whose answer is unknown after this (its process died) proves nothing, and another one is sent.
 const ANSWER: Duration = Duration::from_secs(60);
@@ -22,32 +23,6 @@ const LOOK_MAX: Duration = Duration::from_secs(60);
 const GIVE_UP: Duration = Duration::from_secs(86_400);
 /// One message that was not taken is no news while the proof is fresh; one that is not taken this much later is.
 const PATIENCE: Duration = RETRY;
-/// How late a look may be for what is due at its time: it takes a while itself.
-const SLACK: Duration = Duration::from_secs(30);
-
-/// How often, how long, and whether arrival can be seen at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Canaries {
-    /// The time from one canary to the next.
-    pub every: Duration,
-    /// The longest time that one may take to arrive.
-    pub within: Duration,
-    /// `false` with `via = "none"`: nothing is proved.
-    pub provable: bool,
-}
-
-impl Canaries {
-    /// As the settings say, but canaries take at most half of what the account may send a day (`daily_limit`).
-    pub fn new(every: Duration, within: Duration, provable: bool, daily_limit: u32) -> Self {
-        let least = Duration::from_secs(86_400) / (daily_limit / 2).max(1);
-        Self { every: every.max(least), within, provable }
-    }
-
-    /// A proof older than this proves nothing any more.
-    pub fn fresh(&self) -> Duration {
-        self.every + self.within + SLACK
-    }
-}
 
 /// What became of one canary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,15 +56,6 @@ pub enum Wrong {
     /// It was taken and did not come in time.
     NeverArrived,
     /// It came into the spam folder.
-    Spam,
-}
-
-/// Where a canary was found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// Where mail is read, as mail from outside.
-    Arrived,
-    /// In the folder for spam.
     Spam,
 }
 
@@ -178,6 +144,8 @@ impl Proof {
         match busy {
             // Its answer is lost with its process.
             Some(c) if c.fate == Fate::Sending => c.sent.plus(ANSWER),
+            // Somebody is to type its code: one at a time.
+            Some(c) if policy.by == By::Human => last.plus(self.pause(policy)).max(c.sent.plus(policy.within)),
             // A bad one is followed by the next when it is known to be bad, or as usual.
             _ => last.plus(self.pause(policy)),
         }
@@ -187,7 +155,11 @@ impl Proof {
     fn pause(&self, policy: &Canaries) -> Duration {
         match self.bad {
             0 => policy.every,
-            n => RETRY.saturating_mul(1 << (n - 1).min(10)).min(policy.every),
+            n => {
+                // Nobody has seen one that was refused.
+                let retry = if self.wrong == Some(Wrong::Refused) { RETRY } else { policy.by.retry() };
+                retry.saturating_mul(1 << (n - 1).min(10)).min(policy.every)
+            }
         }
     }
 
@@ -304,10 +276,7 @@ impl Proof {
         if canary.fate == Fate::Accepted && waited >= policy.within {
             canary.fate = Fate::Overdue;
             self.bad = self.bad.saturating_add(1);
-            let why = format!(
-                "a message to ourselves was taken by the mail server and is not in the mailbox {} later",
-                duration_words(policy.within)
-            );
+            let why = policy.by.missed(policy.within);
             self.went_wrong(Wrong::NeverArrived, &why, now);
         }
         if waited < GIVE_UP {

@@ -131,10 +131,15 @@ impl View {
         self.instances.drain(..more);
     }
 
+    /// The newest status, if it came within `limit`.
+    pub fn newest(&self, limit: Duration, now: Timestamp) -> Option<&Status> {
+        let young = self.answered.is_some_and(|at| at <= now && now.since(at) <= limit);
+        self.status.as_deref().filter(|_| young)
+    }
+
     /// The newest status, if it is young enough to count.
     fn says(&self, pace: &Pace, now: Timestamp) -> Option<&Status> {
-        let young = self.answered.is_some_and(|at| at <= now && now.since(at) <= pace.said());
-        self.status.as_deref().filter(|_| young)
+        self.newest(pace.said(), now)
     }
 
     /// Whether it answered the last question, be it with a problem.

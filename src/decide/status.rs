@@ -49,8 +49,12 @@ pub struct Status {
     pub told_self: bool,
     /// How it sees its peers.
     pub sees: Vec<Sees>,
-    /// Canaries of others that it found in its own mailbox: their tokens' digests.
-    pub canary_seen: Vec<Age>,
+    /// It looks into a mailbox, for its own canaries and for those that peers send there, and can.
+    pub looks: bool,
+    /// Its canaries that are under way to the mailboxes of peers.
+    pub canary_out: Vec<CanaryOut>,
+    /// Canaries of peers that it found in its own mailbox.
+    pub canary_seen: Vec<CanarySeen>,
     /// A planned absence ends then, in seconds since 1970.
     pub away_until: Option<i64>,
     /// In a push alone: mail this code to the admin of who pushes. A drill.
@@ -64,6 +68,8 @@ pub struct Status {
 pub struct Mail {
     /// `proven`, `not_yet`, `refused`, `never_arrived`, `spam`, `unverifiable`, `stale`, `by_choice`, `off`.
     pub is: String,
+    /// By what it is proved: `mailbox` (ours), `local` (a maildir on the host), `peer` (its mailbox), `human`, `nothing`.
+    pub by: String,
     /// The age of the newest proof.
     pub proven_s: Option<u64>,
     /// Messages that wait to leave.
@@ -104,14 +110,26 @@ pub struct Sees {
     pub asked_by: String,
 }
 
-/// Something with an age.
+/// A canary on its way to the mailbox of a peer.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
-pub struct Age {
-    /// What.
-    pub what: String,
-    /// Its age.
-    pub age_s: u64,
+pub struct CanaryOut {
+    /// The peer that is to look for it.
+    pub to: NodeId,
+    /// Its token. No secret: what proves an arrival is the signature in the message itself (`peer::canary`).
+    pub token: String,
+}
+
+/// A canary that was found in the mailbox of the node that says so.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct CanarySeen {
+    /// Whose it is.
+    pub of: NodeId,
+    /// Its token.
+    pub token: String,
+    /// It lay in the folder for spam.
+    pub spam: bool,
 }
 
 impl Status {

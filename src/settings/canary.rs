@@ -39,7 +39,7 @@ pub enum Via {
 pub struct Canary {
     /// How arrival is proved.
     pub via: Via,
-    /// The address that canaries go to; `None`: the user of the mailbox, or our own sender.
+    /// The address that canaries go to; `None`: the user of the mailbox, the first contact (by a human), or our own sender.
     pub to: Option<String>,
     /// How often.
     pub every: Duration,
@@ -57,6 +57,7 @@ pub struct Deadman {
 }
 
 const MINUTE: Duration = Duration::from_secs(60);
+const DAY: Duration = Duration::from_secs(86_400);
 /// Nothing is proved more often, nor given less time.
 const LEAST: Duration = Duration::from_secs(1);
 
@@ -77,16 +78,20 @@ pub(crate) fn read(mut s: Section<'_, '_>, peers: &[String]) -> Option<Canary> {
             );
         }
     }
-    if let Some(word) = word.as_ref().filter(|w| matches!(*w.get_ref(), "peer" | "human")) {
-        s.cx.warn(
-            word.span(),
-            format!("via = \"{}\" is read, but this version does not act on it: nothing is proved", word.get_ref()),
-            "use \"imap\" with any mailbox, or \"maildir\" for local delivery",
-        );
-    }
     let to = s.text("to", "\"alpha-checker@example.com\"");
     if let Some(to) = &to {
         address(s.cx, to);
+    }
+    let human = word.as_ref().is_some_and(|w| *w.get_ref() == "human");
+    if let Some(short) = every.as_ref().filter(|t| human && *t.get_ref() < DAY && *t.get_ref() >= MINUTE) {
+        s.cx.warn(
+            short.span(),
+            "a human who must type a code more than once a day will stop to do so",
+            "write a day or more; 7 d is the usual time",
+        );
+    }
+    if word.as_ref().is_some_and(|w| *w.get_ref() == "peer") && to.is_none() {
+        s.missing("to", "\"probe@beta.example.com\"");
     }
     let via = match word.as_ref().map(|w| *w.get_ref()) {
         Some("imap") => imap(&mut s),
@@ -106,8 +111,8 @@ pub(crate) fn read(mut s: Section<'_, '_>, peers: &[String]) -> Option<Canary> {
     Some(Canary {
         via: via?,
         to: to.map(Spanned::into_inner),
-        every: every.map_or(MINUTE * 15, Spanned::into_inner),
-        within: within.map_or(MINUTE * 10, Spanned::into_inner),
+        every: every.map_or(if human { DAY * 7 } else { MINUTE * 15 }, Spanned::into_inner),
+        within: within.map_or(if human { DAY * 3 } else { MINUTE * 10 }, Spanned::into_inner),
     })
 }
 

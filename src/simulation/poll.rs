@@ -130,7 +130,7 @@ fn status(node: &mut Node, now: super::engine::Micros, wall: Timestamp) -> Optio
         version: String::new(),
         told_self: daemon.told_self,
         sees,
-        away: None,
+        ..About::default()
     };
     let mut status = daemon.facts.status(about, at);
     status.at = wall.secs();

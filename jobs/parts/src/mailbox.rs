@@ -52,6 +52,8 @@ use until::Until;
 
 /// The header field that holds the token.
 pub const HEADER: &str = "X-Checker-Canary";
+/// The header field that proves who sent a message with a token.
+pub const PROOF: &str = "X-Checker-Proof";
 
 /// The port of IMAP with TLS from the first byte (RFC 8314).
 pub const IMAPS: u16 = 993;
@@ -158,6 +160,8 @@ pub struct Sighting {
     pub received: bool,
     /// When the mailbox took it in, by the clock of its server.
     pub internal_date: Option<Timestamp>,
+    /// The first field [`PROOF`], as it stands there. Anybody may have written it.
+    pub proof: Option<String>,
 }
 
 /// What a look has found.

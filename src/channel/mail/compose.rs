@@ -32,6 +32,15 @@ pub struct Letter {
     pub bytes: Vec<u8>,
 }
 
+/// What a message to ourselves carries in its header.
+#[derive(Clone, Copy, Debug)]
+pub struct Marks<'a> {
+    /// Its token.
+    pub token: &'a str,
+    /// The proof that it is ours, where somebody else looks for it (`peer::canary`).
+    pub proof: Option<&'a str>,
+}
+
 /// The Message-ID of a delivery, with angle brackets. It follows from the delivery alone, so that a repeat can be
 /// recognised. `from` is the sender's address, whose domain is used.
 pub fn message_id(delivery: Uuid, from: &str) -> String {
@@ -59,11 +68,15 @@ pub fn compose(settings: &MailSettings, delivery: &Delivery) -> Result<Letter, S
 ///
 /// # Errors
 /// As [`compose`].
-pub(super) fn compose_canary(settings: &MailSettings, delivery: &Delivery, token: &str) -> Result<Letter, SendResult> {
-    letter(settings, delivery, Some(token))
+pub(super) fn compose_canary(
+    settings: &MailSettings,
+    delivery: &Delivery,
+    canary: &Marks<'_>,
+) -> Result<Letter, SendResult> {
+    letter(settings, delivery, Some(canary))
 }
 
-fn letter(settings: &MailSettings, delivery: &Delivery, canary: Option<&str>) -> Result<Letter, SendResult> {
+fn letter(settings: &MailSettings, delivery: &Delivery, canary: Option<&Marks<'_>>) -> Result<Letter, SendResult> {
     let from = address(&settings.from).map_err(|e| SendResult::Later {
         why: format!("the sender \"{}\" is no mail address ({e}): mend from under [email]", one_line(&settings.from)),
     })?;
@@ -82,7 +95,7 @@ fn letter(settings: &MailSettings, delivery: &Delivery, canary: Option<&str>) ->
 fn build(
     settings: &MailSettings,
     delivery: &Delivery,
-    canary: Option<&str>,
+    canary: Option<&Marks<'_>>,
     from: Address,
     to: Address,
 ) -> Result<Message, lettre::error::Error> {
@@ -97,8 +110,11 @@ fn build(
         .header(AutoSubmitted)
         .header(SuppressReplies)
         .header(DeliveryId(delivery.id));
-    if let Some(token) = canary.filter(|t| t.bytes().all(|b| b.is_ascii_alphanumeric())) {
-        message = message.header(Canary(token.to_owned()));
+    if let Some(marks) = canary.filter(|m| m.token.bytes().all(|b| b.is_ascii_alphanumeric())) {
+        message = message.header(Canary(marks.token.to_owned()));
+        if let Some(proof) = marks.proof.filter(|p| p.bytes().all(|b| b.is_ascii_graphic())) {
+            message = message.header(Proof(proof.to_owned()));
+        }
     }
     let thread = delivery.in_reply_to.as_deref().and_then(safe_id);
     if let Some(thread) = thread.filter(|_| !settings.bust_gmail_threading) {
@@ -176,3 +192,8 @@ own_header!(DeliveryId, "X-Checker-Delivery", |id| id.0.to_string());
 #[derive(Clone)]
 struct Canary(String);
 own_header!(Canary, "X-Checker-Canary", |token| token.0.clone());
+
+/// The proof that a canary is ours.
+#[derive(Clone)]
+struct Proof(String);
+own_header!(Proof, "X-Checker-Proof", |proof| proof.0.clone());

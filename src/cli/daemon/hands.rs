@@ -3,17 +3,20 @@
 use super::super::courier::Desk;
 use super::super::exit::Failure;
 use super::super::world::World;
-use crate::channel::mail::{Mailer, message_id};
+use crate::channel::mail::{Mailer, Marks, message_id};
 use crate::daemon::Hands;
+use crate::daemon::duties::Found as Canary;
+use crate::decide::canary;
 use crate::decide::mail::Place;
 use crate::decide::pace::{LOOK, SEND};
+use crate::decide::status::NodeId;
 use crate::decide::{Delivery, DeliveryState, Recipient, SendResult};
 use crate::outbox::Drained;
-use crate::peer::Nonce;
+use crate::peer::{NodeKey, Nonce, PublicKey, canary as peer_canary};
 use crate::settings::Via;
 use crate::store::{Home, Result};
 use checker_job::Timestamp;
-use checker_parts::mailbox::{self, Arrival, ImapAccount, LookError, Looked, Token, maildir};
+use checker_parts::mailbox::{self, Arrival, ImapAccount, LookError, Looked, Sighting, Token, maildir};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -24,6 +27,10 @@ use uuid::Uuid;
 enum Box {
     Imap(Arc<ImapAccount>),
     Maildir(PathBuf),
+    /// In the mailbox of a peer, who says so.
+    Peer,
+    /// With a human, who types a code.
+    Human,
     None,
 }
 
@@ -48,6 +55,9 @@ pub(in crate::cli) struct Post {
     to: Recipient,
     /// The peers' admins, by the peers' names.
     admins: Arc<[(String, String)]>,
+    key: Arc<NodeKey>,
+    /// Those of the peers.
+    keys: Arc<[PublicKey]>,
     /// What was seen is removed; `false` where a filter of the mailbox does that.
     cleans: bool,
 }
@@ -61,17 +71,21 @@ impl Post {
                 Box::Imap(Arc::new(super::account(host, *port, login, ca_file.as_deref())?))
             }
             Some(Via::Maildir(path)) => Box::Maildir(path.clone()),
-            _ => Box::None,
+            Some(Via::Peer(_)) => Box::Peer,
+            Some(Via::Human) => Box::Human,
+            Some(Via::None) | None => Box::None,
         };
         let to = world.canary_to().unwrap_or_else(|| desk.mail.from.clone());
         let admins = world.settings.peers.iter().map(|p| (p.name.clone(), p.admin.clone())).collect();
+        let keys = world.peers()?.into_iter().filter_map(|p| p.key).collect();
+        let key = world.key()?;
         let cleans = !world.settings.email.ideletesentmessagesautomatically;
-        Ok(Self { desk, mailbox, to: Recipient(to), admins, cleans })
+        Ok(Self { desk, mailbox, to: Recipient(to), admins, key, keys, cleans })
     }
 
     /// Whether there is a mailbox to look into.
     pub(in crate::cli) fn sees(&self) -> bool {
-        !matches!(self.mailbox, Box::None)
+        matches!(self.mailbox, Box::Imap(_) | Box::Maildir(_))
     }
 
     /// Whose mailbox that is.
@@ -102,7 +116,7 @@ impl Post {
         match &self.mailbox {
             Box::Imap(account) => mailbox::look(account, tokens, deadline),
             Box::Maildir(path) => maildir::look(path, tokens, deadline),
-            Box::None => Ok(Looked::default()),
+            Box::Peer | Box::Human | Box::None => Ok(Looked::default()),
         }
     }
 
@@ -110,6 +124,46 @@ impl Post {
     fn id_of(&self, token: &str) -> (Uuid, String) {
         let id = Uuid::parse_str(token).unwrap_or_default();
         (id, message_id(id, &self.desk.mail.from))
+    }
+
+    /// Where the canary of a peer is. What its key has not signed was put there by somebody else.
+    fn sealed(&self, (of, token): &(NodeId, String), sightings: &[Sighting]) -> Option<Canary> {
+        let key = self.keys.iter().find(|key| key.id() == of.0)?;
+        let genuine = |s: &&Sighting| s.proof.as_ref().is_some_and(|p| peer_canary::is_sealed(key, token, p));
+        let sightings: Vec<Sighting> = sightings.iter().filter(genuine).cloned().collect();
+        let place = self.place(token, &sightings)?;
+        Some((of.clone(), token.clone(), place))
+    }
+
+    fn place(&self, token: &str, sightings: &[Sighting]) -> Option<Place> {
+        match mailbox::arrival(token, sightings) {
+            Arrival::Arrived(_) => Some(Place::Arrived),
+            // A filter of the mailbox throws our messages away: there they have arrived.
+            Arrival::Astray(_, mailbox::Place::Trash) if !self.cleans => Some(Place::Arrived),
+            Arrival::Astray(_, mailbox::Place::Junk) => Some(Place::Spam),
+            Arrival::Astray(..) | Arrival::OwnCopy | Arrival::Missing => None,
+        }
+    }
+
+    /// Subject and text of a canary.
+    fn words(&self, token: &str) -> (String, String) {
+        let name = &self.desk.mail.servername;
+        if matches!(self.mailbox, Box::Human) {
+            let code = canary::code(token);
+            let body = format!(
+                "Checker on {name} wants to know whether its mail reaches you. Type\nthis there:\n\n    checker ack {code}\n\nUntil somebody \
+                 does, it does not claim that its mail works, and its\npeers will tell you so.\n\nToken: {token}\n"
+            );
+            return (format!("[{name}] type {code} to show that mail arrives"), body);
+        }
+        let what = match &self.mailbox {
+            Box::Peer => {
+                "sends this message to a mailbox of its peer, to see that\nmail arrives. The peer looks for it, says so, and"
+            }
+            _ => "sends this message to itself, to see that\nmail arrives. It looks for it, and",
+        };
+        let body = format!("Checker on {name} {what} removes it when it was\nseen.\n\nToken: {token}\n");
+        (format!("[{name}] canary"), body)
     }
 
     fn tokens(&self, tokens: &[String]) -> Vec<Token> {
@@ -121,26 +175,38 @@ impl Post {
 impl Hands for Post {
     fn send(&mut self, token: &str, now: Timestamp) -> SendResult {
         let (id, message_id) = self.id_of(token);
-        let name = &self.desk.mail.servername;
-        let body = format!(
-            "Checker on {name} sends this message to itself, to see that\nmail arrives. It looks for it, and removes it when it was \
-             seen.\n\nToken: {token}\n"
-        );
-        let subject = format!("[{name}] canary");
+        let (subject, body) = self.words(token);
         let delivery = Delivery { subject, body, ..letter(id, self.to.clone(), message_id, now) };
-        Mailer::new(self.desk.mail.clone()).send_canary(&delivery, token, Instant::now() + SEND)
+        // Only a peer needs to be shown that it is ours; and the proof stands nowhere else.
+        let proof = matches!(self.mailbox, Box::Peer).then(|| peer_canary::seal(&self.key, token));
+        let marks = Marks { token, proof: proof.as_deref() };
+        Mailer::new(self.desk.mail.clone()).send_canary(&delivery, &marks, Instant::now() + SEND)
     }
 
     fn look(&mut self, tokens: &[String]) -> std::result::Result<Vec<(String, Place)>, String> {
         let looked = self.see(&self.tokens(tokens)).map_err(|e| e.to_string())?;
-        let place = |token: &String| match mailbox::arrival(token, &looked.sightings) {
-            Arrival::Arrived(_) => Some((token.clone(), Place::Arrived)),
-            // A filter of the mailbox throws our messages away: there they have arrived.
-            Arrival::Astray(_, mailbox::Place::Trash) if !self.cleans => Some((token.clone(), Place::Arrived)),
-            Arrival::Astray(_, mailbox::Place::Junk) => Some((token.clone(), Place::Spam)),
-            Arrival::Astray(..) | Arrival::OwnCopy | Arrival::Missing => None,
-        };
+        let place = |token: &String| Some((token.clone(), self.place(token, &looked.sightings)?));
         Ok(tokens.iter().filter_map(place).collect())
+    }
+
+    fn seek(&mut self, wanted: &[(NodeId, String)]) -> Option<std::result::Result<Vec<Canary>, String>> {
+        if !self.sees() {
+            return None;
+        }
+        if wanted.is_empty() {
+            return Some(Ok(Vec::new()));
+        }
+        let tokens: Vec<Token> = wanted.iter().filter_map(|(_, token)| Token::new(token, None).ok()).collect();
+        let looked = match self.see(&tokens) {
+            Ok(looked) => looked,
+            Err(why) => return Some(Err(why.to_string())),
+        };
+        let found: Vec<Canary> = wanted.iter().filter_map(|one| self.sealed(one, &looked.sightings)).collect();
+        let seen: Vec<String> = found.iter().map(|(_, token, _)| token.clone()).collect();
+        if !seen.is_empty() {
+            self.clean(&seen);
+        }
+        Some(Ok(found))
     }
 
     fn clean(&mut self, tokens: &[String]) {
@@ -151,7 +217,7 @@ impl Hands for Post {
         let cleaned = match &self.mailbox {
             Box::Imap(account) => mailbox::clean(account, &tokens, deadline),
             Box::Maildir(path) => maildir::clean(path, &tokens, deadline),
-            Box::None => return,
+            Box::Peer | Box::Human | Box::None => return,
         };
         match cleaned {
             Ok(done) => tracing::debug!("{} of our own messages removed, {} left", done.removed, done.left),

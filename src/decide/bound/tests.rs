@@ -70,6 +70,16 @@ fn without_a_detector_the_table_says_never() {
     assert!(secs(&bare, Fault::TargetDown).is_some());
     let unproven = Site { proof: Proof::None, ..site() };
     assert_eq!((secs(&unproven, Fault::MailLost), secs(&unproven, Fault::MailRefused)), (None, None));
+    // A peer's look takes as long as the settings of such a node say, and spam is seen as late as what never comes.
+    let by_peer = Site { proof: Proof::Peer, ..site() };
+    assert_eq!(secs(&by_peer, Fault::MailLost), secs(&site(), Fault::MailLost));
+    assert_eq!(secs(&by_peer, Fault::MailSpam), secs(&by_peer, Fault::MailLost));
+    assert!(secs(&by_peer, Fault::MailboxBlind).is_some());
+    // A human sees the admin's mailbox, which nobody else does.
+    let human = Site { proof: Proof::Human, ..site() };
+    assert_eq!(secs(&human, Fault::AdminMailbox), secs(&human, Fault::MailLost));
+    assert!(secs(&human, Fault::AdminMailbox).is_some() && secs(&human, Fault::MailboxBlind).is_none());
+    assert_eq!(secs(&Site { proof: Proof::Human, peers: 0, ..site() }, Fault::AdminMailbox), None);
     let old = Site { peers: 0, legacy: 1, ..site() };
     assert_eq!(secs(&old, Fault::HostDead), Some(2 + 3_605 + 20 + 120));
 }

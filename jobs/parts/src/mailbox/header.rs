@@ -1,7 +1,7 @@
 //! Reads the few fields of a message's header that matter here. Anything may stand in a message, so this never fails and
 //! takes what it can.
 
-use super::{HEADER, Token};
+use super::{HEADER, PROOF, Token};
 
 /// What a header says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub(super) struct Header {
     message_id: Option<String>,
     /// At least one `Received` field.
     pub(super) received: bool,
+    /// The first field that proves the sender.
+    pub(super) proof: Option<String>,
 }
 
 /// Reads a header, up to its empty line or the end of `raw`. Lines that begin with white space belong to the field before
@@ -46,6 +48,8 @@ impl Header {
             self.received = true;
         } else if name.eq_ignore_ascii_case(HEADER.as_bytes()) {
             self.canaries.push(value());
+        } else if name.eq_ignore_ascii_case(PROOF.as_bytes()) && self.proof.is_none() {
+            self.proof = Some(value());
         } else if name.eq_ignore_ascii_case(b"Message-ID") && self.message_id.is_none() {
             self.message_id = Some(bare_id(&value()).to_owned());
         }
@@ -83,6 +87,8 @@ mod tests {
             let header = read(raw.as_bytes());
             assert!(header.received && header.carries(&token(None)), "{raw:?}: {header:?}");
         }
+        let header = read(b"X-Checker-Proof: one\r\nx-checker-proof: two\r\n\r\n");
+        assert_eq!(header.proof.as_deref(), Some("one"));
         let header = read(b"Message-ID:\r\n <a.b@c>\r\n\r\n");
         assert!(header.carries(&token(Some("<a.b@c>"))) && !header.carries(&token(None)) && !header.received);
     }

@@ -49,6 +49,7 @@ pub fn look(path: &Path, tokens: &[Token], deadline: Instant) -> Result<Looked, 
             by_name: hit.folder.place != Place::Inbox && hit.folder.place != Place::Other,
             received: hit.header.received,
             internal_date: hit.delivered,
+            proof: hit.header.proof.clone(),
         }));
         Ok(())
     });

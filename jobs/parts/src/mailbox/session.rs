@@ -324,6 +324,7 @@ fn sightings(hit: &Hit, folder: &Folder, tokens: &[Token]) -> Vec<Sighting> {
             by_name: folder.by_name,
             received: hit.header.received,
             internal_date: hit.internal_date,
+            proof: hit.header.proof.clone(),
         })
         .collect()
 }

@@ -347,6 +347,7 @@ fn arrival_is_judged_by_place_and_by_received() {
         by_name: false,
         received,
         internal_date: None,
+        proof: None,
     };
     let at = |place: Place| Arrival::Arrived(format!("{place:?}"));
     let astray = |place: Place| Arrival::Astray(format!("{place:?}"), place);

@@ -1,0 +1,173 @@
+//! Looks for canaries: for our own, by whoever can see them, and for those that peers send to our mailbox.
+
+use super::duties::{Duties, Found};
+use super::knowledge::Knowledge;
+use crate::decide::canary::{self, By};
+use crate::decide::mail::Place;
+use crate::decide::status::NodeId;
+use crate::rounds::views;
+use crate::store::{Own, Result};
+use checker_job::Timestamp;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+/// Canaries of peers that we have seen, in the own group: they are removed from the mailbox, so nobody sees them again.
+const SEEN: &str = "canaries_seen";
+/// Codes that were typed, in the own group.
+pub const TYPED: &str = "codes_typed";
+/// What was seen is said for so long; peers ask much more often.
+const SAID: Duration = Duration::from_secs(2 * 3_600);
+/// No more is remembered.
+const SEEN_MAX: usize = 256;
+/// Between two looks for peers, at most.
+const PAUSE: Duration = Duration::from_secs(60);
+/// A status may be so much older than polls make it.
+const LATE: Duration = Duration::from_secs(30);
+
+/// What is known of canaries of peers.
+#[derive(Debug, Default)]
+pub(super) struct Sought {
+    seen: Vec<Seen>,
+    looked: Option<Timestamp>,
+    /// The last look for peers failed.
+    blind: bool,
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+struct Seen {
+    of: NodeId,
+    token: String,
+    spam: bool,
+    at: Timestamp,
+}
+
+impl Sought {
+    /// Takes up what was seen before.
+    pub(super) fn load(own: &dyn Own, knowledge: &Knowledge) -> Result<Self> {
+        let seen: Vec<Seen> = own.meta(SEEN)?.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default();
+        let sought = Self { seen, looked: None, blind: false };
+        sought.say(knowledge);
+        Ok(sought)
+    }
+
+    fn say(&self, knowledge: &Knowledge) {
+        let place = |s: &Seen| if s.spam { Place::Spam } else { Place::Arrived };
+        let found: Vec<Found> = self.seen.iter().map(|s| (s.of.clone(), s.token.clone(), place(s))).collect();
+        knowledge.lock().canary_seen = canary::seen(&found);
+    }
+
+    fn knows(&self, of: &NodeId, token: &str) -> bool {
+        self.seen.iter().any(|s| s.of == *of && s.token == token)
+    }
+}
+
+impl Duties<'_> {
+    /// Looks for our own canaries.
+    pub(super) fn look(&mut self) -> Result<()> {
+        let tokens: Vec<String> = self.proof.out.iter().map(|c| c.token.clone()).collect();
+        let found = match self.parts.canaries.by {
+            By::Mailbox => self.hands.look(&tokens),
+            By::Peer => self.told_by_peers(&tokens)?,
+            By::Human => Ok(self.typed(&tokens)?),
+        };
+        let now = self.now();
+        match found {
+            Ok(found) => {
+                self.proof.looked(&found, &self.parts.canaries, now);
+                let seen: Vec<String> = found.into_iter().map(|(token, _)| token).collect();
+                if !seen.is_empty() && self.parts.canaries.by == By::Mailbox {
+                    self.hands.clean(&seen);
+                }
+            }
+            Err(why) => {
+                tracing::warn!("nobody can see whether mail arrives: {why}");
+                self.proof.blind(&why, now);
+            }
+        }
+        Ok(())
+    }
+
+    /// What the newest statuses of the peers say that look for our canaries.
+    fn told_by_peers(&self, tokens: &[String]) -> Result<std::result::Result<Vec<(String, Place)>, String>> {
+        let views = views(self.parts.own)?;
+        let (me, limit) = (self.me(), self.limit());
+        Ok(canary::found(tokens, (self.parts.peers, self.parts.lookers), &views, &me, limit, self.now()))
+    }
+
+    /// The canaries whose codes a human has typed.
+    fn typed(&self, tokens: &[String]) -> Result<Vec<(String, Place)>> {
+        let typed = typed(self.parts.own)?;
+        let known = tokens.iter().filter(|t| typed.contains(&canary::code(t)));
+        Ok(known.map(|t| (t.clone(), Place::Arrived)).collect())
+    }
+
+    /// Looks for what peers have sent to our mailbox. The answer is when to come back.
+    pub(super) fn seek_for_peers(&mut self) -> Result<Timestamp> {
+        let now = self.now();
+        let far = now.plus(PAUSE * 10);
+        if self.hands.seek(&[]).is_none() || self.parts.peers.iter().all(|p| p.node.is_none()) {
+            return Ok(far);
+        }
+        let wanted = canary::wanted(self.parts.peers, &views(self.parts.own)?, &self.me(), self.limit(), now);
+        let new = |(of, token): &(NodeId, String)| !self.sought.knows(of, token);
+        let wanted: Vec<(NodeId, String)> = wanted.into_iter().filter(new).collect();
+        let pause = PAUSE.min(self.knowledge.lock().facts.pace.quick);
+        let due = self.sought.looked.filter(|at| *at <= now).map_or(now, |at| at.plus(pause));
+        let wake = match (wanted.is_empty(), due <= now) {
+            (true, _) => far,
+            (false, false) => due,
+            (false, true) => {
+                let found = self.hands.seek(&wanted).unwrap_or(Ok(Vec::new()));
+                self.sought.looked = Some(self.now());
+                self.sought.blind = found.is_err();
+                match found {
+                    Ok(found) => self.note_seen(&found)?,
+                    Err(why) => tracing::warn!("the canaries of peers are not looked for: {why}"),
+                }
+                self.now().plus(pause)
+            }
+        };
+        self.knowledge.lock().looks = !self.sought.blind && self.proof.blind_since.is_none();
+        Ok(wake)
+    }
+
+    fn note_seen(&mut self, found: &[Found]) -> Result<()> {
+        let now = self.now();
+        let new = |(of, token, place): &Found| Seen {
+            of: of.clone(),
+            token: token.clone(),
+            spam: *place == Place::Spam,
+            at: now,
+        };
+        if found.is_empty() {
+            return Ok(());
+        }
+        let seen = &mut self.sought.seen;
+        seen.retain(|s| s.at <= now && now.since(s.at) < SAID);
+        seen.extend(found.iter().map(new));
+        let more = seen.len().saturating_sub(SEEN_MAX);
+        seen.drain(..more);
+        self.parts.own.set_meta(SEEN, Some(&serde_json::to_string(&self.sought.seen).unwrap_or_default()))?;
+        self.sought.say(&self.knowledge);
+        Ok(())
+    }
+
+    fn me(&self) -> NodeId {
+        self.knowledge.lock().node.clone()
+    }
+
+    /// An older status of a peer counts for nothing.
+    fn limit(&self) -> Duration {
+        let pace = self.knowledge.lock().facts.pace;
+        (pace.poll + pace.passes) * 2 + LATE
+    }
+}
+
+/// The codes that were typed and are still of use.
+///
+/// # Errors
+/// Of the store.
+pub fn typed(own: &dyn Own) -> Result<BTreeSet<String>> {
+    Ok(own.meta(TYPED)?.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default())
+}
