@@ -12,6 +12,7 @@ pub mod drill;
 pub mod fallback;
 pub mod forecast;
 pub mod health;
+pub mod history;
 pub mod isolation;
 pub mod mail;
 pub mod merge;

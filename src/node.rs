@@ -8,6 +8,7 @@ pub use outside::{channel, channels_in_trouble, deadman};
 pub use own_faults::{Blind, blind, clock, evidence_lines, seen_again};
 
 use crate::decide::Recipient;
+use crate::decide::bound::Fault;
 use crate::decide::health::DAEMON_MISSES;
 use crate::decide::peers::PROBLEM;
 use crate::decide::schedule::Class;
@@ -102,6 +103,21 @@ pub fn state(ledger: &dyn Ledger, contacts: &[Recipient], problem: Option<&Degra
         None => Outcome::ok("the state is at its place, with all that was recorded meanwhile"),
     };
     judge(ledger, contacts, &trouble, &outcome, now)
+}
+
+/// The fault that this trouble shows, where our own mail tells of it.
+pub fn fault_of(job: &JobId) -> Option<Fault> {
+    let name = job.as_str().strip_prefix(PREFIX)?;
+    match name.split_once(':').map_or(name, |(kind, _)| kind) {
+        "passes" => Some(Fault::CronDead),
+        "daemon" => Some(Fault::DaemonDead),
+        "state" => Some(Fault::StateBroken),
+        "settings" => Some(Fault::SettingsBroken),
+        "clock" => Some(Fault::ClockStep),
+        "skew" => Some(Fault::ClockSkew),
+        "unwatched" => Some(Fault::Unwatched),
+        _ => None,
+    }
 }
 
 /// The id of the trouble that the state cannot be used.

@@ -242,6 +242,8 @@ pub trait Ledger {
     fn sent(&self, since: Timestamp) -> Result<Vec<Sent>>;
     /// The newest deliveries, newest first.
     fn deliveries(&self, limit: usize) -> Result<Vec<Delivery>>;
+    /// The newest alerts, of one job or of all, newest first.
+    fn alerts(&self, job: Option<&JobId>, limit: usize) -> Result<Vec<Alert>>;
 
     /// Removes what is too old, a batch at a time; the answer is how many runs, passes, hours, alerts and deliveries
     /// went. Call it again while that is `keep.batch`. Always kept: the newest success of each script name and host,
@@ -327,8 +329,6 @@ pub trait Shared: Ledger {
     fn passes(&self, limit: usize) -> Result<Vec<(PassStart, Option<PassEnd>)>>;
     /// The newest runs of a job, newest first.
     fn history(&self, job: &JobId, limit: usize) -> Result<Vec<RunRecord>>;
-    /// The newest alerts, of one job or of all, newest first.
-    fn alerts(&self, job: Option<&JobId>, limit: usize) -> Result<Vec<Alert>>;
     /// The complete hours of a job since `since`, oldest first.
     fn hours(&self, job: &JobId, since: Timestamp) -> Result<Vec<Tally>>;
 }

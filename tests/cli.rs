@@ -2,6 +2,7 @@
 
 mod check;
 mod codes;
+mod history;
 mod init;
 mod looks;
 mod mail;

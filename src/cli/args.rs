@@ -101,6 +101,9 @@ pub(super) struct Bound {
     /// Play each fault in so many simulated histories with these settings, and show the longest time beside its bound
     #[arg(long, value_name = "HISTORIES", num_args = 0..=1, default_missing_value = "200")]
     pub(super) prove: Option<u64>,
+    /// What was told of late, and when, against the bound; with what mail was seen to take in place of what is assumed
+    #[arg(long, conflicts_with = "prove")]
+    pub(super) history: bool,
 }
 
 #[derive(Args, Debug, Default)]

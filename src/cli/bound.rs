@@ -1,5 +1,7 @@
 //! `checker bound`: for each fault, the longest time until a human is told.
 
+mod history;
+
 use super::args;
 use super::exit::{Exit, Failure};
 use super::world::World;
@@ -13,6 +15,9 @@ use std::time::Duration;
 pub(super) fn run(cx: &mut Cx<'_>, args: &args::Bound) -> Result<Exit, Failure> {
     let world = World::load(cx, true)?;
     let site = world.site();
+    if args.history {
+        return history::run(cx, &world, site);
+    }
     if let Some(histories) = args.prove {
         return prove(cx, &site, histories);
     }

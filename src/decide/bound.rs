@@ -366,6 +366,11 @@ impl Site {
         self.rhythm(every) * threshold + self.front() + wave + self.out()
     }
 
+    /// The same from the first failed run on.
+    pub fn job_rest(&self, every: Frequency, threshold: u32, timeout: Duration) -> Duration {
+        self.job_time(every, threshold, timeout).saturating_sub(self.rhythm(every))
+    }
+
     /// How often a job runs: in the first pass of each of its slots.
     fn rhythm(&self, every: Frequency) -> Duration {
         every.period().max(self.pace.passes)

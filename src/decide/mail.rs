@@ -4,8 +4,8 @@
 //! different facts. Mail counts as good only while a round trip has succeeded that began after the last thing that went
 //! wrong and is fresh: so a fault is latched, a restart changes nothing, and nothing but a round trip clears it.
 
-use super::SendResult;
 pub use super::canary::{By, Canaries, Place};
+use super::{SendResult, history};
 use checker_job::{Outcome, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -74,6 +74,8 @@ pub struct RoundTrip {
 pub struct Proof {
     /// The newest round trip that succeeded.
     pub proven: Option<RoundTrip>,
+    /// Seconds from sending to sight of the newest round trips, oldest first.
+    pub took: Vec<u32>,
     /// When something went wrong last.
     pub wrong_at: Option<Timestamp>,
     /// When the present stretch of what went wrong began.
@@ -260,6 +262,9 @@ impl Proof {
         // Late is no proof: it came after it was given up, and what went wrong is newer than its sending.
         if self.proven.is_none_or(|p| p.sent < canary.sent) {
             self.proven = Some(RoundTrip { sent: canary.sent, seen: now });
+            self.took.push(u32::try_from(now.since(canary.sent).as_secs()).unwrap_or(u32::MAX));
+            let more = self.took.len().saturating_sub(history::KEPT);
+            self.took.drain(..more);
         }
         if self.wrong_at.is_none_or(|at| at < canary.sent) {
             self.bad = 0;
@@ -279,7 +284,7 @@ impl Proof {
             let why = policy.by.missed(policy.within);
             self.went_wrong(Wrong::NeverArrived, &why, now);
         }
-        if waited < GIVE_UP {
+        if waited < GIVE_UP.max(policy.within * 2) {
             self.out.push(canary);
         }
     }

@@ -141,6 +141,10 @@ impl<G: Group> Ledger for MemoryGroup<G> {
         Ok(self.book(|b| b.sent(since)))
     }
 
+    fn alerts(&self, job: Option<&JobId>, limit: usize) -> Result<Vec<Alert>> {
+        Ok(self.book(|b| b.newest_alerts(job, limit)))
+    }
+
     fn deliveries(&self, limit: usize) -> Result<Vec<Delivery>> {
         Ok(self.book(|b| b.newest_deliveries(limit)))
     }
@@ -192,10 +196,6 @@ impl Shared for MemoryShared {
 
     fn history(&self, job: &JobId, limit: usize) -> Result<Vec<RunRecord>> {
         Ok(self.book(|b| b.history(job, limit)))
-    }
-
-    fn alerts(&self, job: Option<&JobId>, limit: usize) -> Result<Vec<Alert>> {
-        Ok(self.book(|b| b.newest_alerts(job, limit)))
     }
 
     fn hours(&self, job: &JobId, since: Timestamp) -> Result<Vec<Tally>> {

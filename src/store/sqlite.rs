@@ -197,6 +197,10 @@ impl<G: Group> Ledger for SqliteGroup<G> {
         self.db.read(|c| outbox::sent::<G>(c, since))
     }
 
+    fn alerts(&self, job: Option<&JobId>, limit: usize) -> Result<Vec<Alert>> {
+        self.db.read(|c| ledger::alerts::<G>(c, job, limit))
+    }
+
     fn deliveries(&self, limit: usize) -> Result<Vec<Delivery>> {
         self.db.read(|c| outbox::deliveries::<G>(c, limit))
     }
@@ -248,10 +252,6 @@ impl Shared for SqliteShared {
 
     fn history(&self, job: &JobId, limit: usize) -> Result<Vec<RunRecord>> {
         self.db.read(|c| runs::history(c, job, limit))
-    }
-
-    fn alerts(&self, job: Option<&JobId>, limit: usize) -> Result<Vec<Alert>> {
-        self.db.read(|c| ledger::alerts(c, job, limit))
     }
 
     fn hours(&self, job: &JobId, since: Timestamp) -> Result<Vec<Tally>> {

@@ -45,6 +45,16 @@ fn a_round_trip_proves_and_the_proof_grows_old() {
 }
 
 #[test]
+fn what_mail_takes_is_kept_of_the_newest() {
+    let mut proof = Proof::default();
+    for n in 0..300 {
+        proven(&mut proof, &n.to_string(), n * 900);
+    }
+    assert_eq!(proof.took.len(), history::KEPT);
+    assert!(proof.took.iter().all(|secs| *secs == proof.took[0]) && proof.took[0] < 60, "{:?}", proof.took);
+}
+
+#[test]
 fn only_a_round_trip_that_began_after_the_fault_clears_it() {
     let mut proof = Proof::default();
     proven(&mut proof, "a", 0);

@@ -240,19 +240,19 @@ pub(super) fn put_state<G: Group>(tx: &Transaction<'_>, job: &JobId, state: &Job
     book.put(job, current.as_ref(), state, forgotten)
 }
 
-pub(super) fn alerts(conn: &Connection, job: Option<&JobId>, limit: usize) -> Step<Vec<Alert>> {
+pub(super) fn alerts<G: Group>(conn: &Connection, job: Option<&JobId>, limit: usize) -> Step<Vec<Alert>> {
     let read = |r: &rusqlite::Row<'_>| alert_of(r.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?);
-    let limit: i64 = values::whole(limit);
+    let (limit, p): (i64, _) = (values::whole(limit), G::PREFIX);
     match job {
         Some(job) => rows(
             conn,
-            "SELECT body FROM alert WHERE job = ?1 ORDER BY at DESC, episode DESC, step DESC LIMIT ?2",
+            &format!("SELECT body FROM {p}alert WHERE job = ?1 ORDER BY at DESC, episode DESC, step DESC LIMIT ?2"),
             params![job.as_str(), limit],
             read,
         ),
         None => rows(
             conn,
-            "SELECT body FROM alert ORDER BY at DESC, job DESC, episode DESC, step DESC LIMIT ?1",
+            &format!("SELECT body FROM {p}alert ORDER BY at DESC, job DESC, episode DESC, step DESC LIMIT ?1"),
             [limit],
             read,
         ),

@@ -101,6 +101,9 @@ impl<S: Ledger> Ledger for Via<S> {
     fn sent(&self, since: Timestamp) -> Result<Vec<Sent>> {
         self.next().sent(since)
     }
+    fn alerts(&self, job: Option<&JobId>, limit: usize) -> Result<Vec<Alert>> {
+        self.next().alerts(job, limit)
+    }
     fn deliveries(&self, limit: usize) -> Result<Vec<Delivery>> {
         self.next().deliveries(limit)
     }
@@ -131,9 +134,6 @@ impl<S: Shared> Shared for Via<S> {
     }
     fn history(&self, job: &JobId, limit: usize) -> Result<Vec<RunRecord>> {
         self.next().history(job, limit)
-    }
-    fn alerts(&self, job: Option<&JobId>, limit: usize) -> Result<Vec<Alert>> {
-        self.next().alerts(job, limit)
     }
     fn hours(&self, job: &JobId, since: Timestamp) -> Result<Vec<Tally>> {
         self.next().hours(job, since)
