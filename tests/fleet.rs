@@ -188,6 +188,52 @@ fn a_peer_that_does_not_watch_us_is_told_to_our_admin() {
 }
 
 #[test]
+fn a_node_that_cannot_be_reached_pushes_and_is_missed_when_it_stops() {
+    let [one, two] = free_ports::<2>();
+    let (mut alpha, mut beta) = (Node::new("alpha", one), Node::new("beta", two));
+    // beta stands behind a router: nobody can ask it.
+    let hidden: String =
+        beta.table(two).lines().filter(|l| !l.starts_with("url")).fold(String::new(), |t, l| t + l + "\n");
+    alpha.meets(&[hidden + "pushes = true\n"]);
+    beta.meets(&[alpha.table(one) + "push = true\n"]);
+    alpha.start();
+    beta.start();
+    for _ in 0..2 {
+        beta.passes(1);
+        alpha.passes(1);
+    }
+    let listed = alpha.home.run(&["peers", "--json"]).ended(0).json();
+    assert_ne!(listed["peers"][0]["state"], "new", "its status has come: {listed}");
+    assert!(alpha.mails("beta", "does not answer").is_empty(), "{:?}", alpha.home.subjects());
+    let views = |node: &Node| {
+        let file = node.home.path("checker.db");
+        let store =
+            checker::store::Sqlite::open_read_only(&file, checker::store::StoreClock::system()).expect("a state");
+        checker::rounds::views(&store.own()).expect("views")
+    };
+    assert!(views(&alpha)["beta"].newest(Duration::from_secs(60), checker::clock::now().wall).is_some());
+    // And alpha is watched by who pushes, as by any other.
+    assert!(alpha.mails("alpha", "has not asked about us").is_empty());
+    beta.kill();
+    let told = wait_until(SOON * 2, || {
+        alpha.pass();
+        (!alpha.mails("beta", "has pushed nothing").is_empty()).then_some(())
+    });
+    assert!(told.is_some(), "{:?}\n{}", alpha.home.subjects(), alpha.home.read("checker.log"));
+    let silent = "PEER: beta: beta does not answer: it has pushed nothing";
+    let count = alpha.mails("beta", silent).len();
+    alpha.passes(3);
+    assert_eq!((count, alpha.mails("beta", silent).len()), (1, 1), "{:?}", alpha.home.subjects());
+    beta.start();
+    let back = wait_until(SOON * 2, || {
+        beta.pass();
+        alpha.pass();
+        alpha.home.subjects().iter().any(|s| s.contains("MailProblem") || s.contains("SOLVED")).then_some(())
+    });
+    assert!(back.is_some(), "{:?}", alpha.home.subjects());
+}
+
+#[test]
 fn an_absence_that_was_announced_worries_nobody() {
     let [alpha, mut beta] = fleet(["alpha", "beta"]);
     let done = beta.home.run(&["away", "1h"]).ended(0);
@@ -329,6 +375,10 @@ fn bound_names_every_fault_in_the_form_that_is_documented() {
     assert!(longest("cron_dead").is_u64(), "its own daemon does");
     let words = alpha.home.run(&["bound"]).ended(0).out;
     assert!(words.contains("NEVER") && words.contains("this host is off"), "{words}");
+    let [other] = free_ports::<1>();
+    alpha.meets(&[Node::new("beta", other).table(other)]);
+    let words = alpha.home.run(&["bound"]).ended(0).out;
+    assert!(words.contains("beta: it runs on this very machine"), "{words}");
 }
 
 #[test]

@@ -1,11 +1,13 @@
 //! `checker bound`: for each fault, the longest time until a human is told.
 
 mod history;
+mod places;
 
 use super::args;
 use super::exit::{Exit, Failure};
 use super::world::World;
 use super::{Cx, json_line};
+use crate::decide::bound::together::same_network;
 use crate::decide::bound::{Fault, Proof, Row, Site};
 use crate::simulation;
 use checker_job::duration_words;
@@ -125,7 +127,8 @@ fn advice(site: &Site) -> &'static str {
 
 /// What silences us and our peers at once.
 fn together(cx: &mut Cx<'_>, world: &World) -> Result<(), Failure> {
-    let common = world.common_modes();
+    let mut common = world.common_modes();
+    common.extend(same_network(&places::places(world)));
     if common.is_empty() {
         return Ok(());
     }

@@ -222,6 +222,7 @@ impl Site {
         let (home, knowledge, mut post) = (Arc::clone(&self.home), self.knowledge.clone(), self.post.clone());
         let (contacts, canaries, watched) = (world.contacts(), world.canaries(), self.watched.clone());
         let lookers = world.lookers();
+        let mailbox = Some(post.to().clone()).filter(|_| post.sees());
         let work = move || {
             let done = home.open().and_then(|store| {
                 let (own, shared) = (store.own(), store.shared());
@@ -231,6 +232,7 @@ impl Site {
                     shared: &shared,
                     contacts: &contacts,
                     canaries,
+                    mailbox: mailbox.as_ref(),
                     lookers: &lookers,
                     peers: &watched,
                     listens,

@@ -1,11 +1,14 @@
 //! `checker status`: how the jobs are, what waits to be told, and how Checker itself is.
 
+mod legs;
+
 use super::args::Status;
 use super::exit::{Exit, Failure};
 use super::world::World;
 use super::{Cx, json_line, local_time};
 use crate::clock;
-use crate::decide::{DeliveryState, JobState};
+use crate::decide::legs::Leg;
+use crate::decide::{DeliveryState, JobState, Recipient};
 use crate::outbox::{ChannelHealth, MailHealth, channel_health, mail_health};
 use crate::store::{Ledger, PassEnd, PassStart, Shared, Sqlite};
 use checker_job::{JobId, Policy, Timestamp, Verdict, duration_words};
@@ -20,6 +23,8 @@ struct View {
     jobs: Vec<Line>,
     pass: Option<(PassStart, Option<PassEnd>)>,
     mail: MailHealth,
+    /// How far the way to each admin is proven.
+    legs: Vec<(Recipient, Leg)>,
     /// What is known of each channel.
     channels: Vec<(String, ChannelHealth)>,
     unsent: Vec<(String, String, Option<String>, bool)>,
@@ -90,6 +95,7 @@ fn read(world: &World, store: Option<&Sqlite>) -> Result<View, Failure> {
         jobs: Vec::new(),
         pass: None,
         mail: MailHealth::default(),
+        legs: Vec::new(),
         channels: world.settings.channels.iter().map(|c| (c.name.clone(), ChannelHealth::default())).collect(),
         unsent: Vec::new(),
         waiting: 0,
@@ -103,6 +109,7 @@ fn read(world: &World, store: Option<&Sqlite>) -> Result<View, Failure> {
         states = shared.states(&ids)?;
         view.pass = shared.passes(1)?.into_iter().next();
         view.mail = mail_health(&own)?;
+        view.legs = legs::of(world, store, now)?;
         for (name, health) in &mut view.channels {
             *health = channel_health(&own, name)?;
         }
@@ -213,6 +220,7 @@ fn show_self(out: &mut dyn Write, world: &World, view: &View) -> io::Result<()> 
         (None, Some(at)) => writeln!(out, "mail was last accepted {}", local_time(world, at))?,
         (None, None) => writeln!(out, "no mail has been sent yet: `checker test` sends one")?,
     }
+    legs::show(out, world, &view.legs)?;
     show_channels(out, world, view)?;
     if world.settings.email.nomail {
         writeln!(out, "MAIL IS SWITCHED OFF (nomail): alerts are withheld")?;
@@ -270,7 +278,7 @@ fn to_json(view: &View) -> serde_json::Value {
         "refuge": view.place,
         "mail": {
             "accepted_at": view.mail.accepted_at.map(rfc), "failing_since": view.mail.failing_since.map(rfc),
-            "why": view.mail.why,
+            "why": view.mail.why, "legs": legs::to_json(&view.legs),
         },
         "channels": view.channels.iter().map(|(name, c)| json!({
             "name": name, "accepted_at": c.accepted_at.map(rfc), "failing_since": c.failing_since.map(rfc), "why": c.why,

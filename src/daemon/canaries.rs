@@ -2,11 +2,12 @@
 
 use super::duties::{Duties, Found};
 use super::knowledge::Knowledge;
+use crate::decide::DeliveryState;
 use crate::decide::canary::{self, By};
 use crate::decide::mail::Place;
 use crate::decide::status::NodeId;
 use crate::rounds::views;
-use crate::store::{Own, Result};
+use crate::store::{Ledger, Own, Result};
 use checker_job::Timestamp;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -22,6 +23,10 @@ const SAID: Duration = Duration::from_secs(2 * 3_600);
 const SEEN_MAX: usize = 256;
 /// Between two looks for peers, at most.
 const PAUSE: Duration = Duration::from_secs(60);
+/// So many of the newest messages are looked through for alerts that prove mail.
+const NEWEST: usize = 8;
+/// One that waited longer than this to be taken proves nothing.
+const WAITED: Duration = Duration::from_secs(60);
 /// A status may be so much older than polls make it.
 const LATE: Duration = Duration::from_secs(30);
 
@@ -65,7 +70,9 @@ impl Sought {
 impl Duties<'_> {
     /// Looks for our own canaries.
     pub(super) fn look(&mut self) -> Result<()> {
-        let tokens: Vec<String> = self.proof.out.iter().map(|c| c.token.clone()).collect();
+        let tokens = self.proof.sought();
+        // Alerts stay where they are: they are for people.
+        let ours: Vec<String> = self.proof.out.iter().map(|c| c.token.clone()).collect();
         let found = match self.parts.canaries.by {
             By::Mailbox => self.hands.look(&tokens),
             By::Peer => self.told_by_peers(&tokens)?,
@@ -75,7 +82,8 @@ impl Duties<'_> {
         match found {
             Ok(found) => {
                 self.proof.looked(&found, &self.parts.canaries, now);
-                let seen: Vec<String> = found.into_iter().map(|(token, _)| token).collect();
+                let seen: Vec<String> =
+                    found.into_iter().map(|(token, _)| token).filter(|t| ours.contains(t)).collect();
                 if !seen.is_empty() && self.parts.canaries.by == By::Mailbox {
                     self.hands.clean(&seen);
                 }
@@ -83,6 +91,25 @@ impl Duties<'_> {
             Err(why) => {
                 tracing::warn!("nobody can see whether mail arrives: {why}");
                 self.proof.blind(&why, now);
+            }
+        }
+        Ok(())
+    }
+
+    /// Alerts that the server took for the mailbox that we look into. They are as good as canaries, once they are seen there.
+    pub(super) fn note_alerts(&mut self) -> Result<()> {
+        let Some(mailbox) = self.parts.mailbox else { return Ok(()) };
+        let now = self.now();
+        let ledgers: [&dyn Ledger; 2] = [self.parts.own, self.parts.shared];
+        for ledger in ledgers {
+            for delivery in ledger.deliveries(NEWEST)?.into_iter().filter(|d| d.recipient == *mailbox) {
+                // Its way began when it was committed. One that waited here may have begun before mail broke.
+                if let DeliveryState::Told { at, .. } = delivery.state
+                    && at.since(delivery.created_at) < WAITED
+                {
+                    let token = delivery.id.simple().to_string();
+                    self.proof.alerted(token, delivery.created_at, &self.parts.canaries, now);
+                }
             }
         }
         Ok(())

@@ -97,6 +97,8 @@ pub struct Parts<'a> {
     pub contacts: &'a [Recipient],
     /// How mail is proved.
     pub canaries: Canaries,
+    /// Whose mailbox we look into, if any.
+    pub mailbox: Option<&'a Recipient>,
     /// The peers to whose mailboxes our canaries go.
     pub lookers: &'a [NodeId],
     /// The peers.
@@ -203,6 +205,7 @@ impl<'a> Duties<'a> {
     /// Canaries out, canaries in.
     fn prove(&mut self, tell: &mut bool) -> Result<Timestamp> {
         self.note_refusals()?;
+        self.note_alerts()?;
         loop {
             let now = self.now();
             let duty = match self.proof.next(&self.parts.canaries, now) {

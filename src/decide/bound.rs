@@ -5,6 +5,8 @@
 //! as it may be. The simulation (`crate::simulation`) holds each of them to account: no run may take longer, and some run
 //! must come near.
 
+pub mod together;
+
 use super::mail::{self, Canaries};
 use super::pace::{ANSWER, DAEMON, LOOK, Pace, SEND};
 use super::peers::{PROBLEM, SILENT};

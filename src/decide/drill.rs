@@ -67,6 +67,11 @@ impl Drill {
     }
 }
 
+/// The number of the message that brings a code: who has asked for it can look for it by that.
+pub fn code_id(code: &str) -> Uuid {
+    Uuid::new_v5(&Uuid::NAMESPACE_OID, format!("checker code {code}").as_bytes())
+}
+
 /// Whether this is the job of a drill.
 pub fn is_drill(job: &JobId) -> bool {
     job.as_str().starts_with(PREFIX)

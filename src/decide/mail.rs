@@ -4,6 +4,8 @@
 //! different facts. Mail counts as good only while a round trip has succeeded that began after the last thing that went
 //! wrong and is fresh: so a fault is latched, a restart changes nothing, and nothing but a round trip clears it.
 
+mod alerts;
+
 pub use super::canary::{By, Canaries, Place};
 use super::{SendResult, history};
 use checker_job::{Outcome, Timestamp};
@@ -88,6 +90,9 @@ pub struct Proof {
     pub bad: u32,
     /// Canaries under way, oldest first.
     pub out: Vec<Canary>,
+    /// Alerts that were taken for the mailbox that we look into, and are not seen there yet. Seen, they prove as much as a
+    /// canary; not seen, they prove nothing, because their reader may have thrown them away.
+    pub alerts: Vec<Canary>,
     /// When the last canary was committed.
     pub last: Option<Timestamp>,
     /// When the mailbox was last looked into, or that was tried.
@@ -166,7 +171,8 @@ impl Proof {
     }
 
     fn look_at(&self, policy: &Canaries, now: Timestamp) -> Option<Timestamp> {
-        let newest = self.out.iter().filter(|c| c.fate != Fate::Sending).map(|c| c.sent).max()?;
+        let under_way = self.out.iter().chain(&self.alerts);
+        let newest = under_way.filter(|c| c.fate != Fate::Sending).map(|c| c.sent).max()?;
         let Some(looked) = self.looked.filter(|at| *at <= now && *at >= newest) else {
             return Some(newest.plus(LOOK_MIN).min(now.plus(LOOK_MIN)));
         };
@@ -237,6 +243,11 @@ impl Proof {
         why.clone_into(&mut self.why);
     }
 
+    /// All that is looked for.
+    pub fn sought(&self) -> Vec<String> {
+        self.out.iter().chain(&self.alerts).map(|c| c.token.clone()).collect()
+    }
+
     /// A look into the mailbox has found these tokens.
     pub fn looked(&mut self, found: &[(String, Place)], policy: &Canaries, now: Timestamp) {
         (self.looked, self.blind_since) = (Some(now), None);
@@ -249,25 +260,38 @@ impl Proof {
             match place {
                 Some(Place::Arrived) => self.arrived(&canary, now),
                 Some(Place::Spam) => {
-                    self.bad = self.bad.saturating_add(1);
                     let why = "our own message to ourselves came into the folder for spam: mark it as wanted there";
-                    self.went_wrong(Wrong::Spam, why, now);
+                    self.in_spam(why, now);
                 }
                 None => self.missing(canary, policy, now),
             }
         }
+        self.looked_for_alerts(found, policy, now);
+    }
+
+    fn in_spam(&mut self, why: &str, now: Timestamp) {
+        self.bad = self.bad.saturating_add(1);
+        self.went_wrong(Wrong::Spam, why, now);
+    }
+
+    /// Whether a round trip that began at `sent` is news; it is noted then.
+    fn proved(&mut self, sent: Timestamp, now: Timestamp) -> bool {
+        // Late is no proof: it came after it was given up, and what went wrong is newer than its sending.
+        let news = self.proven.is_none_or(|p| p.sent < sent);
+        if news {
+            self.proven = Some(RoundTrip { sent, seen: now });
+        }
+        if self.wrong_at.is_none_or(|at| at < sent) {
+            self.bad = 0;
+        }
+        news
     }
 
     fn arrived(&mut self, canary: &Canary, now: Timestamp) {
-        // Late is no proof: it came after it was given up, and what went wrong is newer than its sending.
-        if self.proven.is_none_or(|p| p.sent < canary.sent) {
-            self.proven = Some(RoundTrip { sent: canary.sent, seen: now });
+        if self.proved(canary.sent, now) {
             self.took.push(u32::try_from(now.since(canary.sent).as_secs()).unwrap_or(u32::MAX));
             let more = self.took.len().saturating_sub(history::KEPT);
             self.took.drain(..more);
-        }
-        if self.wrong_at.is_none_or(|at| at < canary.sent) {
-            self.bad = 0;
         }
     }
 
@@ -301,6 +325,7 @@ impl Proof {
         self.blind_since = self.blind_since.filter(|at| *at <= now).or(Some(now));
         why.clone_into(&mut self.blind_why);
         self.out.retain(|c| now.since(c.sent) < GIVE_UP);
+        self.alerts.clear();
     }
 
     /// Something went wrong, and no round trip that began since has succeeded.
@@ -342,6 +367,7 @@ impl Proof {
         // A round trip whose age nobody knows proves nothing.
         self.proven = self.proven.filter(|p| p.sent <= now && p.seen <= now);
         self.out.retain(|c| c.sent <= now);
+        self.alerts.retain(|c| c.sent <= now);
     }
 
     /// So many bad looks in a row are told: what is known to be bad has been tried more than once already.

@@ -152,14 +152,16 @@ fn the_daemon_drills_by_the_calendar() {
     assert!(!node.told().iter().any(|s| s.contains("CHECKER ITSELF")), "{:?}", node.told());
 }
 
-/// Two nodes that watch each other, with their daemons.
-fn pair(names: [&str; 2]) -> [Node; 2] {
-    let nodes = names.map(|name| Node::with_mail(name, shared(), "[daemon]\nLISTEN\n"));
+/// Two nodes that watch each other, with their daemons. The first one may look into a mailbox.
+fn pair(names: [&str; 2], canary: &str, admin: &str) -> [Node; 2] {
+    let tables = [canary, "[daemon]\nLISTEN\n"];
+    let mut tables = tables.into_iter();
+    let nodes = names.map(|name| Node::with_mail(name, shared(), tables.next().unwrap()));
     let keys = nodes.each_ref().map(|n| n.home.run(&["key", "--json"]).json()["key"].as_str().unwrap().to_owned());
     let [mut a, mut b] = nodes;
     let peer = |of: &Node, key: &str| {
         format!(
-            "\n[[peer]]\nname = \"{}\"\nurl = \"http://127.0.0.1:{}\"\nadmin = \"oncall@checker.test\"\nkey = \"{key}\"\n",
+            "\n[[peer]]\nname = \"{}\"\nurl = \"http://127.0.0.1:{}\"\nadmin = \"{admin}@checker.test\"\nkey = \"{key}\"\n",
             of.name, of.port
         )
     };
@@ -185,7 +187,7 @@ fn a_peer_mails_a_code_to_our_admin_and_not_more_than_one_an_hour() {
     if !need("postfix") {
         return;
     }
-    let [a, b] = pair(["asks", "mails"]);
+    let [a, b] = pair(["asks", "mails"], "[daemon]\nLISTEN\n", "oncall");
     let code = || {
         b.await_told("DRILL: a code for asks");
         let mail = shared().wait_for("oncall", "DRILL: a code for asks").remove(0);
@@ -200,4 +202,20 @@ fn a_peer_mails_a_code_to_our_admin_and_not_more_than_one_an_hour() {
     assert_eq!(drills(&b).len(), 1, "one an hour");
     let wrong = type_code(&a, "mail", String::new).ended(64);
     assert!(wrong.err.contains("did you mean \"mails\""), "{wrong:?}");
+}
+
+#[test]
+fn a_code_that_comes_into_the_mailbox_that_we_look_into_need_not_be_typed() {
+    if !need("postfix") {
+        return;
+    }
+    let looks = by_imap(shared(), "canary", "1h", "1min");
+    let [a, _b] = pair(["sees", "writes"], &looks, "canary");
+    let said = a.home.run(&["drill", "--peer", "writes"]).ended(0);
+    assert!(said.out.contains("The mailbox of canary@checker.test is looked into meanwhile"), "{}", said.out);
+    assert!(said.out.contains("good: writes reaches our admin (arrived after "), "{}", said.out);
+    // What lies there for spam is no arrival.
+    let [a, _b] = pair(["astray", "files"], &looks, "junk");
+    let said = a.home.run(&["drill", "--peer", "files"]).ended(75);
+    assert!(said.out.contains("FAILED: the message of files came into the folder Spam-Verdacht"), "{}", said.out);
 }

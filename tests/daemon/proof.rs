@@ -165,3 +165,67 @@ fn a_mail_server_that_is_down_is_a_mail_problem_until_a_round_trip_has_succeeded
     let at = |path: &str| proof.pointer(path).unwrap().as_i64().unwrap();
     assert!(at("/proven/sent") > at("/wrong_at"), "only a round trip that began later: {proof}");
 }
+
+fn proof_of(node: &Node) -> serde_json::Value {
+    let text = node.home.db().query_row("SELECT value FROM meta WHERE key = 'canary'", [], |r| r.get::<_, String>(0));
+    serde_json::from_str(&text.unwrap()).unwrap()
+}
+
+#[test]
+fn an_alert_that_arrives_proves_mail_and_is_left_for_its_reader() {
+    if !need("postfix") {
+        return;
+    }
+    let server = shared();
+    let [port] = crate::support::free_ports();
+    let job = format!("[[job.tcp]]\nname = \"shop\"\naddress = \"127.0.0.1:{port}\"\nfailure_threshold = 1\n");
+    let mut node = Node::with_mail("alerted", server, &(by_imap(server, "canary", "1h", "1min") + &job));
+    node.home.settings(&node.home.read("settings.cfg").replace("oncall@", "canary@"));
+    // A target that answers, so that the first canary is alone.
+    let target = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    node.start();
+    node.pass().silent();
+    node.await_word("True");
+    let sent = |node: &Node| proof_of(node).pointer("/proven/sent").unwrap().as_i64().unwrap();
+    let before = sent(&node);
+    drop(target);
+    node.home.run(&["cron", "--now"]).ended(0);
+    // The next pass tells the daemon to look again.
+    let later = wait_until(SOON, || {
+        node.pass();
+        (sent(&node) > before).then_some(())
+    });
+    assert!(later.is_some(), "the alert proves nothing: {}\n{}", proof_of(&node), node.log());
+    let proof = proof_of(&node);
+    assert_eq!(proof["last"], proof["proven"]["sent"], "the next canary comes an hour after the alert: {proof}");
+    assert_eq!(proof["took"].as_array().unwrap().len(), 1, "{proof}");
+    let kept = server.mailbox("canary").iter().filter(|m| m.header("Subject").contains("[alerted] DOWN: shop")).count();
+    assert_eq!(kept, 1, "it is for people, not ours to remove");
+    let legs = node.home.run(&["status", "--json"]).ended(0).json()["mail"]["legs"].clone();
+    assert_eq!((&legs[0]["to"], &legs[0]["state"]), (&"canary@checker.test".into(), &"proven".into()), "{legs}");
+}
+
+#[test]
+fn the_status_says_how_far_each_way_is_proven() {
+    if !need("postfix") {
+        return;
+    }
+    let server = shared();
+    let mut node = Node::with_mail("legs", server, &by_imap(server, "canary", "1h", "1min"));
+    let two = node.home.read("settings.cfg").replace(
+        "alertcontact = \"oncall@checker.test\"",
+        "alertcontact = [\"oncall@checker.test\", \"me@elsewhere.test\"]",
+    );
+    node.home.settings(&two);
+    let before = node.home.run(&["status"]).ended(0).out;
+    assert!(!before.contains("proven,"), "{before}");
+    node.start();
+    node.pass().silent();
+    node.await_word("True");
+    let said = node.home.run(&["status"]).ended(0).out;
+    assert!(
+        said.contains("way to oncall@checker.test: proven as far as its provider, where canary@checker.test"),
+        "{said}"
+    );
+    assert!(said.contains("way to me@elsewhere.test: NOT PROVEN; no message was taken for it yet"), "{said}");
+}

@@ -52,6 +52,8 @@ use until::Until;
 
 /// The header field that holds the token.
 pub const HEADER: &str = "X-Checker-Canary";
+/// The header field of each delivery: its number, a UUID with hyphens.
+pub const DELIVERY: &str = "X-Checker-Delivery";
 /// The header field that proves who sent a message with a token.
 pub const PROOF: &str = "X-Checker-Proof";
 
@@ -118,6 +120,7 @@ pub struct ImapAccount {
 pub struct Token {
     text: String,
     message_id: Option<String>,
+    delivery: Option<String>,
 }
 
 impl Token {
@@ -136,7 +139,19 @@ impl Token {
         if let Some(id) = message_id.filter(|id| !sound(id)) {
             return Err(format!("\"{}\" is no Message-ID", id.escape_debug()));
         }
-        Ok(Self { text: text.to_owned(), message_id: message_id.map(str::to_owned) })
+        Ok(Self { text: text.to_owned(), message_id: message_id.map(str::to_owned), delivery: None })
+    }
+
+    /// The delivery of another node with this number, a UUID with hyphens: its field [`DELIVERY`] says so.
+    ///
+    /// # Errors
+    /// A sentence, for anything else.
+    pub fn of_delivery(id: &str) -> Result<Self, String> {
+        let text: String = id.chars().filter(|c| *c != '-').collect();
+        if id.len() != 36 || text.len() != 32 {
+            return Err(format!("\"{}\" is no number of a delivery", id.escape_debug()));
+        }
+        Ok(Self { delivery: Some(id.to_owned()), ..Self::new(&text, None)? })
     }
 
     /// The random text.

@@ -7,6 +7,7 @@ use crate::channel::mail::{Mailer, Marks, message_id};
 use crate::daemon::Hands;
 use crate::daemon::duties::Found as Canary;
 use crate::decide::canary;
+use crate::decide::drill::code_id;
 use crate::decide::mail::Place;
 use crate::decide::pace::{LOOK, SEND};
 use crate::decide::status::NodeId;
@@ -95,7 +96,15 @@ impl Post {
 
     /// Where the message with this token or Message-ID is.
     pub(in crate::cli) fn find(&self, token: &str, message_id: &str) -> std::result::Result<Found, String> {
-        let token = Token::new(token, Some(message_id))?;
+        self.find_token(Token::new(token, Some(message_id))?)
+    }
+
+    /// Where the message is by which a peer has brought us this code.
+    pub(in crate::cli) fn find_code(&self, code: &str) -> std::result::Result<Found, String> {
+        self.find_token(Token::of_delivery(&code_id(code).to_string())?)
+    }
+
+    fn find_token(&self, token: Token) -> std::result::Result<Found, String> {
         let looked = self.see(std::slice::from_ref(&token)).map_err(|e| e.to_string())?;
         Ok(match mailbox::arrival(token.text(), &looked.sightings) {
             Arrival::Arrived(folder) => Found::Arrived(folder),
@@ -238,11 +247,11 @@ impl Hands for Post {
 
     fn code(&mut self, peer: &str, code: &str, now: Timestamp) -> Option<Delivery> {
         let (_, admin) = self.admins.iter().find(|(name, _)| name == peer)?;
-        let (name, id) = (&self.desk.mail.servername, Uuid::now_v7());
+        let (name, id) = (&self.desk.mail.servername, code_id(code));
         let subject = format!("[{name}] DRILL: a code for {peer}");
         let body = format!(
             "Somebody has typed `checker drill --peer` on {peer}, to see that {name}\ncould tell you if {peer} fell silent. This \
-             message is the proof. Type its\ncode there:\n\nCode: {code}\n\nIf nobody has, somebody has the key of {peer}: look \
+             message is the proof. Type its\ncode there, unless {peer} sees by itself that it has come:\n\nCode: {code}\n\nIf nobody has, somebody has the key of {peer}: look \
              into it.\n"
         );
         let message_id = message_id(id, &self.desk.mail.from);

@@ -1,10 +1,12 @@
-//! `checker drill --peer`: the peer mails a code to our admin, who types it here. So both know that the peer can do what it
-//! is there for.
+//! `checker drill --peer`: the peer mails a code to our admin, who types it here; where that is the mailbox that we look
+//! into, we see it arrive. So both know that the peer can do what it is there for.
 
 use super::super::Cx;
+use super::super::daemon::hands::{Found, Post};
 use super::super::exit::{Exit, Failure};
 use super::super::watch::socket;
 use super::super::world::World;
+use super::LOOK_PAUSE;
 use crate::control::{self, Ask};
 use crate::decide::pace;
 use crate::peer::{self, Heard, Nonce, Pushed};
@@ -12,7 +14,9 @@ use crate::rounds::Peer;
 use crate::settings::nearest::nearest;
 use checker_job::duration_words;
 use std::io;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
+use uuid::Uuid;
 
 /// So often a code may be mistyped.
 const TRIES: usize = 3;
@@ -37,13 +41,17 @@ pub(super) fn run(cx: &mut Cx<'_>, world: &World, name: &str) -> Result<Exit, Fa
         fields.insert("drill".to_owned(), code.clone().into());
     }
     push(world, peer, serde_json::to_vec(&status).unwrap_or_default()).map_err(later)?;
+    let home = world.home(false);
+    let post = Some(Post::of(world, &home, Uuid::now_v7())?).filter(Post::sees);
+    let or =
+        post.as_ref().map_or_else(String::new, |p| format!(" The mailbox of {} is looked into meanwhile.", p.to()));
     writeln!(
         cx.out,
         "{name} was asked to mail a code to our admin, at the address that its settings have. Type it here when it has\ncome \
-         (Ctrl-D gives up). It mails one an hour at most."
+         (Ctrl-D gives up). It mails one an hour at most.{or}"
     )?;
     cx.out.flush()?;
-    typed(cx, name, &code)
+    Course { name, code, post, within: world.canaries().within, started: Instant::now() }.watch(cx)
 }
 
 fn find<'a>(peers: &'a [Peer], name: &str) -> Result<&'a Peer, Failure> {
@@ -80,25 +88,99 @@ fn push(world: &World, peer: &Peer, body: Vec<u8>) -> Result<(), String> {
     }
 }
 
-fn typed(cx: &mut Cx<'_>, name: &str, code: &str) -> Result<Exit, Failure> {
-    let started = Instant::now();
-    for _ in 0..TRIES {
-        let mut line = String::new();
-        if io::stdin().read_line(&mut line)? == 0 {
-            break;
+/// The ways in which the code may come back to us.
+struct Course<'a> {
+    name: &'a str,
+    code: String,
+    /// The mailbox that we can look into. The peer's message is there if that is where it writes to our admin.
+    post: Option<Post>,
+    /// How long it is looked for when nobody types.
+    within: Duration,
+    started: Instant,
+}
+
+/// What came of it.
+enum End {
+    Typed,
+    Seen(String),
+    /// It lies in this folder, where nobody reads it.
+    Astray(String),
+    Nothing,
+}
+
+impl Course<'_> {
+    fn watch(&self, cx: &mut Cx<'_>) -> Result<Exit, Failure> {
+        let end = self.wait(cx)?;
+        let (name, after) = (self.name, duration_words(Duration::from_secs(self.started.elapsed().as_secs())));
+        match end {
+            End::Typed => writeln!(cx.out, "good: {name} reaches our admin (typed after {after})")?,
+            End::Seen(folder) => {
+                writeln!(cx.out, "good: {name} reaches our admin (arrived after {after}, in the folder {folder})")?;
+            }
+            End::Astray(folder) => {
+                writeln!(
+                    cx.out,
+                    "FAILED: the message of {name} came into the folder {folder}, where nobody reads it: mark it as wanted there"
+                )?;
+                return Ok(Exit::Later);
+            }
+            End::Nothing => {
+                let seen = if self.post.is_some() { " and is not in our mailbox" } else { "" };
+                writeln!(
+                    cx.out,
+                    "FAILED: the code of {name} was not typed{seen}. If its message has not come, {name} could not tell you either \
+                     that this node is\nsilent: ask its admin whether the address in its [[peer]] table for us is right, and \
+                     whether its mail leaves."
+                )?;
+                return Ok(Exit::Later);
+            }
         }
-        if line.trim().eq_ignore_ascii_case(code) {
-            let after = duration_words(Duration::from_secs(started.elapsed().as_secs()));
-            writeln!(cx.out, "good: {name} reaches our admin (typed after {after})")?;
-            return Ok(Exit::Ok);
-        }
-        writeln!(cx.out, "that is not the code")?;
-        cx.out.flush()?;
+        Ok(Exit::Ok)
     }
-    writeln!(
-        cx.out,
-        "FAILED: the code of {name} was not typed. If its message has not come, {name} could not tell you either that this node \
-         is\nsilent: ask its admin whether the address in its [[peer]] table for us is right, and whether its mail leaves."
-    )?;
-    Ok(Exit::Later)
+
+    /// Waits for the code, typed or in the mailbox.
+    fn wait(&self, cx: &mut Cx<'_>) -> Result<End, Failure> {
+        let lines = typed_lines();
+        let mut tries = TRIES;
+        loop {
+            let line = if self.post.is_some() {
+                lines.recv_timeout(LOOK_PAUSE)
+            } else {
+                lines.recv().map_err(|_| RecvTimeoutError::Disconnected)
+            };
+            match line {
+                Ok(line) if line.trim().eq_ignore_ascii_case(&self.code) => return Ok(End::Typed),
+                Ok(_) => {
+                    tries = tries.saturating_sub(1);
+                    writeln!(cx.out, "that is not the code")?;
+                    cx.out.flush()?;
+                }
+                Err(RecvTimeoutError::Disconnected) => tries = 0,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            match self.post.as_ref().map(|p| p.find_code(&self.code)) {
+                Some(Ok(Found::Arrived(folder))) => return Ok(End::Seen(folder)),
+                Some(Ok(Found::Spam(folder) | Found::Thrown(folder))) => return Ok(End::Astray(folder)),
+                Some(Ok(Found::Missing)) | None => {}
+                Some(Err(why)) => tracing::warn!("the mailbox cannot be looked into: {why}"),
+            }
+            if tries == 0 && (self.post.is_none() || self.started.elapsed() > self.within) {
+                return Ok(End::Nothing);
+            }
+            if tries == 0 {
+                std::thread::sleep(LOOK_PAUSE);
+            }
+        }
+    }
+}
+
+/// What is typed, line by line. Its thread waits for the keyboard until the program ends.
+fn typed_lines() -> Receiver<String> {
+    let (tell, lines) = mpsc::channel();
+    let read =
+        move || io::stdin().lines().map_while(Result::ok).take_while(|line| tell.send(line.clone()).is_ok()).count();
+    if let Err(why) = std::thread::Builder::new().name("keyboard".to_owned()).spawn(read) {
+        tracing::warn!("nothing can be typed: {why}");
+    }
+    lines
 }

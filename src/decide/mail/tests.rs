@@ -55,6 +55,69 @@ fn what_mail_takes_is_kept_of_the_newest() {
 }
 
 #[test]
+fn an_alert_that_is_seen_proves_and_puts_off_the_next_canary() {
+    let mut proof = Proof::default();
+    proven(&mut proof, "a", 0);
+    proof.alerted("alert".to_owned(), at(600), &policy(), at(601));
+    proof.alerted("alert".to_owned(), at(600), &policy(), at(602));
+    assert_eq!((proof.alerts.len(), proof.sought()), (1, vec!["alert".to_owned()]));
+    assert_eq!(proof.next(&policy(), at(601)), Err(at(602)));
+    assert_eq!(proof.next(&policy(), at(602)), Ok(Duty::Look));
+    proof.looked(&found("alert", Place::Arrived), &policy(), at(602));
+    assert_eq!(proof.known(&policy(), at(610)), Known::Proven(Duration::from_secs(10)));
+    assert_eq!(proof.next(&policy(), at(610)), Err(at(1_500)), "fifteen minutes after the alert");
+    assert_eq!(proof.took.len(), 1, "what an alert took is not what mail takes: it may have waited here");
+    // Nothing older is news after that.
+    proof.alerted("old".to_owned(), at(500), &policy(), at(611));
+    assert!(proof.alerts.is_empty());
+}
+
+#[test]
+fn an_alert_that_is_not_seen_proves_nothing() {
+    let mut proof = Proof::default();
+    proven(&mut proof, "a", 0);
+    proof.alerted("gone".to_owned(), at(100), &policy(), at(101));
+    for secs in [102, 300, 699] {
+        proof.looked(&[], &policy(), at(secs));
+        assert_eq!(proof.alerts.len(), 1, "after {secs} s");
+    }
+    proof.looked(&[], &policy(), at(700));
+    assert!(proof.alerts.is_empty() && !proof.is_bad(), "its reader has thrown it away");
+    assert_eq!(proof.next(&policy(), at(701)), Err(at(900)), "the canary comes as it would have");
+    // A mailbox that cannot be seen holds up no judgement because of an alert.
+    proof.alerted("blind".to_owned(), at(800), &policy(), at(801));
+    proof.blind("down", at(802));
+    assert!(matches!(proof.known(&policy(), at(850)), Known::Proven(_)));
+}
+
+#[test]
+fn an_alert_clears_what_was_bad_only_if_it_began_later_and_one_in_spam_is_bad() {
+    let mut proof = Proof::default();
+    proven(&mut proof, "a", 0);
+    proof.alerted("before".to_owned(), at(99), &policy(), at(100));
+    proof.refused("no", at(200));
+    proof.looked(&found("before", Place::Arrived), &policy(), at(201));
+    assert!(proof.is_bad(), "it left before mail broke");
+    proof.alerted("after".to_owned(), at(205), &policy(), at(206));
+    proof.looked(&found("after", Place::Arrived), &policy(), at(207));
+    assert!(!proof.is_bad() && proof.bad == 0);
+    proof.alerted("spam".to_owned(), at(300), &policy(), at(301));
+    proof.looked(&found("spam", Place::Spam), &policy(), at(302));
+    assert_eq!(proof.known(&policy(), at(303)), Known::Bad(Wrong::Spam));
+}
+
+#[test]
+fn only_where_we_look_ourselves_alerts_prove() {
+    let mut proof = Proof::default();
+    proof.alerted("a".to_owned(), at(0), &policy().seen_by(By::Peer), at(1));
+    assert!(proof.alerts.is_empty());
+    for n in 0..9 {
+        proof.alerted(n.to_string(), at(n), &policy(), at(20));
+    }
+    assert_eq!(proof.alerts.first().map(|a| a.token.as_str()), Some("5"), "the newest few");
+}
+
+#[test]
 fn only_a_round_trip_that_began_after_the_fault_clears_it() {
     let mut proof = Proof::default();
     proven(&mut proof, "a", 0);

@@ -1,7 +1,7 @@
 //! Reads the few fields of a message's header that matter here. Anything may stand in a message, so this never fails and
 //! takes what it can.
 
-use super::{HEADER, PROOF, Token};
+use super::{DELIVERY, HEADER, PROOF, Token};
 
 /// What a header says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -10,6 +10,8 @@ pub(super) struct Header {
     canaries: Vec<String>,
     /// The first `Message-ID`, without angle brackets.
     message_id: Option<String>,
+    /// The first number of a delivery.
+    delivery: Option<String>,
     /// At least one `Received` field.
     pub(super) received: bool,
     /// The first field that proves the sender.
@@ -48,6 +50,8 @@ impl Header {
             self.received = true;
         } else if name.eq_ignore_ascii_case(HEADER.as_bytes()) {
             self.canaries.push(value());
+        } else if name.eq_ignore_ascii_case(DELIVERY.as_bytes()) && self.delivery.is_none() {
+            self.delivery = Some(value());
         } else if name.eq_ignore_ascii_case(PROOF.as_bytes()) && self.proof.is_none() {
             self.proof = Some(value());
         } else if name.eq_ignore_ascii_case(b"Message-ID") && self.message_id.is_none() {
@@ -55,9 +59,12 @@ impl Header {
         }
     }
 
-    /// Whether the message is the one that carries `token`: its own field says so, or its `Message-ID`.
+    /// Whether the message is the one that carries `token`: its own field says so, its `Message-ID`, or its number.
     pub(super) fn carries(&self, token: &Token) -> bool {
-        self.canaries.contains(&token.text) || (token.message_id.is_some() && self.message_id == token.message_id)
+        let is = |mine: &Option<String>, wanted: &Option<String>| wanted.is_some() && mine == wanted;
+        self.canaries.contains(&token.text)
+            || is(&self.message_id, &token.message_id)
+            || is(&self.delivery, &token.delivery)
     }
 }
 
@@ -87,6 +94,13 @@ mod tests {
             let header = read(raw.as_bytes());
             assert!(header.received && header.carries(&token(None)), "{raw:?}: {header:?}");
         }
+        let numbered = Token::of_delivery("0123abcd-0000-4000-8000-00000000beef").unwrap();
+        let header = read(b"Received: x\r\nx-checker-delivery: 0123abcd-0000-4000-8000-00000000beef\r\n\r\n");
+        assert!(header.carries(&numbered) && !header.carries(&token(None)), "{header:?}");
+        assert!(
+            Token::of_delivery("0123abcd").is_err()
+                && Token::of_delivery("0123abcd-0000-4000-8000-0000000 beef").is_err()
+        );
         let header = read(b"X-Checker-Proof: one\r\nx-checker-proof: two\r\n\r\n");
         assert_eq!(header.proof.as_deref(), Some("one"));
         let header = read(b"Message-ID:\r\n <a.b@c>\r\n\r\n");

@@ -5,7 +5,7 @@ use super::folders::{self, Folder, Place};
 use super::guard::{Guard, Stop};
 use super::header::{self, Header};
 use super::until::Until;
-use super::{Cleaned, HEADER, Looked, Password, Sighting, Skipped, Token};
+use super::{Cleaned, DELIVERY, HEADER, Looked, Password, Sighting, Skipped, Token};
 use crate::tls;
 use imap::Error;
 use jiff::Timestamp;
@@ -341,7 +341,8 @@ fn too_many(folder: &Folder) -> Skipped {
 fn criteria(tokens: &[Token]) -> String {
     let own = tokens.iter().map(|t| format!("HEADER {HEADER} \"{}\"", t.text));
     let by_id = tokens.iter().filter_map(|t| Some(format!("HEADER Message-ID \"{}\"", t.message_id.as_ref()?)));
-    let all: Vec<String> = own.chain(by_id).collect();
+    let by_number = tokens.iter().filter_map(|t| Some(format!("HEADER {DELIVERY} \"{}\"", t.delivery.as_ref()?)));
+    let all: Vec<String> = own.chain(by_id).chain(by_number).collect();
     format!("{}{}", "OR ".repeat(all.len().saturating_sub(1)), all.join(" "))
 }
 
