@@ -1,6 +1,6 @@
 //! What one outage of a network would silence together. Pure.
 
-use std::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 
 /// Where one peer stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +74,7 @@ impl Net {
 }
 
 /// The addresses of carriers' NAT and of some private networks over the net (RFC 6598).
-fn is_shared(v4: std::net::Ipv4Addr) -> bool {
+fn is_shared(v4: Ipv4Addr) -> bool {
     let [a, b, ..] = v4.octets();
     a == 100 && (64..128).contains(&b)
 }
