@@ -93,10 +93,12 @@ fn settings(name: &str, port: u16, peers: &str) -> String {
     )
 }
 
-/// What a stranger reads.
+/// What a stranger reads, who asks as a first program does.
 fn ask(port: u16) -> Option<Word> {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
-    stream.write_all(b"GET / HTTP/1.0\r\n\r\n").ok()?;
+    let asked = "GET / HTTP/1.1\r\nHost: 127.0.0.1:5000\r\nUser-Agent: python-requests/2.31.0\r\nAccept-Encoding: gzip, \
+                 deflate\r\nAccept: */*\r\nConnection: keep-alive\r\n\r\n";
+    stream.write_all(asked.as_bytes()).ok()?;
     let mut answer = String::new();
     stream.read_to_string(&mut answer).ok()?;
     Word::of(answer.split_once("\r\n\r\n")?.1.as_bytes())
