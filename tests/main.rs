@@ -20,6 +20,7 @@ mod isolation;
 mod life;
 mod mail;
 mod mailbox;
+mod matrix;
 mod passes;
 mod peer;
 mod settings;

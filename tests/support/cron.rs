@@ -16,7 +16,7 @@ pub struct Cron {
 }
 
 /// Runs inside the new namespaces; `$1` is the folder, the rest is the command.
-const INSIDE: &str = r#"
+pub const INSIDE: &str = r#"
 set -e
 folder=$1
 shift
@@ -81,7 +81,8 @@ impl Cron {
     }
 }
 
-fn prepare(dir: &Path, table: &str) {
+/// The folders and files of a cron, with its table.
+pub fn prepare(dir: &Path, table: &str) {
     fs::set_permissions(dir, fs::Permissions::from_mode(0o755)).expect("rights");
     for part in ["cron.d", "spool/crontabs", "run", "mail"] {
         fs::create_dir_all(dir.join(part)).expect("a folder");
@@ -95,7 +96,7 @@ fn prepare(dir: &Path, table: &str) {
 }
 
 /// Cron ignores tables that others can write, and those with a dot in their name.
-fn write_table(dir: &Path, table: &str) {
+pub fn write_table(dir: &Path, table: &str) {
     let path = dir.join("cron.d/checker");
     let new = dir.join("cron.d/.new");
     fs::write(&new, format!("{}\n", table.trim_end())).expect("a table");

@@ -2,7 +2,7 @@
 
 use super::tls::Identity;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -57,6 +57,7 @@ pub struct Seen {
 
 pub struct Hostile {
     pub port: u16,
+    at: SocketAddr,
     seen: Arc<Mutex<Seen>>,
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -64,8 +65,13 @@ pub struct Hostile {
 
 impl Hostile {
     pub fn start(manners: Manners) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-        let port = listener.local_addr().expect("its address").port();
+        Self::start_at((Ipv4Addr::LOCALHOST, 0).into(), manners)
+    }
+
+    /// The same at an address of this host; port 0 is a free one.
+    pub fn start_at(at: SocketAddr, manners: Manners) -> Self {
+        let listener = TcpListener::bind(at).expect("a free port");
+        let at = listener.local_addr().expect("its address");
         let seen = Arc::new(Mutex::new(Seen::default()));
         let stop = Arc::new(AtomicBool::new(false));
         let thread = std::thread::spawn({
@@ -82,7 +88,7 @@ impl Hostile {
                 }
             }
         });
-        Self { port, seen, stop, thread: Some(thread) }
+        Self { at, port: at.port(), seen, stop, thread: Some(thread) }
     }
 
     /// Looks at what came.
@@ -94,7 +100,7 @@ impl Hostile {
 impl Drop for Hostile {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
-        TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).ok();
+        TcpStream::connect(self.at).ok();
         if let Some(thread) = self.thread.take() {
             thread.join().ok();
         }

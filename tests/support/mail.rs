@@ -6,11 +6,15 @@
 //! * `discard@` is accepted and thrown away. What is for `canary@` comes into its inbox, for `junk@` into its folder for spam,
 //!   for `trash@` into its folder for what was thrown away.
 
+mod configuration;
+
 use super::imap::Imap;
 use super::parse::ParsedMail;
 use super::process::Daemon;
 use super::tls::Ca;
+use configuration::{dovecot_conf, main_cf, master_cf};
 use nix::sys::signal::Signal;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, chown};
@@ -40,9 +44,48 @@ pub struct Ports {
     pub imaps: u16,
 }
 
+/// Where a server is, and what it does with whose mail.
+#[derive(Clone)]
+pub struct Site {
+    /// The addresses that it listens on.
+    pub addresses: Vec<String>,
+    /// The names in its certificate.
+    pub names: Vec<String>,
+    /// Who can log in, with the password, and the folder of the mailbox.
+    pub accounts: Vec<(String, String, String)>,
+    /// Which addresses lead into which folders.
+    pub boxes: Vec<(String, String)>,
+    /// What is done with mail for an address instead of taking it, as Postfix says it.
+    pub rules: Vec<(String, String)>,
+}
+
+impl Site {
+    /// On loopback, for the tests that need a mail server and no more.
+    fn usual() -> Self {
+        let address = |user: &str| MailServer::address(user);
+        let mut boxes: Vec<(String, String)> = USERS.iter().map(|u| (address(u), format!("{u}/"))).collect();
+        boxes.extend(LED.iter().map(|(to, folder)| (address(to), format!("canary/{folder}/"))));
+        let rules = [("refuse", "REJECT 5.7.1 not here"), ("defer", "450 4.2.1 come again"), ("discard", "DISCARD")];
+        Self {
+            addresses: vec!["127.0.0.1".to_owned()],
+            names: vec!["localhost".to_owned()],
+            accounts: USERS.iter().map(|u| (address(u), format!("pw-{u}"), (*u).to_owned())).collect(),
+            boxes,
+            rules: rules.map(|(to, rule)| (address(to), rule.to_owned())).to_vec(),
+        }
+    }
+
+    /// The domains of its mailboxes.
+    fn domains(&self) -> String {
+        let domains: BTreeSet<&str> = self.boxes.iter().filter_map(|(to, _)| Some(to.split_once('@')?.1)).collect();
+        domains.into_iter().collect::<Vec<_>>().join(", ")
+    }
+}
+
 pub struct MailServer {
     pub ports: Ports,
     pub ca: Ca,
+    site: Site,
     folder: PathBuf,
     imap_tls: Arc<rustls::ClientConfig>,
     postfix: Option<Daemon>,
@@ -58,6 +101,11 @@ pub fn shared() -> &'static MailServer {
 impl MailServer {
     /// Starts both servers and waits until all ports answer.
     pub fn start() -> Self {
+        Self::start_at(Site::usual())
+    }
+
+    /// The same somewhere else.
+    pub fn start_at(site: Site) -> Self {
         remove_leftovers();
         let mut log = String::new();
         // Between choosing a port and using it, another process may take it.
@@ -67,15 +115,48 @@ impl MailServer {
             let [plain, starttls, tls, imaps] = super::free_ports();
             let ports = Ports { plain, starttls, tls, imaps };
             let ca = Ca::new();
-            configure(&folder, &ca, ports);
+            prepare(&folder, &ca, &site);
+            configure(&folder, &site, ports);
             let imap_tls = ca.client();
-            let mut server = Self { ports, ca, folder, imap_tls, postfix: None, dovecot: None };
+            let mut server = Self { ports, ca, site: site.clone(), folder, imap_tls, postfix: None, dovecot: None };
             if server.up() {
                 return server;
             }
             log = server.log();
         }
         panic!("the mail server did not start:\n{log}");
+    }
+
+    /// Another configuration, while it runs.
+    pub fn reconfigure(&mut self, edit: impl FnOnce(&mut Site)) {
+        edit(&mut self.site);
+        configure(&self.folder, &self.site, self.ports);
+        let pid = fs::read_to_string(self.folder.join("spool/pid/master.pid")).expect("Postfix runs");
+        let pid = nix::unistd::Pid::from_raw(pid.trim().parse().expect("a pid"));
+        nix::sys::signal::kill(pid, Signal::SIGHUP).expect("Postfix hears it");
+    }
+
+    /// The mails in a folder of a mailbox as they lie there, by the names of their files.
+    pub fn files(&self, folder: &str) -> BTreeMap<String, ParsedMail> {
+        let mut mails = BTreeMap::new();
+        for part in ["new", "cur"] {
+            let entries = fs::read_dir(self.folder.join("mail").join(folder).join(part)).into_iter().flatten();
+            for entry in entries.flatten() {
+                // One that is taken away meanwhile is gone.
+                let Ok(raw) = fs::read_to_string(entry.path()) else { continue };
+                let name = entry.file_name().to_string_lossy().split(':').next().unwrap_or_default().to_owned();
+                mails.insert(name, ParsedMail::new(raw.replace('\n', "\r\n").as_bytes()));
+            }
+        }
+        mails
+    }
+
+    /// Lets go what waits in the queue.
+    pub fn release(&self) {
+        let config = self.folder.join("postfix");
+        let done = Command::new("/usr/sbin/postsuper").arg("-c").arg(config).args(["-H", "ALL"]).output();
+        let done = done.expect("postsuper starts");
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     }
 
     /// Stops SMTP and IMAP, and waits until nobody listens there any more. The mailboxes stay.
@@ -189,185 +270,34 @@ fn remove_leftovers() {
     }
 }
 
-fn configure(folder: &Path, ca: &Ca, ports: Ports) {
-    let (pf, dc, tls) = (folder.join("postfix"), folder.join("dovecot"), folder.join("tls"));
+fn prepare(folder: &Path, ca: &Ca, site: &Site) {
+    let tls = folder.join("tls");
     fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).expect("rights");
     for part in ["postfix", "dovecot", "tls", "spool", "mail", "dovecot-state", "postfix-data"] {
         fs::create_dir_all(folder.join(part)).expect("a folder");
     }
     let postfix = nix::unistd::User::from_name("postfix").expect("accounts").expect("the account postfix");
     chown(folder.join("postfix-data"), Some(postfix.uid.as_raw()), None).expect("an owner");
-    let identity = ca.identity("localhost");
+    let names: Vec<&str> = site.names.iter().map(String::as_str).collect();
+    let identity = ca.identity_of(&names);
     fs::write(tls.join("server.pem"), identity.certificate).expect("a file");
     fs::write(tls.join("server.key"), identity.key).expect("a file");
+}
+
+fn configure(folder: &Path, site: &Site, ports: Ports) {
+    let (pf, dc) = (folder.join("postfix"), folder.join("dovecot"));
     let mut accounts = String::new();
-    for user in USERS {
-        let mailbox = folder.join("mail").join(user);
+    for (user, password, mailbox) in &site.accounts {
+        let mailbox = folder.join("mail").join(mailbox);
         fs::create_dir_all(&mailbox).expect("a mailbox");
         chown(&mailbox, Some(OWNER), Some(OWNER)).expect("an owner");
         let home = mailbox.display();
-        writeln!(accounts, "{user}@{DOMAIN}:{{PLAIN}}pw-{user}:{OWNER}:{OWNER}::{home}::").expect("memory");
+        writeln!(accounts, "{user}:{{PLAIN}}{password}:{OWNER}:{OWNER}::{home}::").expect("memory");
     }
     fs::write(dc.join("users"), accounts).expect("a file");
-    fs::write(pf.join("main.cf"), main_cf(folder)).expect("a file");
-    fs::write(pf.join("master.cf"), master_cf(ports)).expect("a file");
-    fs::write(dc.join("dovecot.conf"), dovecot_conf(folder, ports)).expect("a file");
+    fs::write(pf.join("main.cf"), main_cf(folder, site)).expect("a file");
+    fs::write(pf.join("master.cf"), master_cf(ports, site)).expect("a file");
+    fs::write(dc.join("dovecot.conf"), dovecot_conf(folder, ports, site)).expect("a file");
     let made = Command::new("/usr/sbin/postfix").arg("-c").arg(&pf).arg("check").output().expect("postfix check");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-}
-
-fn main_cf(folder: &Path) -> String {
-    let dir = folder.display();
-    let mut boxes: Vec<String> = USERS.iter().map(|u| format!("{{ {u}@{DOMAIN} = {u}/ }}")).collect();
-    boxes.extend(LED.iter().map(|(to, folder)| format!("{{ {to}@{DOMAIN} = canary/{folder}/ }}")));
-    format!(
-        "compatibility_level = 3.6
-config_directory = {dir}/postfix
-queue_directory = {dir}/spool
-data_directory = {dir}/postfix-data
-command_directory = /usr/sbin
-daemon_directory = /usr/lib/postfix/sbin
-mail_owner = postfix
-setgid_group = postdrop
-process_id_directory = pid
-maillog_file = {dir}/postfix.log
-maillog_file_prefixes = {dir}
-myhostname = mail.{DOMAIN}
-mydomain = {DOMAIN}
-myorigin = {DOMAIN}
-mydestination =
-inet_interfaces = 127.0.0.1
-inet_protocols = ipv4
-mynetworks = 127.0.0.0/8
-local_transport = error:5.1.1 nobody lives here
-local_recipient_maps =
-alias_maps =
-alias_database =
-default_transport = error:5.7.1 nothing leaves this machine
-relay_transport = error:5.7.1 nothing leaves this machine
-relay_domains =
-smtp_dns_support_level = disabled
-smtpd_peername_lookup = no
-notify_classes =
-virtual_mailbox_domains = {DOMAIN}
-virtual_mailbox_base = {dir}/mail
-virtual_mailbox_maps = inline:{{ {boxes} }}
-virtual_minimum_uid = 1000
-virtual_uid_maps = static:{OWNER}
-virtual_gid_maps = static:{OWNER}
-virtual_mailbox_limit = 0
-smtpd_tls_cert_file = {dir}/tls/server.pem
-smtpd_tls_key_file = {dir}/tls/server.key
-smtpd_tls_auth_only = yes
-smtpd_sasl_type = dovecot
-smtpd_sasl_path = private/auth
-smtpd_sasl_security_options = noanonymous
-smtpd_relay_restrictions = reject_unauth_destination
-smtpd_recipient_restrictions = check_recipient_access inline:{{ {{ refuse@{DOMAIN} = REJECT 5.7.1 not here }}, {{ defer@{DOMAIN} = 450 4.2.1 come again }}, {{ discard@{DOMAIN} = DISCARD }} }}
-smtpd_client_connection_rate_limit = 0
-smtpd_client_connection_count_limit = 0
-smtpd_error_sleep_time = 0
-queue_run_delay = 5s
-",
-        boxes = boxes.join(", ")
-    )
-}
-
-fn master_cf(ports: Ports) -> String {
-    let login = "-o smtpd_sasl_auth_enable=yes\n  -o smtpd_client_restrictions=permit_sasl_authenticated,reject";
-    format!(
-        "127.0.0.1:{} inet n - n - - smtpd
-  -o smtpd_tls_security_level=none
-127.0.0.1:{} inet n - n - - smtpd
-  -o smtpd_tls_security_level=encrypt
-  {login}
-127.0.0.1:{} inet n - n - - smtpd
-  -o smtpd_tls_wrappermode=yes
-  {login}
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-tlsmgr unix - - n 1000? 1 tlsmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-proxymap unix - - n - - proxymap
-error unix - - n - - error
-retry unix - - n - - error
-virtual unix - n n - - virtual
-anvil unix - - n - 1 anvil
-postlog unix-dgram n - n - 1 postlogd
-",
-        ports.plain, ports.starttls, ports.tls
-    )
-}
-
-#[expect(clippy::too_many_lines, reason = "it is one file of settings")]
-fn dovecot_conf(folder: &Path, ports: Ports) -> String {
-    let dir = folder.display();
-    format!(
-        "base_dir = {dir}/run
-state_dir = {dir}/dovecot-state
-log_path = {dir}/dovecot.log
-instance_name = {instance}
-protocols = imap
-listen = 127.0.0.1
-mail_location = maildir:%h
-first_valid_uid = {OWNER}
-last_valid_uid = {OWNER}
-first_valid_gid = {OWNER}
-mail_fsync = never
-auth_mechanisms = plain login
-auth_failure_delay = 0
-ssl = required
-ssl_cert = <{dir}/tls/server.pem
-ssl_key = <{dir}/tls/server.key
-passdb {{
-  driver = passwd-file
-  args = {dir}/dovecot/users
-}}
-userdb {{
-  driver = passwd-file
-  args = {dir}/dovecot/users
-}}
-namespace inbox {{
-  inbox = yes
-  mailbox Gesendet {{
-    special_use = \\Sent
-  }}
-  mailbox Entwürfe {{
-    special_use = \\Drafts
-  }}
-  mailbox Papierkorb {{
-    special_use = \\Trash
-  }}
-  mailbox Spam-Verdacht {{
-    special_use = \\Junk
-  }}
-}}
-service imap-login {{
-  inet_listener imap {{
-    port = 0
-  }}
-  inet_listener imaps {{
-    port = {imaps}
-    ssl = yes
-  }}
-}}
-service auth {{
-  unix_listener {dir}/spool/private/auth {{
-    mode = 0660
-    user = postfix
-    group = postfix
-  }}
-}}
-service anvil {{
-  unix_listener anvil-auth-penalty {{
-    mode = 0
-  }}
-}}
-",
-        instance = folder.file_name().expect("a name").to_string_lossy(),
-        imaps = ports.imaps
-    )
 }

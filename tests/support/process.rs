@@ -54,6 +54,15 @@ impl Daemon {
         Self { child: start.recv().expect("a process"), _keeper: keeper }
     }
 
+    /// The last of the line of processes that begins here, each with one child.
+    pub fn inmost(&self) -> Pid {
+        let mut last = Pid::from_raw(i32::try_from(self.child.id()).expect("a pid"));
+        while let Some(child) = child_of(last) {
+            last = child;
+        }
+        last
+    }
+
     pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }

@@ -32,20 +32,26 @@ impl Ca {
 
     /// A certificate for `name`, good for years.
     pub fn identity(&self, name: &str) -> Identity {
-        self.sign(name, |_| ())
+        self.identity_of(&[name])
+    }
+
+    /// One for several names.
+    pub fn identity_of(&self, names: &[&str]) -> Identity {
+        self.sign(names, |_| ())
     }
 
     /// A certificate for `name` that ended in 2021.
     pub fn expired(&self, name: &str) -> Identity {
-        self.sign(name, |params| {
+        self.sign(&[name], |params| {
             params.not_before = rcgen::date_time_ymd(2020, 1, 1);
             params.not_after = rcgen::date_time_ymd(2021, 1, 1);
         })
     }
 
-    fn sign(&self, name: &str, change: impl FnOnce(&mut CertificateParams)) -> Identity {
-        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
-        params.distinguished_name.push(DnType::CommonName, name);
+    fn sign(&self, names: &[&str], change: impl FnOnce(&mut CertificateParams)) -> Identity {
+        let all: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let mut params = CertificateParams::new(all).expect("names");
+        params.distinguished_name.push(DnType::CommonName, names.first().copied().unwrap_or_default());
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         change(&mut params);
         let key = KeyPair::generate().expect("a key");
