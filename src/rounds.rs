@@ -115,16 +115,22 @@ impl Rounds<'_> {
     /// # Errors
     /// Of the store.
     pub fn watch_peers(&self, pushed: &BTreeMap<NodeId, (Status, Duration)>) -> Result<Option<Vec<Sees>>> {
-        let mut known = views(self.own)?;
         let watched: Vec<Watched> = self.peers.iter().map(|p| p.watched.clone()).collect();
-        let mut all: Vec<View> = watched.iter().map(|p| known.remove(&p.name).unwrap_or_default()).collect();
-        let due = peers::round(&watched, &all, &self.pace, (self.now)());
+        let before = self.views_of(&watched)?;
+        let began = (self.now)();
+        let due = peers::round(&watched, &before, &self.pace, began);
         let mut answers = self.ask(&due);
-        answers.extend(self.pushed(&watched, &all, pushed));
+        answers.extend(self.pushed(&watched, &before, pushed));
         if answers.is_empty() {
             return Ok(None);
         }
+        // Asking takes time, and another pass may have heard something meanwhile.
+        let mut all = self.views_of(&watched)?;
         let now = (self.now)();
+        answers.retain(|(at, heard)| all.get(*at).is_some_and(|v| v.counts(heard, began, &self.pace, now)));
+        if answers.is_empty() {
+            return Ok(None);
+        }
         for (at, heard) in &answers {
             if let (Some(peer), Some(view)) = (watched.get(*at), all.get_mut(*at)) {
                 view.hear(peer, heard, now);
@@ -140,6 +146,12 @@ impl Rounds<'_> {
         self.watch_clocks(&all, &answers, now)?;
         save(self.own, &watched, &all)?;
         Ok(Some(sees(&watched, &all, now)))
+    }
+
+    /// What is remembered of each of them now.
+    fn views_of(&self, watched: &[Watched]) -> Result<Vec<View>> {
+        let mut known = views(self.own)?;
+        Ok(watched.iter().map(|p| known.remove(&p.name).unwrap_or_default()).collect())
     }
 
     /// All who are due, at once.

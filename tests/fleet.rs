@@ -145,6 +145,25 @@ fn a_peer_that_falls_silent_is_told_to_both_admins_once_and_its_return_too() {
 }
 
 #[test]
+fn passes_that_overlap_because_a_peer_says_nothing_count_each_its_silence() {
+    let [port] = free_ports::<1>();
+    let (mut alpha, beta) = (Node::new("alpha", port), Node::new("beta", port));
+    // It takes connections and never answers.
+    let mute = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+    alpha.meets(&[beta.table(mute.local_addr().expect("a port").port())]);
+    alpha.start();
+    let passes: Vec<Child> = (0..3)
+        .map(|_| {
+            let pass = alpha.home.command(&["cron"]).spawn().expect("a pass");
+            std::thread::sleep(Duration::from_millis(1_500));
+            pass
+        })
+        .collect();
+    passes.into_iter().for_each(|mut pass| drop(pass.wait()));
+    assert_eq!(alpha.mails("beta", "beta does not answer").len(), 1, "{:?}", alpha.home.subjects());
+}
+
+#[test]
 fn where_a_third_one_reaches_it_the_link_is_told() {
     let [alpha, beta, gamma] = fleet(["alpha", "beta", "gamma"]);
     let [nowhere] = free_ports::<1>();

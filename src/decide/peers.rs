@@ -83,6 +83,14 @@ impl View {
         self.asked.is_none_or(|at| at > now || now.since(at) + pace.early() >= every)
     }
 
+    /// Whether an answer to a question of `began` is news. Passes may overlap, and two that hear nothing at the same moment have
+    /// seen one silence; each of those that lie as far apart as questions do is one of its own.
+    pub fn counts(&self, heard: &Heard, began: Timestamp, pace: &Pace, now: Timestamp) -> bool {
+        let nothing = matches!(heard, Heard::Silent(_) | Heard::Garbled(_));
+        let meanwhile = self.asked.filter(|at| *at > began && *at <= now);
+        !nothing || meanwhile.is_none_or(|at| now.since(at) + pace.early() >= pace.quick)
+    }
+
     /// Takes an answer in.
     pub fn hear(&mut self, peer: &Watched, heard: &Heard, now: Timestamp) {
         self.asked = Some(now);

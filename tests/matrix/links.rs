@@ -60,7 +60,7 @@ pub(super) const ROWS: &[Row] = &[
     },
     Row {
         heal: Some((|world| world.uplink(0, true), BACK)),
-        also: &[UNWATCHED, word("alpha", "", ""), word("alpha", "alpha", ""), word("alpha", "beta", "PEER: beta")],
+        also: &[UNWATCHED, word("alpha", "alpha", "CHECKER ITSELF")],
         ..instead("15", "the uplink of one node is down", |world| world.uplink(0, false))
     },
     Row {
@@ -72,7 +72,8 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         due: Due::Within("unwatched"),
         told: &[word("alpha", "alpha", "beta has not asked about us")],
-        also: &[GONE[0], word("beta", "beta", "")],
+        // It answers, and has no signature for whom it does not know.
+        also: &[word("alpha", "alpha", "PEER: beta: beta answers"), word("alpha", "beta", "PEER: beta: beta answers")],
         ..instead("17", "a peer takes me out of its settings", |world| {
             world.nodes[1].edit(|text| {
                 let (before, _) = text.split_once("[[peer]]").expect("a peer");

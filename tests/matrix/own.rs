@@ -36,11 +36,13 @@ const fn own(
 }
 
 pub(super) const ROWS: &[Row] = &[
-    own("24", "the state is overwritten with garbage", "state_broken", STATE, |world| {
-        world.nodes[0].sh(
-            "head -c 40000 /dev/urandom >HOME/garbage && cp HOME/garbage HOME/checker.db && rm -f HOME/checker.db-wal",
-        );
-    }),
+    Row {
+        // It is replaced by a fresh one at once.
+        also: &[word("alpha", "alpha", "SOLVED: state"), PEER],
+        ..own("24", "the state is overwritten with garbage", "state_broken", STATE, |world| {
+            world.nodes[0].sh("head -c 40000 /dev/urandom >HOME/checker.db && rm -f HOME/checker.db-wal");
+        })
+    },
     Row {
         plan: Plan {
             disk: true,

@@ -17,6 +17,7 @@ const OWN: &[Word] = &[
     word("alpha", "alpha", "mail: mail is"),
     word("alpha", "alpha", "SOLVED: mail"),
     word("alpha", "alpha", "mail: mail comes"),
+    word("alpha", "alpha", "mail: it is long ago"),
 ];
 /// A good night's sleep for the canaries of alpha.
 const CANARIES: &str = "checker@alpha.test";
@@ -90,8 +91,8 @@ pub(super) const ROWS: &[Row] = &[
     Row {
         due: Due::Both("mail_refused", "target_down"),
         told: &[word("alpha", "alpha", "DOWN: shop")],
-        also: &[PEER[0], OWN[0], OWN[1], WELL[0]],
-        heal: Some((|world| world.shop(true), &[word("alpha", "alpha", "UP: shop")])),
+        also: &[PEER[0], OWN[0], OWN[1], OWN[3], WELL[0], word("beta", "beta", "DOWN: shop")],
+        heal: Some((|world| world.shop(true), &[word("alpha", "alpha", "UP: shop"), word("beta", "beta", "UP: shop")])),
         ..refused("20", "SMTP is down for a moment exactly when a job fails", |world| {
             world.smtp(0, false);
             world.shop(false);

@@ -109,7 +109,8 @@ impl World {
 
     fn start(plan: Plan) -> Self {
         ip("link set lo up");
-        ip("link add br0 type bridge");
+        // Else it would take that of one of its ports, and change it with them.
+        ip("link add br0 address 02:00:00:00:00:01 type bridge");
         ip("link set br0 up");
         ip(&format!("addr add {WORLD}/24 dev br0"));
         ip("addr add fd99::1/64 dev br0 nodad");

@@ -284,3 +284,17 @@ fn a_clone_is_told_at_once_and_who_sees_a_peer_well_delays_nobody() {
     assert_eq!((verdict.outcome.verdict, verdict.threshold), (V::Failed, 1));
     assert_eq!(look("c", Some(status(Word::True, vec![sees("b", true, false)]))).threshold, 1);
 }
+
+#[test]
+fn silences_of_overlapping_passes_count_if_they_lie_as_far_apart_as_questions_do() {
+    let quick = Pace { passes: Duration::from_secs(4), quick: Duration::from_secs(4), ..pace() };
+    let heard = |asked: u64| View { asked: Some(at(asked)), bad: 1, silent: 1, ..View::default() };
+    // Asked at 4, while the one of 0 was still under way; it heard nothing at 10.
+    assert!(heard(10).counts(&silent(), at(4), &quick, at(14)));
+    assert!(!heard(10).counts(&silent(), at(4), &quick, at(11)), "one moment, one silence");
+    assert!(!heard(10).counts(&silent(), at(4), &pace(), at(14)), "a minute apart, as questions are");
+    assert!(heard(0).counts(&silent(), at(4), &quick, at(5)), "nobody else has asked");
+    assert!(View::default().counts(&silent(), at(4), &quick, at(5)));
+    assert!(heard(10).counts(&status(Word::True, Vec::new()), at(4), &quick, at(11)), "an answer always counts");
+    assert!(heard(900).counts(&silent(), at(4), &quick, at(11)), "the clock was set back");
+}
