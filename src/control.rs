@@ -6,6 +6,7 @@ use crate::decide::health::PassReport;
 use crate::decide::status::{NodeId, Sees, Status};
 use checker_job::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -73,6 +74,10 @@ pub struct Answer {
     pub status: Option<serde_json::Value>,
     /// What peers have pushed, with the age in seconds.
     pub pushed: Vec<(NodeId, Status, u64)>,
+    /// The machines that have asked with the key of each peer since it was last told how the peers are.
+    pub askers: BTreeMap<NodeId, Vec<String>>,
+    /// Its duties hang: it answers, and does nothing else.
+    pub hangs: bool,
     /// What it could not do, in a sentence.
     pub problem: Option<String>,
 }
@@ -96,7 +101,7 @@ pub fn ask(socket: &Path, ask: &Ask, within: Duration) -> Result<Answer, String>
 }
 
 fn exchange(socket: &Path, ask: &Ask, within: Duration) -> io::Result<Answer> {
-    let mut stream = UnixStream::connect(socket)?;
+    let mut stream = connect(socket)?;
     stream.set_read_timeout(Some(within))?;
     stream.set_write_timeout(Some(within))?;
     let mut line = serde_json::to_string(ask).map_err(io::Error::other)?;
@@ -108,6 +113,17 @@ fn exchange(socket: &Path, ask: &Ask, within: Duration) -> io::Result<Answer> {
         return Err(io::Error::other("it hung up without an answer"));
     }
     serde_json::from_str(&answer).map_err(|e| io::Error::other(format!("its answer is none: {e}")))
+}
+
+/// A daemon that is frozen accepts nobody: once its queue is full, a usual connect would wait for ever.
+fn connect(socket: &Path) -> io::Result<UnixStream> {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let fd = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    connect(&fd, &SocketAddrUnix::new(socket)?)?;
+    let stream = UnixStream::from(fd);
+    stream.set_nonblocking(false)?;
+    Ok(stream)
 }
 
 impl Program {

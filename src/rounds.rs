@@ -51,12 +51,14 @@ pub struct Rounds<'a> {
     pub instance: &'a Instance,
     /// The peers.
     pub peers: &'a [Peer],
+    /// The machines that have asked us with the key of each peer.
+    pub askers: &'a BTreeMap<NodeId, Vec<String>>,
     /// The times that hold.
     pub pace: Pace,
     /// The time of all decisions.
     pub now: &'a dyn Fn() -> Timestamp,
-    /// Whether this host is cut off; asked only when somebody is silent.
-    pub cut_off: &'a dyn Fn() -> bool,
+    /// Whether this host is cut off; asked only when these are silent, and nobody else has answered.
+    pub cut_off: &'a dyn Fn(&[&Peer]) -> bool,
 }
 
 /// Asks our own daemon whether it is there, and tells if it is not. `respawn` starts it again and says what came of it.
@@ -72,6 +74,12 @@ pub fn watch_daemon(
 ) -> Result<Option<Answer>> {
     let answer = hello(socket);
     let outcome = match &answer {
+        // Another one could not begin beside it.
+        Ok(answer) if answer.hangs => {
+            tracing::warn!("the daemon answers, and its duties hang");
+            let end = format!("End it; the next pass starts it again: kill -9 {}", answer.pid);
+            health::daemon(Err("its duties hang"), Some(&end))
+        }
         Ok(_) => health::daemon(Ok(()), None),
         Err(why) => {
             tracing::warn!("the daemon does not answer: {why}");
@@ -109,18 +117,20 @@ fn again(own: &dyn Own, respawn: &dyn Fn() -> String, now: Timestamp) -> Result<
 }
 
 impl Rounds<'_> {
-    /// Asks whoever is due and decides on the answers; `pushed` are statuses that came by themselves, with their ages. The
-    /// answer is how we see all peers, or `None` if nobody was due.
+    /// Asks whoever is due and decides on the answers; `pushed` are statuses that came by themselves, with their ages: `None`
+    /// where our daemon, which takes them, does not answer. The answer is how we see all peers, or `None` if nobody was due.
     ///
     /// # Errors
     /// Of the store.
-    pub fn watch_peers(&self, pushed: &BTreeMap<NodeId, (Status, Duration)>) -> Result<Option<Vec<Sees>>> {
+    pub fn watch_peers(&self, pushed: Option<&BTreeMap<NodeId, (Status, Duration)>>) -> Result<Option<Vec<Sees>>> {
         let watched: Vec<Watched> = self.peers.iter().map(|p| p.watched.clone()).collect();
         let before = self.views_of(&watched)?;
         let began = (self.now)();
         let due = peers::round(&watched, &before, &self.pace, began);
         let mut answers = self.ask(&due);
-        answers.extend(self.pushed(&watched, &before, pushed));
+        if let Some(pushed) = pushed {
+            answers.extend(self.pushed(&watched, &before, pushed));
+        }
         if answers.is_empty() {
             return Ok(None);
         }
@@ -131,13 +141,16 @@ impl Rounds<'_> {
         if answers.is_empty() {
             return Ok(None);
         }
+        for (peer, view) in watched.iter().zip(&mut all) {
+            let askers = peer.node.as_ref().and_then(|id| self.askers.get(id));
+            askers.into_iter().flatten().for_each(|instance| view.spoke(instance, now));
+        }
         for (at, heard) in &answers {
             if let (Some(peer), Some(view)) = (watched.get(*at), all.get_mut(*at)) {
                 view.hear(peer, heard, now);
             }
         }
-        let silent = |(_, heard): &(usize, Heard)| !matches!(heard, Heard::Status(_));
-        let cut_off = answers.iter().any(silent) && (self.cut_off)();
+        let cut_off = self.is_cut_off(&answers);
         let me = NodeId(self.key.public().id());
         for (at, verdict) in peers::judge_round(&me, &watched, &all, &answers, cut_off, &self.pace, now) {
             self.tell(at, &verdict, now)?;
@@ -146,6 +159,15 @@ impl Rounds<'_> {
         self.watch_clocks(&all, &answers, now)?;
         save(self.own, &watched, &all)?;
         Ok(Some(sees(&watched, &all, now)))
+    }
+
+    /// Whether the silences of this round may be ours. Whoever answers shows that they are not.
+    fn is_cut_off(&self, answers: &[(usize, Heard)]) -> bool {
+        let is_silent = |heard: &Heard| matches!(heard, Heard::Silent(_) | Heard::Garbled(_));
+        let (silent, answered): (Vec<_>, Vec<_>) = answers.iter().partition(|(_, heard)| is_silent(heard));
+        let asked = |(at, _): &&(usize, Heard)| self.peers.get(*at).is_some_and(|p| !p.watched.pushes);
+        let silent: Vec<&Peer> = silent.into_iter().filter_map(|(at, _)| self.peers.get(*at)).collect();
+        !silent.is_empty() && !answered.iter().any(asked) && (self.cut_off)(&silent)
     }
 
     /// What is remembered of each of them now.

@@ -1,5 +1,6 @@
 //! The daemon on real parts: the real program, real mail, real signals and kills.
 
+mod anew;
 mod drill;
 mod life;
 mod proof;

@@ -291,6 +291,31 @@ fn a_key_that_two_machines_use_is_told() {
     assert!(views.expect("views")["beta"].cloned.is_some());
 }
 
+#[test]
+fn a_copy_that_only_asks_is_told_too() {
+    let [alpha, beta] = fleet(["alpha", "beta"]);
+    // The same key on a machine that nobody asks: it asks alpha, in turn with the first one.
+    let [elsewhere] = free_ports::<1>();
+    let copy = Home::new(&settings("beta", elsewhere, &alpha.table(alpha.port)));
+    std::fs::copy(beta.home.path("checker.db.key"), copy.path("checker.db.key")).expect("a copy");
+    let other = Node { name: "beta", port: elsewhere, home: copy, daemon: None };
+    let told = wait_until(SOON, || {
+        beta.pass();
+        other.pass();
+        alpha.pass();
+        let views = checker::rounds::views(
+            &checker::store::Sqlite::open_read_only(
+                &alpha.home.path("checker.db"),
+                checker::store::StoreClock::system(),
+            )
+            .expect("the state")
+            .own(),
+        );
+        views.expect("views")["beta"].cloned
+    });
+    assert!(told.is_some(), "{}", alpha.home.read("checker.log"));
+}
+
 /// A first program: it says what it is told to say.
 struct Old {
     port: u16,

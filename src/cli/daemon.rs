@@ -10,13 +10,14 @@ use super::{Cx, is_terminal};
 use crate::control::Program;
 use crate::daemon::duties::Parts;
 use crate::daemon::listen::News;
-use crate::daemon::{Duties, Event, Knowledge, answers::Door, drills, init, listen, passes, service};
+use crate::daemon::{Duties, Event, Knowledge, answers::Door, drills, init, knowledge, listen, passes, service};
 use crate::decide::health::Facts;
 use crate::decide::mail;
 use crate::decide::peers::Watched;
 use crate::decide::status::NodeId;
 use crate::peer;
 use crate::registry::Registry;
+use crate::rounds::views;
 use crate::settings::Secret;
 use crate::{clock, drill, node};
 use checker_parts::mailbox::{ImapAccount, Password, Security};
@@ -86,6 +87,8 @@ struct Site {
     key: Arc<peer::NodeKey>,
     program: Program,
     digest: String,
+    /// The file of the state, as it was opened.
+    opened: Option<Program>,
     /// With `--cron`: how a pass is started.
     passes: Option<passes::Start>,
 }
@@ -115,9 +118,12 @@ impl Site {
         };
         let instance = world.instance().to_string();
         let knowledge = Knowledge::new(steady, facts, NodeId(key.public().id()), instance);
+        let numbers = views(&store.own())?.into_values().filter_map(|v| v.status).map(|s| (s.node.clone(), s.seq));
+        knowledge.lock().count_from(knowledge::seq(&store.own(), clock::now().wall)?, numbers);
         knowledge.lock().settings_ok = world.broken.is_none();
         knowledge.lock().mail_by = world.mail_by();
         let digest = digest(&world.settings);
+        let opened = Program::of(world.state());
         let start = args.cron.then(|| passes::Start { args: pass_args(world) });
         let post = Post::of(world, &home, id)?;
         // The daemon runs no jobs: thousands of them need not stay in memory.
@@ -133,6 +139,7 @@ impl Site {
             key,
             program: Program::running(),
             digest,
+            opened,
             passes: start,
         })
     }
@@ -161,6 +168,8 @@ impl Site {
             events: events.clone(),
             program: self.program.clone(),
             settings: self.digest.clone(),
+            state: world.state().to_owned(),
+            opened: self.opened.clone(),
         };
         tokio::spawn(listen::serve(control, desk, renew));
         if let Some(start) = self.passes.take() {
@@ -297,6 +306,8 @@ impl Site {
     ) -> Option<&'static str> {
         match news {
             News::Program => (Program::of(&Program::file())? != self.program).then_some("the program was replaced"),
+            News::State => Some("the file of the state was replaced"),
+            News::Clock => Some("the clock was set"),
             News::Settings => {
                 let now = self.loads(registry, world, events)?;
                 (now != self.digest).then_some("the settings were edited")

@@ -72,7 +72,11 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &args::Drill) -> Result<Exit, Failure> 
     let ended = course.watch(cx);
     begun.ended = true;
     drill::put(&store.own(), &begun)?;
-    let problem = ended?;
+    let problem = match ended {
+        // Nobody reads what a drill by the calendar says: that it broke off is an alarm as well.
+        Err(why) if args.scheduled => Some(format!("it broke off: {why}")),
+        ended => ended?,
+    };
     if args.scheduled {
         node::drill(&store.own(), &world.contacts(), problem.as_deref(), clock::now().wall)?;
         // Without a daemon, the next pass tells it.

@@ -13,7 +13,7 @@ use crate::peer::{Instance, KeyError, NodeKey, PublicKey, Target};
 use crate::rounds::Peer;
 use crate::settings::{self, Via};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
@@ -159,7 +159,50 @@ pub(super) fn digest(settings: &settings::Settings) -> String {
         all.push_str(&source.text);
         all.push('\n');
     }
+    for secret in secrets(settings) {
+        all.push_str(secret);
+        all.push('\n');
+    }
+    for file in ca_files(settings) {
+        all.push_str(&std::fs::read_to_string(file).unwrap_or_default());
+        all.push('\n');
+    }
     Uuid::new_v5(&Uuid::NAMESPACE_OID, all.as_bytes()).simple().to_string()
+}
+
+/// What stands in files of its own and is read with the settings: a new password is an edit too.
+fn secrets(settings: &settings::Settings) -> Vec<&str> {
+    let servers = match &settings.email.transport {
+        settings::Transport::Smtp(servers) => servers.as_slice(),
+        settings::Transport::Sendmail | settings::Transport::File(_) => &[],
+    };
+    let mut all: Vec<&settings::Secret> = servers.iter().filter_map(|s| Some(&s.login.as_ref()?.1)).collect();
+    if let Some(Via::Imap { login: (_, pass), .. }) = settings.canary.as_ref().map(|c| &c.via) {
+        all.push(pass);
+    }
+    all.extend(settings.channels.iter().filter_map(|c| match &c.way {
+        settings::Way::Webhook { url, .. } => Some(url),
+        settings::Way::Command { .. } => None,
+    }));
+    all.extend(settings.deadman.as_ref().map(|d| &d.url));
+    all.into_iter().map(settings::Secret::expose).collect()
+}
+
+/// Certificates that are trusted besides the system's.
+fn ca_files(settings: &settings::Settings) -> Vec<&Path> {
+    let mut all: Vec<&Path> = Vec::new();
+    if let settings::Transport::Smtp(servers) = &settings.email.transport {
+        all.extend(servers.iter().filter_map(|s| s.ca_file.as_deref()));
+    }
+    if let Some(Via::Imap { ca_file, .. }) = settings.canary.as_ref().map(|c| &c.via) {
+        all.extend(ca_file.as_deref());
+    }
+    all.extend(settings.channels.iter().filter_map(|c| match &c.way {
+        settings::Way::Webhook { ca_file, .. } => ca_file.as_deref(),
+        settings::Way::Command { .. } => None,
+    }));
+    all.extend(settings.deadman.as_ref().and_then(|d| d.ca_file.as_deref()));
+    all
 }
 
 fn peer(peer: &settings::Peer) -> Result<Peer, Failure> {

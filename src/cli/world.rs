@@ -133,19 +133,31 @@ impl World {
         if !settings.network.reference.is_empty() {
             return settings.network.reference.clone();
         }
-        let servers = match &settings.email.transport {
-            settings::Transport::Smtp(servers) => servers.iter().map(|s| settings::endpoint(&s.host, s.port)).collect(),
-            settings::Transport::Sendmail | settings::Transport::File(_) => Vec::new(),
-        };
-        servers.into_iter().chain(settings.peers.iter().map(settings::Peer::endpoint)).flatten().collect()
+        let peers = settings.peers.iter().filter_map(settings::Peer::endpoint);
+        self.mail_servers().into_iter().chain(peers).collect()
     }
 
-    /// The same without the peers: whether they are silent is the question.
+    /// The same without the peers, whose silence is the question, and always with the mail servers.
     pub(super) fn references_but_peers(&self) -> Vec<Endpoint> {
-        let peers: Vec<Endpoint> = self.settings.peers.iter().filter_map(settings::Peer::endpoint).collect();
+        let peers = self.peer_endpoints();
         let mut others = self.references();
-        others.retain(|r| !peers.iter().any(|p| p.to_string() == r.to_string()));
+        others.extend(self.mail_servers());
+        others.retain(|r| !peers.iter().any(|(_, p)| p == r));
         others
+    }
+
+    /// Where each peer answers, by its name.
+    pub(super) fn peer_endpoints(&self) -> Vec<(String, Endpoint)> {
+        self.settings.peers.iter().filter_map(|p| Some((p.name.clone(), p.endpoint()?))).collect()
+    }
+
+    fn mail_servers(&self) -> Vec<Endpoint> {
+        match &self.settings.email.transport {
+            settings::Transport::Smtp(servers) => {
+                servers.iter().filter_map(|s| settings::endpoint(&s.host, s.port)).collect()
+            }
+            settings::Transport::Sendmail | settings::Transport::File(_) => Vec::new(),
+        }
     }
 
     /// What a pass works on.

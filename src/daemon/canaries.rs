@@ -1,6 +1,6 @@
 //! Looks for canaries: for our own, by whoever can see them, and for those that peers send to our mailbox.
 
-use super::duties::{Duties, Found};
+use super::duties::{Duties, Found, Next};
 use super::knowledge::Knowledge;
 use crate::decide::DeliveryState;
 use crate::decide::canary::{self, By};
@@ -35,6 +35,8 @@ const LATE: Duration = Duration::from_secs(30);
 pub(super) struct Sought {
     seen: Vec<Seen>,
     looked: Option<Timestamp>,
+    /// What was found and noted, and still lies in the mailbox.
+    noted: Vec<String>,
     /// The last look for peers failed.
     blind: bool,
 }
@@ -51,7 +53,7 @@ impl Sought {
     /// Takes up what was seen before.
     pub(super) fn load(own: &dyn Own, knowledge: &Knowledge) -> Result<Self> {
         let seen: Vec<Seen> = own.meta(SEEN)?.and_then(|t| serde_json::from_str(&t).ok()).unwrap_or_default();
-        let sought = Self { seen, looked: None, blind: false };
+        let sought = Self { seen, ..Self::default() };
         sought.say(knowledge);
         Ok(sought)
     }
@@ -68,25 +70,27 @@ impl Sought {
 }
 
 impl Duties<'_> {
-    /// Looks for our own canaries.
+    /// Looks for our own canaries that are under way. What can only be good news is looked for as a step of its own: in a large
+    /// mailbox that takes long, and must not hide what came in time.
     pub(super) fn look(&mut self) -> Result<()> {
-        let tokens = self.proof.sought();
-        // Alerts stay where they are: they are for people.
-        let ours: Vec<String> = self.proof.out.iter().map(|c| c.token.clone()).collect();
-        let found = match self.parts.canaries.by {
-            By::Mailbox => self.hands.look(&tokens),
-            By::Peer => self.told_by_peers(&tokens)?,
-            By::Human => Ok(self.typed(&tokens)?),
+        let by = self.parts.canaries.by;
+        let fresh = self.proof.under_way();
+        if by == By::Mailbox {
+            self.next.push(Next::Aside);
+            if fresh.is_empty() {
+                return Ok(());
+            }
+        }
+        let found = match by {
+            By::Mailbox => self.hands.look(&fresh),
+            By::Peer => self.told_by_peers(&self.proof.sought())?,
+            By::Human => Ok(self.typed(&self.proof.sought())?),
         };
         let now = self.now();
         match found {
             Ok(found) => {
                 self.proof.looked(&found, &self.parts.canaries, now);
-                let seen: Vec<String> =
-                    found.into_iter().map(|(token, _)| token).filter(|t| ours.contains(t)).collect();
-                if !seen.is_empty() && self.parts.canaries.by == By::Mailbox {
-                    self.hands.clean(&seen);
-                }
+                self.clean_later(found);
             }
             Err(why) => {
                 tracing::warn!("nobody can see whether mail arrives: {why}");
@@ -94,6 +98,31 @@ impl Duties<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Looks for alerts, and for canaries that were given up.
+    pub(super) fn look_aside(&mut self) {
+        let aside = self.proof.aside();
+        if aside.is_empty() {
+            return;
+        }
+        let found = self.hands.look(&aside).unwrap_or_else(|why| {
+            tracing::debug!("alerts and late canaries are not looked for: {why}");
+            Vec::new()
+        });
+        // Alerts stay where they are: they are for people.
+        let late =
+            found.iter().filter(|(token, _)| self.proof.out.iter().any(|c| c.token == *token)).cloned().collect();
+        let now = self.now();
+        self.proof.looked_aside(&found, &self.parts.canaries, now);
+        self.clean_later(late);
+    }
+
+    fn clean_later(&mut self, found: Vec<(String, Place)>) {
+        let seen: Vec<String> = found.into_iter().map(|(token, _)| token).collect();
+        if !seen.is_empty() && self.parts.canaries.by == By::Mailbox {
+            self.next.push(Next::Clean(seen));
+        }
     }
 
     /// Alerts that the server took for the mailbox that we look into. They are as good as canaries, once they are seen there.
@@ -129,12 +158,17 @@ impl Duties<'_> {
         Ok(known.map(|t| (t.clone(), Place::Arrived)).collect())
     }
 
-    /// Looks for what peers have sent to our mailbox. The answer is when to come back.
-    pub(super) fn seek_for_peers(&mut self) -> Result<Timestamp> {
+    /// One step of looking for what peers have sent to our mailbox. The answer is when to come back; `None`: at once.
+    pub(super) fn seek_for_peers(&mut self) -> Result<Option<Timestamp>> {
+        let noted = std::mem::take(&mut self.sought.noted);
+        if !noted.is_empty() {
+            self.hands.clean_for_peers(&noted);
+            return Ok(None);
+        }
         let now = self.now();
         let far = now.plus(PAUSE * 10);
         if self.hands.seek(&[]).is_none() || self.parts.peers.iter().all(|p| p.node.is_none()) {
-            return Ok(far);
+            return Ok(Some(far));
         }
         let wanted = canary::wanted(self.parts.peers, &views(self.parts.own)?, &self.me(), self.limit(), now);
         let new = |(of, token): &(NodeId, String)| !self.sought.knows(of, token);
@@ -156,7 +190,7 @@ impl Duties<'_> {
             }
         };
         self.knowledge.lock().looks = !self.sought.blind && self.proof.blind_since.is_none();
-        Ok(wake)
+        Ok(if self.sought.noted.is_empty() { Some(wake) } else { None })
     }
 
     fn note_seen(&mut self, found: &[Found]) -> Result<()> {
@@ -175,8 +209,11 @@ impl Duties<'_> {
         seen.extend(found.iter().map(new));
         let more = seen.len().saturating_sub(SEEN_MAX);
         seen.drain(..more);
-        self.parts.own.set_meta(SEEN, Some(&serde_json::to_string(&self.sought.seen).unwrap_or_default()))?;
+        let kept = serde_json::to_string(&self.sought.seen).unwrap_or_default();
         self.sought.say(&self.knowledge);
+        self.parts.own.set_meta(SEEN, Some(&kept))?;
+        // Only what is noted may go from the mailbox: a kill in between would hide it for ever.
+        self.sought.noted = found.iter().map(|(_, token, _)| token.clone()).collect();
         Ok(())
     }
 

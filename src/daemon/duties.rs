@@ -40,7 +40,7 @@ pub trait Hands: Send {
     /// A sentence that says why nothing could be seen.
     fn look(&mut self, tokens: &[String]) -> std::result::Result<Vec<(String, Place)>, String>;
     /// Looks for canaries of peers in our mailbox, each with the node that must have sealed it; `None` where there is no
-    /// mailbox. What was found is removed, as [`Hands::clean`] would.
+    /// mailbox.
     ///
     /// # Errors
     /// As [`Hands::look`].
@@ -49,6 +49,8 @@ pub trait Hands: Send {
     }
     /// Removes what was proven, as far as settings and server allow it.
     fn clean(&mut self, tokens: &[String]);
+    /// Removes canaries of peers from our mailbox, likewise.
+    fn clean_for_peers(&mut self, _tokens: &[String]) {}
     /// A token that nobody can guess.
     fn token(&mut self) -> String;
     /// The message that brings this code to the admin of a peer; `None` if nobody is known by that name.
@@ -122,6 +124,16 @@ pub struct Duties<'a> {
     /// What the troubles looked like when they were last judged.
     judged: BTreeMap<String, Verdict>,
     retry_at: Option<Timestamp>,
+    /// Steps that follow a look into the mailbox, each on its own.
+    pub(super) next: Vec<Next>,
+}
+
+/// What a look into the mailbox leads to.
+pub(super) enum Next {
+    /// Looking for what proves mail if it is there, and nothing if it is not.
+    Aside,
+    /// Removing what was seen.
+    Clean(Vec<String>),
 }
 
 impl<'a> Duties<'a> {
@@ -146,19 +158,20 @@ impl<'a> Duties<'a> {
         // Believed once: who is killed before its first pass leaves nothing to believe.
         let last = Last { word: String::new(), ..last };
         parts.own.set_meta(LAST, Some(&serde_json::to_string(&last).unwrap_or_default()))?;
-        Ok(Self { knowledge, parts, hands, alive, proof, sought, last, judged: BTreeMap::new(), retry_at: None })
+        let (judged, retry_at, next) = (BTreeMap::new(), None, Vec::new());
+        Ok(Self { knowledge, parts, hands, alive, proof, sought, last, judged, retry_at, next })
     }
 
     /// Does what is due and sleeps until more is, until it is told to stop. Trouble with the store is logged and tried again.
     pub fn run(&mut self, events: &Receiver<Event>) {
         let mut tell = true;
         loop {
-            (self.alive.1)();
             let wake = self.turn(tell).unwrap_or_else(|why| {
                 tracing::error!("the daemon's duties wait: {why}");
                 self.knowledge.lock().facts.daemon_ok = false;
                 self.now().plus(RETRY)
             });
+            self.knowledge.lock().rests();
             let wait = wake.since(self.now()).max(Duration::from_millis(10));
             let wait = self.alive.0.map_or(wait, |often| wait.min(often));
             let slept = Instant::now();
@@ -187,42 +200,51 @@ impl<'a> Duties<'a> {
         self.knowledge.lock().now()
     }
 
-    /// Does what is due; the answer is when to come back.
+    /// Does what is due, one step after the other. Between any two the passes and the peers are looked at and what is to be told
+    /// leaves, so no step makes that later than by its own time. The answer is when to come back.
     fn turn(&mut self, mut tell: bool) -> Result<Timestamp> {
-        let mut wake = self.prove(&mut tell)?;
-        wake = wake.min(self.seek_for_peers()?);
-        wake = wake.min(self.watch_passes(&mut tell)?);
-        wake = wake.min(self.watch_watchers(&mut tell)?);
-        self.mail_codes(&mut tell)?;
-        let now = self.now();
-        if tell || self.retry_at.is_some_and(|at| at <= now) {
-            self.tell()?;
+        loop {
+            (self.alive.1)();
+            self.knowledge.lock().works();
+            let wake = self.watch_passes(&mut tell)?.min(self.watch_watchers(&mut tell)?);
+            self.mail_codes(&mut tell)?;
+            let now = self.now();
+            if std::mem::take(&mut tell) || self.retry_at.is_some_and(|at| at <= now) {
+                self.tell()?;
+            }
+            let Some(proved) = self.prove(&mut tell)? else { continue };
+            let Some(sought) = self.seek_for_peers()? else { continue };
+            if tell {
+                continue;
+            }
+            self.settle()?;
+            let wake = wake.min(proved).min(sought);
+            return Ok(self.retry_at.map_or(wake, |at| wake.min(at)));
         }
-        self.settle()?;
-        Ok(self.retry_at.map_or(wake, |at| wake.min(at)))
     }
 
-    /// Canaries out, canaries in.
-    fn prove(&mut self, tell: &mut bool) -> Result<Timestamp> {
+    /// One step of the proof of mail. `None`: it was done, and another one may be due.
+    fn prove(&mut self, tell: &mut bool) -> Result<Option<Timestamp>> {
         self.note_refusals()?;
         self.note_alerts()?;
-        loop {
-            let now = self.now();
-            let duty = match self.proof.next(&self.parts.canaries, now) {
-                Err(wake) => return Ok(wake),
-                Ok(duty) => duty,
-            };
-            (self.alive.1)();
-            match duty {
-                Duty::Send => self.send_canary(now)?,
-                Duty::Look => self.look()?,
+        match self.next.pop() {
+            Some(Next::Clean(tokens)) => {
+                self.hands.clean(&tokens);
+                return Ok(None);
             }
-            self.keep_proof()?;
-            if let Some(outcome) = self.proof.outcome(&self.parts.canaries, self.now()) {
-                let trouble = node::mail(self.proof.threshold());
-                *tell |= self.judge(&trouble, &outcome)?;
-            }
+            Some(Next::Aside) => self.look_aside(),
+            None => match self.proof.next(&self.parts.canaries, self.now()) {
+                Err(wake) => return Ok(Some(wake)),
+                Ok(Duty::Send) => self.send_canary(self.now())?,
+                Ok(Duty::Look) => self.look()?,
+            },
         }
+        self.keep_proof()?;
+        if let Some(outcome) = self.proof.outcome(&self.parts.canaries, self.now()) {
+            let trouble = node::mail(self.proof.threshold());
+            *tell |= self.judge(&trouble, &outcome)?;
+        }
+        Ok(None)
     }
 
     fn send_canary(&mut self, now: Timestamp) -> Result<()> {

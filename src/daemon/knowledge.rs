@@ -7,11 +7,18 @@ use crate::decide::canary;
 use crate::decide::health::{About, Facts, PassReport};
 use crate::decide::mail::{Canaries, Proof};
 use crate::decide::status::{CanarySeen, NodeId, Sees, Status};
+use crate::store::{Own, Result};
 use checker_job::Timestamp;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// No step of the duties takes longer, whatever a server or a disk does.
+const STEP: Duration = Duration::from_secs(90);
+/// So many changes of the asking machine are remembered of each peer.
+const ASKERS_MAX: usize = 8;
+/// Our first number of this start, in the own group.
+const SEQ: &str = "status_seq";
 const DAY: Duration = Duration::from_secs(86_400);
 
 /// Shared by the duties and the listeners. Nobody holds it while waiting for anything.
@@ -63,6 +70,13 @@ pub struct Known {
     pub canary_seen: Vec<CanarySeen>,
     /// Codes that peers want to be mailed to their admins.
     pub codes: BTreeMap<NodeId, String>,
+    /// The machines that have asked with the key of each peer since passes last saw the peers: where one comes back after
+    /// another, two have one key.
+    askers: BTreeMap<NodeId, Vec<String>>,
+    /// The highest number of a status of each peer that is known.
+    highest: BTreeMap<NodeId, u64>,
+    /// Since when the duties are at one step; `None`: they rest.
+    works: Option<Timestamp>,
     seq: u64,
 }
 
@@ -87,6 +101,9 @@ impl Knowledge {
             looks: false,
             canary_seen: Vec::new(),
             codes: BTreeMap::new(),
+            askers: BTreeMap::new(),
+            highest: BTreeMap::new(),
+            works: None,
             seq: 0,
         };
         Self(Arc::new(Mutex::new(known)))
@@ -114,7 +131,7 @@ impl Knowledge {
             instance: known.instance.clone(),
             seq: known.seq,
             version: env!("CARGO_PKG_VERSION").to_owned(),
-            told_self: known.told_self,
+            told_self: known.told_self && !known.hangs(now),
             sees: known.seen(now),
             away: known.away,
             mail_by: known.mail_by.to_owned(),
@@ -132,7 +149,10 @@ impl Knowledge {
     pub fn answer(&self, with_status: bool) -> Answer {
         let status = with_status.then(|| serde_json::to_value(self.status()).unwrap_or_default());
         let word = self.word().to_string();
-        let started = self.lock().facts.started;
+        let (started, hangs) = {
+            let known = self.lock();
+            (known.facts.started, known.hangs(known.now()))
+        };
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let pushed = {
             let known = self.lock();
@@ -143,33 +163,56 @@ impl Knowledge {
                 .map(|(id, (status, at))| (id.clone(), status.clone(), now.since(*at).as_secs()))
                 .collect()
         };
-        Answer { pid: std::process::id(), started, version, word, status, pushed, problem: None }
+        let askers = self.lock().askers.clone();
+        Answer { pid: std::process::id(), started, version, word, status, pushed, askers, hangs, problem: None }
     }
 
     /// A peer with this key has asked; whether it had not for so long that it may have been told of.
     pub fn was_asked(&self, peer: &NodeId, instance: &str) -> bool {
         let mut known = self.lock();
         let at = known.clock.now();
+        let askers = known.askers.entry(peer.clone()).or_default();
+        if askers.last().is_none_or(|last| last != instance) {
+            askers.push(instance.to_owned());
+            let more = askers.len().saturating_sub(ASKERS_MAX);
+            askers.drain(..more);
+        }
         let before = known.asked.insert(peer.clone(), Asked { at, instance: instance.to_owned() });
         before.is_none_or(|b| at.since(b.at) > known.facts.pace.poll * 2)
     }
 
-    /// A peer has pushed its status; `false` if a newer one is known.
+    /// A peer has pushed its status; `false` if a newer one is known. Numbers rise over restarts too, so what was recorded on
+    /// the wire can never be brought again.
     pub fn take(&self, peer: NodeId, status: Status) -> bool {
         let mut known = self.lock();
         let at = known.clock.now();
-        if let Some((kept, _)) = known.pushed.get(&peer)
-            && kept.instance == status.instance
-            && kept.seq >= status.seq
-        {
+        if known.highest.get(&peer).is_some_and(|highest| *highest >= status.seq) {
             return false;
         }
+        known.highest.insert(peer.clone(), status.seq);
         known.pushed.insert(peer, (status, at));
         true
     }
 }
 
+/// The number before that of this daemon's first status: higher than any that was given before, whatever the clock says.
+///
+/// # Errors
+/// Of the store.
+pub fn seq(own: &dyn Own, wall: Timestamp) -> Result<u64> {
+    let before: u64 = own.meta(SEQ)?.and_then(|t| t.parse().ok()).unwrap_or_default();
+    let seq = u64::try_from(wall.micros()).unwrap_or_default().max(before.saturating_add(1 << 32));
+    own.set_meta(SEQ, Some(&seq.to_string()))?;
+    Ok(seq)
+}
+
 impl Known {
+    /// Goes on with what was given out and taken before: our last number, and those of statuses of peers.
+    pub fn count_from(&mut self, seq: u64, statuses: impl Iterator<Item = (NodeId, u64)>) {
+        self.seq = seq;
+        self.highest.extend(statuses);
+    }
+
     /// The time of all decisions of this daemon.
     pub fn now(&self) -> Timestamp {
         self.clock.now()
@@ -179,8 +222,26 @@ impl Known {
     /// hang never leave `True` behind. The answer is the time.
     fn refresh(&mut self) -> Timestamp {
         let now = self.clock.now();
+        if self.hangs(now) {
+            self.facts.daemon_ok = false;
+        }
         self.facts.mail = self.proof.0.known(&self.proof.1, now);
         now
+    }
+
+    /// The duties begin a step.
+    pub fn works(&mut self) {
+        self.works = Some(self.clock.now());
+    }
+
+    /// The duties have done all that is due.
+    pub fn rests(&mut self) {
+        self.works = None;
+    }
+
+    /// Whether the duties hang in something: then nobody watches the passes, proves mail or tells anything.
+    pub fn hangs(&self, now: Timestamp) -> bool {
+        self.works.is_some_and(|since| now.since(since) > STEP)
     }
 
     /// A pass has served.
@@ -202,6 +263,7 @@ impl Known {
             }
         }
         self.sees = (sees, now);
+        self.askers.clear();
     }
 
     /// The machine slept, or this process was stopped: what is old is no evidence.
@@ -236,5 +298,75 @@ impl Known {
             }
         }
         all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::mail::Known as Mail;
+    use crate::decide::pace::Pace;
+
+    fn knowledge() -> Knowledge {
+        let clock = Steady::start();
+        let facts = Facts {
+            pass: None,
+            started: clock.now(),
+            before: Some(Word::True),
+            mail: Mail::NotYet,
+            nomail: false,
+            daemon_ok: true,
+            pace: Pace::default(),
+        };
+        Knowledge::new(clock, facts, NodeId("a".to_owned()), "one".to_owned())
+    }
+
+    #[test]
+    fn duties_that_hang_are_no_health_and_vouch_for_nothing() {
+        let knowledge = knowledge();
+        knowledge.lock().told_self = true;
+        knowledge.lock().works();
+        assert!(!knowledge.answer(false).hangs && knowledge.status().told_self);
+        let long_ago = knowledge.lock().now().minus(STEP + Duration::from_secs(1));
+        knowledge.lock().works = Some(long_ago);
+        assert!(knowledge.answer(false).hangs && !knowledge.status().told_self);
+        assert!(!knowledge.lock().facts.daemon_ok, "the word is not True");
+        knowledge.lock().rests();
+        assert!(!knowledge.answer(false).hangs);
+    }
+
+    #[test]
+    fn what_was_pushed_once_is_never_taken_again() {
+        let (knowledge, peer) = (knowledge(), NodeId("b".to_owned()));
+        let status = |instance: &str, seq: u64| Status { instance: instance.to_owned(), seq, ..Status::default() };
+        knowledge.lock().count_from(7, [(peer.clone(), 100)].into_iter());
+        assert_eq!(knowledge.status().seq, 8);
+        assert!(!knowledge.take(peer.clone(), status("one", 100)), "known before this start");
+        assert!(knowledge.take(peer.clone(), status("one", 101)));
+        assert!(!knowledge.take(peer.clone(), status("one", 101)));
+        assert!(knowledge.take(peer.clone(), status("two", 200)), "it was started again, later");
+        assert!(!knowledge.take(peer.clone(), status("one", 102)), "recorded before that");
+    }
+
+    #[test]
+    fn numbers_rise_over_restarts_whatever_the_clock_says() {
+        let memory = crate::store::Memory::new(crate::store::StoreClock::system());
+        let own = memory.own();
+        let at = |secs: u64| Timestamp::from_secs(1_000_000).plus(Duration::from_secs(secs));
+        let first = seq(&own, at(1_000)).unwrap();
+        let second = seq(&own, at(2_000)).unwrap();
+        let back = seq(&own, at(0)).unwrap();
+        assert!(first < second && second + 1_000_000 < back, "{first} {second} {back}");
+    }
+
+    #[test]
+    fn machines_that_ask_in_turn_are_handed_to_the_next_pass_once() {
+        let (knowledge, peer) = (knowledge(), NodeId("b".to_owned()));
+        for instance in ["one", "one", "two", "one"] {
+            knowledge.was_asked(&peer, instance);
+        }
+        assert_eq!(knowledge.answer(false).askers[&peer], ["one", "two", "one"]);
+        knowledge.lock().saw(Vec::new());
+        assert!(knowledge.answer(false).askers.is_empty());
     }
 }

@@ -51,6 +51,10 @@ pub enum News {
     Program,
     /// Other settings.
     Settings,
+    /// The file of the state is another one than that which we opened.
+    State,
+    /// The wall clock was set.
+    Clock,
 }
 
 /// What the control socket needs.
@@ -64,6 +68,27 @@ pub struct Desk {
     pub program: Program,
     /// The settings that it runs on, as a digest.
     pub settings: String,
+    /// The file of the state.
+    pub state: std::path::PathBuf,
+    /// That file as it was opened.
+    pub opened: Option<Program>,
+}
+
+/// By so much the wall clock may differ from our steady one: less is how clocks are set right bit by bit.
+const STEADY: Duration = Duration::from_secs(5);
+
+impl Desk {
+    /// What we run on that is not what is there now, as far as we can see that ourselves.
+    fn news(&self) -> Option<News> {
+        let same = |a: &Program, b: &Program| (a.dev, a.ino) == (b.dev, b.ino);
+        if let (Some(opened), Some(there)) = (&self.opened, Program::of(&self.state))
+            && !same(opened, &there)
+        {
+            return Some(News::State);
+        }
+        let (wall, ours) = (crate::clock::now().wall, self.knowledge.lock().now());
+        (wall.since(ours).max(ours.since(wall)) > STEADY).then_some(News::Clock)
+    }
 }
 
 /// Answers until the process ends.
@@ -124,6 +149,8 @@ fn answer(ask: Ask, desk: &Desk, renew: &tokio::sync::mpsc::Sender<News>) -> Ans
                 newer(renew, News::Program);
             } else if settings != desk.settings {
                 newer(renew, News::Settings);
+            } else if let Some(news) = desk.news() {
+                newer(renew, news);
             }
             desk.knowledge.answer(false)
         }

@@ -26,6 +26,8 @@ const GIVE_UP: Duration = Duration::from_secs(86_400);
 /// One message that was not taken is no news while the proof is fresh; one that is not taken this much later is.
 const PATIENCE: Duration = RETRY;
 
+const IN_SPAM: &str = "our own message to ourselves came into the folder for spam: mark it as wanted there";
+
 /// What became of one canary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -243,12 +245,17 @@ impl Proof {
         why.clone_into(&mut self.why);
     }
 
-    /// All that is looked for.
+    /// All canaries that may still be seen.
     pub fn sought(&self) -> Vec<String> {
-        self.out.iter().chain(&self.alerts).map(|c| c.token.clone()).collect()
+        self.out.iter().map(|c| c.token.clone()).collect()
     }
 
-    /// A look into the mailbox has found these tokens.
+    /// Of them, those that are not given up: whether these are there is what decides.
+    pub fn under_way(&self) -> Vec<String> {
+        self.out.iter().filter(|c| c.fate != Fate::Overdue).map(|c| c.token.clone()).collect()
+    }
+
+    /// A look for those under way has found these tokens.
     pub fn looked(&mut self, found: &[(String, Place)], policy: &Canaries, now: Timestamp) {
         (self.looked, self.blind_since) = (Some(now), None);
         self.blind_why.clear();
@@ -259,14 +266,10 @@ impl Proof {
                 place.map(|p| if super::planted::is(super::planted::Bug::SpamIsArrival) { Place::Arrived } else { p });
             match place {
                 Some(Place::Arrived) => self.arrived(&canary, now),
-                Some(Place::Spam) => {
-                    let why = "our own message to ourselves came into the folder for spam: mark it as wanted there";
-                    self.in_spam(why, now);
-                }
+                Some(Place::Spam) => self.in_spam(IN_SPAM, now),
                 None => self.missing(canary, policy, now),
             }
         }
-        self.looked_for_alerts(found, policy, now);
     }
 
     fn in_spam(&mut self, why: &str, now: Timestamp) {

@@ -177,7 +177,8 @@ fn type_code(node: &Node, peer: &str, code: impl FnOnce() -> String) -> Done {
     let mut command = node.home.command(&["drill", "--peer", peer]);
     let mut drill = command.stdin(Stdio::piped()).spawn().unwrap();
     let mut hand = drill.stdin.take().unwrap();
-    writeln!(hand, "{}", code()).unwrap();
+    // If it has ended already, it has said why.
+    writeln!(hand, "{}", code()).ok();
     drop(hand);
     done(&drill.wait_with_output().unwrap())
 }

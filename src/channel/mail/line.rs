@@ -6,9 +6,10 @@
 use super::session::{Phase, PhaseNote, Session, Tried};
 use super::{Letter, Server, words};
 use crate::decide::SendResult;
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -50,7 +51,8 @@ enum Silence {
 
 impl Line {
     pub(super) fn new(server: Server, timeout: Duration) -> Self {
-        Self { server, timeout, talk: None, running: Arc::new(AtomicUsize::new(0)) }
+        let running = running(&server);
+        Self { server, timeout, talk: None, running }
     }
 
     /// Carries one letter; comes back by `deadline`.
@@ -175,6 +177,16 @@ fn earlier(deadline: Instant) -> Instant {
     let left = deadline.saturating_duration_since(Instant::now());
     let margin = (left / 10).min(Duration::from_millis(200));
     deadline.checked_sub(margin).unwrap_or(deadline)
+}
+
+/// The count of running talks with one server. It is one for the whole process: a daemon makes a new line for each message,
+/// and a server that holds all of them must not take all its handles.
+fn running(server: &Server) -> Arc<AtomicUsize> {
+    static ALL: Mutex<BTreeMap<(String, u16), Arc<AtomicUsize>>> = Mutex::new(BTreeMap::new());
+    let mut all = ALL.lock().unwrap_or_else(PoisonError::into_inner);
+    // Where nobody holds it, there is nothing to count.
+    all.retain(|_, count| Arc::strong_count(count) > 1);
+    Arc::clone(all.entry((server.host.clone(), server.port)).or_default())
 }
 
 /// Counts a thread for as long as it lives, panics included.

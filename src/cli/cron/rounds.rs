@@ -11,7 +11,7 @@ use crate::decide::Recipient;
 use crate::decide::drill::is_drill;
 use crate::decide::health::PassReport;
 use crate::decide::pace::{self, Pace};
-use crate::decide::witness::Finding;
+use crate::decide::witness::{Answer as Seen, Finding};
 use crate::peer::{Instance, NodeKey};
 use crate::rounds::{self, Peer, Rounds};
 use crate::store::{Home, Ledger, Result, Sqlite};
@@ -46,7 +46,9 @@ struct Round {
     key: Option<Arc<NodeKey>>,
     instance: Instance,
     peers: Vec<Peer>,
+    /// What shows whether we are on the net: mail servers and what the settings name; and the peers, by name.
     references: Vec<Endpoint>,
+    others: Vec<(String, Endpoint)>,
     pace: Pace,
     clock: Steady,
 }
@@ -87,6 +89,7 @@ impl Watch {
             instance: world.instance(),
             peers,
             references: world.references_but_peers(),
+            others: world.peer_endpoints(),
             pace: world.settings.pace,
             clock,
         };
@@ -185,6 +188,7 @@ impl Round {
     }
 
     fn watch_peers(&self, store: &Sqlite, key: &Arc<NodeKey>, answer: Option<&Answer>) -> Result<()> {
+        let nobody = BTreeMap::new();
         let rounds = Rounds {
             own: &store.own(),
             contacts: &self.contacts,
@@ -193,21 +197,32 @@ impl Round {
             peers: &self.peers,
             pace: self.pace,
             now: &|| self.clock.now(),
-            cut_off: &|| {
-                let finding = Finding::of(&witness::ask(&self.references, false));
-                finding.no_route || finding.no_reference
-            },
+            askers: answer.map_or(&nobody, |a| &a.askers),
+            cut_off: &|silent| self.is_cut_off(silent),
         };
-        let pushed: BTreeMap<_, _> = answer
-            .map(|a| a.pushed.iter().map(|(id, s, age)| (id.clone(), (s.clone(), Duration::from_secs(*age)))).collect())
-            .unwrap_or_default();
-        let Some(sees) = rounds.watch_peers(&pushed)? else { return Ok(()) };
+        let pushed = answer.map(|a| {
+            let age = |secs: &u64| Duration::from_secs(*secs);
+            a.pushed.iter().map(|(id, s, secs)| (id.clone(), (s.clone(), age(secs)))).collect::<BTreeMap<_, _>>()
+        });
+        let Some(sees) = rounds.watch_peers(pushed.as_ref())? else { return Ok(()) };
         if let Some(socket) = &self.socket
             && let Err(why) = control::ask(socket, &Ask::Sees { sees }, pace::DAEMON)
         {
             tracing::debug!("the daemon is not told how the peers are: {why}");
         }
         Ok(())
+    }
+
+    /// Whether we are cut off, as everybody shows whom we know and who is not silent now: a host with no way out may still reach
+    /// all that it needs, and a name in the settings may be dead for years.
+    fn is_cut_off(&self, silent: &[&Peer]) -> bool {
+        let others = self.others.iter().filter(|(name, _)| silent.iter().all(|s| s.watched.name != *name));
+        let ask: Vec<Endpoint> = self.references.iter().chain(others.map(|(_, at)| at)).cloned().collect();
+        let evidence = witness::ask(&ask, false);
+        let finding = Finding::of(&evidence);
+        // Names that do not exist, and this host itself, prove nothing.
+        let answered = evidence.references.iter().any(|(_, answer)| *answer == Seen::Answers);
+        !answered && (finding.no_route || finding.no_reference)
     }
 
     fn push(&self, key: &NodeKey) {

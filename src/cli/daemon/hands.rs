@@ -210,12 +210,11 @@ impl Hands for Post {
             Ok(looked) => looked,
             Err(why) => return Some(Err(why.to_string())),
         };
-        let found: Vec<Canary> = wanted.iter().filter_map(|one| self.sealed(one, &looked.sightings)).collect();
-        let seen: Vec<String> = found.iter().map(|(_, token, _)| token.clone()).collect();
-        if !seen.is_empty() {
-            self.clean(&seen);
-        }
-        Some(Ok(found))
+        Some(Ok(wanted.iter().filter_map(|one| self.sealed(one, &looked.sightings)).collect()))
+    }
+
+    fn clean_for_peers(&mut self, tokens: &[String]) {
+        self.clean(tokens);
     }
 
     fn clean(&mut self, tokens: &[String]) {

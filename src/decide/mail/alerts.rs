@@ -1,6 +1,7 @@
-//! Alerts as proof: one that lies in the mailbox that we look into has made the same way as a canary. Pure.
+//! What is good news where it is seen, and none where it is not: alerts, which have made the same way as a canary, and canaries
+//! that were given up. Pure.
 
-use super::{By, Canaries, Canary, Fate, Place, Proof};
+use super::{By, Canaries, Canary, Fate, IN_SPAM, Place, Proof};
 use checker_job::Timestamp;
 
 /// Alerts that are looked for at once.
@@ -17,8 +18,28 @@ impl Proof {
         }
     }
 
+    /// What is good news where it is seen, and none where it is not: canaries that were given up, and alerts.
+    pub fn aside(&self) -> Vec<String> {
+        let late = self.out.iter().filter(|c| c.fate == Fate::Overdue);
+        late.chain(&self.alerts).map(|c| c.token.clone()).collect()
+    }
+
+    /// A look for what is [aside](Proof::aside) has found these.
+    pub fn looked_aside(&mut self, found: &[(String, Place)], policy: &Canaries, now: Timestamp) {
+        self.looked = Some(now);
+        for canary in std::mem::take(&mut self.out) {
+            let seen = found.iter().find(|(token, _)| *token == canary.token && canary.fate == Fate::Overdue);
+            match seen.map(|(_, place)| *place) {
+                Some(Place::Arrived) => self.arrived(&canary, now),
+                Some(Place::Spam) => self.in_spam(IN_SPAM, now),
+                None => self.out.push(canary),
+            }
+        }
+        self.looked_for_alerts(found, policy, now);
+    }
+
     /// What an alert that was seen says. It puts off the next canary.
-    pub(super) fn looked_for_alerts(&mut self, found: &[(String, Place)], policy: &Canaries, now: Timestamp) {
+    fn looked_for_alerts(&mut self, found: &[(String, Place)], policy: &Canaries, now: Timestamp) {
         for alert in std::mem::take(&mut self.alerts) {
             match found.iter().find(|(token, _)| *token == alert.token).map(|(_, place)| *place) {
                 Some(Place::Arrived) => {

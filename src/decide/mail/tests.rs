@@ -60,10 +60,10 @@ fn an_alert_that_is_seen_proves_and_puts_off_the_next_canary() {
     proven(&mut proof, "a", 0);
     proof.alerted("alert".to_owned(), at(600), &policy(), at(601));
     proof.alerted("alert".to_owned(), at(600), &policy(), at(602));
-    assert_eq!((proof.alerts.len(), proof.sought()), (1, vec!["alert".to_owned()]));
+    assert_eq!((proof.alerts.len(), proof.aside()), (1, vec!["alert".to_owned()]));
     assert_eq!(proof.next(&policy(), at(601)), Err(at(602)));
     assert_eq!(proof.next(&policy(), at(602)), Ok(Duty::Look));
-    proof.looked(&found("alert", Place::Arrived), &policy(), at(602));
+    proof.looked_aside(&found("alert", Place::Arrived), &policy(), at(602));
     assert_eq!(proof.known(&policy(), at(610)), Known::Proven(Duration::from_secs(10)));
     assert_eq!(proof.next(&policy(), at(610)), Err(at(1_500)), "fifteen minutes after the alert");
     assert_eq!(proof.took.len(), 1, "what an alert took is not what mail takes: it may have waited here");
@@ -78,10 +78,10 @@ fn an_alert_that_is_not_seen_proves_nothing() {
     proven(&mut proof, "a", 0);
     proof.alerted("gone".to_owned(), at(100), &policy(), at(101));
     for secs in [102, 300, 699] {
-        proof.looked(&[], &policy(), at(secs));
+        proof.looked_aside(&[], &policy(), at(secs));
         assert_eq!(proof.alerts.len(), 1, "after {secs} s");
     }
-    proof.looked(&[], &policy(), at(700));
+    proof.looked_aside(&[], &policy(), at(700));
     assert!(proof.alerts.is_empty() && !proof.is_bad(), "its reader has thrown it away");
     assert_eq!(proof.next(&policy(), at(701)), Err(at(900)), "the canary comes as it would have");
     // A mailbox that cannot be seen holds up no judgement because of an alert.
@@ -96,14 +96,30 @@ fn an_alert_clears_what_was_bad_only_if_it_began_later_and_one_in_spam_is_bad() 
     proven(&mut proof, "a", 0);
     proof.alerted("before".to_owned(), at(99), &policy(), at(100));
     proof.refused("no", at(200));
-    proof.looked(&found("before", Place::Arrived), &policy(), at(201));
+    proof.looked_aside(&found("before", Place::Arrived), &policy(), at(201));
     assert!(proof.is_bad(), "it left before mail broke");
     proof.alerted("after".to_owned(), at(205), &policy(), at(206));
-    proof.looked(&found("after", Place::Arrived), &policy(), at(207));
+    proof.looked_aside(&found("after", Place::Arrived), &policy(), at(207));
     assert!(!proof.is_bad() && proof.bad == 0);
     proof.alerted("spam".to_owned(), at(300), &policy(), at(301));
-    proof.looked(&found("spam", Place::Spam), &policy(), at(302));
+    proof.looked_aside(&found("spam", Place::Spam), &policy(), at(302));
     assert_eq!(proof.known(&policy(), at(303)), Known::Bad(Wrong::Spam));
+}
+
+#[test]
+fn a_look_aside_judges_nothing_that_is_under_way() {
+    let mut proof = Proof::default();
+    proof.sent("lost".to_owned(), at(0));
+    proof.answered("lost", &accepted(), at(1));
+    proof.looked(&[], &policy(), at(600));
+    assert_eq!((proof.under_way().len(), proof.aside()), (0, vec!["lost".to_owned()]));
+    proof.sent("new".to_owned(), at(700));
+    proof.answered("new", &accepted(), at(701));
+    let bad = proof.bad;
+    // Its time is over at this very moment, but nobody has looked for it.
+    proof.looked_aside(&found("lost", Place::Arrived), &policy(), at(1_300));
+    assert_eq!((proof.bad, proof.under_way()), (bad, vec!["new".to_owned()]));
+    assert!(proof.is_bad() && proof.aside().is_empty(), "late is no proof");
 }
 
 #[test]

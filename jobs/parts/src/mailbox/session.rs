@@ -193,7 +193,7 @@ impl<'a, S: Read + Write> Talk<'a, S> {
         }
         uids.sort_unstable_by(|a, b| b.cmp(a));
         uids.dedup();
-        uids.truncate(HITS_MAX);
+        uids.truncate(HITS_MAX.max(tokens.len() * 2));
         self.read(&uids, tokens).map(Ok)
     }
 

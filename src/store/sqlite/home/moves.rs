@@ -149,7 +149,11 @@ impl Home {
         }
         if refuge::facts(file).is_none() {
             return match Conn::open(&self.main, PATIENCE) {
-                Ok(conn) => arrive(here, Where::Main, conn),
+                Ok(conn) => {
+                    // Whoever has ended it has told that it is over.
+                    here.trouble = None;
+                    arrive(here, Where::Main, conn)
+                }
                 Err(why) => self.leave_main(here, &why),
             };
         }
