@@ -152,10 +152,11 @@ impl Rounds<'_> {
         }
         let cut_off = self.is_cut_off(&answers);
         let me = NodeId(self.key.public().id());
-        for (at, verdict) in peers::judge_round(&me, &watched, &all, &answers, cut_off, &self.pace, now) {
-            self.tell(at, &verdict, now)?;
+        let verdicts = peers::judge_round(&me, &watched, &all, &answers, cut_off, &self.pace, now);
+        for (at, verdict) in &verdicts {
+            self.tell(*at, verdict, now)?;
         }
-        self.note_told(&mut all)?;
+        self.note_told(&mut all, &verdicts, now)?;
         self.watch_clocks(&all, &answers, now)?;
         save(self.own, &watched, &all)?;
         Ok(Some(sees(&watched, &all, now)))
@@ -254,14 +255,18 @@ impl Rounds<'_> {
     }
 
     /// Told means accepted by a channel: only that lets others be silent.
-    fn note_told(&self, views: &mut [View]) -> Result<()> {
+    fn note_told(&self, views: &mut [View], verdicts: &[(usize, Verdict)], now: Timestamp) -> Result<()> {
         if views.iter().all(|v| v.bad == 0 && !v.told) {
             return Ok(());
         }
         let ids: Vec<JobId> = self.peers.iter().map(|p| node::peer(&p.watched.name, 1, false).id).collect();
         let (states, waiting, unsent) = (self.own.states(&ids)?, self.own.waiting()?, self.own.unsent()?);
-        for (id, view) in ids.iter().zip(views) {
-            let decided = states.get(id).and_then(|s| s.failure.as_ref()).is_some_and(|e| e.told_at.is_some());
+        for (at, (id, view)) in ids.iter().zip(views).enumerate() {
+            let told_at = states.get(id).and_then(|s| s.failure.as_ref()).and_then(|e| e.told_at);
+            let decided = told_at.is_some();
+            if let Some((_, verdict)) = verdicts.iter().find(|(n, _)| *n == at) {
+                view.judged(verdict, told_at == Some(now));
+            }
             let open = waiting.iter().any(|w| w.alert.id.job == *id)
                 || unsent.iter().any(|d| d.alerts.iter().any(|a| a.job == *id));
             view.told = decided && !open;
@@ -354,6 +359,7 @@ pub fn sees(peers: &[Watched], views: &[View], now: Timestamp) -> Vec<Sees> {
                 there: view.is_there(),
                 polled_s: now.since(view.asked?).as_secs(),
                 told: view.told,
+                link: view.bad > 0 && view.link,
                 ..Sees::default()
             })
         })

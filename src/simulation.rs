@@ -3,27 +3,34 @@
 //! It drives the real [`crate::decide`] functions and the reference store. A seed leads to one history, so whatever it
 //! finds can be played again. `checker bound --prove` runs it on the user's settings; the tests hold the guarantee to it.
 //!
-//! What is modelled: who asks whom, how long each thing takes, and where a process may die. What is not: the bytes on the
-//! wire, the text of messages, and the copy of a state that cannot be written.
+//! What is modelled: who asks whom, how long each thing takes, where a process may die, edits of the settings, announced
+//! absences, and peers that lie. What is not: the bytes on the wire, the text of messages, the copy of a state that cannot
+//! be written, channels beside mail, and peers that push.
 #![cfg_attr(not(test), expect(dead_code, reason = "some modes are played by tests alone"))]
 #![allow(clippy::similar_names, reason = "a node and its mode, a world and a word: short names for what is at hand")]
 
 mod acts;
 mod bounds;
 mod checks;
+#[cfg(test)]
+mod clocks;
 mod daemon;
 mod engine;
 mod first;
 mod fleet;
+mod invariants;
 mod jobs;
 mod mail;
 #[cfg(test)]
 mod modes;
 mod node;
 mod outbox;
+#[cfg(test)]
+mod pairs;
 mod pass;
 mod poll;
 mod rng;
+mod strikes;
 mod world;
 
 use crate::decide::bound::{Fault, Site};

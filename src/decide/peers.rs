@@ -7,7 +7,7 @@
 
 use super::Word;
 use super::pace::Pace;
-use super::status::{BY_CHOICE, NOT_YET, NodeId, Status};
+use super::status::{BY_CHOICE, NOT_YET, NodeId, Sees, Status};
 use checker_job::{Outcome, Timestamp, duration_words};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -74,6 +74,8 @@ pub struct View {
     pub skew_s: i64,
     /// We have told its admin of the present trouble.
     pub told: bool,
+    /// It is the link to it that is broken, and what we told was that: of the peer itself it says nothing.
+    pub link: bool,
 }
 
 impl View {
@@ -99,6 +101,8 @@ impl View {
                 self.take(status, now);
                 status.word == Some(Word::True)
             }
+            #[cfg(test)]
+            Heard::Word(Word::True) if super::planted::is(super::planted::Bug::UnsignedIsGood) => true,
             Heard::Word(word) => peer.node.is_none() && *word == Word::True,
             Heard::Silent(_) | Heard::Garbled(_) => false,
         };
@@ -150,6 +154,13 @@ impl View {
         self.newest(pace.said(), now)
     }
 
+    /// Takes in what a look said. `told`: that is being told. A first message may say that nobody knows whether it is the
+    /// link; once others are seen to reach the peer, it was.
+    pub fn judged(&mut self, verdict: &Verdict, told: bool) {
+        let same = self.link && self.told && !told && verdict.outcome.verdict != checker_job::Verdict::Ok;
+        self.link = verdict.link || same;
+    }
+
     /// Whether it answered the last question, be it with a problem.
     pub fn is_there(&self) -> bool {
         self.asked.is_some() && self.reached == self.asked
@@ -196,6 +207,8 @@ pub struct Verdict {
     pub held: bool,
     /// Our own admin is told too: the fault may be on our side of the link.
     pub ours_too: bool,
+    /// It is the link that is broken, for others reach the peer.
+    pub link: bool,
     /// It is so by choice: told once, without reminders.
     pub once: bool,
 }
@@ -211,10 +224,14 @@ pub fn judge(q: &Question<'_>) -> Option<Verdict> {
         return None;
     }
     let threshold = if silent { 1 } else { threshold };
-    // Who sees it well has nothing to tell.
-    let before = watching(q).filter(|(id, sees)| !sees.ok && *id < q.me).count();
+    let (mut outcome, place) = if silent { placed(q, &outcome) } else { (outcome, Place::Peer) };
+    let link = place == Place::Link;
+    // Who told a broken link has told nothing of the peer, and who told of the peer nothing of our link to it.
+    let same = |sees: &Sees| sees.link == link;
+    // Who sees it well has nothing to tell; who does not answer us any more, or cannot mail, may never tell it.
+    let before = watching(q).filter(|(id, sees)| !sees.ok && same(sees) && *id < q.me && may_tell(q, id)).count();
     let rank = u32::try_from(before).unwrap_or(u32::MAX);
-    let told_by_other = !q.view.told && tellers(q).next().is_some();
+    let told_by_other = !q.view.told && tellers(q).any(same);
     let away = q.view.away.is_some_and(|until| q.now < until);
     let told_itself = !silent && q.view.status.as_deref().is_some_and(|s| s.told_self);
     let fresh = q.view.status.as_deref().filter(|_| !silent);
@@ -222,7 +239,6 @@ pub fn judge(q: &Question<'_>) -> Option<Verdict> {
     let unproven = fresh.is_some_and(|s| s.mail.is == NOT_YET);
     let mut threshold =
         if fresh.is_some_and(|s| s.passes.served_s.is_none()) { threshold + FIRST_PASS } else { threshold };
-    let (mut outcome, confirmed) = if silent { confirmed(q, &outcome) } else { (outcome, true) };
     if let Some(cloned) = q.view.cloned
         && outcome.verdict == checker_job::Verdict::Ok
         && q.now.since(cloned) < Duration::from_secs(86_400)
@@ -234,7 +250,8 @@ pub fn judge(q: &Question<'_>) -> Option<Verdict> {
         outcome,
         threshold: threshold.saturating_add(rank.saturating_mul(RANK)),
         held: away || told_by_other || told_itself || unproven,
-        ours_too: silent && !confirmed,
+        ours_too: place != Place::Peer,
+        link,
         once: !silent && q.view.status.as_deref().is_some_and(|s| s.mail.is == BY_CHOICE),
     })
 }
@@ -305,7 +322,7 @@ fn clone_of(name: &str) -> Outcome {
 }
 
 /// The other peers that watch this one too, with what they say of it.
-fn watching<'a>(q: &Question<'a>) -> impl Iterator<Item = (&'a NodeId, &'a super::status::Sees)> {
+fn watching<'a>(q: &Question<'a>) -> impl Iterator<Item = (&'a NodeId, &'a Sees)> {
     let (about, pace, now) = (q.peer.node.as_ref(), q.pace, q.now);
     q.others.iter().filter_map(move |(other, view)| {
         let status = view.says(pace, now)?;
@@ -314,24 +331,36 @@ fn watching<'a>(q: &Question<'a>) -> impl Iterator<Item = (&'a NodeId, &'a super
     })
 }
 
-/// Those who have told it already. Only who can mail counts.
-fn tellers<'a>(q: &Question<'a>) -> impl Iterator<Item = &'a NodeId> {
-    let (pace, now) = (q.pace, q.now);
-    let can_mail = move |id: &NodeId| {
-        q.others.iter().any(|(other, view)| {
-            other.node.as_ref() == Some(id) && view.says(pace, now).is_some_and(|s| s.word != Some(Word::MailProblem))
-        })
-    };
-    watching(q)
-        .filter(|(_, sees)| sees.told)
-        .map(|(id, _)| id)
-        .filter(move |id| can_mail(id))
-        .collect::<Vec<_>>()
-        .into_iter()
+/// Whether the mail of another peer works, as far as that is known.
+fn can_mail(q: &Question<'_>, id: &NodeId) -> bool {
+    q.others.iter().any(|(other, view)| {
+        other.node.as_ref() == Some(id) && view.says(q.pace, q.now).is_some_and(|s| s.word != Some(Word::MailProblem))
+    })
 }
 
-/// What others say about a silence. `true`: somebody confirms it.
-fn confirmed(q: &Question<'_>, outcome: &Outcome) -> (Outcome, bool) {
+/// Whether another peer is there to tell something.
+fn may_tell(q: &Question<'_>, id: &NodeId) -> bool {
+    can_mail(q, id) && q.others.iter().any(|(other, view)| other.node.as_ref() == Some(id) && view.is_there())
+}
+
+/// What those say who have told it already. Only who can mail counts.
+fn tellers<'a>(q: &'a Question<'a>) -> impl Iterator<Item = &'a Sees> {
+    watching(q).filter(|(id, sees)| sees.told && can_mail(q, id)).map(|(_, sees)| sees)
+}
+
+/// Where the cause of a silence is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Others say the same.
+    Peer,
+    /// Others reach it.
+    Link,
+    /// Nobody can say.
+    Unknown,
+}
+
+/// What others say about a silence.
+fn placed(q: &Question<'_>, outcome: &Outcome) -> (Outcome, Place) {
     // Who reached it before we failed to says nothing.
     let failing = q.pace.quick * q.view.silent.saturating_sub(1);
     let oldest = |ok: bool| if ok { failing.min(q.pace.said()) } else { q.pace.said() };
@@ -347,12 +376,12 @@ fn confirmed(q: &Question<'_>, outcome: &Outcome) -> (Outcome, bool) {
     let lines = |text: &str| outcome.clone().with_detail(text.to_owned());
     if !good.is_empty() {
         let summary = format!("the link to {} is broken: {good} reaches it, we do not", q.peer.name);
-        return (Outcome::failed(summary).with_detail(outcome.summary.clone()), false);
+        return (Outcome::failed(summary).with_detail(outcome.summary.clone()), Place::Link);
     }
     if !bad.is_empty() {
-        return (lines(&format!("{bad} cannot reach it either.")), true);
+        return (lines(&format!("{bad} cannot reach it either.")), Place::Peer);
     }
-    (lines("No other peer could be asked about it: it may be the link between us, and it may be well."), false)
+    (lines("No other peer could be asked about it: it may be the link between us, and it may be well."), Place::Unknown)
 }
 
 /// One round of questions: whom a pass asks now. While some peer fails, all are asked, so that what they see is known.

@@ -55,10 +55,24 @@ pub(crate) enum Bug {
     StateSwallowed,
     /// 37: a step of the clock is not noticed.
     StepIgnored,
+    /// 4: what an absent line should run is run by nobody.
+    NeverCaughtUp,
+    /// 16: a look that says nothing of the target takes back what was counted.
+    HidingForgets,
+    /// 44: a peer's good word counts as our own.
+    PeersVouch,
+    /// 44: a word without a signature counts as signed.
+    UnsignedIsGood,
+    /// An edit of the settings forgets all jobs.
+    ReloadForgets,
+    /// An edit of the settings loses what waits to be told.
+    ReloadDropsMail,
+    /// A job that leaves the settings while it fails is not told of.
+    ClosedSilently,
 }
 
 impl Bug {
-    pub(crate) const ALL: [Self; 25] = [
+    pub(crate) const ALL: [Self; 32] = [
         Self::AcceptedIsArrived,
         Self::RefusalForgotten,
         Self::NeverOverdue,
@@ -84,6 +98,13 @@ impl Bug {
         Self::OneFailureEndsThePass,
         Self::StateSwallowed,
         Self::StepIgnored,
+        Self::NeverCaughtUp,
+        Self::HidingForgets,
+        Self::PeersVouch,
+        Self::UnsignedIsGood,
+        Self::ReloadForgets,
+        Self::ReloadDropsMail,
+        Self::ClosedSilently,
     ];
 }
 

@@ -13,7 +13,7 @@ pub const CATCH_UP_GRACE: Duration = Duration::from_secs(600);
 /// Unserved slots of one class before its missing crontab line is told.
 pub const MISSED_SLOTS_MAX: u32 = 2;
 /// A slot that was served this far ahead of the clock means that the clock was wrong then.
-const CLOCK_AHEAD_MAX: Duration = Duration::from_secs(300);
+pub(crate) const CLOCK_AHEAD_MAX: Duration = Duration::from_secs(300);
 /// Passes this near to the start of a slot, before and after it, show that the host was up.
 const WITNESS: Duration = Duration::from_secs(300);
 
@@ -253,6 +253,10 @@ pub fn due(
     }
     if called.includes(Class::of(every)) {
         return Some(Reason::Slot);
+    }
+    #[cfg(test)]
+    if super::planted::is(super::planted::Bug::NeverCaughtUp) {
+        return None;
     }
     (now.since(slot) >= CATCH_UP_GRACE || clock_was_ahead).then_some(Reason::CatchUp)
 }

@@ -104,10 +104,18 @@ pub struct Sees {
     pub polled_s: u64,
     /// This node has told the peer's admin of the present trouble.
     pub told: bool,
+    /// To this node it is the link to the peer that is broken, which says nothing of the peer.
+    #[serde(skip_serializing_if = "is_false")]
+    pub link: bool,
     /// The age of the peer's last signed request here; `None`: none since the daemon started.
     pub asked_s: Option<u64>,
     /// Which machine asked last, as it names itself.
     pub asked_by: String,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde hands over a reference")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// A canary on its way to the mailbox of a peer.

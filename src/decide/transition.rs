@@ -94,12 +94,20 @@ pub fn hide(state: JobState, input: &Input<'_>) -> Step {
     let mut next = state;
     let hour = tally(&mut next.tally, input);
     note_run(&mut next, input);
+    #[cfg(test)]
+    if crate::decide::planted::is(crate::decide::planted::Bug::HidingForgets) {
+        next.failure = None;
+    }
     Step { state: next, drafts: Vec::new(), hour, steady: false }
 }
 
 /// A job has left the settings: those who were told that it fails are told that nobody watches it any more.
 pub fn close(state: &JobState, now: Timestamp) -> Vec<Draft> {
     let mut drafts = Vec::new();
+    #[cfg(test)]
+    if crate::decide::planted::is(crate::decide::planted::Bug::ClosedSilently) {
+        return drafts;
+    }
     // Told as flapping, or as failing before it flapped.
     let flapping = state.flapping.as_ref().filter(|f| !f.addressed.is_empty());
     if let Some(f) = flapping {
@@ -125,6 +133,10 @@ pub fn close(state: &JobState, now: Timestamp) -> Vec<Draft> {
 
 /// Instants in the future were written while the clock was ahead: they must not hold back what is due.
 fn mend_clock(state: &mut JobState, now: Timestamp) {
+    #[cfg(test)]
+    if crate::decide::planted::is(crate::decide::planted::Bug::StepIgnored) {
+        return;
+    }
     for episode in [&mut state.failure, &mut state.blind].into_iter().flatten() {
         episode.told_at = episode.told_at.map(|at| at.min(now));
         episode.since = episode.since.min(now);

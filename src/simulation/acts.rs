@@ -1,12 +1,13 @@
 //! What is done to the world: each act has its undoing.
 
-use super::engine::{Event, micros};
+use super::engine::{Event, Micros, micros};
 use super::mail::Provider;
-use super::node::Node;
+use super::node::{Answers, Job, Node};
 use super::world::{Spawn, World};
 use crate::decide::Recipient;
 use crate::decide::peers::View;
 use crate::decide::schedule::Class;
+use checker_job::JobId;
 use std::time::Duration;
 
 /// One act. `true` is well, `false` is broken.
@@ -46,10 +47,16 @@ pub(super) enum Act {
     /// The wall clock creeps: too little at a time for a step.
     Slew(usize, i64),
     Target(usize, usize, bool),
+    /// A job's table is put into the settings or taken out.
+    Job(usize, usize, bool),
+    /// A job is another one from now on: its target was edited.
+    Renames(usize, usize),
+    /// The node announces to be away for so long.
+    Away(usize, Duration),
     /// The table of the settings of one node about its peer.
     Lists(usize, usize, bool),
     Line(usize, Class, bool),
-    Garbles(usize, bool),
+    Answers(usize, Answers),
     Inbox(Recipient, bool),
     /// A copy of a node begins, in the place of this node, which was off.
     Clone(usize, usize),
@@ -93,6 +100,19 @@ pub(super) fn apply(world: &mut World, act: &Act) {
         }
         Act::Link(a, b, true) => _ = world.cut.remove(&(*a, *b)),
         Act::Link(a, b, false) => _ = world.cut.insert((*a, *b)),
+        Act::Job(n, job, listed) => edit(world, *n, *job, |job, now| {
+            (job.listed, job.slot, job.begun) = (*listed, None, Some(now));
+        }),
+        Act::Renames(n, job) => edit(world, *n, *job, |job, now| {
+            job.id = JobId::literal(format!("{}+", job.id));
+            (job.slot, job.begun) = (None, Some(now));
+        }),
+        Act::Away(n, time) => {
+            let now = world.now;
+            if let Some(node) = world.nodes.get_mut(*n) {
+                node.away = super::poll::steady(node, now).map(|at| at.plus(*time));
+            }
+        }
         Act::Step(n, by) => turn_clock(world, *n, *by),
         // Cron sleeps to its next minute all the same.
         Act::Slew(n, by) => world.nodes.get_mut(*n).into_iter().for_each(|node| node.offset += by),
@@ -116,7 +136,7 @@ pub(super) fn apply(world: &mut World, act: &Act) {
         | Act::Target(n, ..)
         | Act::Lists(n, ..)
         | Act::Line(n, ..)
-        | Act::Garbles(n, _) => {
+        | Act::Answers(n, _) => {
             if let Some(node) = world.nodes.get_mut(*n) {
                 set(node, act);
             }
@@ -148,8 +168,18 @@ fn set(node: &mut Node, act: &Act) {
                 _ = if *there { lines.insert(*class) } else { lines.remove(class) };
             }
         }
-        Act::Garbles(_, on) => node.garbles = *on,
+        Act::Answers(_, how) => node.answers = *how,
         _ => {}
+    }
+}
+
+/// Edits one job's table. The next pass sees it.
+fn edit(world: &mut World, n: usize, job: usize, how: impl FnOnce(&mut Job, Micros)) {
+    let now = world.now;
+    let Some(node) = world.nodes.get_mut(n) else { return };
+    node.edited = true;
+    if let Some(job) = node.setup.jobs.get_mut(job) {
+        how(job, now);
     }
 }
 
@@ -172,6 +202,7 @@ pub(super) fn boot(world: &mut World, n: usize) {
     let Some(node) = world.nodes.get_mut(n).filter(|node| !node.up || node.ticks == 0) else { return };
     node.up = true;
     node.booted = now - 1_000_000;
+    node.calm = now;
     node.boots += 1;
     node.boot_id = format!("{}-{}", node.name, node.boots);
     let daemon = node.setup.daemon && node.daemon_stays;
@@ -199,9 +230,11 @@ pub(super) fn schedule_tick(world: &mut World, n: usize) {
 }
 
 fn turn_clock(world: &mut World, n: usize, by: i64) {
+    let now = world.now;
     if let Some(node) = world.nodes.get_mut(n) {
         node.offset += by;
         node.odd_clock = true;
+        node.calm = now;
         node.next_tick = 0;
         if !node.up {
             return;

@@ -2,13 +2,11 @@
 
 use super::acts::Act;
 use super::engine::{Micros, Sim, micros};
-use super::fleet::{self, Plan, admin};
-use super::mail::Provider;
-use super::node::Node;
-use super::world::{Moment, Posted, Tempo, Trap, World};
+use super::fleet::{self, Plan};
+use super::strikes::{Strike, class_of, worst_job};
+use super::world::{Moment, Tempo, Trap};
 use crate::decide::bound::{Fault, Proof, Site};
 use crate::decide::schedule::Class;
-use checker_job::Frequency;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -49,20 +47,15 @@ pub(super) fn play(case: Case<'_>, watch: Duration) -> Seen {
         seed: case.seed,
         tempo,
         lines: by_class,
-        clone: case.fault == Fault::Cloned,
+        clones: usize::from(case.fault == Fault::Cloned),
         spread: Duration::from_secs(60),
     };
     let sim = fleet::build(&plan);
     let settled = settle(&sim, case);
-    let begun = strike(&sim, case, settled);
+    let told_of = strike_of(case, sim.w().nodes.len());
+    let begun = strike(&sim, case, &told_of, settled);
     let mut until = begun;
-    let (name, before) = {
-        let world = sim.w();
-        (
-            world.nodes.first().map(|n| n.name.clone()).unwrap_or_default(),
-            world.posted.iter().filter(|p| p.taken < begun).count(),
-        )
-    };
+    let before = sim.w().posted.iter().filter(|p| p.taken < begun).count();
     let mut seen = Seen::default();
     if before > 0 {
         let world = sim.w();
@@ -74,7 +67,7 @@ pub(super) fn play(case: Case<'_>, watch: Duration) -> Seen {
         until = (until + micros(Duration::from_secs(600))).min(end);
         sim.run(until);
         let world = sim.w();
-        let told = world.posted.iter().filter(|p| p.taken >= begun && is_about(&world, case.fault, &name, p));
+        let told = world.posted.iter().filter(|p| p.taken >= begun && told_of.is_told_by(&world, p));
         let first = told.filter_map(|p| p.seen).min().filter(|at| *at <= end);
         seen.told = first.map(|at| Duration::from_micros(u64::try_from(at - begun).unwrap_or(0)));
     }
@@ -122,23 +115,34 @@ fn settle(sim: &Rc<Sim>, case: Case<'_>) -> Micros {
     at
 }
 
+/// The fault of a case: at the node that the site is about.
+fn strike_of(case: Case<'_>, nodes: usize) -> Strike {
+    let (job, class) = (worst_job(case.site), class_of(case.site));
+    Strike { fault: case.fault, node: 0, partner: 1, job, class, spare: nodes.saturating_sub(1) }
+}
+
+/// Whether such a moment ever comes at a node of this site.
+pub(super) fn comes(site: &Site, moment: Moment) -> bool {
+    let asked = site.peers + site.legacy > 0;
+    match moment {
+        Moment::Answered => asked && site.listens,
+        Moment::Asked => asked,
+        Moment::CanaryTaken | Moment::CanarySeen => site.daemon && site.proof == Proof::Mailbox,
+        Moment::DaemonAsked => site.daemon,
+        Moment::Tick => true,
+        Moment::JobBegun => !site.jobs.is_empty(),
+    }
+}
+
 /// Brings the fault; when it began.
-fn strike(sim: &Rc<Sim>, case: Case<'_>, at: Micros) -> Micros {
+fn strike(sim: &Rc<Sim>, case: Case<'_>, fault: &Strike, at: Micros) -> Micros {
     let (acts, moment) = {
         let mut world = sim.w();
-        staged(&mut world, case)
+        let odd = world.rng.mille(500) && !case.steered;
+        fault.acts(&mut world, odd, case.seed.is_multiple_of(2))
     };
     let steered = case.steered && case.fault != Fault::ClassMissing;
-    let asked = case.site.peers + case.site.legacy > 0;
-    let comes = |m: &Moment| match m {
-        Moment::Answered => asked && case.site.listens,
-        Moment::Asked => asked,
-        Moment::CanaryTaken | Moment::CanarySeen => case.site.daemon && case.site.proof == Proof::Mailbox,
-        Moment::DaemonAsked => case.site.daemon,
-        Moment::Tick => true,
-        Moment::JobBegun => !case.site.jobs.is_empty(),
-    };
-    let Some(moment) = moment.filter(|m| steered && comes(m)) else {
+    let Some(moment) = moment.filter(|m| steered && comes(case.site, *m)) else {
         let mut world = sim.w();
         if case.steered {
             world.tempo = Tempo::Worst;
@@ -150,14 +154,22 @@ fn strike(sim: &Rc<Sim>, case: Case<'_>, at: Micros) -> Micros {
     };
     {
         let mut world = sim.w();
-        let first = world.script.len();
-        world.script.extend(acts);
-        let lines = (first..world.script.len()).collect();
         if case.fault == Fault::CronDead {
             // A canary is due just when passes are.
             world.trap_canary = Some(case.site.pace.stale);
         }
-        world.trap = Some(Trap { node: 0, moment, from: at, lines, tempo: Tempo::Worst });
+    }
+    trapped(sim, acts, (0, moment), at)
+}
+
+/// Does this at the first such moment of a node from `at` on; when that was. From then on all is slow.
+pub(super) fn trapped(sim: &Rc<Sim>, acts: Vec<Act>, (node, moment): (usize, Moment), at: Micros) -> Micros {
+    {
+        let mut world = sim.w();
+        let first = world.script.len();
+        world.script.extend(acts);
+        let lines = (first..world.script.len()).collect();
+        world.trap = Some(Trap { node, moment, from: at, lines, tempo: Tempo::Worst });
     }
     let mut now = at;
     while sim.w().snapped.is_none() && now < at + fleet::secs(200_000) {
@@ -166,101 +178,4 @@ fn strike(sim: &Rc<Sim>, case: Case<'_>, at: Micros) -> Micros {
     }
     let snapped = sim.w().snapped;
     snapped.unwrap_or(now)
-}
-
-/// What the fault does, and its worst moment.
-fn staged(world: &mut World, case: Case<'_>) -> (Vec<Act>, Option<Moment>) {
-    let odd = world.rng.mille(500) && !case.steered;
-    let us = world.nodes.first();
-    let back = us.and_then(|n| n.setup.peers.first()).is_some();
-    let seat = world.nodes.get(1).and_then(|n| seat_of(n, 0)).unwrap_or(0);
-    let spare = world.nodes.len().saturating_sub(1);
-    match case.fault {
-        Fault::HostDead if odd => (vec![Act::Uplink(0, false)], None),
-        Fault::HostDead => (vec![Act::Host(0, false)], Some(Moment::Answered)),
-        Fault::PortBlocked if odd => (vec![Act::Garbles(0, true)], None),
-        Fault::PortBlocked => (vec![Act::Port(0, false)], Some(Moment::Answered)),
-        Fault::CronDead if odd => (vec![Act::PassesLive(0, false)], None),
-        Fault::CronDead => (vec![Act::Cron(0, false)], Some(Moment::Tick)),
-        Fault::DaemonDead if odd => (vec![Act::DaemonTurns(0, false)], None),
-        Fault::DaemonDead => (vec![Act::Daemon(0, false)], Some(Moment::DaemonAsked)),
-        Fault::ClassMissing => (class_of(case.site).map(|c| Act::Line(0, c, false)).into_iter().collect(), None),
-        Fault::TargetDown | Fault::JobHangs => {
-            (vec![Act::Target(0, worst_job(case.site), false)], Some(Moment::JobBegun))
-        }
-        Fault::MailRefused => {
-            let how = if odd { Provider::Rejects } else { Provider::Refuses };
-            (vec![Act::Mail(0, how)], Some(Moment::CanaryTaken))
-        }
-        Fault::MailLost => (vec![Act::Mail(0, Provider::Loses)], Some(Moment::CanaryTaken)),
-        Fault::MailSpam => (vec![Act::Mail(0, Provider::Spams)], Some(Moment::CanaryTaken)),
-        Fault::MailboxBlind => (vec![Act::Mailbox(0, false)], Some(Moment::CanarySeen)),
-        Fault::MailOff => (vec![Act::MailOn(0, false)], Some(Moment::Tick)),
-        Fault::LinkCut if back => (vec![Act::Link(0, 1, false), Act::Link(1, 0, false)], Some(Moment::Answered)),
-        Fault::Unwatched if world.nodes.len() > 1 => (vec![Act::Lists(1, seat, false)], Some(Moment::Answered)),
-        Fault::LinkCut | Fault::Unwatched => (Vec::new(), None),
-        Fault::StateBroken => (vec![Act::Disk(0, false)], Some(Moment::DaemonAsked)),
-        Fault::SettingsBroken => (vec![Act::Settings(0, false)], Some(Moment::DaemonAsked)),
-        Fault::ClockStep => {
-            let far = fleet::secs(60 + world.rng.below(if odd { 100_000 } else { 1_000 }).cast_signed());
-            (vec![Act::Step(0, if case.seed.is_multiple_of(2) { far } else { -far })], Some(Moment::DaemonAsked))
-        }
-        Fault::ClockSkew => {
-            let way = if case.seed.is_multiple_of(2) { 1 } else { -1 };
-            (vec![Act::Slew(0, way * micros(super::acts::SLEW_MAX))], Some(Moment::Answered))
-        }
-        Fault::Cloned => (vec![Act::Clone(spare, 0)], Some(Moment::Asked)),
-        Fault::AdminMailbox => {
-            let who = us.map_or_else(|| admin("?"), |n| admin(&n.name));
-            (vec![Act::Inbox(who, false)], None)
-        }
-    }
-}
-
-/// Where `of` stands among the peers of a node.
-fn seat_of(node: &Node, of: usize) -> Option<usize> {
-    node.setup.peers.iter().position(|p| p.target == super::node::Target::Node(of))
-}
-
-/// The class of the longest period.
-pub(super) fn class_of(site: &Site) -> Option<Class> {
-    let of = |f: &Frequency| match Class::of(*f) {
-        Class::Minute => None,
-        class => Some((f.period(), class)),
-    };
-    site.jobs.iter().filter_map(|j| of(&j.0)).max_by_key(|c| (c.0, c.1)).map(|c| c.1)
-}
-
-fn worst_job(site: &Site) -> usize {
-    let time = |j: &(Frequency, u32, Duration)| site.job_time(j.0, j.1, j.2);
-    site.jobs.iter().enumerate().max_by_key(|(_, j)| time(j)).map_or(0, |j| j.0)
-}
-
-/// Whether this message tells an admin concerned of the fault.
-fn is_about(world: &World, fault: Fault, us: &str, posted: &Posted) -> bool {
-    let theirs = format!("peer:{us}");
-    let partner = world.nodes.get(1).map(|n| n.name.clone()).unwrap_or_default();
-    let ours = match fault {
-        Fault::CronDead => "node:passes",
-        Fault::DaemonDead => "node:daemon",
-        Fault::ClassMissing => "node:crontab:",
-        Fault::TargetDown | Fault::JobHangs => "tcp:",
-        Fault::MailRefused | Fault::MailLost | Fault::MailSpam | Fault::MailboxBlind => "node:mail",
-        Fault::LinkCut => "peer:",
-        Fault::Unwatched => "node:unwatched:",
-        Fault::StateBroken => "node:state",
-        Fault::SettingsBroken => "node:settings",
-        Fault::ClockStep => "node:clock",
-        Fault::ClockSkew => "node:skew:",
-        _ => "nothing",
-    };
-    let concerned =
-        posted.to == admin(us) || (matches!(fault, Fault::LinkCut | Fault::ClockSkew) && posted.to == admin(&partner));
-    let silent = matches!(fault, Fault::TargetDown | Fault::JobHangs | Fault::Unwatched);
-    let about = |job: &str| match posted.from {
-        0 => job.starts_with(ours),
-        _ if fault == Fault::ClockSkew => job.starts_with("node:skew:"),
-        _ => job == theirs && !silent,
-    };
-    concerned && posted.alerts.iter().any(|(id, _)| about(id.job.as_str()))
 }

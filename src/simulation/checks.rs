@@ -148,6 +148,7 @@ pub(super) fn healed(world: &mut World) {
         for open in &node.kept.open {
             wrong.push(format!("liveness: {} still has {open} open", node.name));
         }
+        wrong.extend(super::invariants::owed(node));
         for view in &node.kept.views {
             if view.bad > 0 {
                 wrong.push(format!("liveness: {} still sees a peer badly", node.name));

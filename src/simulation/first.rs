@@ -36,6 +36,11 @@ impl First {
     }
 }
 
+/// Whether this node gives an answer that a first program reads.
+fn says(node: &super::node::Node) -> bool {
+    matches!(node.answers, super::node::Answers::Status | super::node::Answers::Lies)
+}
+
 /// When its next hour strikes.
 pub(super) fn schedule(world: &mut World, at: usize) {
     let hour = micros(HOUR);
@@ -50,7 +55,7 @@ pub(super) fn polls(world: &mut World, at: usize) {
     let Some(first) = world.firsts.get(at).filter(|f| f.up).cloned() else { return };
     let n = first.watches;
     let answered =
-        world.nodes.get(n).filter(|node| node.up && node.uplink && node.port && node.setup.listens && !node.garbles);
+        world.nodes.get(n).filter(|node| node.up && node.uplink && node.port && node.setup.listens && says(node));
     let body = answered.and_then(|node| super::poll::word(node, world.now).filter(|_| node.daemon_answers()));
     // Any page with these letters in it.
     let believes = body.is_some_and(|word| word.as_str().contains("True"));

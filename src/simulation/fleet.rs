@@ -24,8 +24,8 @@ pub(super) struct Plan {
     pub(super) tempo: Tempo,
     /// The crontab has a line for each class.
     pub(super) lines: bool,
-    /// A place is kept for a clone.
-    pub(super) clone: bool,
+    /// Places that are kept for clones.
+    pub(super) clones: usize,
     /// Nodes start within this time.
     pub(super) spread: Duration,
 }
@@ -45,6 +45,7 @@ fn jobs(name: &str, site: &Site) -> Vec<Job> {
             timeout: *timeout,
             ..Policy::default()
         },
+        listed: true,
         up: true,
         slot: None,
         begun: None,
@@ -88,7 +89,7 @@ pub(super) fn build(plan: &Plan) -> Rc<Sim> {
         world.firsts.push(First { watches: 0, admin: admin_of, up: true, mail_failed: None, runs: true });
     }
     world.nodes = names.iter().zip(setups).map(|(name, setup)| Node::new(name, setup)).collect();
-    if plan.clone {
+    for _ in 0..plan.clones {
         let spare = Setup { watched: Vec::new(), peers: Vec::new(), daemon: false, ..setup("z", site, false) };
         let mut spare = Node::new("z", spare);
         spare.up = false;

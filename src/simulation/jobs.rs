@@ -1,6 +1,7 @@
 //! The jobs of a pass: due, run, decided, committed, told in waves.
 
 use super::engine::{Micros, Sim, micros};
+use super::invariants;
 use super::node::{Job, Node, ok};
 use super::outbox::At;
 use super::pass::{beside, finish_wave, last_drain, trouble};
@@ -34,6 +35,8 @@ fn slot_end(job: &Job, start: Timestamp) -> Timestamp {
 
 struct Run {
     job: usize,
+    /// What it was when it began: the settings may be edited meanwhile.
+    id: JobId,
     slot: Timestamp,
     ends: Micros,
     started: Timestamp,
@@ -43,6 +46,8 @@ struct Run {
 
 /// All jobs of one pass.
 pub(super) async fn run(sim: &Sim, at: At, called: Called, offset: i64, begun: Micros) {
+    sim.point(at.1).await;
+    left(&mut sim.w(), at.0, offset);
     sim.point(at.1).await;
     let mut runs = claim(&mut sim.w(), at, called, offset);
     sim.point(at.1).await;
@@ -104,14 +109,15 @@ fn claim(world: &mut World, at: At, called: Called, offset: i64) -> Vec<Run> {
     }
     let mut runs = Vec::with_capacity(wanted.len());
     for (job, slot) in wanted {
-        let up = world.nodes.get(at.0).is_some_and(|n| n.setup.jobs.get(job).is_some_and(|j| j.up));
+        let this = world.nodes.get(at.0).and_then(|n| n.setup.jobs.get(job)).map(|j| (j.up, j.id.clone()));
+        let Some((up, id)) = this else { continue };
         let took = lasts(world, at.0, job);
         starts(world, at.0, job);
         #[cfg(test)]
         if planted::is(Bug::JobHangsForEver) && !up {
             continue;
         }
-        runs.push(Run { job, slot, ends: world.now + micros(took), started: now, up });
+        runs.push(Run { job, id, slot, ends: world.now + micros(took), started: now, up });
     }
     if !runs.is_empty() {
         world.moment(at.0, Moment::JobBegun);
@@ -121,7 +127,7 @@ fn claim(world: &mut World, at: At, called: Called, offset: i64) -> Vec<Run> {
 
 fn is_due(node: &mut Node, at: usize, called: Called, now: Timestamp) -> Option<Timestamp> {
     let job = node.setup.jobs.get_mut(at)?;
-    if !may_be_due(job, now) {
+    if !job.listed || !may_be_due(job, now) {
         return None;
     }
     let current = slot(job.policy.every, &TimeZone::UTC, now);
@@ -143,7 +149,7 @@ fn lasts(world: &mut World, n: usize, job: usize) -> Duration {
     if !up && world.rng.mille(500) { timeout } else { world.take(timeout) }
 }
 
-/// I9: a job starts once in each period while host and cron are up.
+/// A job starts.
 fn starts(world: &mut World, n: usize, job: usize) {
     let now = world.now;
     let Some(node) = world.nodes.get_mut(n) else { return };
@@ -188,14 +194,19 @@ fn decide(world: &mut World, at: At, run: &Run, now: Timestamp) -> bool {
     let Some(node) = world.nodes.get_mut(at.0) else { return false };
     let uplink = node.uplink;
     let holder = node.claims.remove(&run.job);
+    // A job that has left the settings meanwhile has no state for its result.
+    if !node.setup.jobs.get(run.job).is_some_and(|job| job.listed && job.id == run.id) {
+        return false;
+    }
+    let before = node.kept.shared.states(std::slice::from_ref(&run.id)).unwrap_or_default().remove(&run.id);
+    let mut wrong: Vec<String> = invariants::loaded(node, &run.id, before.as_ref()).into_iter().collect();
     let Some(job) = node.setup.jobs.get_mut(run.job) else { return false };
     let outcome = if run.up && uplink { ok() } else { Outcome::failed("silent for its whole time") };
     let hidden = !uplink && outcome.verdict != Verdict::Ok;
     #[cfg(test)]
     let hidden = hidden && !planted::is(Bug::OwnNetworkIgnored);
-    let before = node.kept.shared.states(std::slice::from_ref(&job.id)).unwrap_or_default().remove(&job.id);
     let before = before.unwrap_or_default();
-    let expected_seq = before.seq;
+    let (expected_seq, known) = (before.seq, before.clone());
     let input = Input {
         now,
         slot: run.slot,
@@ -208,6 +219,12 @@ fn decide(world: &mut World, at: At, run: &Run, now: Timestamp) -> bool {
         held: false,
     };
     let step = if hidden { transition::hide(before, &input) } else { transition::transition(before, &input) };
+    wrong.extend(invariants::counted(
+        &run.id,
+        &known,
+        &step.state,
+        if hidden { Verdict::Unknown } else { outcome.verdict },
+    ));
     let alerts: Vec<_> = step.drafts.into_iter().map(|d| worded(&job.id, d, now)).collect();
     job.slot = (!hidden).then(|| (run.slot, slot_end(job, run.slot)));
     node.kept.news |= !alerts.is_empty();
@@ -216,6 +233,8 @@ fn decide(world: &mut World, at: At, run: &Run, now: Timestamp) -> bool {
     let change =
         Change { job: job.id.clone(), expected_seq, state: Some(step.state), run: None, alerts, hour: step.hour };
     let written = node.kept.shared.commit(std::slice::from_ref(&change));
+    invariants::committed(node, false, &run.id, &change.alerts);
+    world.faults(wrong);
     if lied {
         world.fault("I14: a target that is well was told as down".to_owned());
     }
@@ -249,13 +268,55 @@ fn worded(job: &JobId, draft: transition::Draft, now: Timestamp) -> crate::decid
 /// The clock has stepped: what is remembered moves along.
 pub(super) fn moved(world: &mut World, n: usize, step: Step, now: Timestamp) {
     let Some(node) = world.nodes.get_mut(n) else { return };
-    let Node { setup, kept, .. } = node;
-    for job in &mut setup.jobs {
+    let mut ids: Vec<(bool, JobId)> = node.kept.open.iter().map(|id| (true, id.clone())).collect();
+    for job in &mut node.setup.jobs {
         job.slot = None;
-        move_one(&kept.shared, &job.id, step, now);
+        ids.push((false, job.id.clone()));
     }
-    for id in &kept.open {
-        move_one(&kept.own, id, step, now);
+    for (own, id) in ids {
+        let ledger: &dyn Ledger = if own { &node.kept.own } else { &node.kept.shared };
+        move_one(ledger, &id, step, now);
+        invariants::committed(node, own, &id, &[]);
+    }
+}
+
+/// Jobs that have left the settings are forgotten; who was told that they fail is told.
+fn left(world: &mut World, n: usize, offset: i64) {
+    let now = at_offset(world.now, offset);
+    let Some(node) = world.nodes.get_mut(n) else { return };
+    if !std::mem::take(&mut node.edited) {
+        return;
+    }
+    let listed = |id: &JobId| node.setup.jobs.iter().any(|job| job.listed && job.id == *id);
+    let mut gone: Vec<JobId> = node.kept.shared.slots().unwrap_or_default().into_keys().collect();
+    #[cfg(test)]
+    let listed = |id: &JobId| !planted::is(Bug::ReloadForgets) && listed(id);
+    gone.retain(|id| !listed(id));
+    gone.sort();
+    let mut states = node.kept.shared.states(&gone).unwrap_or_default();
+    let mut changes = Vec::new();
+    for (job, state) in gone.iter().filter_map(|id| states.remove_entry(id)) {
+        let alerts: Vec<_> = transition::close(&state, now).into_iter().map(|d| worded(&job, d, now)).collect();
+        node.kept.news |= !alerts.is_empty();
+        node.kinds.extend(alerts.iter().map(|a| (a.id.clone(), a.kind)));
+        changes.push(Change { job, expected_seq: state.seq, state: None, run: None, alerts, hour: None });
+    }
+    let written = node.kept.shared.commit(&changes);
+    for change in &changes {
+        #[cfg(test)]
+        if planted::is(Bug::ReloadForgets) {
+            continue;
+        }
+        invariants::committed(node, false, &change.job, &change.alerts);
+    }
+    #[cfg(test)]
+    if planted::is(Bug::ReloadDropsMail) {
+        let waiting = node.kept.shared.waiting().unwrap_or_default();
+        let dropped = waiting.into_iter().map(|w| (w.alert.id, w.recipient, String::new())).collect();
+        _ = node.kept.shared.plan(&crate::store::Planned { dropped, ..Default::default() });
+    }
+    if let Err(why) = written {
+        world.fault(format!("I17: what has left the settings could not be closed: {why}"));
     }
 }
 

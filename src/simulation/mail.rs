@@ -71,8 +71,9 @@ pub(super) async fn send(sim: &Sim, node: usize, process: u64, delivery: &Delive
             let alerts = delivery.alerts.iter().map(|id| (id.clone(), super::outbox::kind_of(&world, node, id)));
             let alerts: Vec<_> = alerts.collect();
             world.post(node, &delivery.recipient, alerts, matches!(how, Provider::Good | Provider::Doubles));
-            let carried = delivery.alerts.iter().map(|id| (id.clone(), delivery.recipient.clone())).collect();
+            let carried: Vec<_> = delivery.alerts.iter().map(|id| (id.clone(), delivery.recipient.clone())).collect();
             if let Some(n) = world.nodes.get_mut(node) {
+                n.owed.retain(|told| !carried.contains(told));
                 n.unmarked = Some((process, carried));
             }
             SendResult::Accepted { answer: "250 ok".to_owned() }

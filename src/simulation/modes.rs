@@ -5,6 +5,7 @@ use super::checks;
 use super::engine::{Micros, Sim, micros};
 use super::fleet::{self, Plan, secs};
 use super::mail::Provider;
+use super::node::Answers;
 use super::rng::Rng;
 use super::world::{Tempo, World};
 use crate::decide::bound::{Fault, Proof, Site};
@@ -72,11 +73,11 @@ fn begin(seed: u64, nodes: usize, most_slow: bool) -> (Rc<Sim>, Site, Rng) {
     let site = site(&mut rng, nodes);
     let tempo = if most_slow { tempo(&mut rng) } else { Tempo::Quick };
     let lines = site.pace.passes == MINUTE && rng.mille(150);
-    let plan = Plan { site: site.clone(), seed, tempo, lines, clone: false, spread: Duration::from_secs(50) };
+    let plan = Plan { site: site.clone(), seed, tempo, lines, clones: 0, spread: Duration::from_secs(50) };
     (fleet::build(&plan), site, rng)
 }
 
-fn end(sim: &Sim, days: u64) -> History {
+pub(super) fn end(sim: &Sim, days: u64) -> History {
     let mut world = sim.w();
     checks::history(&mut world);
     let nodes = world.nodes.len() as u64;
@@ -116,28 +117,65 @@ fn harmless(world: &mut World, rng: &mut Rng, site: &Site, at: Micros) {
     let hour = micros(Duration::from_secs(3_600));
     let at = if site.legacy > 0 { at.div_euclid(hour) * hour + secs(600) } else { at };
     let quick = site.pace.quick.as_secs().cast_signed();
-    match rng.below(6) {
-        0 => {
+    match rng.below(7) {
+        0 if site.legacy == 0 => absent(world, rng, site, n, at),
+        0 | 1 => {
             let off = secs(20 + rng.below(90).min(quick.unsigned_abs() * 2 - 30).cast_signed());
             world.at(at, Act::Host(n, false));
             world.at(at + off, Act::Host(n, true));
         }
-        1 => world.at(at, Act::Restart(n)),
-        2 => {
+        2 => world.at(at, Act::Restart(n)),
+        3 => {
             for step in 0..20 {
                 world.at(at + secs(60 * step), Act::Slew(n, rng.below(200_000).cast_signed() - 100_000));
             }
         }
-        3 => {
+        4 => {
             world.at(at, Act::Cron(n, false));
             world.at(at + micros(site.pace.passes) - secs(4), Act::Cron(n, true));
         }
-        4 => {
+        5 => {
             world.at(at, Act::Mail(n, Provider::Refuses));
             world.at(at + secs(59), Act::Mail(n, Provider::Good));
         }
         _ => world.at(at, Act::KillDaemon(n)),
     }
+}
+
+/// An absence that is announced, and is over before it was to be. A first program knows of none.
+fn absent(world: &mut World, rng: &mut Rng, site: &Site, n: usize, at: Micros) {
+    let off = MINUTE * 5 + rng.time(MINUTE * 60);
+    let heard = at + micros(site.pace.poll * 2 + MINUTE * 2);
+    world.at(at, Act::Away(n, site.pace.poll * 2 + off * 2 + MINUTE * 40));
+    world.at(heard, Act::Host(n, false));
+    world.at(heard + micros(off), Act::Host(n, true));
+}
+
+/// An absence that lasts longer than was announced: how long after its end a human is told.
+pub(super) fn overstayed(seed: u64, nodes: usize) -> (Option<Duration>, Duration, Vec<String>) {
+    let mut rng = Rng::new(seed ^ 0xA3_A7);
+    let site = Site { legacy: 0, ..site(&mut rng, nodes) };
+    let tempo = tempo(&mut rng);
+    let plan = Plan { site: site.clone(), seed, tempo, lines: false, clones: 0, spread: Duration::from_secs(50) };
+    let sim = fleet::build(&plan);
+    let at = secs(7_200) + micros(rng.time(MINUTE * 30));
+    let away = site.pace.poll * 3 + MINUTE * 10 + rng.time(MINUTE * 60);
+    let ends = at + micros(away);
+    {
+        let mut world = sim.w();
+        world.at(at, Act::Away(0, away));
+        world.at(at + micros(site.pace.poll * 2), Act::Host(0, false));
+    }
+    let bound = site.longest(Fault::HostDead).unwrap_or_default();
+    sim.run(ends + micros(bound * 2));
+    let mut world = sim.w();
+    let us = world.nodes.first().map(|node| fleet::admin(&node.name));
+    let told = world.posted.iter().filter(|p| Some(&p.to) == us.as_ref()).filter_map(|p| p.seen).min();
+    let mut wrong = std::mem::take(&mut world.wrong);
+    if told.is_some_and(|told| told < ends) {
+        wrong.push("an announced absence was told before its end".to_owned());
+    }
+    (told.map(|told| Duration::from_micros(u64::try_from(told - ends).unwrap_or(0))), bound, wrong)
 }
 
 /// Many faults at once, at random; and, if `heals`, an end of all of them and quiet after.
@@ -193,7 +231,7 @@ fn trouble(world: &World, rng: &mut Rng) -> (Act, Vec<Act>) {
     let peers = world.nodes.get(n).map_or(0, |node| node.setup.peers.len());
     let job = rng.index(jobs);
     let both = |make: &dyn Fn(bool) -> Act| (make(false), vec![make(true)]);
-    match rng.below(22) {
+    match rng.below(26) {
         0 => both(&|ok| Act::Host(n, ok)),
         1 => both(&|ok| Act::Cron(n, ok)),
         2 => both(&|ok| Act::PassesLive(n, ok)),
@@ -228,8 +266,18 @@ fn trouble(world: &World, rng: &mut Rng) -> (Act, Vec<Act>) {
             let peer = rng.index(peers);
             both(&|ok| Act::Lists(n, peer, ok))
         }
-        19 => (Act::Garbles(n, true), vec![Act::Garbles(n, false)]),
+        19 => {
+            let how = [Answers::Garbage, Answers::BareTrue, Answers::Lies];
+            let how = rng.pick(&how).unwrap_or_default();
+            (Act::Answers(n, how), vec![Act::Answers(n, Answers::Status)])
+        }
         20 => (Act::Restart(n), Vec::new()),
+        21 | 22 => both(&|listed| Act::Job(n, job, listed)),
+        23 => (Act::Renames(n, job), Vec::new()),
+        24 => {
+            let time = rng.time(MINUTE * 240);
+            (Act::Away(n, time), Vec::new())
+        }
         _ => (Act::FirstUp(0, false), vec![Act::FirstUp(0, true)]),
     }
 }
@@ -256,10 +304,13 @@ fn heal(world: &mut World) {
             Act::MailOn(n, true),
             Act::Disk(n, true),
             Act::Settings(n, true),
-            Act::Garbles(n, false),
+            Act::Answers(n, Answers::Status),
             Act::Host(n, true),
         ];
+        acts.push(Act::Away(n, Duration::ZERO));
         acts.extend((0..jobs).map(|job| Act::Target(n, job, true)));
+        let gone = |j: &usize| world.nodes.get(n).and_then(|x| x.setup.jobs.get(*j)).is_some_and(|j| !j.listed);
+        acts.extend((0..jobs).filter(gone).map(|job| Act::Job(n, job, true)));
         let unlisted = |p: &usize| world.nodes.get(n).and_then(|x| x.setup.peers.get(*p)).is_some_and(|p| !p.listed);
         acts.extend((0..peers).filter(unlisted).map(|peer| Act::Lists(n, peer, true)));
         if offset != 0 {

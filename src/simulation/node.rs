@@ -9,7 +9,7 @@ use crate::decide::peers::{View, Watched};
 use crate::decide::schedule::{Class, CronMemory};
 use crate::decide::status::{NodeId, Sees};
 use crate::decide::step::Base;
-use crate::decide::{AlertId, AlertKind, Recipient, Word};
+use crate::decide::{AlertId, AlertKind, JobState, Recipient, Word};
 use crate::store::{Ledger, Memory, MemoryOwn, MemoryShared, StoreClock};
 use checker_job::{JobId, Outcome, Policy, Timestamp};
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,11 +31,27 @@ pub(super) struct Peer {
     pub(super) listed: bool,
 }
 
+/// What a node says to who asks it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Answers {
+    /// Its signed status.
+    #[default]
+    Status,
+    /// A page of something else.
+    Garbage,
+    /// The bare word `True`, without a signature.
+    BareTrue,
+    /// A signed status in which all is well with it and nothing with others, whatever is.
+    Lies,
+}
+
 /// One job.
 #[derive(Clone, Debug)]
 pub(super) struct Job {
     pub(super) id: JobId,
     pub(super) policy: Policy,
+    /// Its table is in the settings.
+    pub(super) listed: bool,
     /// Its target answers.
     pub(super) up: bool,
     /// The slot that holds now, and until when it does.
@@ -132,7 +148,7 @@ pub(super) struct Node {
     pub(super) settings_ok: bool,
     pub(super) daemon_stays: bool,
     pub(super) passes_die: bool,
-    pub(super) garbles: bool,
+    pub(super) answers: Answers,
     /// Of a thousand ticks, so many are missed or doubled.
     pub(super) cron_fails: u64,
     pub(super) provider: Provider,
@@ -152,6 +168,16 @@ pub(super) struct Node {
     pub(super) truth: Truth,
     /// Its clock was touched: ages cannot be held to the truth.
     pub(super) odd_clock: bool,
+    /// Each state as it was committed last.
+    pub(super) committed: BTreeMap<JobId, JobState>,
+    /// What was decided to be told and neither was nor need not be.
+    pub(super) owed: BTreeSet<(AlertId, Recipient)>,
+    /// Since when host and cron have done what they should.
+    pub(super) calm: Micros,
+    /// The settings were edited, and no pass has seen it.
+    pub(super) edited: bool,
+    /// It has announced to be away until then, by its daemon's clock.
+    pub(super) away: Option<Timestamp>,
 }
 
 pub(super) fn ok() -> Outcome {
@@ -189,7 +215,7 @@ impl Node {
             settings_ok: true,
             daemon_stays: true,
             passes_die: false,
-            garbles: false,
+            answers: Answers::Status,
             cron_fails: 0,
             provider: Provider::default(),
             mailbox: Mailbox::default(),
@@ -205,6 +231,11 @@ impl Node {
             excused: BTreeMap::new(),
             truth: Truth { settings_ok: true, state_ok: true, ..Truth::default() },
             odd_clock: false,
+            committed: BTreeMap::new(),
+            owed: BTreeSet::new(),
+            calm: 0,
+            edited: false,
+            away: None,
         }
     }
 

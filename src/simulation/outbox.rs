@@ -1,6 +1,7 @@
 //! Judging troubles and draining the outbox, as pass and daemon do it.
 
 use super::engine::{Micros, Sim, micros};
+use super::invariants;
 use super::mail;
 use super::world::{World, at_offset};
 use crate::decide::delivery::{self, Limits, Outgoing};
@@ -54,10 +55,13 @@ impl World {
         let run = self.id();
         let Some(node) = self.nodes.get_mut(n) else { return false };
         let before = node.kept.own.states(std::slice::from_ref(&trouble.id)).unwrap_or_default().remove(&trouble.id);
+        let mut wrong: Vec<String> = invariants::loaded(node, &trouble.id, before.as_ref()).into_iter().collect();
         let expected_seq = before.as_ref().map_or(0, |s| s.seq);
         let to = to.unwrap_or(&node.setup.contacts);
         let look = Look { outcome, to, held, run, now };
+        let known = before.clone().unwrap_or_default();
         let Some((state, alerts)) = decide(before, trouble, &look) else { return false };
+        wrong.extend(invariants::counted(&trouble.id, &known, &state, outcome.verdict));
         let told = !alerts.is_empty();
         let job = trouble.id.clone();
         if state.failure.is_some() || state.flapping.is_some() {
@@ -69,9 +73,9 @@ impl World {
         node.kinds.extend(alerts.iter().map(|a| (a.id.clone(), a.kind)));
         let change = Change { job, expected_seq, state: Some(state), run: None, alerts, hour: None };
         let written = node.kept.own.commit(std::slice::from_ref(&change));
-        if let Err(why) = written {
-            self.fault(format!("a trouble could not be written: {why}"));
-        }
+        invariants::committed(node, true, &change.job, &change.alerts);
+        wrong.extend(written.err().map(|why| format!("a trouble could not be written: {why}")));
+        self.faults(wrong);
         told
     }
 }
@@ -189,6 +193,12 @@ impl World {
         let Some(node) = self.nodes.get_mut(n) else { return };
         if *planned == Planned::default() {
             return;
+        }
+        for (id, to, _) in &planned.dropped {
+            node.owed.remove(&(id.clone(), to.clone()));
+        }
+        for (id, to) in &planned.withheld {
+            node.owed.remove(&(id.clone(), to.clone()));
         }
         let ledger: &dyn Ledger = if own { &node.kept.own } else { &node.kept.shared };
         if let Err(why) = ledger.plan(planned) {

@@ -4,7 +4,7 @@ use super::engine::{Micros, Sim};
 use super::node::{Job, Target};
 use super::outbox::{At, drain, is_told, judge};
 use super::world::{Moment, Spawn, World, at_offset};
-use super::{acts, jobs, poll};
+use super::{acts, invariants, jobs, poll};
 use crate::decide::health;
 use crate::decide::pace::DAEMON;
 use crate::decide::peers;
@@ -30,6 +30,7 @@ pub(super) fn tick(world: &mut World, n: usize, epoch: u32) {
     }
     let (struck, fails) = (node.next_tick, node.cron_fails);
     acts::schedule_tick(world, n);
+    invariants::started(world, n);
     world.minutes += 1;
     let times = match (world.rng.mille(fails), world.rng.mille(500)) {
         (true, true) => 0,
@@ -72,7 +73,7 @@ fn quick(world: &mut World, n: usize, called: Called) -> bool {
         return false;
     }
     let wall = at_offset(now, node.offset);
-    if node.setup.jobs.iter_mut().any(|j| jobs::may_be_due(j, wall)) {
+    if node.edited || node.setup.jobs.iter_mut().any(|j| j.listed && jobs::may_be_due(j, wall)) {
         return false;
     }
     let compared = step::compare(node.kept.base.as_ref(), wall, node.boot_time(now), &node.boot_id);
@@ -208,9 +209,11 @@ async fn round(sim: &Sim, at: At, offset: i64) {
     if asked.is_empty() {
         return;
     }
+    let begun = sim.w().now;
     let answers = poll::ask(sim, at.0, &asked).await;
     let (verdicts, now) = {
         let mut world = sim.w();
+        invariants::asked(&mut world, begun);
         let now = at_offset(world.now, offset);
         let Some(node) = world.nodes.get_mut(at.0) else { return };
         for (peer, heard) in &answers {
@@ -221,14 +224,23 @@ async fn round(sim: &Sim, at: At, offset: i64) {
         }
         let (watched, views) = (&node.setup.watched, &node.kept.views);
         let cut_off = !node.uplink;
-        (peers::judge_round(&node.id, watched, views, &answers, cut_off, &node.setup.pace, now), now)
+        let verdicts = peers::judge_round(&node.id, watched, views, &answers, cut_off, &node.setup.pace, now);
+        #[cfg(test)]
+        if planted::is(Bug::PeersVouch) {
+            vouched(node, &answers);
+        }
+        invariants::unsigned(&mut world, at.0, &answers, &verdicts);
+        (verdicts, now)
     };
     sim.point(at.1).await;
     for (peer, verdict) in verdicts {
         let Some((name, to, skew, first)) = about(&sim.w(), at.0, peer, verdict.ours_too) else { continue };
         let trouble = troubles::peer(&name, verdict.threshold, verdict.once);
         let (held, outcome) = (verdict.held, &verdict.outcome);
-        judge(sim, at, &trouble, outcome, Some(&to), held, now).await;
+        let told = judge(sim, at, &trouble, outcome, Some(&to), held, now).await;
+        if let Some(view) = sim.w().nodes.get_mut(at.0).and_then(|node| node.kept.views.get_mut(peer)) {
+            view.judged(&verdict, told);
+        }
         let odd = skew.unsigned_abs() > peers::SKEW.as_secs();
         let outcome = if odd { Outcome::failed("clocks differ") } else { Outcome::ok("clocks agree") };
         if !first {
@@ -236,6 +248,17 @@ async fn round(sim: &Sim, at: At, offset: i64) {
         }
     }
     remember_told(&mut sim.w(), at.0, &answers);
+}
+
+/// A planted fault: who finds its peers well takes itself for well.
+#[cfg(test)]
+fn vouched(node: &mut super::node::Node, answers: &[(usize, peers::Heard)]) {
+    let well =
+        |heard: &peers::Heard| matches!(heard, peers::Heard::Status(s) if s.word == Some(crate::decide::Word::True));
+    if answers.iter().any(|(_, heard)| well(heard)) {
+        let proof = &mut node.kept.proof;
+        (proof.wrong, proof.wrong_at, proof.wrong_since) = (None, None, None);
+    }
 }
 
 /// A peer's name, whom to tell, how far its clock is off, and whether it is a first program.
@@ -277,7 +300,7 @@ async fn watch_crontab(sim: &Sim, at: At, called: Called, offset: i64) {
         let now = at_offset(world.now, offset);
         let zone = TimeZone::UTC;
         let mut slots = Slots::new(now, &zone);
-        let needed = needed(node.setup.jobs.iter().map(|j: &Job| j.policy.every), &mut slots);
+        let needed = needed(node.setup.jobs.iter().filter(|j: &&Job| j.listed).map(|j| j.policy.every), &mut slots);
         (node.kept.cron.after(now, called, &needed), now)
     };
     for class in Class::ALL {

@@ -1,7 +1,8 @@
 //! One node asks another one.
 
 use super::engine::Sim;
-use super::node::{Node, Target};
+use super::node::{Answers, Node, Target};
+use super::rng::Rng;
 use super::world::{Moment, World};
 use crate::decide::Word;
 use crate::decide::health::About;
@@ -76,8 +77,11 @@ impl World {
         let known = node.setup.watched.iter().position(|w| w.node.as_ref() == Some(&id));
         let steady = steady(node, now);
         let Some(daemon) = node.daemon.as_mut().filter(|d| !d.hangs) else { return silent("refused") };
-        if node.garbles {
-            return Heard::Garbled("no status".to_owned());
+        let answers = node.answers;
+        match answers {
+            Answers::Garbage => return Heard::Garbled("no status".to_owned()),
+            Answers::BareTrue => return Heard::Word(Word::True),
+            Answers::Status | Answers::Lies => {}
         }
         if let (Some(known), Some(steady)) = (known, steady) {
             daemon.asked.insert(known, (steady, instance.clone()));
@@ -85,8 +89,10 @@ impl World {
                 view.spoke(&instance, steady);
             }
         }
-        let Some(status) = status(node, now, wall) else { return silent("") };
-        if status.word == Some(Word::True) {
+        let Some(mut status) = status(node, now, wall) else { return silent("") };
+        if answers == Answers::Lies {
+            lie(&mut status, &mut self.rng);
+        } else if status.word == Some(Word::True) {
             super::checks::is_true(self, to);
         }
         Heard::Status(Box::new(status))
@@ -129,12 +135,26 @@ fn status(node: &mut Node, now: super::engine::Micros, wall: Timestamp) -> Optio
         seq: daemon.seq,
         version: String::new(),
         told_self: daemon.told_self,
+        away: node.away,
         sees,
         ..About::default()
     };
     let mut status = daemon.facts.status(about, at);
     status.at = wall.secs();
     Some(status)
+}
+
+/// All is well here, nothing with others, and somebody else has told it.
+fn lie(status: &mut Status, rng: &mut Rng) {
+    status.word = Some(Word::True);
+    status.told_self = rng.mille(500);
+    status.at += if rng.mille(200) { 1_000_000 } else { 0 };
+    status.away_until = rng.mille(200).then_some(status.at + 1_000_000);
+    for seen in &mut status.sees {
+        (seen.ok, seen.there, seen.told) = (false, rng.mille(500), rng.mille(500));
+        seen.polled_s = 0;
+        seen.asked_s = Some(0);
+    }
 }
 
 /// What a pass tells its daemon of the peers.
@@ -150,6 +170,7 @@ pub(super) fn sees(node: &Node, now: Timestamp) -> Vec<Sees> {
                 there: view.is_there(),
                 polled_s: now.since(asked).as_secs(),
                 told: view.told,
+                link: view.bad > 0 && view.link,
                 asked_s: None,
                 asked_by: String::new(),
             })

@@ -171,6 +171,12 @@ impl World {
         self.queue.add(when.max(self.now), Event::Script(line));
     }
 
+    pub(super) fn all_at(&mut self, when: Micros, acts: Vec<Act>) {
+        for act in acts {
+            self.at(when, act);
+        }
+    }
+
     pub(super) fn play(&mut self, line: usize) {
         if let Some(act) = self.script.get(line).cloned() {
             self.note(|| format!("{act:?}"));
@@ -213,7 +219,9 @@ impl World {
         if let Some((node, _)) = self.living.remove(&process) {
             self.doomed.push(process);
             self.spawns.retain(|(p, _)| *p != process);
+            let now = self.now;
             if let Some(node) = self.nodes.get_mut(node) {
+                node.calm = now;
                 node.bereaved(process);
             }
         }
@@ -281,6 +289,12 @@ impl World {
     #[cfg(not(test))]
     #[expect(clippy::unused_self, reason = "as the one for tests")]
     pub(super) fn note(&self, _: impl FnOnce() -> String) {}
+
+    pub(super) fn faults(&mut self, all: Vec<String>) {
+        for what in all {
+            self.fault(what);
+        }
+    }
 
     #[expect(clippy::needless_pass_by_value, reason = "callers format it for this")]
     pub(super) fn fault(&mut self, what: String) {

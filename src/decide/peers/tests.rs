@@ -61,6 +61,55 @@ fn look(me: &str, third: Option<Heard>) -> Verdict {
 }
 
 #[test]
+fn who_told_a_broken_link_has_told_nothing_of_the_peer() {
+    let link = |ok: bool| Sees { link: true, ..sees("b", ok, true) };
+    // `a` comes before us, and told that its link to `b` is broken; now `b` is silent to us too.
+    let verdict = look("c", Some(status(Word::True, vec![Sees { polled_s: 10, ..link(false) }])));
+    assert!(!verdict.held && !verdict.link, "{verdict:?}");
+    assert_eq!(verdict.threshold, 1, "nobody is waited for");
+    let told = look("c", Some(status(Word::True, vec![sees("b", false, true)])));
+    assert!(told.held, "who told the silence itself has told it");
+    // `a` reaches `b` and told of a problem that it has: of our link to it that says nothing.
+    let problem = Sees { there: true, polled_s: 10, ..sees("b", false, true) };
+    let verdict = look("c", Some(status(Word::True, vec![problem])));
+    assert!(verdict.link && !verdict.held && verdict.threshold == 1, "{verdict:?}");
+}
+
+#[test]
+fn what_was_told_as_a_silence_turns_out_to_be_the_link() {
+    let mut view = View { told: true, ..View::default() };
+    let alone = look("a", None);
+    view.judged(&alone, true);
+    assert!(!view.link, "nobody could say");
+    let reached = look("a", Some(status(Word::True, vec![Sees { polled_s: 10, ..sees("b", true, false) }])));
+    assert!(reached.link);
+    view.judged(&reached, false);
+    view.judged(&alone, false);
+    assert!(view.link, "what was told was the link, whatever happens to the peer now");
+    view.judged(&alone, true);
+    assert!(!view.link, "a reminder tells of the peer");
+}
+
+#[test]
+fn who_does_not_answer_is_not_waited_for() {
+    let peers = [keyed("b"), keyed("a")];
+    let mut views = [View::default(), View::default()];
+    views[1].hear(&peers[1], &status(Word::True, vec![sees("b", false, false)]), at(0));
+    for second in [0, 60, 120] {
+        views[0].hear(&peers[0], &silent(), at(second));
+    }
+    let judged = |views: &[View], answers: &[(usize, Heard)]| {
+        judge_round(&id("c"), &peers, views, answers, false, &pace(), at(120)).remove(0).1.threshold
+    };
+    assert_eq!(judged(&views, &[(0, silent())]), 1 + RANK, "`a` comes first");
+    views[1].hear(&peers[1], &status(Word::MailProblem, vec![sees("b", false, false)]), at(60));
+    assert_eq!(judged(&views, &[(0, silent())]), 1, "`a` cannot mail");
+    views[1].hear(&peers[1], &status(Word::True, vec![sees("b", false, false)]), at(100));
+    views[1].hear(&peers[1], &silent(), at(120));
+    assert_eq!(judged(&views, &[(0, silent())]), 1, "`a` has fallen silent itself");
+}
+
+#[test]
 fn a_well_peer_is_asked_every_five_minutes_and_a_bad_one_each_minute() {
     let (peer, mut view) = (keyed("b"), View::default());
     assert!(view.due(&peer, false, &pace(), at(0)), "never asked");
