@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// A line is no longer than this, either way.
-pub const LINE_MAX: u64 = 256 * 1024;
+pub const LINE_MAX: u64 = 4 << 20;
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

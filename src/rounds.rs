@@ -110,7 +110,8 @@ fn again(own: &dyn Own, respawn: &dyn Fn() -> String, now: Timestamp) -> Result<
         && at <= now
         && now.since(at) < RESPAWN_EVERY
     {
-        return Ok(Some(format!("A pass started it {} ago, and it did not stay up.", duration_words(now.since(at)))));
+        let (ago, pause) = (duration_words(now.since(at)), duration_words(RESPAWN_EVERY));
+        return Ok(Some(format!("A pass started it {ago} ago. None does so twice within {pause}.")));
     }
     own.set_meta(RESPAWNED, Some(&now.micros().to_string()))?;
     Ok(Some(respawn()))
@@ -246,9 +247,10 @@ impl Rounds<'_> {
 
     fn tell(&self, at: usize, verdict: &Verdict, now: Timestamp) -> Result<()> {
         let Some(peer) = self.peers.get(at) else { return Ok(()) };
-        let mut to = vec![peer.admin.clone()];
-        if verdict.ours_too {
-            to.extend(self.contacts.iter().filter(|c| **c != peer.admin).cloned());
+        let ours = || self.contacts.iter().filter(|c| verdict.ours_only || **c != peer.admin).cloned();
+        let mut to = if verdict.ours_only { Vec::new() } else { vec![peer.admin.clone()] };
+        if verdict.ours_too || verdict.ours_only {
+            to.extend(ours());
         }
         let trouble = node::peer(&peer.watched.name, verdict.threshold, verdict.once);
         node::judge_held(self.own, &to, &trouble, &verdict.outcome, verdict.held, now).map(drop)

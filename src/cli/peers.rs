@@ -73,7 +73,14 @@ impl<'a> Line<'a> {
         };
         let ago = duration_words(Duration::from_secs(self.now.since(asked).as_secs()));
         let word = view.status.as_ref().and_then(|s| s.word).map(|w| w.to_string()).unwrap_or_default();
+        if let Some(until) = view.away.filter(|until| self.now < *until) {
+            let left = duration_words(Duration::from_secs(until.since(self.now).as_secs()));
+            return ("away", format!("it has announced to be away for {left} more; asked {ago} ago"));
+        }
         match view.bad {
+            n if n > 0 && view.is_there() && view.answered.is_none() => {
+                ("unpaired", format!("it answers, but does not know our key, or ours of it is wrong; asked {ago} ago"))
+            }
             0 => ("ok", format!("asked {ago} ago")),
             n if view.is_there() => ("problem", format!("{word}, {n} time(s) in a row; asked {ago} ago")),
             n => ("silent", format!("{n} question(s) in a row without an answer; asked {ago} ago")),

@@ -5,10 +5,12 @@
 //! link. Where several nodes watch the same one, they tell in the order of their node ids, two minutes apart, and who
 //! sees that another has told stays silent: a human is told once, and twice rather than never.
 
+mod words;
+
 use super::Word;
 use super::pace::Pace;
 use super::status::{BY_CHOICE, NOT_YET, NodeId, Sees, Status};
-use checker_job::{Outcome, Timestamp, duration_words};
+use checker_job::{Outcome, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
@@ -207,6 +209,8 @@ pub struct Verdict {
     pub held: bool,
     /// Our own admin is told too: the fault may be on our side of the link.
     pub ours_too: bool,
+    /// Only our own admin is told: the two nodes were never peers.
+    pub ours_only: bool,
     /// It is the link that is broken, for others reach the peer.
     pub link: bool,
     /// It is so by choice: told once, without reminders.
@@ -233,17 +237,23 @@ pub fn judge(q: &Question<'_>) -> Option<Verdict> {
     let rank = u32::try_from(before).unwrap_or(u32::MAX);
     let told_by_other = !q.view.told && tellers(q).any(same);
     let away = q.view.away.is_some_and(|until| q.now < until);
-    let told_itself = !silent && q.view.status.as_deref().is_some_and(|s| s.told_self);
-    let fresh = q.view.status.as_deref().filter(|_| !silent);
+    // Only this very answer excuses it: an older one says nothing of now, and an unsigned one is anybody's.
+    let said = if let Heard::Status(status) = q.heard { Some(status.as_ref()) } else { None };
+    let told_itself = said.is_some_and(|s| s.told_self);
     // A node that was just installed: its first message to itself is under way, its first pass is to come.
-    let unproven = fresh.is_some_and(|s| s.mail.is == NOT_YET);
+    let unproven = said.is_some_and(|s| s.mail.is == NOT_YET);
     let mut threshold =
-        if fresh.is_some_and(|s| s.passes.served_s.is_none()) { threshold + FIRST_PASS } else { threshold };
+        if said.is_some_and(|s| s.passes.served_s.is_none()) { threshold + FIRST_PASS } else { threshold };
+    // It has a key, and has never answered with it: the two were never peers, so its admin has nothing to learn from us.
+    let unpaired = q.peer.node.is_some() && q.view.answered.is_none() && matches!(q.heard, Heard::Word(_));
+    if unpaired {
+        outcome = words::unpaired(&q.peer.name);
+    }
     if let Some(cloned) = q.view.cloned
         && outcome.verdict == checker_job::Verdict::Ok
         && q.now.since(cloned) < Duration::from_secs(86_400)
     {
-        outcome = clone_of(&q.peer.name);
+        outcome = words::clone_of(&q.peer.name);
         threshold = 1;
     }
     Some(Verdict {
@@ -251,8 +261,9 @@ pub fn judge(q: &Question<'_>) -> Option<Verdict> {
         threshold: threshold.saturating_add(rank.saturating_mul(RANK)),
         held: away || told_by_other || told_itself || unproven,
         ours_too: place != Place::Peer,
+        ours_only: unpaired,
         link,
-        once: !silent && q.view.status.as_deref().is_some_and(|s| s.mail.is == BY_CHOICE),
+        once: said.is_some_and(|s| s.mail.is == BY_CHOICE),
     })
 }
 
@@ -264,7 +275,7 @@ fn seen(q: &Question<'_>) -> (Outcome, u32, bool) {
         return (Outcome::ok("well"), SILENT, false);
     }
     match q.heard {
-        Heard::Status(status) => (reported(name, status), PROBLEM, false),
+        Heard::Status(status) => (words::reported(name, status), PROBLEM, false),
         Heard::Word(Word::True) if q.peer.node.is_none() => (Outcome::ok(format!("{name} is well")), PROBLEM, false),
         Heard::Word(Word::True) => {
             let why = format!("{name} answers \"True\" without its signature, which counts as no answer");
@@ -272,53 +283,12 @@ fn seen(q: &Question<'_>) -> (Outcome, u32, bool) {
         }
         // Its mail status lives for a minute only: a second look would not see it.
         Heard::Word(word) if q.peer.node.is_none() => {
-            (problem(name, *word), if *word == Word::MailProblem { 1 } else { PROBLEM }, false)
+            (words::problem(name, *word), if *word == Word::MailProblem { 1 } else { PROBLEM }, false)
         }
-        Heard::Word(word) => (problem(name, *word), PROBLEM, false),
+        Heard::Word(word) => (words::problem(name, *word), PROBLEM, false),
         Heard::Silent(why) => (Outcome::failed(format!("{name} does not answer: {why}")), SILENT, true),
         Heard::Garbled(why) => (Outcome::failed(format!("{name} gives no usable answer: {why}")), SILENT, true),
     }
-}
-
-fn problem(name: &str, word: Word) -> Outcome {
-    match word {
-        Word::True => Outcome::ok(format!("{name} is well")),
-        Word::MailProblem => Outcome::warning(format!("{name} says that its messages may not arrive (MailProblem)")),
-        Word::JobProblem => {
-            Outcome::warning(format!("{name} says that its checks do not run as they should (JobProblem)"))
-        }
-    }
-}
-
-fn reported(name: &str, status: &Status) -> Outcome {
-    let outcome = problem(name, status.word.unwrap_or(Word::JobProblem));
-    if outcome.verdict == checker_job::Verdict::Ok {
-        return outcome;
-    }
-    let age = |s: Option<u64>| {
-        s.map_or_else(|| "unknown".to_owned(), |s| format!("{} ago", duration_words(Duration::from_secs(s))))
-    };
-    let (mail, passes) = (&status.mail, &status.passes);
-    outcome.with_detail(format!(
-        "What it says of itself, signed:\n  mail:     {} (last proof: {}; {} message(s) wait)\n  passes:   last one {}; {} job(s), {} failing, {} \
-         class(es) overdue\n  state:    {}\n  settings: {}",
-        mail.is,
-        age(mail.proven_s),
-        mail.waiting,
-        age(passes.served_s),
-        passes.jobs,
-        passes.failing,
-        passes.overdue,
-        if status.state_ok { "can be written" } else { "cannot be written" },
-        if status.settings_ok { "load" } else { "do not load" },
-    ))
-}
-
-fn clone_of(name: &str) -> Outcome {
-    Outcome::failed(format!("two machines use the key of {name}")).with_detail(
-        "They speak in turns, so one is a copy of the other: a cloned disk, a restored\nbackup beside the original. Remove the \
-         key file of the copy (it stands beside its\nstate and ends in .key); it makes a new one at its next start.",
-    )
 }
 
 /// The other peers that watch this one too, with what they say of it.

@@ -128,6 +128,11 @@ pub struct CanaryOut {
     pub token: String,
 }
 
+/// No more peers of a peer are read.
+const SEES_MAX: usize = 64;
+/// Nor more of its canaries, either way.
+const CANARIES_MAX: usize = 256;
+
 /// A canary that was found in the mailbox of the node that says so.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -146,7 +151,7 @@ impl Status {
     /// # Errors
     /// A sentence that says why it is no status.
     pub fn read(body: &[u8]) -> Result<Self, String> {
-        let status: Self =
+        let mut status: Self =
             serde_json::from_slice(body).map_err(|e| format!("the status is no JSON of the known form: {e}"))?;
         if status.v == 0 {
             return Err("the status has no version \"v\"".to_owned());
@@ -154,6 +159,10 @@ impl Status {
         if status.word.is_none() {
             return Err("the status says no known word".to_owned());
         }
+        // Empty entries are short on the wire and long when they are written again.
+        status.sees.truncate(SEES_MAX);
+        status.canary_out.truncate(CANARIES_MAX);
+        status.canary_seen.truncate(CANARIES_MAX);
         Ok(status)
     }
 

@@ -241,7 +241,7 @@ impl Round {
 impl Start {
     /// Starts the daemon as cron would: on its own, with nothing to write to.
     fn daemon(&self) -> String {
-        let mut command = Command::new("/proc/self/exe");
+        let mut command = Command::new(Program::file());
         command.arg("-f").arg(&self.settings);
         if self.nomail {
             command.arg("--nomail");

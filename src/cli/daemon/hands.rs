@@ -158,9 +158,9 @@ impl Post {
     fn words(&self, token: &str) -> (String, String) {
         let name = &self.desk.mail.servername;
         if matches!(self.mailbox, Box::Human) {
-            let code = canary::code(token);
+            let (code, command) = (canary::code(token), &self.desk.command);
             let body = format!(
-                "Checker on {name} wants to know whether its mail reaches you. Type\nthis there:\n\n    checker ack {code}\n\nUntil somebody \
+                "Checker on {name} wants to know whether its mail reaches you. Type\nthis there:\n\n    {command} ack {code}\n\nUntil somebody \
                  does, it does not claim that its mail works, and its\npeers will tell you so.\n\nToken: {token}\n"
             );
             return (format!("[{name}] type {code} to show that mail arrives"), body);

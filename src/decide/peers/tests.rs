@@ -347,3 +347,46 @@ fn silences_of_overlapping_passes_count_if_they_lie_as_far_apart_as_questions_do
     assert!(heard(10).counts(&status(Word::True, Vec::new()), at(4), &quick, at(11)), "an answer always counts");
     assert!(heard(900).counts(&silent(), at(4), &quick, at(11)), "the clock was set back");
 }
+
+#[test]
+fn who_never_answered_with_its_key_concerns_our_own_admin_alone() {
+    let (peer, mut view) = (keyed("b"), View::default());
+    for (word, times) in [(Word::JobProblem, 2), (Word::True, 3)] {
+        view = View::default();
+        for n in 0..times {
+            view.hear(&peer, &Heard::Word(word), at(n * 60));
+        }
+        let answers = [(0, Heard::Word(word))];
+        let verdict =
+            judge_round(&id("a"), &[peer.clone()], &[view.clone()], &answers, false, &pace(), at(180)).remove(0).1;
+        assert!(verdict.ours_only && verdict.outcome.summary.contains("not as a peer"), "{verdict:?}");
+    }
+    view.hear(&peer, &status(Word::True, Vec::new()), at(200));
+    let said = judge_round(
+        &id("a"),
+        &[peer.clone()],
+        &[view.clone()],
+        &[(0, status(Word::True, Vec::new()))],
+        false,
+        &pace(),
+        at(200),
+    );
+    assert_eq!((said[0].1.outcome.verdict, said[0].1.ours_only), (V::Ok, false));
+}
+
+#[test]
+fn an_unsigned_word_is_not_excused_by_what_was_signed_before() {
+    let (peer, mut view) = (keyed("b"), View::default());
+    let mut told = Status { word: Some(Word::JobProblem), told_self: true, ..Status::default() };
+    told.mail.is = NOT_YET.to_owned();
+    view.hear(&peer, &Heard::Status(Box::new(told.clone())), at(0));
+    let judged = |heard: Heard, view: &View| {
+        judge_round(&id("a"), &[peer.clone()], std::slice::from_ref(view), &[(0, heard)], false, &pace(), at(120))
+            .remove(0)
+            .1
+    };
+    assert!(judged(Heard::Status(Box::new(told)), &view).held, "it says so itself");
+    view.hear(&peer, &Heard::Word(Word::JobProblem), at(60));
+    let verdict = judged(Heard::Word(Word::JobProblem), &view);
+    assert!(!verdict.held && !verdict.ours_only, "{verdict:?}");
+}
