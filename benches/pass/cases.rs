@@ -1,7 +1,8 @@
 //! What is measured, case by case.
 
+use super::daemon::{Seen, Site};
 use super::home::{Home, tcp_id};
-use super::measure::{Cost, Entry, cost, in_turn};
+use super::measure::{Cost, Entry, cost, in_turn, median};
 use super::rivals::{self, Monit};
 use super::table::Book;
 use super::targets::Farm;
@@ -23,12 +24,13 @@ fn bare(name: &str, count: usize, port: u16) -> Cost {
 }
 
 impl Cases {
-    pub const ALL: [(&'static str, Case); 6] = [
+    pub const ALL: [(&'static str, Case); 7] = [
         ("start", Self::start),
         ("idle", Self::idle),
         ("tcp", Self::tcp),
         ("http", Self::http),
         ("memory", Self::memory),
+        ("daemon", Self::daemon),
         ("hung", Self::hung),
     ];
 
@@ -159,6 +161,18 @@ impl Cases {
         in_turn(&mut entries, self.runs);
         Book::rows(10, &entries);
         self.book.goal("memory of 10 jobs, MiB", entries[0].memory() / 1024.0, 8.0);
+    }
+
+    /// The process beside cron while it has nothing to do.
+    fn daemon(&mut self) {
+        Book::chapter("An idle daemon with one peer");
+        let site = Site::new(self.farm.ports.http);
+        let seen: Vec<Seen> = (0..self.runs).map(|_| site.idle()).collect();
+        let memory: Vec<f64> = seen.iter().map(|s| s.memory / 1024.0).collect();
+        println!("MiB resident, run by run: {memory:.2?}");
+        self.book.goal("memory of an idle daemon with one peer, MiB", median(memory), 8.0);
+        let wakes = median(seen.iter().map(|s| s.wakes as f64));
+        self.book.goal("wake-ups of it in 5 s", wakes, 0.0);
     }
 
     /// The cost of a check, from 1,000 to `large`.

@@ -16,6 +16,7 @@
 
 mod bare;
 mod cases;
+mod daemon;
 mod home;
 mod measure;
 mod rivals;
@@ -29,7 +30,7 @@ cargo bench --bench pass -- [OPTIONS]
 
   --check          exit 1 if a goal is missed
   --runs N         runs of each program (default 7)
-  --only WORDS     of: tcp, http, start, idle, memory, flat, hung, full (comma between them; default all)
+  --only WORDS     of: start, idle, tcp, http, memory, daemon, hung, flat, full (comma between; default all)
   --large N        the largest number of targets where the cost of a check must stay flat (default 50000)
   --full-jobs N    jobs of the state that is filled to its limits (default 200)
 ";
