@@ -2,6 +2,8 @@
 
 use super::row::{Due, Row, Word, word};
 use super::world::{PLAN, Plan, World};
+use crate::support::binary::utc;
+use std::time::Duration;
 
 const DOWN: &[Word] = &[word("alpha", "alpha", "DOWN: shop")];
 
@@ -12,11 +14,42 @@ const fn job(id: &'static str, fault: &'static str, told: &'static [Word], strik
 
 const ALONE: Plan = Plan { nodes: 1, ..PLAN };
 
+/// Four lines in the crontab, no daemon, and the usual times.
+fn by_the_hour(_: &str, text: String) -> String {
+    let (before, rest) = text.split_once("[canary]").expect("a table");
+    let (_, jobs) = rest.split_once("[defaults]").expect("a table");
+    format!(
+        "{before}[defaults]{jobs}[[job.command]]\nname = \"report\"\nid = \"report\"\nevery = \"hour\"\ncommand = [\"/bin/true\"]\n"
+    )
+}
+
 fn touch(world: &mut World, name: &str) {
     world.nodes[0].home.write(name, "");
 }
 
 pub(super) const ROWS: &[Row] = &[
+    Row {
+        due: Due::Within("class_missing"),
+        plan: Plan { by_hand: true, settings: by_the_hour, ..ALONE },
+        ..job(
+            "4",
+            "the line for the hour is missing in the crontab (by a clock that is set)",
+            &[word("alpha", "alpha", "CHECKER ITSELF: crontab line for hour")],
+            |world| {
+                let begin = utc("2026-06-01 10:00:05");
+                let minute = |n: u64| begin.plus(Duration::from_secs(n * 60));
+                world.nodes[0].pass_at(minute(0), &["cron", "-c", "hour"]).silent();
+                // From now on, only the other line is there.
+                for n in 1..=300 {
+                    world.nodes[0].pass_at(minute(n), &["cron", "-c", "minute"]);
+                    if !world.told().is_empty() {
+                        world.took = Some(minute(n).since(begin));
+                        return;
+                    }
+                }
+            },
+        )
+    },
     Row {
         due: Due::Within("job_hangs"),
         ..job("5", "an hourly job hangs", &[word("alpha", "alpha", "DOWN: report")], |world| {
@@ -49,7 +82,7 @@ pub(super) const ROWS: &[Row] = &[
         },
         check: |world| {
             let before = world.nodes[0].home.read("notes").lines().count();
-            let after = crate::support::wait_until(std::time::Duration::from_secs(130), || {
+            let after = crate::support::wait_until(Duration::from_secs(130), || {
                 (world.nodes[0].home.read("notes").lines().count() > before).then_some(())
             });
             assert!(after.is_some(), "the other job goes on");

@@ -2,6 +2,7 @@
 //! is pulling its plug.
 
 use crate::support::cron::{INSIDE, prepare, write_table};
+use crate::support::network::wrapped;
 use crate::support::process::Daemon;
 use crate::support::{binary, wait_until};
 use nix::sys::signal::{Signal, kill};
@@ -49,6 +50,12 @@ impl Machine {
     /// Its first process, as the world counts it.
     pub(super) fn first(&self) -> Pid {
         self.first
+    }
+
+    /// `command` in there.
+    pub(super) fn wrap(&self, command: &Command) -> Command {
+        let first = self.first.to_string();
+        wrapped(command, &["/usr/bin/nsenter", "--target", &first, "--mount", "--net", "--pid", "--"])
     }
 
     fn inside(&self) -> Command {

@@ -2,9 +2,10 @@
 
 use super::machine::Machine;
 use super::world::{Plan, imap_of, node_of, smtp_of};
-use crate::support::binary::Home;
+use crate::support::binary::{Done, Home, clocked, done};
 use crate::support::mail::Ports;
 use checker::control::{Ask, ask};
+use checker_job::Timestamp;
 use std::path::Path;
 use std::time::Duration;
 
@@ -80,6 +81,16 @@ impl Node {
             ));
         }
         self.machine.insert(machine)
+    }
+
+    pub(super) fn is_by_hand(&self) -> bool {
+        self.plan.by_hand
+    }
+
+    /// One pass on its machine, at `when` by its own clock.
+    pub(super) fn pass_at(&self, when: Timestamp, args: &[&str]) -> Done {
+        let machine = self.machine.as_ref().expect("the machine is on");
+        done(&machine.wrap(&clocked(&self.home.command(args), when)).output().expect("the program starts"))
     }
 
     #[track_caller]

@@ -153,7 +153,11 @@ impl Row {
         let last = |told: &Word| {
             world.told().iter().filter(|t| told.is(t)).map(|t| t.at.duration_since(struck)).min().unwrap_or_default()
         };
-        let seconds = self.told.iter().map(last).max().unwrap_or_default().as_secs_f64();
+        let seconds = self.told.iter().map(last).max().unwrap_or_default();
+        let seconds = world.took.unwrap_or(seconds).as_secs_f64();
+        if seconds > limit.as_secs_f64() {
+            return Err(format!("told after {seconds:.0} s, which is more than {} s", limit.as_secs()));
+        }
         // What comes too much comes soon.
         std::thread::sleep(Duration::from_secs(6));
         self.are_right(world, &[])?;
