@@ -159,7 +159,9 @@ fn passes_that_overlap_because_a_peer_says_nothing_count_each_its_silence() {
             pass
         })
         .collect();
-    passes.into_iter().for_each(|mut pass| drop(pass.wait()));
+    for mut pass in passes {
+        pass.wait().expect("an end");
+    }
     assert_eq!(alpha.mails("beta", "beta does not answer").len(), 1, "{:?}", alpha.home.subjects());
 }
 

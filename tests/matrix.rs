@@ -64,7 +64,9 @@ fn play(rows: Vec<&'static Row>, at_once: usize) {
     eprintln!(
         "\n| row | fault | who notices | who was told | after | bound | end told after | |\n|---|---|---|---|---|---|---|---|"
     );
-    done.iter().for_each(|(row, seen)| eprintln!("{}", line(row, seen)));
+    for (row, seen) in &done {
+        eprintln!("{}", line(row, seen));
+    }
     let wrong: Vec<&str> = done.iter().filter(|(_, seen)| seen.is_err()).map(|(row, _)| row.id).collect();
     eprintln!("\n{count} rows in {} s; {} not as they must be", began.elapsed().as_secs(), wrong.len());
     assert!(wrong.is_empty(), "rows that are not as they must be: {wrong:?}");

@@ -218,7 +218,7 @@ fn kill_daemon(world: &mut World, signal: &str) {
 fn start_daemon(world: &mut World) {
     let node = &world.nodes[0];
     let line = format!("CHECKER_SETTINGS={} exec setsid {} daemon", node.home.text("settings.cfg"), node.program());
-    node.machine.as_ref().expect("the machine is on").start(&line);
+    node.machine.as_ref().expect("the machine is on").leave(&line);
     let up = wait_until(Duration::from_secs(20), || node.status());
     assert!(up.is_some(), "the daemon starts");
 }

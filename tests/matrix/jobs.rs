@@ -88,7 +88,7 @@ pub(super) const ROWS: &[Row] = &[
             assert!(after.is_some(), "the other job goes on");
         },
         ..job("21", "a job panics", &[word("alpha", "alpha", "panics")], |world| {
-            drop(world.nodes[0].sh("rm HOME/behave"))
+            world.nodes[0].sh("rm HOME/behave");
         })
     },
     Row {
@@ -106,7 +106,9 @@ pub(super) const ROWS: &[Row] = &[
         let line = format!("CHECKER_SETTINGS={} {} cron --now", node.home.text("settings.cfg"), node.program());
         let machine = node.machine.as_ref().expect("the machine is on");
         let passes: Vec<_> = (0..10).map(|_| machine.start(&line)).collect();
-        passes.into_iter().for_each(|mut pass| drop(pass.wait()));
+        for mut pass in passes {
+            pass.wait().expect("an end");
+        }
     }),
     Row {
         plan: Plan {
@@ -156,7 +158,7 @@ pub(super) const ROWS: &[Row] = &[
             assert!(!head.contains("\nbcc:"), "{head}");
         },
         ..job("34", "what a job prints has lines like headers", &[word("alpha", "alpha", "DOWN: liar")], |world| {
-            touch(world, "lie")
+            touch(world, "lie");
         })
     },
 ];

@@ -79,6 +79,11 @@ impl Machine {
         (done.code == 0, format!("{}{}", done.out, done.err))
     }
 
+    /// Runs a line of shell in there that leaves something behind, which holds nothing of ours.
+    pub(super) fn leave(&self, line: &str) {
+        self.sh(&format!("({line}) </dev/null >/dev/null 2>&1 &"));
+    }
+
     /// Starts a line of shell in there and does not wait for it.
     pub(super) fn start(&self, line: &str) -> Child {
         let mut command = self.inside();

@@ -3,6 +3,7 @@
 use super::row::{Due, Row, Word, word};
 use super::world::{HOSTILE, PLAN, Plan, World, smtp_address};
 use crate::support::hostile::{Hostile, Manners};
+use crate::support::mail::Site;
 use crate::support::tls::Ca;
 use std::net::SocketAddr;
 
@@ -71,12 +72,7 @@ pub(super) const ROWS: &[Row] = &[
                 "alpha" => text.replace("[email]\n", "[email]\nideletesentmessagesautomatically = true\n"),
                 _ => text,
             },
-            mail: |site| {
-                site.boxes
-                    .iter_mut()
-                    .filter(|b| b.0 == CANARIES)
-                    .for_each(|b| b.1 = "alpha-checker/.Papierkorb/".to_owned())
-            },
+            mail: |site| lead_in(site, "alpha-checker/.Papierkorb/"),
             ..PLAN
         },
         told: &[],
@@ -142,9 +138,13 @@ fn rule(world: &mut World, rule: &str) {
 
 /// Into which folder it puts them.
 fn lead(world: &mut World, folder: &str) {
-    world.mail.reconfigure(|site| {
-        site.boxes.iter_mut().filter(|b| b.0 == CANARIES).for_each(|b| folder.clone_into(&mut b.1));
-    });
+    world.mail.reconfigure(|site| lead_in(site, folder));
+}
+
+fn lead_in(site: &mut Site, folder: &str) {
+    for (_, place) in site.boxes.iter_mut().filter(|(to, _)| to == CANARIES) {
+        folder.clone_into(place);
+    }
 }
 
 /// The name of alpha's server leads to this one.

@@ -1,6 +1,6 @@
 //! One row: a fault, who must hear of it, and how it is played.
 
-use super::node::NAMES;
+use super::node::{NAMES, Node};
 use super::world::{Plan, Told, World};
 use crate::support::wait_until;
 use checker::decide::bound::LATENCY;
@@ -39,6 +39,9 @@ pub(super) enum Due {
     Quiet(u64),
 }
 
+/// Something that is done to a world.
+type Act = fn(&mut World);
+
 pub(super) struct Row {
     /// The number in the table of what the first program did, and a letter where there are several.
     pub(super) id: &'static str,
@@ -46,15 +49,15 @@ pub(super) struct Row {
     pub(super) due: Due,
     pub(super) plan: Plan,
     /// Makes the fault.
-    pub(super) strike: fn(&mut World),
+    pub(super) strike: Act,
     /// Each of these comes, once.
     pub(super) told: &'static [Word],
     /// These may come too.
     pub(super) also: &'static [Word],
     /// Ends the fault; and each of these comes then.
-    pub(super) heal: Option<(fn(&mut World), &'static [Word])>,
+    pub(super) heal: Option<(Act, &'static [Word])>,
     /// What else must be so in the end.
-    pub(super) check: fn(&mut World),
+    pub(super) check: Act,
 }
 
 /// What was seen.
@@ -84,7 +87,7 @@ impl Row {
             played.map_err(|why| {
                 let told: Vec<String> =
                     world.told().iter().map(|t| format!("  {} to {}: {}", t.by, t.to, t.subject)).collect();
-                let logs: Vec<String> = world.nodes.iter().map(|n| n.log()).collect();
+                let logs: Vec<String> = world.nodes.iter().map(Node::log).collect();
                 format!("{why}\ntold:\n{}\n{}", told.join("\n"), logs.join("\n"))
             })
         })
@@ -147,7 +150,7 @@ impl Row {
         let limit = bound.saturating_sub(LATENCY);
         let struck = world.struck;
         let left = limit.saturating_sub(struck.elapsed());
-        wait_until(left, || self.have_come(world, self.told).then_some(())).ok_or_else(|| {
+        wait_until(left, || have_come(world, self.told).then_some(())).ok_or_else(|| {
             format!("nobody was told within {} s (the bound less what mail may take)", limit.as_secs())
         })?;
         let last = |told: &Word| {
@@ -169,11 +172,6 @@ impl Row {
         wait_until(left, || self.are_right(world, &[]).err()).map_or(Ok(()), Err)
     }
 
-    fn have_come(&self, world: &mut World, words: &[Word]) -> bool {
-        let told = world.told();
-        words.iter().all(|word| told.iter().any(|t| word.is(t)))
-    }
-
     /// Nobody has a message that is not for them, and nobody has one twice.
     fn are_right(&self, world: &mut World, more: &[Word]) -> Result<(), String> {
         let told = world.told();
@@ -192,7 +190,7 @@ impl Row {
         world.begins();
         heal(world);
         let struck = world.struck;
-        wait_until(RECOVERY, || self.have_come(world, words).then_some(()))
+        wait_until(RECOVERY, || have_come(world, words).then_some(()))
             .ok_or_else(|| format!("its end is not told within {} s", RECOVERY.as_secs()))?;
         let seconds = struck.elapsed().as_secs_f64();
         // Who comes back is not well at once: what it had proven of its mail and its passes is old.
@@ -202,6 +200,11 @@ impl Row {
         self.are_right(world, &more)?;
         Ok(Some(seconds))
     }
+}
+
+fn have_come(world: &mut World, words: &[Word]) -> bool {
+    let told = world.told();
+    words.iter().all(|word| told.iter().any(|t| word.is(t)))
 }
 
 fn who(words: &[Word]) -> String {

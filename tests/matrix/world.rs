@@ -103,11 +103,11 @@ pub(super) fn imap_of(name: &str) -> String {
 }
 
 impl World {
-    /// Runs `play` in a new world, on a thread of its own.
-    pub(super) fn with<T: Send + 'static>(plan: Plan, play: impl FnOnce(Self) -> T + Send + 'static) -> T {
+    /// Runs `work` in a new world, on a thread of its own.
+    pub(super) fn with<T: Send + 'static>(plan: Plan, work: impl FnOnce(Self) -> T + Send + 'static) -> T {
         let thread = std::thread::spawn(move || {
             unshare(CloneFlags::CLONE_NEWNET).expect("a network namespace");
-            play(Self::start(plan))
+            work(Self::start(plan))
         });
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     }
