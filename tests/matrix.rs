@@ -62,7 +62,7 @@ fn play(rows: Vec<&'static Row>, at_once: usize) {
     let mut done = done.into_inner().expect("no panic");
     done.sort_by_key(|(row, _)| (row.number(), row.id));
     eprintln!(
-        "\n| row | fault | who notices | who was told | after | bound | end told after | |\n|---|---|---|---|---|---|---|---|"
+        "\n| row | fault | who notices | who was told | after | bound | end told after | result |\n|---|---|---|---|---|---|---|---|"
     );
     for (row, seen) in &done {
         eprintln!("{}", line(row, seen));
