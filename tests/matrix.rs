@@ -107,7 +107,7 @@ fn the_most_telling_rows() {
 }
 
 #[test]
-#[ignore = "half an hour: the whole matrix, or the rows that ROW names"]
+#[ignore = "a quarter of an hour: the whole matrix, or the rows that ROW names"]
 fn whole() {
     if !ready() {
         return;
