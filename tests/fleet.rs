@@ -1,5 +1,7 @@
 //! Nodes that watch each other: real daemons, real passes, on loopback, with seconds for minutes.
 
+mod overlap;
+
 use crate::support::binary::{Done, Home, Mail};
 use crate::support::{free_ports, wait_until};
 use checker::decide::Word;
@@ -142,27 +144,6 @@ fn a_peer_that_falls_silent_is_told_to_both_admins_once_and_its_return_too() {
     let after: Vec<String> = alpha.mails("beta", "beta").iter().map(|m| m.subject().to_owned()).collect();
     assert!(after.iter().any(|s| s.contains("MailProblem")), "{after:?}");
     assert!(alpha.home.run(&["peers"]).ended(0).out.contains("problem  beta: MailProblem"));
-}
-
-#[test]
-fn passes_that_overlap_because_a_peer_says_nothing_count_each_its_silence() {
-    let [port] = free_ports::<1>();
-    let (mut alpha, beta) = (Node::new("alpha", port), Node::new("beta", port));
-    // It takes connections and never answers.
-    let mute = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-    alpha.meets(&[beta.table(mute.local_addr().expect("a port").port())]);
-    alpha.start();
-    let passes: Vec<Child> = (0..3)
-        .map(|_| {
-            let pass = alpha.home.command(&["cron"]).spawn().expect("a pass");
-            std::thread::sleep(Duration::from_millis(1_500));
-            pass
-        })
-        .collect();
-    for mut pass in passes {
-        pass.wait().expect("an end");
-    }
-    assert_eq!(alpha.mails("beta", "beta does not answer").len(), 1, "{:?}", alpha.home.subjects());
 }
 
 #[test]
