@@ -148,10 +148,10 @@ pub fn found(
                 for seen in status.canary_seen.iter().filter(|s| s.of == *me) {
                     let Some(token) = tokens.iter().find(|t| **t == seen.token) else { continue };
                     // One that came in anywhere as wanted mail has arrived.
-                    if !seen.spam {
-                        found.insert(token, Place::Arrived);
-                    } else {
+                    if seen.spam {
                         found.entry(token).or_insert(Place::Spam);
+                    } else {
+                        found.insert(token, Place::Arrived);
                     }
                 }
             }

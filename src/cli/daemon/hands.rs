@@ -96,16 +96,16 @@ impl Post {
 
     /// Where the message with this token or Message-ID is.
     pub(in crate::cli) fn find(&self, token: &str, message_id: &str) -> std::result::Result<Found, String> {
-        self.find_token(Token::new(token, Some(message_id))?)
+        self.find_token(&Token::new(token, Some(message_id))?)
     }
 
     /// Where the message is by which a peer has brought us this code.
     pub(in crate::cli) fn find_code(&self, code: &str) -> std::result::Result<Found, String> {
-        self.find_token(Token::of_delivery(&code_id(code).to_string())?)
+        self.find_token(&Token::of_delivery(&code_id(code).to_string())?)
     }
 
-    fn find_token(&self, token: Token) -> std::result::Result<Found, String> {
-        let looked = self.see(std::slice::from_ref(&token)).map_err(|e| e.to_string())?;
+    fn find_token(&self, token: &Token) -> std::result::Result<Found, String> {
+        let looked = self.see(std::slice::from_ref(token)).map_err(|e| e.to_string())?;
         Ok(match mailbox::arrival(token.text(), &looked.sightings) {
             Arrival::Arrived(folder) => Found::Arrived(folder),
             Arrival::Astray(folder, mailbox::Place::Trash) if !self.cleans => Found::Arrived(folder),

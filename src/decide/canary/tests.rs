@@ -115,6 +115,7 @@ fn a_human_is_asked_once_at_a_time() {
     assert!(proof.why.contains("checker ack"), "{}", proof.why);
     assert_eq!(proof.known(&policy, now), mail::Known::Bad(mail::Wrong::NeverArrived));
     // The next one is typed in time.
+    let now = now.plus(MINUTE);
     proof.sent("two".to_owned(), now);
     proof.answered("two", &SendResult::Accepted { answer: String::new() }, now);
     proof.looked(&[("two".to_owned(), Place::Arrived)], &policy, now.plus(day));

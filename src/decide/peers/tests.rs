@@ -129,7 +129,8 @@ fn true_without_a_signature_is_no_answer_and_a_problem_is_believed() {
     view.hear(&peer, &Heard::Word(Word::True), at(0));
     assert_eq!((view.bad, view.answered), (1, None));
     let verdict = |heard: &Heard| {
-        judge_round(&id("a"), &[keyed("b")], &[gone()], &[(0, heard.clone())], false, &pace(), at(0)).remove(0).1
+        let known = View { answered: Some(at(0)), ..gone() };
+        judge_round(&id("a"), &[keyed("b")], &[known], &[(0, heard.clone())], false, &pace(), at(0)).remove(0).1
     };
     let forged = verdict(&Heard::Word(Word::True));
     assert_eq!((forged.outcome.verdict, forged.threshold), (V::Failed, 1));
