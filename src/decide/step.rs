@@ -60,6 +60,9 @@ impl Step {
 pub struct Compared {
     /// A jump that is to be taken out of what is remembered.
     pub step: Option<Step>,
+    /// What to remember before the step is told: that there was one. Else a kill in between, after which the clock is set
+    /// right again, would leave a trouble that nothing ends.
+    pub first: Option<Base>,
     /// What to remember, if it differs from what is.
     pub next: Option<Base>,
     /// The clock has stepped before and counts as steady again.
@@ -71,7 +74,7 @@ pub fn compare(base: Option<&Base>, wall: Timestamp, boot: Duration, boot_id: &s
     let boot = i64::try_from(boot.as_micros()).unwrap_or(i64::MAX);
     let fresh = |stepped| Base { boot_id: boot_id.to_owned(), wall, boot, stepped };
     let Some(base) = base else {
-        return Compared { step: None, next: Some(fresh(None)), steady: false };
+        return Compared { step: None, first: None, next: Some(fresh(None)), steady: false };
     };
     let jump = jump(base, wall, boot, boot_id);
     #[cfg(test)]
@@ -81,13 +84,16 @@ pub fn compare(base: Option<&Base>, wall: Timestamp, boot: Duration, boot_id: &s
     let told = step.is_some_and(Step::is_told);
     let stepped = match (told, base.stepped) {
         (true, _) => Some(wall),
-        (false, before) => before,
+        // Noted while the clock was ahead: the hour counts from now.
+        (false, before) => before.map(|at| at.min(wall)),
     };
+    let ahead = base.stepped.is_some_and(|at| at > wall);
     let steady = !told && stepped.is_some_and(|at| wall.since(at) >= STEADY);
     let stepped = stepped.filter(|_| !steady);
     let old = base.boot_id != boot_id || boot.saturating_sub(base.boot) >= micros_of(RENEW);
-    let renew = step.is_some() || old || steady || jump.saturating_abs() >= back;
-    Compared { step, next: renew.then(|| fresh(stepped)), steady }
+    let renew = step.is_some() || old || steady || ahead || jump.saturating_abs() >= back;
+    let first = told.then(|| Base { stepped: Some(wall), ..base.clone() });
+    Compared { step, first, next: renew.then(|| fresh(stepped)), steady }
 }
 
 fn micros_of(time: Duration) -> i64 {

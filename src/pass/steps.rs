@@ -24,6 +24,7 @@ fn compare(pass: &Pass<'_>) -> Result<()> {
     let now = pass.clock.begun();
     let base: Option<Base> = pass.own.meta(CLOCK)?.and_then(|t| serde_json::from_str(&t).ok());
     let compared = step::compare(base.as_ref(), now.wall, now.boot, &clock::boot_id());
+    remember(pass, compared.first.as_ref())?;
     if let Some(step) = compared.step {
         tracing::warn!("the wall clock has stepped by {} s", step.micros / 1_000_000);
         take_out(pass.shared, step, now.wall)?;
@@ -34,11 +35,12 @@ fn compare(pass: &Pass<'_>) -> Result<()> {
         node::clock(pass.own, &pass.setup.contacts, told, now.wall)?;
     }
     // Last: after a kill the step is found again.
-    if let Some(next) = compared.next {
-        let text = serde_json::to_string(&next).unwrap_or_default();
-        pass.own.set_meta(CLOCK, Some(&text))?;
-    }
-    Ok(())
+    remember(pass, compared.next.as_ref())
+}
+
+fn remember(pass: &Pass<'_>, base: Option<&Base>) -> Result<()> {
+    let Some(base) = base else { return Ok(()) };
+    pass.own.set_meta(CLOCK, Some(&serde_json::to_string(base).unwrap_or_default()))
 }
 
 /// Moves the instants that are remembered of one group. A state that another pass changes meanwhile is left to it.

@@ -178,10 +178,14 @@ async fn compare(sim: &Sim, at: At, offset: i64) {
         let Some(node) = world.nodes.get_mut(at.0) else { return };
         (step::compare(node.kept.base.as_ref(), now, node.boot_time(moment), &node.boot_id), now)
     };
-    if compared == (step::Compared { step: None, next: None, steady: false }) {
+    if compared == (step::Compared { step: None, first: None, next: None, steady: false }) {
         return;
     }
     sim.point(at.1).await;
+    if let Some(first) = compared.first {
+        sim.w().nodes.get_mut(at.0).into_iter().for_each(|n| n.kept.base = Some(first.clone()));
+        sim.point(at.1).await;
+    }
     if let Some(step) = compared.step {
         jobs::moved(&mut sim.w(), at.0, step, now);
     }

@@ -5,7 +5,7 @@ use crate::decide::bound::together::Place;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
 use std::time::Duration;
 use tokio::runtime::Builder;
-use tokio::time::timeout;
+use tokio::time::timeout_at;
 
 /// All names must be found within this; what is not found by then is left out.
 const RESOLVE: Duration = Duration::from_secs(5);
@@ -18,9 +18,10 @@ pub(super) fn places(world: &World) -> Vec<Place> {
         let deadline = tokio::time::Instant::now() + RESOLVE;
         let mut found = Vec::new();
         for (name, end) in ends {
-            match timeout(deadline.saturating_duration_since(tokio::time::Instant::now()), end.resolve()).await {
-                Ok(Ok(addresses)) => found.push((name, addresses)),
-                Ok(Err(_)) | Err(_) => tracing::debug!("where {name} stands is not known: its name was not found"),
+            if let Ok(Ok(addresses)) = timeout_at(deadline, end.resolve()).await {
+                found.push((name, addresses));
+            } else {
+                tracing::debug!("where {name} stands is not known: its name was not found");
             }
         }
         found

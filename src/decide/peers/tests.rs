@@ -359,13 +359,15 @@ fn who_never_answered_with_its_key_concerns_our_own_admin_alone() {
         }
         let answers = [(0, Heard::Word(word))];
         let verdict =
-            judge_round(&id("a"), &[peer.clone()], &[view.clone()], &answers, false, &pace(), at(180)).remove(0).1;
+            judge_round(&id("a"), std::slice::from_ref(&peer), &[view.clone()], &answers, false, &pace(), at(180))
+                .remove(0)
+                .1;
         assert!(verdict.ours_only && verdict.outcome.summary.contains("not as a peer"), "{verdict:?}");
     }
     view.hear(&peer, &status(Word::True, Vec::new()), at(200));
     let said = judge_round(
         &id("a"),
-        &[peer.clone()],
+        std::slice::from_ref(&peer),
         &[view.clone()],
         &[(0, status(Word::True, Vec::new()))],
         false,
@@ -382,9 +384,17 @@ fn an_unsigned_word_is_not_excused_by_what_was_signed_before() {
     told.mail.is = NOT_YET.to_owned();
     view.hear(&peer, &Heard::Status(Box::new(told.clone())), at(0));
     let judged = |heard: Heard, view: &View| {
-        judge_round(&id("a"), &[peer.clone()], std::slice::from_ref(view), &[(0, heard)], false, &pace(), at(120))
-            .remove(0)
-            .1
+        judge_round(
+            &id("a"),
+            std::slice::from_ref(&peer),
+            std::slice::from_ref(view),
+            &[(0, heard)],
+            false,
+            &pace(),
+            at(120),
+        )
+        .remove(0)
+        .1
     };
     assert!(judged(Heard::Status(Box::new(told)), &view).held, "it says so itself");
     view.hear(&peer, &Heard::Word(Word::JobProblem), at(60));

@@ -51,8 +51,22 @@ fn a_boot_is_no_step_unless_the_clock_is_behind_what_it_was() {
 }
 
 #[test]
+fn a_pass_that_dies_while_it_tells_a_step_leaves_nothing_open_for_ever() {
+    // An hour ahead, and the pass is killed behind its first note; then the clock is set right again.
+    let found = compare(Some(&base()), at(60 + HOUR), secs(1_060), "a");
+    let noted = found.first.unwrap();
+    assert_eq!((noted.wall, noted.stepped), (base().wall, Some(at(60 + HOUR))), "the step is found again");
+    let right = compare(Some(&noted), at(120), secs(1_120), "a");
+    assert_eq!((right.step, right.steady), (None, false));
+    let counted = right.next.unwrap();
+    assert_eq!(counted.stepped, Some(at(120)), "the hour counts from now, not from a time that has not come");
+    let after = compare(Some(&counted), at(120 + HOUR), secs(1_120 + 3_600), "a");
+    assert!(after.steady && after.next.unwrap().stepped.is_none());
+}
+
+#[test]
 fn a_steady_clock_costs_no_write() {
-    let none = Compared { step: None, next: None, steady: false };
+    let none = Compared { step: None, first: None, next: None, steady: false };
     assert_eq!(compare(Some(&base()), at(60), secs(1_060), "a"), none);
     assert!(compare(None, at(60), secs(1_060), "a").next.is_some(), "the first pass");
     assert!(compare(Some(&base()), at(HOUR), secs(4_600), "a").next.is_some(), "once an hour");
