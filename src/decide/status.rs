@@ -151,8 +151,11 @@ impl Status {
     /// # Errors
     /// A sentence that says why it is no status.
     pub fn read(body: &[u8]) -> Result<Self, String> {
-        let mut status: Self =
-            serde_json::from_slice(body).map_err(|e| format!("the status is no JSON of the known form: {e}"))?;
+        let mut status: Self = serde_json::from_slice(body).map_err(|e| {
+            // It quotes what it has met, however long that is.
+            let why: String = e.to_string().chars().take(200).collect();
+            format!("the status is no JSON of the known form: {why}")
+        })?;
         if status.v == 0 {
             return Err("the status has no version \"v\"".to_owned());
         }

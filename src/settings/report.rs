@@ -1,6 +1,6 @@
 //! What is wrong with the settings, for people and for programs.
 
-use super::source::Fault;
+use super::source::{Fault, visible};
 use serde_json::json;
 use std::path::{Path, PathBuf};
 
@@ -56,7 +56,14 @@ pub struct Problem {
 
 impl Problem {
     pub(crate) fn of_file(severity: Severity, file: &Path, fault: Fault) -> Self {
-        Self { severity, file: file.to_owned(), place: None, message: fault.message, remedy: fault.remedy, order: 0 }
+        Self {
+            severity,
+            file: file.to_owned(),
+            place: None,
+            message: visible(&fault.message),
+            remedy: visible(&fault.remedy),
+            order: 0,
+        }
     }
 }
 

@@ -51,11 +51,8 @@ impl Cx<'_> {
 
     /// A problem of the main file as a whole.
     pub(crate) fn whole(&self, message: impl Into<String>, remedy: impl Into<String>) {
-        self.problems.borrow_mut().push(Problem::of_file(
-            Severity::Error,
-            self.sources.path(0),
-            Fault::new(message, remedy),
-        ));
+        let fault = Fault::new(self.sources.redacted(message.into()), self.sources.redacted(remedy.into()));
+        self.problems.borrow_mut().push(Problem::of_file(Severity::Error, self.sources.path(0), fault));
     }
 }
 

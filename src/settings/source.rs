@@ -95,8 +95,8 @@ impl<'i> Sources<'i> {
             severity,
             file: file.path.clone(),
             place: Some(place(file, local)),
-            message: self.redacted(fault.message),
-            remedy: self.redacted(fault.remedy),
+            message: visible(&self.redacted(fault.message)),
+            remedy: visible(&self.redacted(fault.remedy)),
             order: span.start,
         }
     }
@@ -117,6 +117,11 @@ impl<'i> Sources<'i> {
         }
         text
     }
+}
+
+/// A name in quotes may hold any sign. None of them may reach a terminal.
+pub(crate) fn visible(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() && c != '\n' { '·' } else { c }).collect()
 }
 
 /// Columns of a line that a report shows at most.

@@ -72,6 +72,8 @@ fn each_step_has_its_own_answer() {
     refused(at("RCPT", "554 5.7.1 never\r\n"), &["refuses the recipient oncall@checker.test", "never"]);
     later(at("DATA", "451 4.3.0 busy\r\n"), &["refuses the message to oncall@checker.test for now", "busy"]);
     refused(at("DATA", "554 5.5.1 no\r\n"), &["refuses the message"]);
+    later(at("MAIL", "354 what\r\n"), &["answered out of turn"]);
+    later(at("RCPT", "354 what\r\n"), &["answered out of turn"]);
     later(at("DATA", "250 what\r\n"), &["answered out of turn"]);
     later(at("RCPT", ""), &["it ended the connection"]);
     later(at("EHLO", ""), &["ended the connection before it had answered"]);

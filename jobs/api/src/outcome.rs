@@ -153,13 +153,21 @@ impl Outcome {
     /// that no output of a job can break a line, a header or a terminal. Checker does this to every outcome.
     #[must_use]
     pub fn bounded(mut self, summary_max: usize, detail_max: usize) -> Self {
+        let silent = self.summary.is_empty();
         self.summary = bound(self.summary, false, summary_max);
+        if !silent && self.summary.is_empty() {
+            // A message must say something, if only this.
+            self.summary = cut("(nothing that can be shown)", summary_max);
+        }
         self.detail = bound(self.detail, true, detail_max);
         self.cause = self.cause.map(|c| bound(c, false, summary_max));
         self.metrics.truncate(64);
         for metric in &mut self.metrics {
             bound_word(&mut metric.label, 100);
             bound_word(&mut metric.unit, 10);
+            for range in metric.warning.iter_mut().chain(&mut metric.critical) {
+                *range = bound(std::mem::take(range), false, 100);
+            }
         }
         self
     }
@@ -220,6 +228,14 @@ mod tests {
             Outcome::failed("bad\r\nBcc: x@y\u{202e}\u{0}").with_detail("one\ntwo\r\n\u{1b}[31mred").bounded(100, 100);
         assert_eq!(o.summary, "bad  Bcc: x@y");
         assert_eq!(o.detail, "one\ntwo \n[31mred");
+        assert_eq!(Outcome::failed("\u{1b}\u{0}\n").bounded(100, 100).summary, "(nothing that can be shown)");
+        assert_eq!(Outcome::ok("").bounded(100, 100).summary, "");
+        let mut metric = Metric::new("a\u{7}", 1.0, "s\u{1b}");
+        (metric.warning, metric.critical) = (Some("5:\u{3}9".to_owned()), Some("1".repeat(5_000)));
+        let o = Outcome::ok("x").with_metric(metric).bounded(100, 100);
+        let kept = &o.metrics[0];
+        assert_eq!((&*kept.label, &*kept.unit, kept.warning.as_deref()), ("a", "s", Some("5:9")));
+        assert_eq!(kept.critical.as_ref().map(String::len), Some(100));
         let long = Outcome::failed("ü".repeat(100)).bounded(21, 10);
         assert!(long.summary.len() <= 21 && long.summary.ends_with(" [...]"), "{}", long.summary);
     }

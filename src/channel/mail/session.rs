@@ -90,6 +90,22 @@ impl Session {
         }
     }
 
+    /// As [`Self::deliver`] by a server that takes a login in the clear, which is otherwise refused: for fuzzers.
+    #[cfg(any(test, feature = "fuzzing"))]
+    pub(super) fn deliver_in_clear(&mut self, letter: &Letter, deadline: Instant) -> Tried {
+        let logged_in = self.resolve().and_then(|addresses| {
+            let mut conn = self.greet(&addresses, None, deadline)?;
+            self.log_in(&mut conn, deadline).map(|()| conn)
+        });
+        match logged_in {
+            Ok(conn) => match self.talk(conn, false, letter, deadline) {
+                Talk::Done(result) => Tried::Done(result),
+                Talk::Next(why) | Talk::HungUp(why) => Tried::Next(why),
+            },
+            Err(why) => Tried::Next(why),
+        }
+    }
+
     /// Connects, logs in and leaves. The answer says what was found.
     pub(super) fn probe(&mut self, deadline: Instant) -> Result<String, String> {
         let conn = self.connect(deadline)?;
@@ -112,8 +128,12 @@ impl Session {
 
     fn talk(&mut self, mut conn: SmtpConnection, reused: bool, letter: &Letter, deadline: Instant) -> Talk {
         self.phase.set(Phase::Envelope);
-        if reused && let Err(fault) = self.step(&mut conn, deadline, |c| c.command(Rset)) {
-            return Talk::HungUp(words::no_way_in(&self.server, &fault, self.timeout));
+        if reused {
+            match self.step(&mut conn, deadline, |c| c.command(Rset)) {
+                Ok(answer) if agrees(&answer) => {}
+                Ok(answer) => return Talk::HungUp(self.out_of_step(&answer)),
+                Err(fault) => return Talk::HungUp(words::no_way_in(&self.server, &fault, self.timeout)),
+            }
         }
         let talk = match self.envelope(&mut conn, letter, deadline) {
             Ok(()) => self.text(&mut conn, letter, deadline),
@@ -149,7 +169,7 @@ impl Session {
             parameters.push(MailParameter::SmtpUtfEight);
         }
         let from = letter.from.clone();
-        self.step(conn, deadline, |c| c.command(Mail::new(Some(from), parameters))).map_err(|fault| {
+        let agreed = self.step(conn, deadline, |c| c.command(Mail::new(Some(from), parameters))).map_err(|fault| {
             let why = if fault.wants_login() {
                 words::no_login(&self.server, &fault, self.timeout)
             } else {
@@ -157,9 +177,12 @@ impl Session {
             };
             next(why, &fault)
         })?;
+        self.in_step(&agreed)?;
         let to = letter.to.clone();
-        self.step(conn, deadline, |c| c.command(Rcpt::new(to, Vec::new())))
+        let agreed = self
+            .step(conn, deadline, |c| c.command(Rcpt::new(to, Vec::new())))
             .map_err(|fault| self.refusal(&fault, &format!("the recipient {}", letter.to)))?;
+        self.in_step(&agreed)?;
         let ready = self
             .step(conn, deadline, |c| c.command(Data))
             .map_err(|fault| self.refusal(&fault, &format!("the message to {}", letter.to)))?;
@@ -209,6 +232,11 @@ impl Session {
                 fault,
             ),
         }
+    }
+
+    /// lettre takes 354 for a yes at any time. Where it comes too early, the answers that follow are to other questions.
+    fn in_step(&self, answer: &Response) -> Result<(), (Talk, bool)> {
+        if agrees(answer) { Ok(()) } else { Err((Talk::HungUp(self.out_of_step(answer)), false)) }
     }
 
     fn out_of_step(&self, answer: &Response) -> String {
@@ -388,6 +416,11 @@ fn hello() -> ClientId {
         && !host.ends_with('.')
         && host.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-'));
     if full { ClientId::Domain(host) } else { ClientId::Ipv4(std::net::Ipv4Addr::LOCALHOST) }
+}
+
+/// A command that needs nothing more was carried out.
+fn agrees(answer: &Response) -> bool {
+    (200..300).contains(&u16::from(answer.code()))
 }
 
 fn joined(answer: &Response) -> String {

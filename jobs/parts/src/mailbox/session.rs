@@ -25,6 +25,8 @@ const BATCH: usize = 8;
 const HEADER_MAX: usize = 64 << 10;
 /// Tokens in one search command: some servers take no long lines.
 const TOKENS_AT_ONCE: usize = 8;
+/// Why a folder is left out whose name would break a command.
+const UNSENDABLE: &str = "its name has signs that cannot be sent";
 /// How long a goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(1);
 
@@ -115,7 +117,7 @@ impl<'a, S: Read + Write> Talk<'a, S> {
         match error {
             Error::No(no) => Ok(self.pass.scrub(&no.information)),
             Error::Bad(bad) => Ok(self.pass.scrub(&bad.information)),
-            Error::Validate(_) => Ok("its name has signs that cannot be sent".to_owned()),
+            Error::Validate(_) => Ok(UNSENDABLE.to_owned()),
             other => Err(self.explain(other)),
         }
     }
@@ -145,6 +147,7 @@ impl<'a, S: Read + Write> Talk<'a, S> {
         let names = names.map_err(|e| self.explain(e))?;
         let listed: Vec<_> = names.iter().map(folders::listed).collect();
         let mut folders = folders::sort_out(&listed);
+        folders.iter_mut().for_each(|f| f.shown = self.pass.scrub(&f.shown));
         if folders.first().is_none_or(|f| f.place != Place::Inbox) {
             // Every mailbox has one (RFC 3501, 5.1), listed or not.
             let name = "INBOX".to_owned();
@@ -175,6 +178,9 @@ impl<'a, S: Read + Write> Talk<'a, S> {
     /// Our messages in a folder, which is open for reading then; or why it cannot be opened.
     fn find(&mut self, folder: &Folder, tokens: &[Token]) -> Result<Result<Vec<Hit>, Skipped>, Why> {
         self.step = format!("the folder \"{}\"", folder.shown).into();
+        if folder.name.chars().any(char::is_control) {
+            return Ok(Err(skipped(folder, UNSENDABLE.to_owned())));
+        }
         let exists = match self.session.examine(&folder.name) {
             Ok(opened) => opened.exists,
             Err(e) => return self.refused_there(e, folder).map(Err),
@@ -388,7 +394,7 @@ fn of_io(error: &std::io::Error, step: String, pass: &Password) -> Why {
         Some(Stop::Late { heard: true }) => Why::Slow(step),
         Some(Stop::TooMuch(limit)) => Why::TooMuch(step, limit.clone()),
         Some(Stop::Bye(words)) => Why::Bye(step, pass.scrub(words)),
-        Some(Stop::NotImap(words)) => Why::NotImap(words.clone()),
+        Some(Stop::NotImap(words)) => Why::NotImap(pass.scrub(words)),
         Some(Stop::Harm(what)) => Why::Garbage(step, what.clone()),
         None if tls::is_tls_error(error) => Why::Garbage(step, format!("broken TLS ({error})")),
         None if error.kind() == ErrorKind::TimedOut => Why::Silent(step),
