@@ -1,6 +1,7 @@
 //! The daemon on real parts: the real program, real mail, real signals and kills.
 
 mod anew;
+mod anywhen;
 mod drill;
 mod life;
 mod proof;

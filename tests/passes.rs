@@ -4,7 +4,7 @@ mod anywhen;
 mod crowd;
 mod every_moment;
 mod killed;
-mod ordeal;
+pub(crate) mod ordeal;
 mod quiet;
 mod storms;
 mod together;

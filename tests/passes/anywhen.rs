@@ -1,7 +1,7 @@
 //! A thousand passes with real mail in flight, each killed at a random moment.
 
 use super::job;
-use super::ordeal::{Ordeal, Phase, TARGETS, kill};
+use super::ordeal::{Chance, Ordeal, Phase, TARGETS, arrived, kill};
 use crate::support::binary::has_faketime;
 use crate::support::moments::Moments;
 use crate::support::{mail, need};
@@ -21,16 +21,6 @@ const ENOUGH: u32 = 20;
 /// long enough to be hit.
 const SLOWED: u64 = 4_000;
 const SEED: u64 = 0x0dd5_eed5;
-
-/// A row of numbers that look like chance and are the same each time.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % limit
-    }
-}
 
 /// Words for [`super::JOB`]. This one holds no message up, and sits there when its pass is dead.
 const LINGER: &str = "if test -e go; then touch lingered; else sleep 45; fi";
@@ -160,16 +150,4 @@ fn sum(counts: &BTreeMap<u64, BTreeMap<Phase, u32>>) -> BTreeMap<Phase, u32> {
 fn is_enough(counts: &BTreeMap<u64, BTreeMap<Phase, u32>>) -> bool {
     let kills = sum(counts);
     COUNTED.iter().all(|phase| kills.get(phase).is_some_and(|n| *n >= ENOUGH))
-}
-
-/// All that the server took over is in the mailbox, repeats included.
-fn arrived(server: &mail::MailServer, accepted: &[String]) {
-    let wanted: BTreeSet<&str> = accepted.iter().map(String::as_str).collect();
-    let mut found = 0;
-    let all = crate::support::wait_until(Duration::from_secs(60), || {
-        let mails = server.mailbox("watch");
-        found = mails.iter().filter(|m| m.all("message-id").first().is_some_and(|id| wanted.contains(id))).count();
-        (found >= accepted.len()).then_some(())
-    });
-    assert!(all.is_some() && found == accepted.len(), "{found} of {} messages arrived", accepted.len());
 }

@@ -4,6 +4,7 @@
 use super::web::Web;
 use super::{JOB, mend, smash};
 use crate::support::binary::{Home, Mail, sweep, utc};
+use crate::support::mail::MailServer;
 use crate::support::moments::Moments;
 use crate::support::relay::{Accepted, Relay};
 use checker_job::Timestamp;
@@ -14,17 +15,27 @@ use std::net::TcpListener;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
-/// Targets of each kind: two files, two pages, two ports.
-pub(super) const TARGETS: usize = 6;
+/// A row of numbers that look like chance and are the same each time.
+pub(crate) struct Chance(pub(crate) u64);
 
-pub(super) struct Ordeal {
-    pub(super) home: Home,
-    pub(super) relay: Relay,
+impl Chance {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % limit
+    }
+}
+
+/// Targets of each kind: two files, two pages, two ports.
+pub(crate) const TARGETS: usize = 6;
+
+pub(crate) struct Ordeal {
+    pub(crate) home: Home,
+    pub(crate) relay: Relay,
     /// The time of the newest pass.
-    pub(super) now: Timestamp,
-    pub(super) up: [bool; TARGETS],
+    pub(crate) now: Timestamp,
+    pub(crate) up: [bool; TARGETS],
     /// Message-IDs of what was told before anything was killed.
-    pub(super) settled: BTreeSet<String>,
+    pub(crate) settled: BTreeSet<String>,
     web: Web,
     ports: [u16; 2],
     listeners: [Option<TcpListener>; 2],
@@ -34,7 +45,7 @@ pub(super) struct Ordeal {
 
 /// How far a pass had come when it was killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Phase {
+pub(crate) enum Phase {
     /// Nothing is claimed.
     Starting,
     /// Jobs are claimed, none has begun.
@@ -56,7 +67,7 @@ pub(super) enum Phase {
 impl Ordeal {
     /// All targets are up, and no pass was made. `server` is the port of a mail server; `keys` are more keys for each
     /// target; `more` are more jobs.
-    pub(super) fn new(server: u16, keys: [&str; TARGETS], more: &str) -> Self {
+    pub(crate) fn new(server: u16, keys: [&str; TARGETS], more: &str) -> Self {
         let (relay, web, ports) = (Relay::start(server), Web::start(), crate::support::free_ports());
         let target = |n: usize| {
             let (kind, what) = match n {
@@ -86,7 +97,7 @@ impl Ordeal {
     }
 
     /// Mends or breaks a target; the answer is what is to be told of it.
-    pub(super) fn flip(&mut self, n: usize) -> String {
+    pub(crate) fn flip(&mut self, n: usize) -> String {
         let (name, up) = (format!("t{n}"), !self.up[n]);
         match n {
             0 | 1 if up => mend(&self.home, &name),
@@ -114,7 +125,7 @@ impl Ordeal {
     }
 
     /// Starts a pass in the next minute.
-    pub(super) fn start(&mut self, moments: &Moments) -> Child {
+    pub(crate) fn start(&mut self, moments: &Moments) -> Child {
         self.now = self.now.plus(Duration::from_secs(60));
         self.listeners.iter().flatten().for_each(|l| _ = take_all(l));
         self.noted = self.noted();
@@ -122,7 +133,7 @@ impl Ordeal {
     }
 
     /// A pass in the next minute that is left alone. Its children find the file `go`.
-    pub(super) fn whole_pass(&mut self) {
+    pub(crate) fn whole_pass(&mut self) {
         self.now = self.now.plus(Duration::from_secs(60));
         self.home.write("go", "");
         drop(std::fs::remove_file(self.home.path("lingered")));
@@ -131,7 +142,7 @@ impl Ordeal {
     }
 
     /// How far the newest pass, begun at `started` and dead since `killed`, had come.
-    pub(super) fn phase(&self, started: Instant, killed: Instant) -> Phase {
+    pub(crate) fn phase(&self, started: Instant, killed: Instant) -> Phase {
         if !self.home.path("checker.db").exists() {
             return Phase::Starting;
         }
@@ -161,22 +172,27 @@ impl Ordeal {
         }
     }
 
-    pub(super) fn ids(&self, sql: &str) -> BTreeSet<String> {
+    pub(crate) fn ids(&self, sql: &str) -> BTreeSet<String> {
         let db = self.home.db();
         let mut rows = db.prepare(sql).expect("a query");
         let found = rows.query_map([], |r| r.get(0)).expect("rows");
         found.map(|id| id.expect("an id")).collect()
     }
 
+    /// What the server took over by now and a human is to read: no canaries.
+    pub(crate) fn news(&self) -> Vec<Accepted> {
+        self.relay.accepted().into_iter().filter(|a| !is_canary(&a.mail)).collect()
+    }
+
     /// What must hold whenever a pass was killed.
-    pub(super) fn check_store(&self, when: &str) {
+    pub(crate) fn check_store(&self, when: &str) {
         if !self.home.path("checker.db").exists() {
             return;
         }
         let good: String = self.home.db().query_row("PRAGMA integrity_check", [], |r| r.get(0)).expect("an answer");
         assert_eq!(good, "ok", "killed {when}");
         // Asked in this order: what is told meanwhile by nobody cannot be missed.
-        let accepted: BTreeSet<String> = self.relay.accepted().iter().map(|a| a.mail.id().to_owned()).collect();
+        let accepted: BTreeSet<String> = self.news().iter().map(|a| a.mail.id().to_owned()).collect();
         let known = self.ids("SELECT message_id FROM delivery");
         let told = self.ids("SELECT message_id FROM delivery WHERE state = 'told'");
         let ghosts: Vec<_> = accepted.difference(&known).collect();
@@ -187,7 +203,7 @@ impl Ordeal {
 
     /// What must hold after whole passes: `news`, everything that the server took over since `expected` began, tells each
     /// of it in one message and nothing else; repeats of one message are at most `repeats`.
-    pub(super) fn check_told(&self, when: &str, expected: &[(String, &str)], news: &[Accepted], repeats: usize) {
+    pub(crate) fn check_told(&self, when: &str, expected: &[(String, &str)], news: &[Accepted], repeats: usize) {
         let mails: Vec<&Mail> = news.iter().map(|a| &a.mail).collect();
         let shown: Vec<_> = mails.iter().map(|m| (m.head.get("to"), m.subject())).collect();
         let mut used = BTreeSet::new();
@@ -212,7 +228,7 @@ impl Ordeal {
     }
 
     /// The program itself reads the state, and finds each target as it is.
-    pub(super) fn check_states(&self, when: &str) {
+    pub(crate) fn check_states(&self, when: &str) {
         let status = self.home.run(&["status", "--json"]).ended(0).json();
         let jobs = status["jobs"].as_array().expect("a list");
         let found: BTreeMap<&str, &str> =
@@ -232,8 +248,13 @@ impl Ordeal {
     }
 }
 
+/// Whether a message is one to ourselves.
+pub(crate) fn is_canary(mail: &Mail) -> bool {
+    mail.head.contains_key("x-checker-canary")
+}
+
 /// Kills a pass and sees it end; the answer is when it was killed.
-pub(super) fn kill(mut pass: Child) -> Instant {
+pub(crate) fn kill(mut pass: Child) -> Instant {
     // The child is not reaped before, so its number is its own.
     nix::sys::signal::kill(Pid::from_raw(pass.id().cast_signed()), Signal::SIGKILL).expect("a signal");
     let at = Instant::now();
@@ -251,4 +272,16 @@ fn listen(port: u16) -> TcpListener {
 /// Takes all connections that wait; the answer is how many.
 fn take_all(listener: &TcpListener) -> usize {
     std::iter::from_fn(|| listener.accept().ok()).count()
+}
+
+/// All that the server took over is in the mailbox, repeats included.
+pub(crate) fn arrived(server: &MailServer, accepted: &[String]) {
+    let wanted: BTreeSet<&str> = accepted.iter().map(String::as_str).collect();
+    let mut found = 0;
+    let all = crate::support::wait_until(Duration::from_secs(60), || {
+        let mails = server.mailbox("watch");
+        found = mails.iter().filter(|m| m.all("message-id").first().is_some_and(|id| wanted.contains(id))).count();
+        (found >= accepted.len()).then_some(())
+    });
+    assert!(all.is_some() && found == accepted.len(), "{found} of {} messages arrived", accepted.len());
 }
