@@ -21,6 +21,9 @@ pub mod control;
 pub mod daemon;
 pub mod decide;
 pub mod drill;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod log;
 pub mod message;
 pub mod node;

@@ -15,6 +15,8 @@ pub mod envelope;
 mod key;
 pub mod listen;
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use ask::ask_over;
 pub use ask::{ANSWER_MAX, Heard, PATIENCE, Pushed, Target, WORD_MAX, ask, push};
 pub use envelope::{Instance, Nonce, STATUS_PATH};
 pub use key::{KeyError, NodeKey, PublicKey};

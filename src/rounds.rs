@@ -325,7 +325,7 @@ pub fn push(peers: &[Peer], key: &NodeKey, instance: &Instance, status: &[u8]) {
 }
 
 /// What came over the wire, as decisions want it.
-fn read(heard: peer::Heard) -> Heard {
+pub(crate) fn read(heard: peer::Heard) -> Heard {
     match heard {
         peer::Heard::Status(body) => match Status::read(&body) {
             Ok(status) => Heard::Status(Box::new(status)),

@@ -18,7 +18,7 @@ mod common;
 mod email;
 mod env;
 mod files;
-mod first;
+pub(crate) mod first;
 mod general;
 mod graph;
 mod jobs;

@@ -188,6 +188,11 @@ fn one_tls_and_no_openssl() {
 }
 
 #[test]
+fn fuzzers_run_what_users_have() {
+    none(&cargo::fuzzed_is_shipped(&must_read("Cargo.lock"), &must_read("fuzz/Cargo.lock")));
+}
+
+#[test]
 fn every_member_inherits_the_lints() {
     let manifests: Vec<File> = files().into_iter().filter(|f| f.path.ends_with("Cargo.toml")).collect();
     assert!(manifests.len() >= 6, "only {} manifests found", manifests.len());

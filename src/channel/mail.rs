@@ -111,6 +111,29 @@ pub struct MailSettings {
     pub bust_gmail_threading: bool,
 }
 
+/// What the session with `server`, which may want a login in the clear, makes of letters one after the other: for fuzzers.
+/// An error is the reason to try another server.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) fn carry_in_clear(
+    server: &Server,
+    letters: &[Letter],
+    timeout: Duration,
+) -> Vec<Result<SendResult, String>> {
+    let mut session = session::Session::new(server.clone(), timeout, session::PhaseNote::new());
+    let until = Instant::now() + timeout;
+    let carried = letters.iter().map(|letter| match &server.login {
+        Some(_) => session.deliver_in_clear(letter, until),
+        None => session.deliver(letter, until),
+    });
+    let told = |tried| match tried {
+        Tried::Done(result) => Ok(result),
+        Tried::Next(why) => Err(why),
+    };
+    let all = carried.map(told).collect();
+    session.quit();
+    all
+}
+
 /// A server that accepted is asked first for this long, even if it is a fallback.
 const PREFER: Duration = Duration::from_secs(300);
 /// After a slow failure of all servers, deliveries get the same answer at once for this long.

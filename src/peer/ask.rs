@@ -147,15 +147,26 @@ type Miss = (String, Option<Blame>);
 pub async fn ask(target: &Target, me: &NodeKey, instance: &Instance, nonce: Nonce, deadline: Instant) -> Heard {
     let Some(peer) = target.key else {
         let request = target.url.request(Method::GET, None, HeaderMap::new(), Bytes::new());
-        let answer = talk(target, request, WORD_MAX, deadline).await;
-        return match answer.and_then(|answer| plain(answer, WORD_MAX)) {
-            Ok(answer) => Word::of(&answer.body).map_or_else(|| Heard::Garbled(no_word(&answer)), Heard::Word),
-            Err(trouble) => trouble.into(),
-        };
+        return unproved(talk(target, request, WORD_MAX, deadline).await);
     };
     let headers = signed(Method::GET.as_str(), peer, me, instance, nonce, &[]);
     let request = target.url.request(Method::GET, Some(STATUS_PATH), headers, Bytes::new());
     proved(talk(target, request, ANSWER_MAX, deadline).await, peer, nonce, me).map_or_else(|heard| heard, Heard::Status)
+}
+
+/// What [`ask`] makes of an answer that comes over `stream`: for fuzzers.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) async fn ask_over<S>(stream: S, target: &Target, me: &NodeKey, nonce: Nonce) -> Heard
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send,
+{
+    let request = target.url.request(Method::GET, None, HeaderMap::new(), Bytes::new());
+    let max = if target.key.is_some() { ANSWER_MAX } else { WORD_MAX };
+    let answer = exchange(stream, request, max, None, &mut Progress::default()).await;
+    match target.key {
+        Some(peer) => proved(answer, peer, nonce, me).map_or_else(|heard| heard, Heard::Status),
+        None => unproved(answer),
+    }
 }
 
 /// Brings `body`, our status, to a peer that cannot reach us. A first program takes none: it says so at once.
@@ -191,6 +202,14 @@ struct PushReply {
 
 fn signed(method: &str, peer: PublicKey, me: &NodeKey, instance: &Instance, nonce: Nonce, body: &[u8]) -> HeaderMap {
     Request { method, path: STATUS_PATH, nonce, addressee: peer, instance }.headers(me, body)
+}
+
+/// The word in an answer that nobody can prove.
+fn unproved(answer: Result<Answer, Trouble>) -> Heard {
+    match answer.and_then(|answer| plain(answer, WORD_MAX)) {
+        Ok(answer) => Word::of(&answer.body).map_or_else(|| Heard::Garbled(no_word(&answer)), Heard::Word),
+        Err(trouble) => trouble.into(),
+    }
 }
 
 /// The body of an answer that `peer` has signed for us.

@@ -213,6 +213,28 @@ impl House {
     }
 }
 
+/// A listener without a port, for fuzzers: whoever comes, comes over any stream.
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) struct Doorless(Arc<House>);
+
+#[cfg(any(test, feature = "fuzzing"))]
+impl Doorless {
+    pub(crate) fn new(key: Arc<NodeKey>, answers: Arc<dyn Answers>) -> Self {
+        Self(Arc::new(House::new(Limits::default(), Some(key), answers)))
+    }
+
+    /// One connection, from its first byte to its end.
+    pub(crate) async fn welcome<S>(&self, stream: S, from: SocketAddr)
+    where
+        S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send,
+    {
+        let net = Net::of(from.ip());
+        let (seat, _) = self.0.guests().enter(net);
+        let visit = Visit::new(&self.0, net, seat);
+        exchange::converse(stream, from, &visit, tokio::time::Instant::now() + self.0.limits.head).await;
+    }
+}
+
 /// One connection's place in the house, given back when its task ends, however that is.
 struct Visit {
     house: Arc<House>,

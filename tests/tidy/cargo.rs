@@ -38,6 +38,29 @@ pub(super) fn one_tls_and_no_openssl(lock: &str) -> Vec<String> {
     found
 }
 
+/// The fuzzers have a lock file of their own. What they run must be what users have.
+pub(super) fn fuzzed_is_shipped(lock: &str, fuzz: &str) -> Vec<String> {
+    let packages = |lock: &str| -> Vec<(String, String)> {
+        let lock: Table = lock.parse().expect("a lock file is TOML");
+        let all = lock.get("package").and_then(|p| p.as_array()).expect("it lists packages");
+        let word = |p: &toml::Value, key: &str| p.get(key).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+        all.iter().map(|p| (word(p, "name"), word(p, "version"))).collect()
+    };
+    let shipped = packages(lock);
+    let other = |(name, version): &(String, String)| {
+        let mut all = shipped.iter().filter(|(n, _)| n == name).peekable();
+        // Build tools and the fuzzer's own are nobody's.
+        let differs = all.peek().is_some() && all.all(|(_, v)| v != version);
+        differs.then(|| {
+            format!(
+                "fuzz/Cargo.lock: {name} {version} is not what Cargo.lock has: copy Cargo.lock there and run `cargo metadata` \
+                 in fuzz/, which adds what is missing"
+            )
+        })
+    };
+    packages(fuzz).iter().filter_map(other).collect()
+}
+
 /// Each member of the workspace is held to the same lints.
 pub(super) fn inherits_the_lints(manifest: &File) -> Vec<String> {
     let table: Table = manifest.text.parse().unwrap_or_else(|e| panic!("{}: {e}", manifest.path));
@@ -82,6 +105,15 @@ fn a_second_tls_is_found() {
     }
     let twice = one_tls_and_no_openssl(&lock(&["rustls", "rustls", "ring"]));
     assert!(twice.len() == 1 && twice[0].starts_with("Cargo.lock: 2 versions of rustls"), "{twice:?}");
+}
+
+#[test]
+fn a_fuzzer_of_other_code_is_found() {
+    let lock = |version: &str| format!("[[package]]\nname = \"hyper\"\nversion = \"{version}\"\n");
+    let more = "[[package]]\nname = \"libfuzzer-sys\"\nversion = \"0.4.1\"\n";
+    assert_eq!(fuzzed_is_shipped(&lock("1.9.0"), &(lock("1.9.0") + more)), Vec::<String>::new());
+    let found = fuzzed_is_shipped(&lock("1.9.0"), &(lock("1.8.0") + more));
+    assert!(found.len() == 1 && found[0].starts_with("fuzz/Cargo.lock: hyper 1.8.0 is not"), "{found:?}");
 }
 
 #[test]

@@ -5,9 +5,10 @@ use super::File;
 /// Lines that say what is deliberately absent.
 const INVARIANTS_MIN: usize = 8;
 
-/// What a snapshot or a sample of a message holds is not ours to tidy.
+/// What a snapshot, a sample of a message or an input of a fuzzer holds is not ours to tidy.
 fn is_quoted(file: &File) -> bool {
-    file.path.ends_with(".snap") || file.path.contains("/data/") || file.path.ends_with(".eml")
+    let quoted = file.path.ends_with(".snap") || file.path.contains("/data/") || file.path.ends_with(".eml");
+    quoted || file.path.starts_with("fuzz/seeds/")
 }
 
 /// No trailing blanks, no carriage returns, one line feed at the end.
@@ -46,7 +47,7 @@ fn traces() -> Vec<String> {
 
 /// See [`traces`].
 pub(super) fn no_traces_of_a_workplace(file: &File) -> Vec<String> {
-    if file.path == "Cargo.lock" {
+    if file.path.ends_with("Cargo.lock") {
         return Vec::new();
     }
     let traces = traces();
@@ -164,6 +165,8 @@ fn untidy_ends_are_found() {
     assert_eq!(found("a.md", "one\n\n"), 1);
     assert_eq!(found("a.md", "one\ntwo\n"), 0);
     assert_eq!(found("tests/x.snap", "-- \n"), 0);
+    assert_eq!(found("fuzz/seeds/smtp/good", "220 x\r\n"), 0);
+    assert_eq!(found("fuzz/run", "x \n"), 1);
 }
 
 #[test]

@@ -12,6 +12,9 @@
 //! `Unknown` are causes of the check itself: the program is missing, may not be executed, was killed by a signal, or
 //! answers a code that is no plugin's. As root, a program that everyone may write to is not run.
 
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod perfdata;
 mod plugin;
 mod range;

@@ -14,6 +14,9 @@
 mod connect;
 mod exchange;
 mod fetch;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hidden;
 mod job;
 mod json;

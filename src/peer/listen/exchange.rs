@@ -14,7 +14,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::time::Duration;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout, timeout_at};
 
@@ -46,7 +46,12 @@ fn conversation(
     Box::pin(converse(stream, from, visit, late))
 }
 
-async fn converse(stream: TcpStream, from: SocketAddr, visit: &Visit, late: Instant) {
+pub(super) async fn converse<S: AsyncRead + AsyncWrite + Unpin + Send>(
+    stream: S,
+    from: SocketAddr,
+    visit: &Visit,
+    late: Instant,
+) {
     let service = service_fn(|request| async move { Ok::<_, Infallible>(answer(request, from, visit).await) });
     let mut builder = http1::Builder::new();
     builder.keep_alive(false).half_close(true).auto_date_header(false).header_read_timeout(None);
@@ -68,7 +73,7 @@ async fn converse(stream: TcpStream, from: SocketAddr, visit: &Visit, late: Inst
 }
 
 /// Says that this was all, and lets the other side finish.
-async fn part(mut stream: TcpStream) {
+async fn part(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
     if stream.shutdown().await.is_err() {
         return;
     }
