@@ -99,17 +99,17 @@ fn stub() -> &'static Mutex<Stub> {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap_or_else(|why| unreachable!("{why}"));
         let port = listener.local_addr().map_or(0, |a| a.port());
         let (say, says) = channel();
-        let (hears, heard) = channel();
-        std::thread::spawn(move || serve(&listener, &says, &hears));
+        let (tells, heard) = channel();
+        std::thread::spawn(move || serve(&listener, &says, &tells));
         Mutex::new(Stub { port, say, heard })
     })
 }
 
 /// Says all at once, ends its side, and listens until the other side ends as well. Who comes a second time is sent away.
-fn serve(listener: &TcpListener, says: &Receiver<Vec<u8>>, hears: &Sender<Vec<u8>>) {
+fn serve(listener: &TcpListener, says: &Receiver<Vec<u8>>, tells: &Sender<Vec<u8>>) {
     while let Ok((stream, _)) = listener.accept() {
         let Ok(words) = says.try_recv() else { continue };
-        if hears.send(talk(stream, &words)).is_err() {
+        if tells.send(talk(stream, &words)).is_err() {
             return;
         }
     }

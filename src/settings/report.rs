@@ -56,14 +56,9 @@ pub struct Problem {
 
 impl Problem {
     pub(crate) fn of_file(severity: Severity, file: &Path, fault: Fault) -> Self {
-        Self {
-            severity,
-            file: file.to_owned(),
-            place: None,
-            message: visible(&fault.message),
-            remedy: visible(&fault.remedy),
-            order: 0,
-        }
+        let Fault { message, remedy } = fault;
+        let (message, remedy) = (visible(&message), visible(&remedy));
+        Self { severity, file: file.to_owned(), place: None, message, remedy, order: 0 }
     }
 }
 

@@ -147,7 +147,9 @@ impl<'a, S: Read + Write> Talk<'a, S> {
         let names = names.map_err(|e| self.explain(e))?;
         let listed: Vec<_> = names.iter().map(folders::listed).collect();
         let mut folders = folders::sort_out(&listed);
-        folders.iter_mut().for_each(|f| f.shown = self.pass.scrub(&f.shown));
+        for folder in &mut folders {
+            folder.shown = self.pass.scrub(&folder.shown);
+        }
         if folders.first().is_none_or(|f| f.place != Place::Inbox) {
             // Every mailbox has one (RFC 3501, 5.1), listed or not.
             let name = "INBOX".to_owned();
