@@ -188,7 +188,7 @@ pub(super) const ROWS: &[Row] = &[
         id: "49",
         fault: "host off, watched by two: one message",
         due: HOST,
-        plan: Plan { settings: slower, ..TRIO },
+        plan: Plan { settings: |_, text| slower(&text), ..TRIO },
         strike: |world| world.power_off(0),
         told: &[word("", "alpha", "PEER: alpha: alpha does not answer")],
         also: &[word("", "beta", "has not asked about us"), word("", "gamma", "has not asked about us")],
@@ -203,7 +203,7 @@ pub(super) const ROWS: &[Row] = &[
 ];
 
 /// Questions lie further apart than one may take, as they do with the built-in times: who tells first can be seen.
-fn slower(_: &str, text: String) -> String {
+fn slower(text: &str) -> String {
     text.replace("poll = \"8s\"\nquick = \"4s\"", "poll = \"24s\"\nquick = \"12s\"")
 }
 

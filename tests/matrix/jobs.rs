@@ -15,7 +15,7 @@ const fn job(id: &'static str, fault: &'static str, told: &'static [Word], strik
 const ALONE: Plan = Plan { nodes: 1, ..PLAN };
 
 /// Four lines in the crontab, no daemon, and the usual times.
-fn by_the_hour(_: &str, text: String) -> String {
+fn by_the_hour(text: &str) -> String {
     let (before, rest) = text.split_once("[canary]").expect("a table");
     let (_, jobs) = rest.split_once("[defaults]").expect("a table");
     format!(
@@ -30,7 +30,7 @@ fn touch(world: &mut World, name: &str) {
 pub(super) const ROWS: &[Row] = &[
     Row {
         due: Due::Within("class_missing"),
-        plan: Plan { by_hand: true, settings: by_the_hour, ..ALONE },
+        plan: Plan { by_hand: true, settings: |_, text| by_the_hour(&text), ..ALONE },
         ..job(
             "4",
             "the line for the hour is missing in the crontab (by a clock that is set)",

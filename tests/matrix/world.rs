@@ -127,7 +127,7 @@ impl World {
         doors.for_each(address_on);
         let mut site = site(&names, plan.password);
         (plan.mail)(&mut site);
-        let mail = MailServer::start_at(site);
+        let mail = MailServer::start_at(&site);
         let names = Resolver::start_at(WORLD, &names);
         let nodes: Vec<Node> = (0..plan.nodes).map(|at| Node::new(at, plan, mail.ports, &mail.ca.pem)).collect();
         let tables: Vec<String> = nodes.iter().map(Node::table).collect();

@@ -101,11 +101,11 @@ pub fn shared() -> &'static MailServer {
 impl MailServer {
     /// Starts both servers and waits until all ports answer.
     pub fn start() -> Self {
-        Self::start_at(Site::usual())
+        Self::start_at(&Site::usual())
     }
 
     /// The same somewhere else.
-    pub fn start_at(site: Site) -> Self {
+    pub fn start_at(site: &Site) -> Self {
         remove_leftovers();
         let mut log = String::new();
         // Between choosing a port and using it, another process may take it.
@@ -115,8 +115,8 @@ impl MailServer {
             let [plain, starttls, tls, imaps] = super::free_ports();
             let ports = Ports { plain, starttls, tls, imaps };
             let ca = Ca::new();
-            prepare(&folder, &ca, &site);
-            configure(&folder, &site, ports);
+            prepare(&folder, &ca, site);
+            configure(&folder, site, ports);
             let imap_tls = ca.client();
             let mut server = Self { ports, ca, site: site.clone(), folder, imap_tls, postfix: None, dovecot: None };
             if server.up() {
