@@ -93,6 +93,14 @@ fn dispatch(cx: &mut Cx<'_>, command: &Command) -> Result<Exit, Failure> {
     }
 }
 
+/// A number and what is counted: `1 job`, `2 jobs`.
+fn counted(n: usize, word: &str) -> String {
+    match n {
+        1 => format!("1 {word}"),
+        n => format!("{n} {word}s"),
+    }
+}
+
 /// One JSON document, on lines of its own.
 fn json_line(cx: &mut Cx<'_>, value: &serde_json::Value) -> io::Result<()> {
     writeln!(cx.out, "{value:#}")

@@ -148,25 +148,28 @@ impl<'a> Story<'a> {
         let count = alert.failures;
         let bad = if count == 1 { "1 bad result".to_owned() } else { format!("{count} bad results") };
         let row = if count == 1 { bad.clone() } else { format!("{bad} in a row") };
+        // A peer is told after several bad answers, of which its count knows the last ones only.
+        let is_peer = crate::node::is_peer(&alert.id.job);
+        let [bad, row] = [bad, row].map(|words| if is_peer { String::new() } else { format!(": {words}") });
         let state = if alert.verdict == Verdict::Warning { "in warning" } else { "failing" };
         let mut text = match self.kind {
             // A first failure that is told at once has no length yet.
             AlertKind::Down if facts.now.since(alert.since).as_secs() == 0 => {
-                format!("It has been {state} since {since}: {row}.")
+                format!("It has been {state} since {since}{row}.")
             }
-            AlertKind::Down => format!("It has been {state} since {since}, for {so_far}: {row}."),
+            AlertKind::Down => format!("It has been {state} since {since}, for {so_far}{row}."),
             AlertKind::SteadyBad => format!(
                 "It is steady again after {count} changes, and it is {state}. It has been so since {since}, for {so_far}."
             ),
             AlertKind::Worse => {
-                format!("It was a warning and fails now. The trouble began {since}, {so_far} ago: {row}.")
+                format!("It was a warning and fails now. The trouble began {since}, {so_far} ago{row}.")
             }
             AlertKind::Better => format!(
-                "It was failing and is a warning now. That is no recovery. The trouble began {since}, {so_far} ago: {row}."
+                "It was failing and is a warning now. That is no recovery. The trouble began {since}, {so_far} ago{row}."
             ),
-            AlertKind::Reminder => format!("It has still been {state} since {since}, for {so_far}: {row}."),
+            AlertKind::Reminder => format!("It has still been {state} since {since}, for {so_far}{row}."),
             AlertKind::Recovery => {
-                format!("It is well again. It was failing {span}, for {lasted}: {bad}.")
+                format!("It is well again. It was failing {span}, for {lasted}{bad}.")
             }
             AlertKind::CannotJudge | AlertKind::StillCannotJudge => format!(
                 "Checker has not been able to find out how it is since {since}, for {so_far}. It may be well or not."
@@ -182,8 +185,8 @@ impl<'a> Story<'a> {
                 format!("It is steady again, and well, after {count} changes since {since}.")
             }
             AlertKind::Closed => format!(
-                "It is no longer in the settings, so it is no longer watched. It was failing when it left, since {since}: \
-                 {bad}. No recovery will be told."
+                "It is no longer in the settings, so it is no longer watched. It was failing when it left, since \
+                 {since}{bad}. No recovery will be told."
             ),
         };
         if let Some(host) = &alert.host {

@@ -6,8 +6,9 @@
 //! 2. `files` reads it, judges its mode, and finds the files that it includes.
 //! 3. `source` and `syntax` parse; all files share one space of offsets, so that every value knows its place. `plain` is
 //!    the quick way through thousands of tables of jobs, and `pairs` is a table.
-//! 4. `section` reads each table key by key; `general`, `email`, `log`, `canary`, `outside`, `common` and `jobs` say
-//!    what each table holds; `graph` judges what only all jobs together show.
+//! 4. `section` reads each table key by key; `general`, `email`, `log`, `canary`, `outside`, `peers`, `common` and `jobs`
+//!    say what each table holds; `graph` judges what only all jobs together show, `together` what other tables do, and
+//!    `own_key` what only the machine knows whose settings they are.
 //! 5. `report` tells the problems, `mask` keeps secrets out of them.
 //!
 //! Nothing here uses the network. Files are read where a key names one that holds a secret or certificates.
@@ -27,23 +28,28 @@ mod login;
 mod mask;
 pub(crate) mod nearest;
 mod outside;
+mod own_key;
 pub(crate) mod pairs;
+mod peers;
 mod plain;
 mod report;
 mod secret;
 mod section;
 mod source;
 mod syntax;
+mod together;
 mod watch;
 mod zone;
 
 pub use canary::{Canary, Deadman, Via};
 pub use common::COMMON_KEYS;
+pub(crate) use email::http_url;
 pub use email::{Email, Security, SmtpServer, Transport};
 pub use env::{Env, NotFound, locate};
 pub use general::General;
 pub use log::{FORMAT, Level, Log, PLACEHOLDERS};
 pub use outside::{Channel, Daemon, Network, Peer, Way, endpoint};
+pub use own_key::refuse_own_key;
 pub use report::{Place, Problem, Report, Severity};
 pub use secret::Secret;
 
@@ -53,6 +59,7 @@ use env::Paths;
 use files::Loaded;
 use jobs::{Defaults, KindJobs, Rules};
 use pairs::{Key, Value};
+use peers::Peers;
 use plain::{Document, KindTables};
 use section::{Cx, Section};
 use source::Sources;
@@ -268,12 +275,12 @@ const INCLUDED: [&str; 2] = ["peer", "channel"];
 
 /// Reads all tables of all files.
 fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, registry: &Registry) -> Option<Settings> {
-    let mut tables: Vec<KindTables<'i>> = Vec::new();
+    let mut kinds: Vec<KindTables<'i>> = Vec::new();
     let mut shared: BTreeMap<&'static str, Vec<Value<'i>>> = BTreeMap::new();
     let mut share = |document: Document<'i>| {
         let mut file = Section::new(cx, "the file", 0..0, document.root);
-        tables.extend(document.jobs);
-        tables.extend(file.take("job").into_iter().flat_map(|value| jobs::by_kind(cx, value, registry)));
+        kinds.extend(document.jobs);
+        kinds.extend(file.take("job").into_iter().flat_map(|value| jobs::by_kind(cx, value, registry)));
         for key in INCLUDED {
             shared.entry(key).or_default().extend(file.take(key));
         }
@@ -283,7 +290,7 @@ fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, regi
     others.into_iter().map(share).for_each(|file| refuse_rest(cx, file));
     let mut take = |key: &str| shared.remove(key).unwrap_or_default();
     let (channels, channel_names) = outside::all_channels(cx, take("channel"));
-    let (peers, peer_names) = outside::all_peers(cx, take("peer"));
+    let peers = Peers::read(cx, take("peer"));
     let general = match main.table("general", "[general]") {
         Some(s) => general::read(s, &channel_names),
         None => missing_table(&main, "general", "servername and alertcontact"),
@@ -296,7 +303,10 @@ fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, regi
         Some(s) => log::read(s),
         None => Log { file: Some(cx.paths.log(log::FILE)), ..Log::default() },
     };
-    let canary = main.table("canary", "[canary]").and_then(|s| canary::read(s, &peer_names));
+    let at = |key: &str| main.has(key).then(|| main.span_of(key));
+    let tables = together::Tables { canary: at("canary"), drill: at("drill"), peer: peers.first.clone() };
+    let daily = email.as_ref().map(|e| e.daily_limit);
+    let canary = main.table("canary", "[canary]").and_then(|s| canary::read(s, &peers.names, daily));
     let deadman = main.table("deadman", "[deadman]").and_then(canary::deadman);
     let drill = main.table("drill", "[drill]").and_then(canary::drill);
     let daemon = main.table("daemon", "[daemon]").map(outside::daemon);
@@ -305,7 +315,8 @@ fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, regi
     let rules = Rules { registry, channels: &channel_names };
     let defaults = main.table("defaults", "[defaults]").map(|s| Defaults::read(s, &rules)).unwrap_or_default();
     main.finish();
-    let (jobs, disabled) = all_jobs(cx, tables, &defaults, &rules);
+    together::judge(cx, &tables, canary.as_ref(), daemon.is_some());
+    let (jobs, disabled) = all_jobs(cx, kinds, &defaults, &rules);
     Some(Settings {
         general: general?,
         email: email?,
@@ -317,7 +328,7 @@ fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, regi
         deadman,
         drill,
         daemon,
-        peers,
+        peers: peers.usable,
         pace: pace.unwrap_or_default(),
         network: network.unwrap_or_default(),
         sources: Vec::new(),

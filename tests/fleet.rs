@@ -376,13 +376,20 @@ fn a_first_program_is_heard_by_its_words_alone() {
 fn an_invitation_can_be_pasted() {
     let [one, two] = free_ports::<2>();
     let (alpha, beta) = (Node::new("alpha", one), Node::new("beta", two));
-    let block = alpha.home.run(&["peers", "invite", "--host", "127.0.0.1"]).ended(0).out;
+    let invited = alpha.home.run(&["peers", "invite", "--host", "127.0.0.1"]).ended(0);
+    assert!(invited.err.contains("no other machine can reach peer_listen = \"127.0.0.1:"), "{invited:?}");
+    let block = invited.out;
     assert!(block.contains(&format!("url = \"http://127.0.0.1:{one}\"")) && block.contains(&alpha.key()), "{block}");
     beta.meets(&[block]);
     beta.home.run(&["check"]).ended(0);
     let listed = beta.home.run(&["peers", "--json"]).ended(0).json();
     assert_eq!(listed["peers"][0]["name"], "alpha");
     assert_eq!(listed["peers"][0]["state"], "new");
+    let whole = format!("http://127.0.0.1:{one}");
+    let block = alpha.home.run(&["peers", "invite", "--host", &whole]).ended(0).out;
+    assert!(block.contains(&format!("url = \"{whole}\"\n")), "{block}");
+    let refused = alpha.home.run(&["peers", "invite", "--host", "ftp://alpha"]).ended(64);
+    assert!(refused.out.is_empty() && refused.err.contains("--host ftp://alpha"), "{refused:?}");
     let nobody = Home::with_jobs("");
     let refused = nobody.run(&["peers", "invite"]).ended(78);
     assert!(refused.err.contains("peer_listen"), "{refused:?}");
@@ -404,6 +411,11 @@ fn bound_names_every_fault_in_the_form_that_is_documented() {
     assert!(longest("cron_dead").is_u64(), "its own daemon does");
     let words = alpha.home.run(&["bound"]).ended(0).out;
     assert!(words.contains("NEVER") && words.contains("this host is off"), "{words}");
+    assert!(!words.contains("the link to one peer is broken"), "there is none: {words}");
+    let steps = words.split_once("step by step:").expect("advice").1;
+    let (peer, canary) = (steps.find("1. Find a peer"), steps.find("2. Add [canary]"));
+    let (host, lost) = (steps.find("this host is off"), steps.find("our mail is taken and does not arrive"));
+    assert!(peer.is_some() && peer < host && host < canary && canary < lost, "{words}");
     let [other] = free_ports::<1>();
     alpha.meets(&[Node::new("beta", other).table(other)]);
     let words = alpha.home.run(&["bound"]).ended(0).out;

@@ -9,6 +9,7 @@ mod example;
 mod good;
 mod kinds;
 mod secrets;
+mod together;
 
 use checker::settings::{Env, Report, Settings, load, load_text};
 use std::os::unix::fs::PermissionsExt as _;

@@ -21,8 +21,10 @@ const SILENCE_MAX: Duration = Duration::from_secs(366 * 86_400);
 
 pub(super) fn ack(cx: &mut Cx<'_>, args: &args::Ack) -> Result<Exit, Failure> {
     let world = World::load(cx, true)?;
-    if matches!(world.settings.canary.as_ref().map(|c| &c.via), Some(Via::Human)) && canary::is_code(&args.name) {
-        return code::typed(cx, &world, &args.name);
+    // Telephones begin a line with a capital.
+    let code = args.name.trim().to_ascii_lowercase();
+    if matches!(world.settings.canary.as_ref().map(|c| &c.via), Some(Via::Human)) && canary::is_code(&code) {
+        return code::typed(cx, &world, &code);
     }
     let job = world.job(&args.name)?;
     let name = job.policy().name.clone();

@@ -8,7 +8,7 @@ use super::exit::{Exit, Failure};
 use super::world::World;
 use super::{Cx, json_line};
 use crate::decide::bound::together::same_network;
-use crate::decide::bound::{Fault, Proof, Row, Site};
+use crate::decide::bound::{Fault, Help, Proof, Row, Site};
 use crate::simulation;
 use checker_job::duration_words;
 use serde_json::json;
@@ -43,7 +43,7 @@ fn to_json(row: &Row) -> serde_json::Value {
 fn table(cx: &mut Cx<'_>, site: &Site) -> Result<(), Failure> {
     writeln!(cx.out, "The longest time until a human is told, for each single fault, with these settings:\n")?;
     let mut never = Vec::new();
-    for row in site.rows() {
+    for row in site.rows().into_iter().filter(|row| site.can_occur(row.fault)) {
         match row.longest {
             Some(time) => {
                 let words = row.fault.words();
@@ -62,7 +62,7 @@ fn table(cx: &mut Cx<'_>, site: &Site) -> Result<(), Failure> {
         for row in never {
             writeln!(cx.out, "  {}\n             {}; {}", row.fault.words(), row.detector, row.path)?;
         }
-        writeln!(cx.out, "\n{}", advice(site))?;
+        advice(cx, site)?;
     }
     Ok(())
 }
@@ -112,17 +112,22 @@ fn prove(cx: &mut Cx<'_>, site: &Site, histories: u64) -> Result<Exit, Failure> 
     Ok(if good { Exit::Ok } else { Exit::Io })
 }
 
-/// The one thing that would help most.
-fn advice(site: &Site) -> &'static str {
-    if !site.daemon {
-        "Add [daemon] and start it: then passes and daemon watch each other."
-    } else if site.peers + site.legacy == 0 {
-        "Find a peer (a friend's Checker, or a second machine of yours): `checker peers invite` prints what to send."
-    } else if matches!(site.proof, Proof::None | Proof::Local) {
-        "Add [canary] via = \"imap\" (or \"peer\"): then it is proven that mail arrives."
-    } else {
-        "docs/guarantee.md says why nothing can help with the rest."
+/// All that would help, each with what it would take out of "never".
+fn advice(cx: &mut Cx<'_>, site: &Site) -> Result<(), Failure> {
+    let help = site.help();
+    if help.is_empty() {
+        writeln!(cx.out, "\ndocs/guarantee.md says why nothing can help with that.")?;
+        return Ok(());
     }
+    writeln!(cx.out, "\nTo be told of these too, step by step:")?;
+    for (n, Help { step, faults }) in help.iter().enumerate() {
+        writeln!(cx.out, "\n  {}. {}. Then you hear when", n + 1, step.words())?;
+        for fault in faults {
+            writeln!(cx.out, "       {}", fault.words())?;
+        }
+    }
+    writeln!(cx.out, "\ndocs/operating.md shows each step, docs/guarantee.md why nothing can help with the rest.")?;
+    Ok(())
 }
 
 /// What silences us and our peers at once.

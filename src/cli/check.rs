@@ -1,11 +1,12 @@
 //! `checker check`: judges the settings without the network, and says what they lead to.
 
 use super::exit::{Exit, Failure};
-use super::{Cx, json_line};
+use super::{Cx, counted, json_line};
 use crate::decide::Recipient;
 use crate::decide::delivery::Limits;
 use crate::decide::forecast::{Expected, Forecast, Watched, forecast};
 use crate::pass;
+use crate::peer::NodeKey;
 use crate::settings::{self, Env, Settings};
 use checker_job::duration_words;
 use serde_json::json;
@@ -19,7 +20,15 @@ pub(super) fn run(cx: &mut Cx<'_>) -> Result<Exit, Failure> {
     let env = Env::from_process();
     let path = settings::locate(cx.options.file.as_deref(), true, &env)?;
     let (report, usable) = match settings::load(&path, cx.registry, &env) {
-        Ok((settings, warnings)) => (warnings, Some(settings)),
+        Ok((settings, warnings)) => {
+            // Whoever may not read the key cannot know; nothing is made by a look.
+            let report = match NodeKey::load(&settings.general.state) {
+                Ok(own) => settings::refuse_own_key(&settings, warnings, &own.public(), &path),
+                Err(_) => warnings,
+            };
+            let usable = (!report.has_errors()).then_some(settings);
+            (report, usable)
+        }
         Err(report) => (report, None),
     };
     let messages = usable.as_ref().map(of);
@@ -59,7 +68,7 @@ struct Messages {
 }
 
 fn good(out: &mut dyn Write, path: &Path, jobs: usize, nomail: bool, messages: &Messages) -> io::Result<()> {
-    writeln!(out, "{}: the settings are good: {jobs} jobs", path.display())?;
+    writeln!(out, "{}: the settings are good: {}", path.display(), counted(jobs, "job"))?;
     let (forecast, limits) = (&messages.forecast, &messages.limits);
     if forecast.recipients.is_empty() {
         return Ok(());
@@ -100,7 +109,7 @@ fn good(out: &mut dyn Write, path: &Path, jobs: usize, nomail: bool, messages: &
 }
 
 fn repeats(one: &Expected) -> String {
-    let jobs = if one.jobs == 1 { "1 job".to_owned() } else { format!("{} jobs", one.jobs) };
+    let jobs = counted(one.jobs, "job");
     match (one.repeats, one.limited) {
         (0, _) => format!("none, {jobs} that never remind"),
         (n, false) => format!("at most {n}, reminders of {jobs}"),

@@ -15,6 +15,19 @@ use std::path::{Path, PathBuf};
 /// The file that the password goes into, beside the settings.
 const SECRET: &str = "mail.secret";
 
+/// The end of the file: what makes Checker watch itself, for a second sitting.
+const WATCH: &str = "\n# Who tells you when Checker itself dies? A process beside cron that sends messages to itself, and a second machine that
+# asks it: docs/operating.md, \"Two machines, step by step\". `checker bound` says what nobody would tell you of until then.
+#
+# [daemon]
+# peer_listen = \"[::]:5000\"
+#
+# [canary]
+# via = \"imap\"
+# host = \"imap.example.com\"
+# user = \"you@example.com\"
+# pass_file = \"mail.secret\"";
+
 /// What was answered.
 struct Answers {
     servername: String,
@@ -207,6 +220,7 @@ fn text(a: &Answers, args: &args::Init) -> String {
          [\"/usr/lib/nagios/plugins/check_disk\", \"-w\", \"10%\", \"-c\", \"5%\", \"/\"]\n# every = \"5min\""
             .to_owned(),
     );
+    line(WATCH.to_owned());
     t
 }
 

@@ -2,7 +2,7 @@
 
 use super::exit::{Exit, Failure};
 use super::world::World;
-use super::{Cx, json_line};
+use super::{Cx, counted, json_line};
 use checker_job::{Policy, Remind, duration_words};
 use serde_json::json;
 
@@ -26,8 +26,7 @@ pub(super) fn run(cx: &mut Cx<'_>) -> Result<Exit, Failure> {
     }
     let off = world.settings.disabled.len();
     let off = if off > 0 { format!(", {off} switched off") } else { String::new() };
-    let plural = if jobs.len() == 1 { "" } else { "s" };
-    writeln!(cx.out, "{} job{plural}{off}", jobs.len())?;
+    writeln!(cx.out, "{}{off}", counted(jobs.len(), "job"))?;
     Ok(Exit::Ok)
 }
 

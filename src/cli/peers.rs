@@ -1,16 +1,17 @@
 //! `checker peers`, `checker away`, `checker leave`: what people do about the watch of others over them.
 
+mod invite;
+
 use super::args::{self, PeersCommand};
 use super::exit::{Exit, Failure};
 use super::watch::socket;
 use super::world::World;
-use super::{Cx, json_line, local_time};
+use super::{Cx, counted, json_line, local_time};
 use crate::clock;
 use crate::control::{self, Answer, Ask};
 use crate::decide::pace;
 use crate::decide::peers::View;
 use crate::decide::status::{Sees, Status};
-use crate::peer::PublicKey;
 use crate::rounds::{self, Peer};
 use checker_job::{Timestamp, duration_words};
 use serde_json::json;
@@ -19,7 +20,7 @@ use std::time::Duration;
 
 pub(super) fn run(cx: &mut Cx<'_>, args: &args::Peers) -> Result<Exit, Failure> {
     match &args.command {
-        Some(PeersCommand::Invite(invite)) => self::invite(cx, invite),
+        Some(PeersCommand::Invite(invite)) => invite::run(cx, invite),
         None => list(cx),
     }
 }
@@ -82,8 +83,13 @@ impl<'a> Line<'a> {
                 ("unpaired", format!("it answers, but does not know our key, or ours of it is wrong; asked {ago} ago"))
             }
             0 => ("ok", format!("asked {ago} ago")),
-            n if view.is_there() => ("problem", format!("{word}, {n} time(s) in a row; asked {ago} ago")),
-            n => ("silent", format!("{n} question(s) in a row without an answer; asked {ago} ago")),
+            n if view.is_there() => {
+                ("problem", format!("{word}, {} in a row; asked {ago} ago", counted(n as usize, "time")))
+            }
+            n => {
+                let questions = counted(n as usize, "question");
+                ("silent", format!("{questions} in a row without an answer; asked {ago} ago"))
+            }
         }
     }
 
@@ -114,42 +120,13 @@ impl<'a> Line<'a> {
     }
 }
 
-/// The block that a friend pastes.
-fn invite(cx: &mut Cx<'_>, args: &args::Invite) -> Result<Exit, Failure> {
-    let world = World::load(cx, true)?;
-    let key: PublicKey = world.key()?.public();
-    let name = &world.settings.general.servername;
-    let admin = world.settings.general.alertcontact.iter().find(|c| c.contains('@')).cloned().unwrap_or_default();
-    let listen = world.settings.daemon.as_ref().and_then(|d| d.peer_listen);
-    let Some(listen) = listen else {
-        return Err(Failure::Other(
-            Exit::Settings,
-            "peers could not ask this node: set peer_listen = \"[::]:5000\" under [daemon], and start `checker daemon`"
-                .to_owned(),
-        ));
-    };
-    let host = args.host.clone().unwrap_or_else(super::world::host_name);
-    let bare = host.trim_matches(['[', ']']);
-    let host = if bare.contains(':') { format!("[{bare}]") } else { bare.to_owned() };
-    let url = format!("http://{host}:{}", listen.port());
-    writeln!(cx.out, "# Paste this into the settings of the Checker that is to watch {name}:\n")?;
-    writeln!(cx.out, "[[peer]]\nname = \"{name}\"\nurl = \"{url}\"\nadmin = \"{admin}\"\nkey = \"{key}\"\n")?;
-    writeln!(cx.out, "# There, see whether it answers (one of True, MailProblem, JobProblem):")?;
-    writeln!(cx.out, "#   curl {url}/")?;
-    writeln!(cx.out, "# Then run there: checker check && checker peers invite")?;
-    writeln!(cx.out, "# and paste what that prints into the settings of {name}: watching is mutual.")?;
-    Ok(Exit::Ok)
-}
-
 /// A planned absence, announced by the daemon in its signed status.
 pub(super) fn away(cx: &mut Cx<'_>, args: &args::Away) -> Result<Exit, Failure> {
     let world = World::load(cx, true)?;
     let until = match args.time.as_str() {
         "end" => None,
         text => {
-            let time = checker_job::parse_duration(text).map_err(|why| {
-                Failure::usage(format!("\"{text}\" is no time: {why}; write for example: checker away 2h"))
-            })?;
+            let time = checker_job::parse_duration(text).map_err(Failure::usage)?;
             if time > crate::decide::peers::AWAY_MAX {
                 return Err(Failure::usage(
                     "peers believe an absence of 4 hours at most: announce it again when that is over",

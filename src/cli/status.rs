@@ -5,7 +5,7 @@ mod legs;
 use super::args::Status;
 use super::exit::{Exit, Failure};
 use super::world::World;
-use super::{Cx, json_line, local_time};
+use super::{Cx, counted, json_line, local_time};
 use crate::clock;
 use crate::decide::legs::Leg;
 use crate::decide::{DeliveryState, JobState, Recipient};
@@ -170,7 +170,7 @@ fn show_more(out: &mut dyn Write, world: &World, view: &View, id: &JobId, state:
             None => "nobody was told yet".to_owned(),
         };
         let since = local_time(world, episode.since);
-        writeln!(out, "         since {since} ({lasts}), {} times; {told}", episode.count)?;
+        writeln!(out, "         since {since} ({lasts}), {}; {told}", counted(episode.count as usize, "time"))?;
     }
     if let Some(ack) = &state.ack {
         let note = ack.note.as_ref().map(|n| format!(": {n}")).unwrap_or_default();
@@ -231,8 +231,13 @@ fn show_self(out: &mut dyn Write, world: &World, view: &View) -> io::Result<()> 
         writeln!(out, "{state} for {recipient}: {subject}{why}")?;
     }
     if view.waiting > 0 {
-        let how = if world.settings.email.nomail { "are withheld" } else { "wait for the next message" };
-        writeln!(out, "{} alert(s) {how}", view.waiting)?;
+        let how = match (world.settings.email.nomail, view.waiting) {
+            (true, 1) => "is withheld",
+            (true, _) => "are withheld",
+            (false, 1) => "waits for the next message",
+            (false, _) => "wait for the next message",
+        };
+        writeln!(out, "{} {how}", counted(view.waiting, "alert"))?;
     }
     Ok(())
 }

@@ -5,7 +5,10 @@
 //! as it may be. The simulation (`crate::simulation`) holds each of them to account: no run may take longer, and some run
 //! must come near.
 
+mod advice;
 pub mod together;
+
+pub use advice::{Help, Step};
 
 use super::mail::{self, Canaries};
 use super::pace::{ANSWER, DAEMON, LOOK, Pace, SEND};
@@ -270,7 +273,11 @@ impl Site {
             ),
             Fault::AdminMailbox => match self.proof {
                 Proof::Human if self.daemon && self.listens && self.peers > 0 => self.mail(self.canaries.within + LOOK),
-                _ => ("no machine can", NEVER, None),
+                Proof::Human if self.daemon => {
+                    ("a code that nobody types", "nobody, without a peer that can mail", None)
+                }
+                Proof::Human => (NOTHING, NEVER, None),
+                Proof::Mailbox | Proof::Peer | Proof::Local | Proof::None => ("no machine can", NEVER, None),
             },
             Fault::LinkCut | Fault::DaemonDead | Fault::Unwatched | Fault::ClockSkew | Fault::Cloned => {
                 (NOTHING, NEVER, None)

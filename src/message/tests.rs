@@ -149,6 +149,23 @@ fn shown(title: &str, message: &Rendered) -> String {
 }
 
 #[test]
+fn a_peer_was_bad_more_often_than_its_count_knows() {
+    for kind in [AlertKind::Down, AlertKind::Reminder, AlertKind::Recovery, AlertKind::Closed] {
+        let mut of_peer = alert(kind, "beta", "SILENT: beta: beta does not answer", "");
+        of_peer.id.job = JobId::literal("peer:beta");
+        let said = |alert: Alert| single(&facts(), &[alert]).body.split_whitespace().collect::<Vec<_>>().join(" ");
+        let told = said(of_peer.clone());
+        assert!(!told.contains("bad result"), "{kind:?}: {told}");
+        of_peer.id.job = JobId::literal("beta");
+        assert!(said(of_peer).contains("3 bad results"), "{kind:?}");
+    }
+    let mut of_peer = alert(AlertKind::Down, "beta", "SILENT: beta: beta does not answer", "");
+    of_peer.id.job = JobId::literal("peer:beta");
+    let body = single(&facts(), &[of_peer]).body;
+    assert!(body.contains("It has been failing since Sun 2026-03-01 10:15 CET, for 15 min.\n"), "{body}");
+}
+
+#[test]
 fn messages_are_as_in_the_examples() {
     let mut whole = String::new();
     for (title, message) in all() {

@@ -56,8 +56,12 @@ impl PublicKey {
         };
         let bare = encoded.trim_end_matches('=');
         if bare.len() != 43 || !matches!(encoded.len(), 43 | 44) {
+            let has = match bare.chars().count() {
+                43 => "more than one =".to_owned(),
+                n => n.to_string(),
+            };
             return Err(format!(
-                "a key has 43 characters behind {SCHEME} (and perhaps a =); it was not copied as a whole"
+                "a key has 43 characters behind {SCHEME} (and perhaps a =), and this has {has}; it was not copied as a whole"
             ));
         }
         let standard: String = bare.chars().map(standard_letter).collect();

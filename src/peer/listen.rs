@@ -105,8 +105,17 @@ impl Default for Limits {
 pub fn bind(at: SocketAddr) -> io::Result<TcpListener> {
     let socket = if at.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
-    socket.bind(at)?;
-    socket.listen(BACKLOG)
+    // Linux finds out here or there, by what else listens.
+    socket.bind(at).and_then(|()| socket.listen(BACKLOG)).map_err(|e| match e.kind() {
+        io::ErrorKind::AddrInUse => io::Error::new(
+            e.kind(),
+            format!(
+                "another program listens there: see which with `ss -ltnp 'sport = :{port}'`, end it, or give peer_listen another port",
+                port = at.port()
+            ),
+        ),
+        _ => e,
+    })
 }
 
 /// Answers until `shutdown` comes, and then for at most 2 s more. Never ends by itself: an error of the listener is waited
@@ -356,6 +365,19 @@ mod tests {
         fn pushed(&self, _: &Asked, _: &[u8]) -> PushAnswer {
             PushAnswer::Old
         }
+    }
+
+    #[test]
+    fn a_port_that_is_taken_is_said_with_what_to_do() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let taken = bind("127.0.0.1:0".parse().unwrap()).unwrap();
+            let why = bind(taken.local_addr().unwrap()).unwrap_err();
+            assert_eq!(why.kind(), io::ErrorKind::AddrInUse);
+            let port = taken.local_addr().unwrap().port();
+            let words = why.to_string();
+            assert!(words.contains(&format!("sport = :{port}")) && words.contains("another port"), "{words}");
+        });
     }
 
     #[test]

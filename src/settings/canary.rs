@@ -5,7 +5,9 @@ use super::general::address;
 use super::login::{login, secret_file};
 use super::outside::check_canary_peer;
 use super::secret::Secret;
-use super::section::Section;
+use super::section::{Cx, Section};
+use crate::decide::mail::Canaries;
+use checker_job::duration_words;
 use std::path::PathBuf;
 use std::time::Duration;
 use toml::Spanned;
@@ -61,22 +63,16 @@ const DAY: Duration = Duration::from_secs(86_400);
 /// Nothing is proved more often, nor given less time.
 const LEAST: Duration = Duration::from_secs(1);
 
-/// Reads `[canary]`; `peers` are the names of all peers.
-pub(crate) fn read(mut s: Section<'_, '_>, peers: &[String]) -> Option<Canary> {
+/// Reads `[canary]`; `peers` are the names of all peers, `daily` is what the mail account may send a day.
+pub(crate) fn read(mut s: Section<'_, '_>, peers: &[String], daily: Option<u32>) -> Option<Canary> {
     if !s.has("via") {
         s.missing("via", "\"imap\" (or \"maildir\", \"peer\", \"human\", \"none\")");
     }
     let word = s.word("via", &["imap", "maildir", "peer", "human", "none"]);
     let every = s.time("every", LEAST, "\"15min\"");
     let within = s.time("within", LEAST, "\"10min\"");
-    for (key, time) in [("every", &every), ("within", &within)] {
-        if let Some(time) = time.as_ref().filter(|t| *t.get_ref() < MINUTE) {
-            s.cx.warn(
-                time.span(),
-                format!("\"{key}\" is below 1 min: good for a trial, too much for a mail account day by day"),
-                "write a minute or more; 15 min and 10 min are the usual ones",
-            );
-        }
+    if word.as_ref().is_none_or(|w| *w.get_ref() != "none") {
+        judge_every(s.cx, every.as_ref(), daily);
     }
     let to = s.text("to", "\"alpha-checker@example.com\"");
     if let Some(to) = &to {
@@ -114,6 +110,41 @@ pub(crate) fn read(mut s: Section<'_, '_>, peers: &[String]) -> Option<Canary> {
         every: every.map_or(if human { DAY * 7 } else { MINUTE * 15 }, Spanned::into_inner),
         within: within.map_or(if human { DAY * 3 } else { MINUTE * 10 }, Spanned::into_inner),
     })
+}
+
+/// Warns of messages to ourselves that are too many, or more than `daily` allows.
+fn judge_every(cx: &Cx<'_>, every: Option<&Spanned<Duration>>, daily: Option<u32>) {
+    let Some(every) = every else { return };
+    let (time, span) = (*every.get_ref(), every.span());
+    let least = daily.map_or(Duration::ZERO, |daily| Canaries::new(time, time, true, daily).every);
+    if least > time {
+        let daily = daily.unwrap_or_default();
+        // As many as the time asks for may be half of what is sent; and the next whole minute that is allowed.
+        let (enough, minutes) = (2 * DAY.as_millis().div_ceil(time.as_millis().max(1)), least.as_secs().div_ceil(60));
+        cx.warn(
+            span,
+            format!(
+                "\"every\" is {}, but with daily_limit = {daily} a message to ourselves leaves every {} at most",
+                duration_words(time),
+                exact(least)
+            ),
+            format!("raise daily_limit under [email] (to {enough} or more), or write every = \"{minutes}min\""),
+        );
+    } else if time < MINUTE {
+        cx.warn(
+            span,
+            "\"every\" is below 1 min: good for a trial, too much for a mail account day by day",
+            "write a minute or more; 15 min is the usual time",
+        );
+    }
+}
+
+/// To the second: the time beside it is only a little longer.
+fn exact(time: Duration) -> String {
+    match time.as_secs() % 60 {
+        0 => duration_words(time),
+        rest => format!("{} min {rest} s", time.as_secs() / 60),
+    }
 }
 
 fn peer(s: &mut Section<'_, '_>, peers: &[String]) -> Via {

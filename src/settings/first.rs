@@ -31,6 +31,10 @@ pub(crate) fn as_toml(text: &str) -> Option<String> {
         line(&mut out, "user", &user);
         line(&mut out, "pass_file", "mail.secret");
     }
+    if get("email", "imapserver").is_some() || sections.get("peers").is_some_and(|peers| !peers.is_empty()) {
+        table(&mut out, "[daemon]");
+        line(&mut out, "peer_listen", "[::]:5000");
+    }
     for (name, value) in sections.get("peers").into_iter().flatten() {
         let (url, admin) = value.split_once(',').unwrap_or((value, "admin@example.com"));
         table(&mut out, "[[peer]]");

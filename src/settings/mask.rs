@@ -60,7 +60,7 @@ enum Mode {
 /// The byte ranges of `text` that may hold secrets, in order; none crosses a line end.
 pub(crate) fn ranges(text: &str) -> Vec<Range<usize>> {
     let mut out = Vec::new();
-    let (mut offset, mut mode, mut url_is_secret) = (0, Mode::Plain, false);
+    let (mut offset, mut mode, mut url_is_secret, mut in_peer) = (0, Mode::Plain, false, false);
     for line in text.split_inclusive('\n') {
         let body = line.trim_end_matches(['\n', '\r']);
         let whole = offset..offset + body.len();
@@ -83,8 +83,10 @@ pub(crate) fn ranges(text: &str) -> Vec<Range<usize>> {
             Mode::Plain => {
                 if let Some(header) = header(body) {
                     url_is_secret = header.starts_with("channel") || header == "deadman";
+                    in_peer = header == "peer";
                 }
-                if let Some(start) = secret_value(body, url_is_secret) {
+                let start = secret_value(body, url_is_secret);
+                if let Some(start) = start.filter(|_| !(in_peer && is_public_key(body))) {
                     out.push(offset + start..offset + body.len());
                     mode = opened(body.get(start..).unwrap_or_default());
                 } else {
@@ -199,6 +201,19 @@ fn secret_value(line: &str, url_is_secret: bool) -> Option<usize> {
         .then(|| after_spaces(ends))
 }
 
+/// A line with nothing but a public key, or most of one: people must see what they have pasted.
+fn is_public_key(line: &str) -> bool {
+    let value = line
+        .trim()
+        .trim_start_matches(['#', ' '])
+        .strip_prefix("key")
+        .and_then(|rest| rest.trim_start().strip_prefix('='));
+    let quoted = value.and_then(|v| v.trim_start().strip_prefix("\"ed25519:")?.strip_suffix('"'));
+    quoted.is_some_and(|k| {
+        (32..=48).contains(&k.len()) && k.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/-_=".contains(&b))
+    })
+}
+
 /// `user:password` of every address on the line.
 fn user_infos(line: &str) -> Vec<Range<usize>> {
     line.match_indices("://")
@@ -264,6 +279,24 @@ mod tests {
             "note = \"call me\"",
         ] {
             assert_eq!(masked(line), line);
+        }
+    }
+
+    #[test]
+    fn the_public_key_of_a_peer_is_shown_and_nothing_like_it() {
+        let key = "Wc3ChBG4f/U/rIp7HQ6AKb8ais0V6aU4/K2PS8gt5mY=";
+        for (text, shown) in [
+            (format!("[[peer]]\nkey = \"ed25519:{key}\""), true),
+            (format!("[[peer]]\n  key=\"ed25519:{}\"", &key[1..]), true),
+            (format!("key = \"ed25519:{key}\""), false),
+            (format!("[[job.x]]\nkey = \"ed25519:{key}\""), false),
+            (format!("[[peer]]\nkey = \"{key}\""), false),
+            (format!("[[peer]]\npass = \"ed25519:{key}\""), false),
+            (format!("[[peer]]\nkey = \"ed25519:{key}\" # pass"), false),
+            (format!("[[peer]]\nkey = \"ed25519:{key}{key}\""), false),
+            (format!("[[peer]]\n[[job.x]]\nkey = \"ed25519:{key}\""), false),
+        ] {
+            assert_eq!(masked(&text) == text, shown, "{text}");
         }
     }
 

@@ -1,13 +1,11 @@
-//! `[[channel.*]]`, `[daemon]`, `[[peer]]` and `[network]`: the world outside this host.
+//! `[[channel.*]]`, `[daemon]`, `[network]`, and what a peer is: the world outside this host.
 
 use super::canary::secret_url;
-use super::email::{ca_file, http_url};
-use super::general::address;
+use super::email::ca_file;
 use super::nearest::nearest;
 use super::secret::Secret;
-use super::section::{Cx, Section, Span, did_you_mean, kind_of, tables_of};
+use super::section::{Cx, Section, Span, did_you_mean, kind_of};
 use crate::channel::webhook::Template;
-use crate::peer::PublicKey;
 use crate::witness::is_here;
 use checker_parts::net::Endpoint;
 use std::collections::BTreeSet;
@@ -101,7 +99,7 @@ pub struct Network {
 }
 
 /// The name of a channel or a peer, which must be new among `names`.
-fn name(s: &mut Section<'_, '_>, example: &str, names: &[String]) -> Option<String> {
+pub(super) fn name(s: &mut Section<'_, '_>, example: &str, names: &[String]) -> Option<String> {
     let name = s.need("name", example)?;
     if name.get_ref().contains('@') {
         s.cx.error(
@@ -204,6 +202,7 @@ fn command(s: &mut Section<'_, '_>) -> Option<Vec<String>> {
 
 /// Reads `[daemon]`.
 pub(crate) fn daemon(mut s: Section<'_, '_>) -> Daemon {
+    let web = s.has("web_listen").then(|| s.span_of("web_listen"));
     let daemon = Daemon {
         peer_listen: listen(&mut s, "peer_listen", "\"[::]:5000\""),
         web_listen: listen(&mut s, "web_listen", "\"127.0.0.1:5555\""),
@@ -213,6 +212,13 @@ pub(crate) fn daemon(mut s: Section<'_, '_>) -> Daemon {
         },
         respawn: s.flag("respawn").is_none_or(Spanned::into_inner),
     };
+    if let Some(web) = web.filter(|_| daemon.web_listen.is_some()) {
+        s.cx.warn(
+            web,
+            "\"web_listen\" is not built yet: nothing listens there",
+            "take the line out; peers are answered at \"peer_listen\"",
+        );
+    }
     s.finish();
     daemon
 }
@@ -228,71 +234,6 @@ fn listen(s: &mut Section<'_, '_>, key: &'static str, example: &str) -> Option<S
         );
     }
     parsed
-}
-
-/// Reads one `[[peer]]`.
-fn peer(mut s: Section<'_, '_>, names: &mut Vec<String>) -> Option<Peer> {
-    let name = name(&mut s, "\"beta\"", names);
-    names.extend(name.clone());
-    let pushes = s.flag("pushes").is_some_and(Spanned::into_inner);
-    let push = s.flag("push");
-    let example = "\"http://beta.example.com:5000\"";
-    let url = if pushes { s.text("url", example) } else { s.need("url", example) };
-    if let Some((span, fault)) = url.as_ref().and_then(|u| Some((u.span(), http_url(u.get_ref()).err()?))) {
-        s.cx.fault(span, fault);
-    }
-    let admin = s.need("admin", "\"admin@beta.example.com\"");
-    if let Some(admin) = &admin {
-        address(s.cx, admin);
-    }
-    let key = s.text("key", "\"ed25519:...\"");
-    let key_bad = s.given("key") && key.is_none();
-    let legacy = s.flag("legacy");
-    let is_legacy = legacy.as_ref().is_some_and(|l| *l.get_ref());
-    match &key {
-        Some(key) if is_legacy => s.cx.error(
-            key.span(),
-            "\"key\" and legacy = true exclude each other: a first program signs nothing",
-            "keep the one that is true",
-        ),
-        Some(key) if PublicKey::parse(key.get_ref()).is_err() => s.cx.error(
-            key.span(),
-            "this is no public key",
-            "copy the whole line that `checker key` prints on the peer: key = \"ed25519:...\"",
-        ),
-        None if !is_legacy && !key_bad => s.missing(
-            "key",
-            "\"ed25519:...\" (printed by `checker key` on the peer), or legacy = true for a first program, whose answers anybody can forge",
-        ),
-        _ => {}
-    }
-    refuse_one_way(&s, is_legacy, pushes, push.as_ref());
-    s.finish();
-    if url.is_none() && !pushes {
-        return None;
-    }
-    Some(Peer {
-        name: name?,
-        url: url.map(Spanned::into_inner).filter(|_| !pushes),
-        push: push.is_some_and(Spanned::into_inner),
-        admin: admin?.into_inner(),
-        key: key.map(Spanned::into_inner),
-    })
-}
-
-/// A first program pushes nothing and takes nothing; and two that cannot be asked never meet.
-fn refuse_one_way(s: &Section<'_, '_>, legacy: bool, pushes: bool, push: Option<&Spanned<bool>>) {
-    let push = push.filter(|p| *p.get_ref());
-    if legacy && (pushes || push.is_some()) {
-        let key = if pushes { "pushes" } else { "push" };
-        s.cx.error(s.span_of(key), "a first program neither pushes its status nor takes ours", "take the line out");
-    } else if let Some(push) = push.filter(|_| pushes) {
-        s.cx.error(
-            push.span(),
-            "\"push\" and \"pushes\" exclude each other: one of two nodes must be reachable",
-            "keep \"pushes\" where the peer cannot be asked, \"push\" where we cannot",
-        );
-    }
 }
 
 /// Reads `[network]`.
@@ -355,18 +296,6 @@ pub(crate) fn all_channels<'i>(cx: &Cx<'i>, values: Vec<Spanned<DeValue<'i>>>) -
         }
     }
     (out, names.into_iter().collect())
-}
-
-/// Every `[[peer]]` of every file, and their names.
-pub(crate) fn all_peers<'i>(cx: &Cx<'i>, values: Vec<Spanned<DeValue<'i>>>) -> (Vec<Peer>, Vec<String>) {
-    let (mut out, mut names) = (Vec::new(), Vec::new());
-    for value in values {
-        for (span, table) in tables_of(cx, "[[peer]]", value) {
-            let s = Section::new(cx, "[[peer]]", span, table);
-            out.extend(peer(s, &mut names));
-        }
-    }
-    (out, names)
 }
 
 #[cfg(test)]

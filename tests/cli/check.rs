@@ -66,3 +66,38 @@ fn check_does_not_promise_messages_where_none_leaves() {
     let bad = home.run(&["check", "--json"]).ended(78).json();
     assert_eq!((&bad["usable"], bad.get("messages")), (&false.into(), None));
 }
+
+#[test]
+fn a_peer_with_the_key_of_this_very_node_is_refused() {
+    let home = Home::with_jobs(JOBS);
+    let key = home.run(&["key"]).ended(0).out.lines().next().expect("a line").to_owned();
+    let peer = |key: &str| {
+        format!(
+            "[[peer]]\n# {key}\nname = \"beta\"\nurl = \"http://beta.example.com:5000\"\nadmin = \"b@example.com\"\n{key}\n"
+        )
+    };
+    // A comment before it is not the place that is meant.
+    home.settings(&usual(&format!("{JOBS}{}", peer(&key))));
+    let told = home.run(&["check"]).ended(78);
+    let marked =
+        told.out.split_once("error: this is the key of this very node").unwrap_or_else(|| panic!("{told:?}")).1;
+    assert!(marked.lines().nth(1).is_some_and(|l| l.ends_with(&format!("| {key}"))), "it is no secret: {told:?}");
+    assert!(marked.contains("`checker peers invite` prints on the OTHER machine"), "{told:?}");
+    assert!(!told.out.contains("the settings are good"), "{told:?}");
+    let json = home.run(&["check", "--json"]).ended(78).json();
+    assert_eq!((&json["usable"], &json["errors"], json.get("messages")), (&false.into(), &1.into(), None), "{json}");
+    // Another node's key is none of ours, and a look makes no key.
+    let other = Home::new(&home.read("settings.cfg"));
+    assert!(other.run(&["check"]).ended(0).out.contains("the settings are good"));
+    assert!(!other.path("checker.db.key").exists());
+}
+
+#[test]
+fn one_of_a_kind_is_counted_as_one() {
+    let home = Home::with_jobs("[[job.command]]\nname = \"only\"\nfailure_threshold = 1\ncommand = [\"/bin/false\"]\n");
+    assert!(home.run(&["check"]).ended(0).out.contains("the settings are good: 1 job\n"));
+    assert!(home.run(&["jobs"]).ended(0).out.ends_with("1 job\n"));
+    home.run(&["--nomail", "cron", "--now"]).silent();
+    let status = home.run(&["status"]).ended(0).out;
+    assert!(status.contains(", 1 time; ") && status.contains("1 alert waits for the next message"), "{status}");
+}

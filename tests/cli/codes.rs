@@ -23,7 +23,7 @@ fn a_pass_is_silent_and_content_though_jobs_fail() {
 fn wrong_arguments_are_64_with_a_sentence_on_stderr() {
     let home = home();
     home.run(&["cron"]).silent();
-    let wrong: [(&[&str], &str); 17] = [
+    let wrong: [(&[&str], &str); 18] = [
         (&[], "Usage"),
         (&["bogus"], "unrecognized subcommand 'bogus'"),
         (&["statsu"], "a similar subcommand exists: 'status'"),
@@ -40,11 +40,13 @@ fn wrong_arguments_are_64_with_a_sentence_on_stderr() {
         (&["silence", "well", "soon"], "soon"),
         (&["silence", "well", "0s"], "a silence lasts from 1 s to 366 d"),
         (&["silence", "well", "367d"], "a silence lasts from 1 s to 366 d"),
+        (&["away", "90"], "\"90\" is no time; write it as"),
         (&["init"], "settings.cfg exists"),
     ];
     for (args, words) in wrong {
         let told = home.run(args).ended(64);
         assert!(told.out.is_empty() && told.err.contains(words), "{args:?}: {told:?}");
+        assert!(told.err.matches("is no time").count() <= 1, "said once is enough: {told:?}");
     }
     let before = home.read("settings.cfg");
     let nobody = home.run(&["init", "-f", "other.cfg"]).ended(64);

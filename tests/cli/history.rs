@@ -22,6 +22,10 @@ fn past_news_is_shown_beside_its_bound() {
     let text = home.run(&["bound", "--history"]).ended(0).out;
     let line = text.lines().find(|l| l.contains("  ill")).unwrap_or_else(|| panic!("{text}"));
     assert!(!line.contains("LATER"), "{line}");
+    // Nothing was measured, and it says so where it counts.
+    assert!(line.contains("~2 min") && text.contains("\n~  accepted, and 2 min that are assumed"), "{text}");
+    assert!(text.contains("The newest first") && text.contains("\n-  not there yet"), "{text}");
+    assert!(!text.contains("NEVER") && !text.contains("for each single fault"), "the table is another command: {text}");
 }
 
 #[test]

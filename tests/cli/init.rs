@@ -51,7 +51,16 @@ fn each_question_has_a_flag() {
     }
     assert!(!text.contains("correct horse") && !told.out.contains("correct horse"));
     let check = home.run(&["check"]).ended(0);
-    assert!(check.out.contains("the settings are good"), "{check:?}");
+    assert!(check.out.contains("the settings are good") && !check.out.contains("warning"), "{check:?}");
+    // What it proposes for later is as good.
+    let (before, after) = text.split_once("# [daemon]\n").expect("a proposal");
+    let proposed: String =
+        after.lines().map(|l| l.trim_start_matches("# ").trim_start_matches('#').to_owned() + "\n").collect();
+    home.write("mail.secret", "correct horse\n");
+    home.write("proposed.cfg", &format!("{before}[daemon]\n{proposed}"));
+    let check = bare(&["check", "-f", "proposed.cfg"]).ended(0);
+    assert!(check.out.contains("the settings are good") && !check.out.contains("warning"), "{check:?}");
+    assert!(before.len() > 100 && proposed.contains("[canary]\n"), "{text}");
     // It does not write over what is there.
     let again = bare(&flags).ended(64);
     assert!(again.err.contains("settings.cfg exists") && again.err.contains("--force"), "{again:?}");

@@ -110,6 +110,11 @@ fn a_maildir_of_this_host_proves_local_delivery() {
     node.start();
     node.pass().silent();
     node.await_word("True");
+    let said = node.home.run(&["status"]).ended(0).out;
+    let way = said.lines().find(|l| l.starts_with("way to oncall@checker.test: ")).unwrap_or_else(|| panic!("{said}"));
+    assert!(way.contains("NOT PROVEN: our message of ") && way.contains("reached a maildir of this host"), "{said}");
+    let legs = node.home.run(&["status", "--json"]).ended(0).json()["mail"]["legs"].clone();
+    assert_eq!((&legs[0]["state"], legs[0]["proven_by"].is_null()), (&"local".into(), true), "{legs}");
     assert_eq!(node.end().code, 0);
     assert_eq!(canaries(server, &node, "INBOX"), 0, "it is taken away");
 }

@@ -22,11 +22,12 @@ fn a_key_is_there_before_the_first_pass_and_never_changes() {
     assert_eq!(json["key"], text);
     assert_eq!((&json["id"], &json["file"]), (&public.id().into(), &home.text("checker.db.key").into()));
     assert_eq!(NodeKey::load(&home.path("checker.db")).unwrap().public(), public);
-    // The line is one that settings take as it is.
-    home.settings(&crate::support::binary::usual(&format!(
+    // The line is one that the settings of another node take as it is.
+    let other = Home::with_jobs(SETTINGS);
+    other.settings(&crate::support::binary::usual(&format!(
         "{SETTINGS}[[peer]]\nname = \"beta\"\nurl = \"http://beta.example.com:5000\"\nadmin = \"b@example.com\"\n{line}\n"
     )));
-    home.run(&["check"]).ended(0);
+    other.run(&["check"]).ended(0);
 }
 
 #[test]

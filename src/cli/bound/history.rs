@@ -3,7 +3,7 @@
 use super::super::exit::{Exit, Failure};
 use super::super::world::World;
 use super::super::{Cx, json_line, local_time, rfc3339};
-use super::{brief, table};
+use super::brief;
 use crate::clock;
 use crate::decide::bound::Site;
 use crate::decide::history::{Latency, Past, past};
@@ -45,7 +45,7 @@ pub(super) fn run(cx: &mut Cx<'_>, world: &World, mut site: Site) -> Result<Exit
     if cx.options.json {
         return as_json(cx, &all, latency, site.latency, now);
     }
-    as_text(cx, world, &all, latency, &site)
+    as_text(cx, world, &all, latency, site.latency)
 }
 
 fn as_json(
@@ -75,7 +75,7 @@ fn as_text(
     world: &World,
     all: &[Past],
     latency: Option<Latency>,
-    site: &Site,
+    taken: Duration,
 ) -> Result<Exit, Failure> {
     let now = clock::now().wall;
     match latency {
@@ -89,17 +89,22 @@ fn as_text(
         None => writeln!(
             cx.out,
             "What mail takes to the mailbox is not measured yet: {} are assumed.",
-            duration_words(site.latency)
+            duration_words(taken)
         )?,
     }
     if all.is_empty() {
         writeln!(cx.out, "\nNothing was told of late.")?;
     } else {
-        writeln!(cx.out, "\nFirst seen           decided   accepted  in the mailbox  at the latest")?;
+        writeln!(
+            cx.out,
+            "\nThe newest first:\n\nFirst seen           decided   accepted  in the mailbox  at the latest"
+        )?;
     }
+    // What is reckoned and not seen is marked.
+    let assumed = if latency.is_none() { "~" } else { "" };
     for past in all.iter().take(SHOWN) {
         let after = |t: Option<Timestamp>, none: &str| t.map_or(none.to_owned(), |t| brief(t.since(past.seen)));
-        let held = if past.is_held(site.latency, now) == Some(false) { "  LATER THAN THE BOUND" } else { "" };
+        let held = if past.is_held(taken, now) == Some(false) { "  LATER THAN THE BOUND" } else { "" };
         let latest = past.limit.map_or("-".to_owned(), brief);
         writeln!(
             cx.out,
@@ -107,7 +112,7 @@ fn as_text(
             local_time(world, past.seen),
             after(Some(past.decided), "-"),
             after(past.accepted, "not yet"),
-            after(past.arrived(site.latency), "-"),
+            past.arrived(taken).map_or("-".to_owned(), |at| format!("{assumed}{}", brief(at.since(past.seen)))),
             past.name
         )?;
     }
@@ -115,11 +120,17 @@ fn as_text(
     if more > 0 {
         writeln!(cx.out, "and {more} older ones (--json has all)")?;
     }
+    if all.is_empty() {
+        return Ok(Exit::Ok);
+    }
     writeln!(
         cx.out,
         "\nTimes count from the first look that saw it; the bound of a job is that of `checker bound` less the time between two\nlooks. \
-         What was silenced, held for another job or withheld by --nomail is late by wish.\n"
+         What was silenced, held for another job or withheld by --nomail is late by wish."
     )?;
-    table(cx, site)?;
+    writeln!(cx.out, "-  not there yet; in the last column: no bound speaks of it")?;
+    if latency.is_none() {
+        writeln!(cx.out, "~  accepted, and {} that are assumed for the way to the mailbox", duration_words(taken))?;
+    }
     Ok(Exit::Ok)
 }

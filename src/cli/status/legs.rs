@@ -6,6 +6,7 @@ use crate::decide::legs::{Leg, leg};
 use crate::decide::mail::Known;
 use crate::decide::{DeliveryState, Recipient};
 use crate::outbox;
+use crate::settings::Via;
 use crate::store::{Ledger, Result, Sqlite};
 use checker_job::{Timestamp, duration_words};
 use serde_json::json;
@@ -34,8 +35,9 @@ pub(super) fn of(world: &World, store: &Sqlite, now: Timestamp) -> Result<Vec<(R
         (Some(mailbox), Known::Proven(age)) => Some((mailbox, age)),
         _ => None,
     };
+    let local = matches!(world.settings.canary.as_ref().map(|c| &c.via), Some(Via::Maildir(_)));
     let contacts = world.contacts().into_iter().filter(Recipient::is_mail);
-    Ok(contacts.map(|to| (to.clone(), leg(&to, proven, taken.get(&to).copied()))).collect())
+    Ok(contacts.map(|to| (to.clone(), leg(&to, proven, local, taken.get(&to).copied()))).collect())
 }
 
 pub(super) fn show(out: &mut dyn Write, world: &World, legs: &[(Recipient, Leg)]) -> io::Result<()> {
@@ -47,6 +49,11 @@ pub(super) fn show(out: &mut dyn Write, world: &World, legs: &[(Recipient, Leg)]
             Leg::Provider(mailbox, age) => writeln!(
                 out,
                 "way to {to}: proven as far as its provider, where {mailbox} got our own message of {} ago",
+                duration_words(*age)
+            )?,
+            Leg::Local(age) => writeln!(
+                out,
+                "way to {to}: NOT PROVEN: our message of {} ago reached a maildir of this host, which shows local delivery only",
                 duration_words(*age)
             )?,
             Leg::Taken(at) => {
@@ -68,7 +75,7 @@ pub(super) fn to_json(legs: &[(Recipient, Leg)]) -> serde_json::Value {
             Leg::Proven(age) => (Some(age.as_secs()), Some(to), None),
             Leg::Provider(mailbox, age) => (Some(age.as_secs()), Some(mailbox), None),
             Leg::Taken(at) => (None, None, Some(rfc3339(*at))),
-            Leg::Untried => (None, None, None),
+            Leg::Local(_) | Leg::Untried => (None, None, None),
         };
         json!({"to": to.0, "state": leg.name(), "proven_by": by.map(|b| &b.0), "proven_age_s": age, "taken_at": taken})
     };

@@ -62,6 +62,7 @@ fn what_is_no_key_says_why() {
         (&good[8..], "begins with ed25519:"),
         (&format!("ED{}", &good[2..]), "begins with ed25519:"),
         (&good[..40], "not copied as a whole"),
+        (&good[..40], "and this has 32;"),
         (&format!("{good}="), "not copied as a whole"),
         (&format!("{good} "), "not copied as a whole"),
         (&good.replacen(&good[10..11], "!", 1), "a character of the key is wrong"),
