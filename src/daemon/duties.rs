@@ -10,6 +10,7 @@ use crate::decide::status::NodeId;
 use crate::decide::{Delivery, Recipient, SendResult, health};
 use crate::node;
 use crate::outbox::{self, Drained};
+use crate::rounds::views;
 use crate::store::{Own, Result, Shared};
 use checker_job::{Outcome, Timestamp, Verdict};
 use serde::{Deserialize, Serialize};
@@ -315,10 +316,17 @@ impl<'a> Duties<'a> {
             let left = limit.saturating_sub(asked.unwrap_or(up));
             wake = wake.min(now.plus(left.max(Duration::from_secs(1))));
             if let Some(outcome) = health::unwatched(&peer.name, asked, up, limit) {
+                if outcome.verdict != Verdict::Ok && self.is_away(&peer.name)? {
+                    continue;
+                }
                 *tell |= self.judge(&node::unwatched(&peer.name), &outcome)?;
             }
         }
         Ok(wake)
+    }
+
+    fn is_away(&self, peer: &str) -> Result<bool> {
+        Ok(views(self.parts.own)?.get(peer).is_some_and(|view| view.is_away(self.now())))
     }
 
     /// Decides on a trouble, unless it is as well as it was; whether there may be something to tell.

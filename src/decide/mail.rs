@@ -388,7 +388,8 @@ impl Proof {
             Known::Bad(Wrong::NeverArrived) => failed("mail is taken and does not arrive", &self.why),
             Known::Bad(Wrong::Spam) => failed("mail comes into the folder for spam", &self.why),
             Known::Unverifiable => failed("nobody can see whether mail arrives", &self.blind_why),
-            // After a long rest the first canary is under way: it will say more.
+            // After a long rest the first canary is under way, or is to be sent at once: it will say more.
+            Known::Stale if self.send_at(policy, now) <= now => None,
             Known::Stale if self.out.iter().any(|c| c.fate != Fate::Overdue && now.since(c.sent) < policy.within) => {
                 None
             }

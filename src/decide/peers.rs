@@ -163,6 +163,11 @@ impl View {
         self.link = verdict.link || same;
     }
 
+    /// Whether it has announced that it is away now: then it neither answers nor asks.
+    pub fn is_away(&self, now: Timestamp) -> bool {
+        self.away.is_some_and(|until| now < until)
+    }
+
     /// Whether it answered the last question, be it with a problem.
     pub fn is_there(&self) -> bool {
         self.asked.is_some() && self.reached == self.asked
@@ -236,7 +241,7 @@ pub fn judge(q: &Question<'_>) -> Option<Verdict> {
     let before = watching(q).filter(|(id, sees)| !sees.ok && same(sees) && *id < q.me && may_tell(q, id)).count();
     let rank = u32::try_from(before).unwrap_or(u32::MAX);
     let told_by_other = !q.view.told && tellers(q).any(same);
-    let away = q.view.away.is_some_and(|until| q.now < until);
+    let away = q.view.is_away(q.now);
     // Only this very answer excuses it: an older one says nothing of now, and an unsigned one is anybody's.
     let said = if let Heard::Status(status) = q.heard { Some(status.as_ref()) } else { None };
     let told_itself = said.is_some_and(|s| s.told_self);

@@ -287,7 +287,7 @@ mod tests {
         let key = "Wc3ChBG4f/U/rIp7HQ6AKb8ais0V6aU4/K2PS8gt5mY=";
         for (text, shown) in [
             (format!("[[peer]]\nkey = \"ed25519:{key}\""), true),
-            (format!("[[peer]]\n  key=\"ed25519:{}\"", &key[1..]), true),
+            (format!("[[peer]]\n  key=\"ed25519:{}\"", key.trim_start_matches('W')), true),
             (format!("key = \"ed25519:{key}\""), false),
             (format!("[[job.x]]\nkey = \"ed25519:{key}\""), false),
             (format!("[[peer]]\nkey = \"{key}\""), false),

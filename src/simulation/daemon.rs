@@ -233,6 +233,11 @@ async fn watch_watchers(sim: &Sim, at: At) -> Timestamp {
         let left = limit.saturating_sub(asked.unwrap_or(up));
         wake = wake.min(now.plus(left.max(Duration::from_secs(1))));
         if let Some(outcome) = health::unwatched(&name, asked, up, limit) {
+            let away =
+                sim.w().nodes.get(at.0).and_then(|n| n.kept.views.get(peer)).is_some_and(|view| view.is_away(now));
+            if away && outcome.verdict != checker_job::Verdict::Ok {
+                continue;
+            }
             let told = judge(sim, at, &troubles::unwatched(&name), &outcome, None, false, now).await;
             tell(&mut sim.w(), at.0, told);
         }

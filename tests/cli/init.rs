@@ -20,6 +20,18 @@ fn mode(home: &Home, name: &str) -> u32 {
     fs::metadata(home.path(name)).expect("a file").permissions().mode() & 0o777
 }
 
+/// What `init` proposes for later is as good as what it writes.
+fn what_is_proposed_is_good(home: &Home, text: &str) {
+    let (before, after) = text.split_once("# [daemon]\n").expect("a proposal");
+    let proposed: String =
+        after.lines().map(|l| l.trim_start_matches("# ").trim_start_matches('#').to_owned() + "\n").collect();
+    home.write("mail.secret", "correct horse\n");
+    home.write("proposed.cfg", &format!("{before}[daemon]\n{proposed}"));
+    let check = done(&home.bare(&["check", "-f", "proposed.cfg"]).output().expect("the program starts")).ended(0);
+    assert!(check.out.contains("the settings are good") && !check.out.contains("warning"), "{check:?}");
+    assert!(before.len() > 100 && proposed.contains("[canary]\n"), "{text}");
+}
+
 #[test]
 fn each_question_has_a_flag() {
     let home = empty();
@@ -52,15 +64,7 @@ fn each_question_has_a_flag() {
     assert!(!text.contains("correct horse") && !told.out.contains("correct horse"));
     let check = home.run(&["check"]).ended(0);
     assert!(check.out.contains("the settings are good") && !check.out.contains("warning"), "{check:?}");
-    // What it proposes for later is as good.
-    let (before, after) = text.split_once("# [daemon]\n").expect("a proposal");
-    let proposed: String =
-        after.lines().map(|l| l.trim_start_matches("# ").trim_start_matches('#').to_owned() + "\n").collect();
-    home.write("mail.secret", "correct horse\n");
-    home.write("proposed.cfg", &format!("{before}[daemon]\n{proposed}"));
-    let check = bare(&["check", "-f", "proposed.cfg"]).ended(0);
-    assert!(check.out.contains("the settings are good") && !check.out.contains("warning"), "{check:?}");
-    assert!(before.len() > 100 && proposed.contains("[canary]\n"), "{text}");
+    what_is_proposed_is_good(&home, &text);
     // It does not write over what is there.
     let again = bare(&flags).ended(64);
     assert!(again.err.contains("settings.cfg exists") && again.err.contains("--force"), "{again:?}");

@@ -45,6 +45,17 @@ fn a_round_trip_proves_and_the_proof_grows_old() {
 }
 
 #[test]
+fn after_a_long_rest_nothing_is_told_before_the_next_canary() {
+    let mut proof = Proof::default();
+    // It had arrived, but the machine was switched off before anybody looked.
+    proof.sent("before".to_owned(), at(0));
+    proof.answered("before", &accepted(), at(1));
+    proof.looked(&found("before", Place::Arrived), &policy(), at(9_000));
+    assert_eq!((proof.known(&policy(), at(9_000)), proof.outcome(&policy(), at(9_000))), (Known::Stale, None));
+    assert_eq!(proof.next(&policy(), at(9_000)), Ok(Duty::Send));
+}
+
+#[test]
 fn what_mail_takes_is_kept_of_the_newest() {
     let mut proof = Proof::default();
     for n in 0..300 {
@@ -208,7 +219,9 @@ fn a_clock_that_was_set_back_neither_keeps_a_fault_nor_makes_a_proof() {
 fn after_a_long_rest_the_first_canary_is_waited_for() {
     let mut proof = Proof::default();
     proven(&mut proof, "a", 0);
-    assert!(proof.outcome(&policy(), at(90_000)).is_some(), "nobody proves anything");
+    assert!(proof.outcome(&policy(), at(90_000)).is_none(), "the next one leaves at once");
+    let lost = Proof { last: Some(at(89_900)), ..proof.clone() };
+    assert!(lost.outcome(&policy(), at(90_000)).is_some(), "nothing is under way and nothing is due");
     proof.sent("b".to_owned(), at(90_000));
     proof.answered("b", &accepted(), at(90_001));
     assert_eq!(proof.outcome(&policy(), at(90_002)), None);
