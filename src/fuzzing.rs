@@ -6,7 +6,7 @@
 
 mod control;
 mod http_request;
-mod imap;
+mod mailbox;
 mod peer_answer;
 mod plugin_output;
 mod settings;
@@ -15,7 +15,7 @@ mod status;
 
 pub use control::control;
 pub use http_request::http_request;
-pub use imap::imap;
+pub use mailbox::imap;
 pub use peer_answer::peer_answer;
 pub use plugin_output::{json_condition, plugin_output};
 pub use settings::{first_settings, settings};

@@ -31,31 +31,40 @@ const SEED: u64 = 0x0dae_0217;
 /// What is waited for takes no longer, on a machine that is busy.
 const SOON: Duration = Duration::from_secs(120);
 
-/// How far a daemon had come when it was killed. Its life begins with mail of both kinds to be sent: a canary first, then
-/// what a pass has left.
+/// How far a daemon had come when it was killed. Its life begins with mail of both kinds to be sent: first what a pass has
+/// left, then a canary.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Phase {
-    /// Nothing is written yet.
-    Starting,
-    /// A canary is committed, and no server took it yet.
-    Canary,
-    /// The server took the canary, and that is not noted.
-    CanaryAccepted,
-    /// That is noted; news of a pass are committed, no connection is made for them.
+    /// News of a pass are committed, and it has connected nowhere.
     Committed,
     /// It talks to the mail server about them.
     Sending,
     /// The server took one over, and it is not marked.
     Accepted,
-    /// All is told.
+    /// They are told. A canary is committed, and no server took it yet.
+    Canary,
+    /// The server took the canary, and that is not noted.
+    CanaryAccepted,
+    /// Nothing is in flight.
     Told,
     /// A pass worked beside it: who of them was how far is not asked.
     Beside,
 }
 
+/// What a kill is aimed at: it comes a random time later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Aim {
+    /// A connection for news.
+    News,
+    /// The server took news over; a canary is next.
+    NewsTaken,
+    /// The server took the canary over.
+    CanaryTaken,
+}
+
 /// The phases that count.
 const COUNTED: [Phase; 6] =
-    [Phase::Canary, Phase::CanaryAccepted, Phase::Committed, Phase::Sending, Phase::Accepted, Phase::Beside];
+    [Phase::Committed, Phase::Sending, Phase::Accepted, Phase::Canary, Phase::CanaryAccepted, Phase::Beside];
 
 /// A daemon that does not outlive its test.
 struct Daemon(Option<Child>);
@@ -145,9 +154,11 @@ impl Home {
         let daemon = self.daemon(&moments);
         let pass = beside.then(|| self.all.home.start_with(self.all.now, &["-f", "passes.cfg", "cron"], &moments));
         if aimed {
-            let of_canary = self.chance.below(2) == 0;
-            self.await_mail(of_canary, started);
-            std::thread::sleep(Duration::from_micros(self.chance.below(if of_canary { NOTING } else { SENDING })));
+            let aim =
+                [Aim::News, Aim::NewsTaken, Aim::CanaryTaken][usize::try_from(self.chance.below(3)).expect("few")];
+            self.await_mail(aim, started);
+            let window = if aim == Aim::CanaryTaken { NOTING } else { SENDING };
+            std::thread::sleep(Duration::from_micros(self.chance.below(window)));
         } else {
             std::thread::sleep(Duration::from_micros(delay));
         }
@@ -168,20 +179,23 @@ impl Home {
         if !beside && !aimed {
             self.length = if phase == Phase::Told { self.length * 3 / 4 } else { self.length * 26 / 25 };
         }
-        if !aimed && matches!(phase, Phase::CanaryAccepted | Phase::Committed | Phase::Sending | Phase::Accepted) {
+        if !aimed && matches!(phase, Phase::CanaryAccepted | Phase::Sending | Phase::Accepted) {
             self.rare.push(delay);
         }
         *self.kills.entry(phase).or_default() += 1;
         phase
     }
 
-    /// Waits until the canary of a daemon that began at `started` was taken over, or until it connects once more for its
-    /// news; at most 3 s.
-    fn await_mail(&self, of_canary: bool, started: Instant) {
-        let canary = |a: &Accepted| a.at >= started && is_canary(&a.mail);
-        wait_until(Duration::from_secs(3), || {
-            let canary = self.all.relay.accepted().into_iter().rfind(canary)?.at;
-            if of_canary { Some(canary) } else { self.all.relay.connected().filter(|at| *at > canary) }
+    /// Waits until a daemon that began at `started` has come so far; at most 3 s.
+    fn await_mail(&self, aim: Aim, started: Instant) {
+        let taken = |canary: bool| {
+            let all = self.all.relay.accepted().into_iter();
+            all.map(|a| (a.at, is_canary(&a.mail))).rfind(|(at, is)| *at >= started && *is == canary).map(|(at, _)| at)
+        };
+        wait_until(Duration::from_secs(3), || match aim {
+            Aim::News => self.all.relay.connected().filter(|at| *at >= started),
+            Aim::NewsTaken => taken(false),
+            Aim::CanaryTaken => taken(true),
         });
     }
 
@@ -192,27 +206,23 @@ impl Home {
 
     /// How far the daemon had come that began at `started` and is dead since `killed`.
     fn phase(&self, started: Instant, killed: Instant) -> Phase {
-        let proof = self.proof();
-        if proof.last.is_none_or(|at| at < self.all.now) {
-            return Phase::Starting;
-        }
         let within = |at: Instant| at >= started && at <= killed;
         let accepted: Vec<Accepted> = self.all.relay.accepted().into_iter().filter(|a| within(a.at)).collect();
-        let canary = accepted.iter().find(|a| is_canary(&a.mail)).map(|a| a.at);
-        if let Some(sending) = proof.out.iter().find(|c| c.fate == Fate::Sending) {
+        let unsent = self.all.ids("SELECT message_id FROM delivery WHERE state = 'unsent'");
+        if accepted.iter().any(|a| unsent.contains(a.mail.id())) {
+            return Phase::Accepted;
+        }
+        let proof = self.proof();
+        if proof.last.is_some_and(|at| at >= self.all.now) {
+            let Some(sending) = proof.out.iter().find(|c| c.fate == Fate::Sending) else { return Phase::Told };
             let taken = accepted.iter().any(|a| a.mail.head.get("x-checker-canary") == Some(&sending.token));
             return if taken { Phase::CanaryAccepted } else { Phase::Canary };
         }
-        let unsent = self.all.ids("SELECT message_id FROM delivery WHERE state = 'unsent'");
-        let connected = || self.all.relay.connected().is_some_and(|at| within(at) && canary.is_some_and(|c| at > c));
-        if accepted.iter().any(|a| unsent.contains(a.mail.id())) {
-            Phase::Accepted
-        } else if !unsent.is_empty() {
-            if connected() { Phase::Sending } else { Phase::Committed }
-        } else if self.all.home.count("SELECT count(*) FROM addressee WHERE state = 'waiting'") > 0 {
-            Phase::Committed
-        } else {
-            Phase::Told
+        let waits = self.all.home.count("SELECT count(*) FROM addressee WHERE state = 'waiting'") > 0;
+        match (unsent.is_empty() && !waits, self.all.relay.connected().is_some_and(within)) {
+            (true, _) => Phase::Told,
+            (false, true) => Phase::Sending,
+            (false, false) => Phase::Committed,
         }
     }
 
