@@ -31,6 +31,8 @@ struct Server<'d> {
 #[derive(Default)]
 struct Seen {
     commands: Vec<String>,
+    /// What was wrong with one of them.
+    fault: Option<String>,
     /// Bytes that were taken.
     read: usize,
     /// Since a folder was opened for writing, something with our mark was handed out.
@@ -87,7 +89,10 @@ impl Write for Server<'_> {
             self.said.clear();
             let (tag, command) = line.split_once(' ').unwrap_or((&line, ""));
             let command = command.trim_end().to_owned();
-            command_is_sound(&command, &self.seen.borrow());
+            let fault = fault_of(&command, &self.seen.borrow());
+            if fault.is_some() {
+                self.seen.borrow_mut().fault = fault;
+            }
             if command.starts_with("SELECT ") {
                 self.seen.borrow_mut().showed = false;
             }
@@ -102,8 +107,9 @@ impl Write for Server<'_> {
     }
 }
 
-/// What may be said to a server at all, and when.
-fn command_is_sound(command: &str, seen: &Seen) {
+/// What is wrong with a command, by what may be said to a server at all, and when. It is only noted: a panic within the session
+/// is caught there.
+fn fault_of(command: &str, seen: &Seen) -> Option<String> {
     let begins = [
         "LOGIN ",
         "CAPABILITY",
@@ -117,23 +123,24 @@ fn command_is_sound(command: &str, seen: &Seen) {
         "NOOP",
         "LOGOUT",
     ];
-    assert!(begins.iter().any(|b| command.starts_with(b)), "a command that nobody meant: {command:?}");
-    assert!(!command.contains(['\r', '\n', '\0']), "one line: {command:?}");
+    if !begins.iter().any(|b| command.starts_with(b)) {
+        return Some(format!("a command that nobody meant: {command:?}"));
+    }
+    if command.contains(['\r', '\n', '\0']) {
+        return Some(format!("more than one line: {command:?}"));
+    }
     if let Some(set) = command.strip_prefix("UID STORE ") {
-        assert!(seen.showed, "marked as deleted, without our token in the folder that is open: {command}");
+        if !seen.showed {
+            return Some(format!("marked as deleted, without our token in the folder that is open: {command}"));
+        }
         let (set, what) = set.split_once(' ').unwrap_or_default();
-        assert!(
-            what == "+FLAGS.SILENT (\\Deleted)" && set.split(',').all(|uid| uid.parse::<u32>().is_ok()),
-            "{command}"
-        );
+        let sound = what == "+FLAGS.SILENT (\\Deleted)" && set.split(',').all(|uid| uid.parse::<u32>().is_ok());
+        return (!sound).then(|| format!("not just marked as deleted: {command}"));
     }
-    if let Some(set) = command.strip_prefix("UID EXPUNGE ") {
-        let stored = format!("UID STORE {set} +FLAGS");
-        assert!(
-            seen.commands.last().is_some_and(|c| c.starts_with(&stored)),
-            "expunged what was not marked: {command}"
-        );
-    }
+    let set = command.strip_prefix("UID EXPUNGE ")?;
+    let stored = format!("UID STORE {set} +FLAGS");
+    let marked = seen.commands.last().is_some_and(|c| c.starts_with(&stored));
+    (!marked).then(|| format!("expunged what was not marked: {command}"))
 }
 
 /// `c`: a mailbox is cleaned up. Else it is looked at. The rest is what the server says, parts parted by 0x1e.
@@ -173,6 +180,7 @@ pub fn imap(data: &[u8]) {
         let seen = seen.borrow();
         assert!(!seen.commands.iter().any(|c| writes.iter().any(|w| c.starts_with(w))), "a look changes nothing");
     }
+    assert_eq!(seen.borrow().fault, None);
     let read = seen.borrow().read;
     assert!(read <= READ_MAX, "{read} bytes were read");
 }
