@@ -190,6 +190,7 @@ fn one_tls_and_no_openssl() {
 #[test]
 fn fuzzers_run_what_users_have() {
     none(&cargo::fuzzed_is_shipped(&must_read("Cargo.lock"), &must_read("fuzz/Cargo.lock")));
+    none(&cargo::fuzzed_is_whole(&must_read("Cargo.toml"), &must_read("fuzz/Cargo.lock")));
 }
 
 #[test]

@@ -61,6 +61,20 @@ pub(super) fn fuzzed_is_shipped(lock: &str, fuzz: &str) -> Vec<String> {
     packages(fuzz).iter().filter_map(other).collect()
 }
 
+/// What the program depends on stands in the lock file of the fuzzers too, or they do not build.
+pub(super) fn fuzzed_is_whole(root: &str, fuzz: &str) -> Vec<String> {
+    let (root, fuzz): (Table, Table) = (root.parse().expect("Cargo.toml is TOML"), fuzz.parse().expect("a lock file"));
+    let packages = fuzz.get("package").and_then(|p| p.as_array()).expect("it lists packages");
+    let program = packages.iter().find(|p| p.get("name").and_then(|n| n.as_str()) == Some("checker"));
+    let listed = program.and_then(|p| p.get("dependencies")?.as_array()).expect("the program is fuzzed");
+    let locked: Vec<&str> = listed.iter().filter_map(|d| d.as_str()?.split(' ').next()).collect();
+    let wanted = root.get("dependencies").and_then(|d| d.as_table()).expect("the program has dependencies");
+    let missing = wanted.keys().filter(|name| !locked.contains(&name.as_str()));
+    missing
+        .map(|name| format!("fuzz/Cargo.lock: {name} is missing; run `cargo metadata` in fuzz/, which adds it"))
+        .collect()
+}
+
 /// Each member of the workspace is held to the same lints.
 pub(super) fn inherits_the_lints(manifest: &File) -> Vec<String> {
     let table: Table = manifest.text.parse().unwrap_or_else(|e| panic!("{}: {e}", manifest.path));
@@ -114,6 +128,9 @@ fn a_fuzzer_of_other_code_is_found() {
     assert_eq!(fuzzed_is_shipped(&lock("1.9.0"), &(lock("1.9.0") + more)), Vec::<String>::new());
     let found = fuzzed_is_shipped(&lock("1.9.0"), &(lock("1.8.0") + more));
     assert!(found.len() == 1 && found[0].starts_with("fuzz/Cargo.lock: hyper 1.8.0 is not"), "{found:?}");
+    let fuzz = "[[package]]\nname = \"checker\"\ndependencies = [\"hyper 1.9.0\", \"toml\"]\n";
+    let found = fuzzed_is_whole("[dependencies]\nhyper = \"1\"\nnix = \"1\"\n", fuzz);
+    assert!(found.len() == 1 && found[0].starts_with("fuzz/Cargo.lock: nix is missing"), "{found:?}");
 }
 
 #[test]
