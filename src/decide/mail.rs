@@ -367,9 +367,14 @@ impl Proof {
         [&mut self.wrong_at, &mut self.wrong_since, &mut self.last, &mut self.looked, &mut self.blind_since]
             .into_iter()
             .for_each(past);
+        let known = (self.proven.is_some(), self.out.len());
         // A round trip whose age nobody knows proves nothing.
         self.proven = self.proven.filter(|p| p.sent <= now && p.seen <= now);
         self.out.retain(|c| c.sent <= now);
+        if known != (self.proven.is_some(), self.out.len()) {
+            // A second suffices for that, and what is known grows old: the next one leaves at once.
+            self.last = None;
+        }
         self.alerts.retain(|c| c.sent <= now);
     }
 

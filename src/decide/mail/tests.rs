@@ -45,6 +45,25 @@ fn a_round_trip_proves_and_the_proof_grows_old() {
 }
 
 #[test]
+fn what_a_clock_that_was_set_back_takes_away_is_proven_anew_at_once() {
+    let mut proof = Proof::default();
+    proven(&mut proof, "a", 0);
+    proof.sent("b".to_owned(), at(900));
+    proof.answered("b", &accepted(), at(900));
+    // Restarted with a clock that was slewed a second back meanwhile.
+    proof.mend(at(899));
+    assert_eq!((proof.out.len(), proof.next(&policy(), at(899))), (0, Ok(Duty::Send)));
+    let mut seen = Proof::default();
+    proven(&mut seen, "a", 0);
+    seen.mend(at(2));
+    assert_eq!((seen.proven, seen.next(&policy(), at(2))), (None, Ok(Duty::Send)));
+    let mut whole = Proof::default();
+    proven(&mut whole, "a", 0);
+    whole.mend(at(10));
+    assert_eq!(whole.next(&policy(), at(10)), Err(at(900)), "nothing was taken away");
+}
+
+#[test]
 fn after_a_long_rest_nothing_is_told_before_the_next_canary() {
     let mut proof = Proof::default();
     // It had arrived, but the machine was switched off before anybody looked.
