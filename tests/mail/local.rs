@@ -5,15 +5,25 @@ use crate::support::parse::ParsedMail;
 use checker::channel::mail::{Mailer, Transport};
 use checker::decide::SendResult;
 use std::fs;
+use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 fn script(folder: &Path, text: &str) -> PathBuf {
     let path = folder.join("sendmail");
     let new = folder.join("sendmail.new");
-    fs::write(&new, format!("#!/bin/sh\n{text}\n")).unwrap();
-    fs::set_permissions(&new, fs::Permissions::from_mode(0o755)).unwrap();
+    // Another process writes it: a child that some other test starts at this moment would hold our handle for a while, and no
+    // file is started that somebody may write to.
+    let mut cat = Command::new("/bin/sh")
+        .args(["-c", "cat >\"$0\" && chmod 755 \"$0\""])
+        .arg(&new)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    cat.stdin.take().unwrap().write_all(format!("#!/bin/sh\n{text}\n").as_bytes()).unwrap();
+    assert!(cat.wait().unwrap().success());
     fs::rename(&new, &path).unwrap();
     path
 }
