@@ -76,6 +76,8 @@ pub struct Answer {
     pub pushed: Vec<(NodeId, Status, u64)>,
     /// The machines that have asked with the key of each peer since it was last told how the peers are.
     pub askers: BTreeMap<NodeId, Vec<String>>,
+    /// How long it has run, in seconds, whatever the wall clock did.
+    pub up_s: u64,
     /// Its duties hang: it answers, and does nothing else.
     pub hangs: bool,
     /// What it could not do, in a sentence.

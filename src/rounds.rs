@@ -3,7 +3,7 @@
 
 use crate::control::{self, Answer, Ask};
 use crate::decide::pace::{self, Pace};
-use crate::decide::peers::{self, Heard, SKEW, Verdict, View, Watched};
+use crate::decide::peers::{self, Brought, Heard, SKEW, Verdict, View, Watched};
 use crate::decide::status::{NodeId, Sees, Status};
 use crate::decide::{Recipient, health};
 use crate::node;
@@ -31,8 +31,6 @@ pub struct Peer {
     pub watched: Watched,
     /// Where it is asked.
     pub target: Target,
-    /// We push our status to it.
-    pub push: bool,
     /// Its key; a first program has none.
     pub key: Option<PublicKey>,
     /// Its admin.
@@ -118,19 +116,19 @@ fn again(own: &dyn Own, respawn: &dyn Fn() -> String, now: Timestamp) -> Result<
 }
 
 impl Rounds<'_> {
-    /// Asks whoever is due and decides on the answers; `pushed` are statuses that came by themselves, with their ages: `None`
-    /// where our daemon, which takes them, does not answer. The answer is how we see all peers, or `None` if nobody was due.
+    /// Asks whoever is due and decides on the answers; `brought` are statuses that came by themselves: `None` where
+    /// our daemon, which takes them, does not answer. The answer is how we see all peers, or `None` if nobody was due.
     ///
     /// # Errors
     /// Of the store.
-    pub fn watch_peers(&self, pushed: Option<&BTreeMap<NodeId, (Status, Duration)>>) -> Result<Option<Vec<Sees>>> {
+    pub fn watch_peers(&self, brought: Option<&Brought>) -> Result<Option<Vec<Sees>>> {
         let watched: Vec<Watched> = self.peers.iter().map(|p| p.watched.clone()).collect();
         let before = self.views_of(&watched)?;
         let began = (self.now)();
         let due = peers::round(&watched, &before, &self.pace, began);
         let mut answers = self.ask(&due);
-        if let Some(pushed) = pushed {
-            answers.extend(self.pushed(&watched, &before, pushed));
+        if let Some(brought) = brought {
+            answers.extend(brought.heard(&watched, &before, &self.pace, (self.now)()));
         }
         if answers.is_empty() {
             return Ok(None);
@@ -159,6 +157,7 @@ impl Rounds<'_> {
         }
         self.note_told(&mut all, &verdicts, now)?;
         self.watch_clocks(&all, &answers, now)?;
+        self.watch_watchers(&me, &mut all, &answers, now)?;
         save(self.own, &watched, &all)?;
         Ok(Some(sees(&watched, &all, now)))
     }
@@ -218,33 +217,6 @@ impl Rounds<'_> {
         answers
     }
 
-    /// Peers that cannot be asked: the newest that they pushed, or that they did not.
-    fn pushed(
-        &self,
-        watched: &[Watched],
-        views: &[View],
-        pushed: &BTreeMap<NodeId, (Status, Duration)>,
-    ) -> Vec<(usize, Heard)> {
-        let now = (self.now)();
-        let mut answers = Vec::new();
-        for (at, (peer, view)) in watched.iter().zip(views).enumerate() {
-            if !peer.pushes || !view.due(peer, false, &self.pace, now) {
-                continue;
-            }
-            let newest = peer.node.as_ref().and_then(|id| pushed.get(id));
-            let limit = self.pace.poll + self.pace.passes;
-            answers.push((
-                at,
-                match newest {
-                    Some((status, age)) if *age <= limit => Heard::Status(Box::new(status.clone())),
-                    Some((_, age)) => Heard::Silent(format!("it has pushed nothing for {}", duration_words(*age))),
-                    None => Heard::Silent("it has pushed nothing since our daemon started".to_owned()),
-                },
-            ));
-        }
-        answers
-    }
-
     fn tell(&self, at: usize, verdict: &Verdict, now: Timestamp) -> Result<()> {
         let Some(peer) = self.peers.get(at) else { return Ok(()) };
         let ours = || self.contacts.iter().filter(|c| verdict.ours_only || **c != peer.admin).cloned();
@@ -296,11 +268,31 @@ impl Rounds<'_> {
         }
         Ok(())
     }
+
+    /// Those that we push to do not ask us, so the daemon cannot see whether they watch us: what they say shows it.
+    fn watch_watchers(
+        &self,
+        me: &NodeId,
+        views: &mut [View],
+        answers: &[(usize, Heard)],
+        now: Timestamp,
+    ) -> Result<()> {
+        for (at, heard) in answers {
+            let (Some(peer), Some(view), Heard::Status(status)) = (self.peers.get(*at), views.get_mut(*at), heard)
+            else {
+                continue;
+            };
+            if let Some(outcome) = view.looked_at(me, &peer.watched, status, &self.pace, now) {
+                node::judge(self.own, self.contacts, &node::unwatched(&peer.watched.name), &outcome, now)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Pushes our status to the peers that want it. What they answer changes nothing here: they notice what does not come.
-pub fn push(peers: &[Peer], key: &NodeKey, instance: &Instance, status: &[u8]) {
-    let wanted: Vec<&Peer> = peers.iter().filter(|p| p.push).collect();
+pub fn push(peers: &[Peer], key: &Arc<NodeKey>, instance: &Instance, status: &[u8]) {
+    let wanted: Vec<&Peer> = peers.iter().filter(|p| p.watched.push).collect();
     if wanted.is_empty() {
         return;
     }
@@ -312,14 +304,20 @@ pub fn push(peers: &[Peer], key: &NodeKey, instance: &Instance, status: &[u8]) {
         }
     };
     runtime.block_on(async {
+        let deadline = Instant::now() + pace::ANSWER;
+        let mut all = JoinSet::new();
         for peer in wanted {
             let Ok(nonce) = Nonce::fresh() else { continue };
-            let deadline = Instant::now() + pace::ANSWER;
-            let pushed = peer::push(&peer.target, key, instance, nonce, status.to_vec(), deadline).await;
-            if pushed != peer::Pushed::Taken {
-                tracing::warn!("{} did not take our status: {pushed:?}", peer.watched.name);
-            }
+            let (peer, key, instance, body) = (peer.clone(), Arc::clone(key), instance.clone(), status.to_vec());
+            all.spawn(async move {
+                let pushed = peer::push(&peer.target, &key, &instance, nonce, body, deadline).await;
+                if pushed != peer::Pushed::Taken {
+                    tracing::warn!("{} did not take our status: {pushed:?}", peer.watched.name);
+                }
+            });
         }
+        // One that does not answer delays no other.
+        while all.join_next().await.is_some() {}
     });
     runtime.shutdown_background();
 }

@@ -56,7 +56,6 @@ impl Answers for Door {
         if status.node != node {
             return PushAnswer::Garbled;
         }
-        self.knowledge.was_asked(&node, asked.instance.as_str());
         let code = status.drill.clone().filter(|code| is_code(code));
         if !self.knowledge.take(node.clone(), status) {
             return PushAnswer::Old;

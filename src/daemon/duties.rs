@@ -307,7 +307,8 @@ impl<'a> Duties<'a> {
             return Ok(wake);
         }
         for peer in self.parts.peers {
-            let Some(id) = &peer.node else { continue };
+            // Whom we push to does not ask: our passes see by its status whether it looks.
+            let Some(id) = peer.node.as_ref().filter(|_| !peer.push) else { continue };
             let (asked, up, limit, now) = {
                 let known = self.knowledge.lock();
                 let (asked, up) = known.watch_of(id);

@@ -149,9 +149,10 @@ impl Knowledge {
     pub fn answer(&self, with_status: bool) -> Answer {
         let status = with_status.then(|| serde_json::to_value(self.status()).unwrap_or_default());
         let word = self.word().to_string();
-        let (started, hangs) = {
+        let (started, up_s, hangs) = {
             let known = self.lock();
-            (known.facts.started, known.hangs(known.now()))
+            let now = known.now();
+            (known.facts.started, now.since(known.facts.started).as_secs(), known.hangs(now))
         };
         let version = env!("CARGO_PKG_VERSION").to_owned();
         let pushed = {
@@ -164,25 +165,20 @@ impl Knowledge {
                 .collect()
         };
         let askers = self.lock().askers.clone();
-        Answer { pid: std::process::id(), started, version, word, status, pushed, askers, hangs, problem: None }
+        Answer { pid: std::process::id(), started, version, word, status, pushed, askers, up_s, hangs, problem: None }
     }
 
     /// A peer with this key has asked; whether it had not for so long that it may have been told of.
     pub fn was_asked(&self, peer: &NodeId, instance: &str) -> bool {
         let mut known = self.lock();
         let at = known.clock.now();
-        let askers = known.askers.entry(peer.clone()).or_default();
-        if askers.last().is_none_or(|last| last != instance) {
-            askers.push(instance.to_owned());
-            let more = askers.len().saturating_sub(ASKERS_MAX);
-            askers.drain(..more);
-        }
+        known.spoke(peer, instance);
         let before = known.asked.insert(peer.clone(), Asked { at, instance: instance.to_owned() });
         before.is_none_or(|b| at.since(b.at) > known.facts.pace.poll * 2)
     }
 
     /// A peer has pushed its status; `false` if a newer one is known. Numbers rise over restarts too, so what was recorded on
-    /// the wire can never be brought again.
+    /// the wire can never be brought again. It says nothing of whether that peer watches us.
     pub fn take(&self, peer: NodeId, status: Status) -> bool {
         let mut known = self.lock();
         let at = known.clock.now();
@@ -190,6 +186,7 @@ impl Knowledge {
             return false;
         }
         known.highest.insert(peer.clone(), status.seq);
+        known.spoke(&peer, &status.instance);
         known.pushed.insert(peer, (status, at));
         true
     }
@@ -207,6 +204,16 @@ pub fn seq(own: &dyn Own, wall: Timestamp) -> Result<u64> {
 }
 
 impl Known {
+    /// A machine has shown that it holds the key of this peer.
+    fn spoke(&mut self, peer: &NodeId, instance: &str) {
+        let askers = self.askers.entry(peer.clone()).or_default();
+        if askers.last().is_none_or(|last| last != instance) {
+            askers.push(instance.to_owned());
+            let more = askers.len().saturating_sub(ASKERS_MAX);
+            askers.drain(..more);
+        }
+    }
+
     /// Goes on with what was given out and taken before: our last number, and those of statuses of peers.
     pub fn count_from(&mut self, seq: u64, statuses: impl Iterator<Item = (NodeId, u64)>) {
         self.seq = seq;

@@ -6,16 +6,17 @@
 //! must come near.
 
 mod advice;
+mod fault;
 pub mod together;
 
 pub use advice::{Help, Step};
+pub use fault::Fault;
 
 use super::mail::{self, Canaries};
 use super::pace::{ANSWER, DAEMON, LOOK, Pace, SEND};
 use super::peers::{PROBLEM, SILENT};
 use super::{health, schedule};
 use checker_job::Frequency;
-use serde::Serialize;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -31,130 +32,6 @@ const LEGACY: Duration = Duration::from_secs(3_600 + 5);
 const BUSY: Duration = Duration::from_secs(SEND.as_secs() + LOOK.as_secs());
 /// The longest time between two looks for a canary that is under way.
 const LOOKS: Duration = Duration::from_secs(60);
-
-/// The single faults that are told apart.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Fault {
-    /// The host is off, frozen, or cut off from the network.
-    HostDead,
-    /// Nobody outside reaches the daemon's port; all else works.
-    PortBlocked,
-    /// Passes do not come: cron is dead, its line gone, the program broken, each pass killed.
-    CronDead,
-    /// The daemon has ended and does not stay up, or hangs.
-    DaemonDead,
-    /// The crontab line of one class is gone.
-    ClassMissing,
-    /// A target does not answer.
-    TargetDown,
-    /// A job hangs for ever.
-    JobHangs,
-    /// No mail server takes our mail.
-    MailRefused,
-    /// Mail is taken, and never arrives, or later than allowed.
-    MailLost,
-    /// Mail arrives in the folder for spam.
-    MailSpam,
-    /// Nobody can look into the mailbox that proves mail.
-    MailboxBlind,
-    /// Mail was switched off and forgotten.
-    MailOff,
-    /// The link between us and one peer is broken; both live.
-    LinkCut,
-    /// A peer does not watch us any more.
-    Unwatched,
-    /// The state cannot be written.
-    StateBroken,
-    /// An edit broke the settings.
-    SettingsBroken,
-    /// The wall clock was set.
-    ClockStep,
-    /// The wall clock is wrong from the start.
-    ClockSkew,
-    /// A copy of this machine runs with our key.
-    Cloned,
-    /// The admin's own mailbox does not show what it was given.
-    AdminMailbox,
-}
-
-impl Fault {
-    /// All, in the order of the table.
-    pub const ALL: [Self; 20] = [
-        Self::HostDead,
-        Self::PortBlocked,
-        Self::CronDead,
-        Self::DaemonDead,
-        Self::ClassMissing,
-        Self::TargetDown,
-        Self::JobHangs,
-        Self::MailRefused,
-        Self::MailLost,
-        Self::MailSpam,
-        Self::MailboxBlind,
-        Self::MailOff,
-        Self::LinkCut,
-        Self::Unwatched,
-        Self::StateBroken,
-        Self::SettingsBroken,
-        Self::ClockStep,
-        Self::ClockSkew,
-        Self::Cloned,
-        Self::AdminMailbox,
-    ];
-
-    /// The name in `--json`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::HostDead => "host_dead",
-            Self::PortBlocked => "port_blocked",
-            Self::CronDead => "cron_dead",
-            Self::DaemonDead => "daemon_dead",
-            Self::ClassMissing => "class_missing",
-            Self::TargetDown => "target_down",
-            Self::JobHangs => "job_hangs",
-            Self::MailRefused => "mail_refused",
-            Self::MailLost => "mail_lost",
-            Self::MailSpam => "mail_spam",
-            Self::MailboxBlind => "mailbox_blind",
-            Self::MailOff => "mail_off",
-            Self::LinkCut => "link_cut",
-            Self::Unwatched => "unwatched",
-            Self::StateBroken => "state_broken",
-            Self::SettingsBroken => "settings_broken",
-            Self::ClockStep => "clock_step",
-            Self::ClockSkew => "clock_skew",
-            Self::Cloned => "cloned",
-            Self::AdminMailbox => "admin_mailbox",
-        }
-    }
-
-    /// In words.
-    pub fn words(self) -> &'static str {
-        match self {
-            Self::HostDead => "this host is off, frozen or cut off",
-            Self::PortBlocked => "nobody outside reaches our daemon",
-            Self::CronDead => "no pass runs (cron, its line, the program)",
-            Self::DaemonDead => "the daemon is dead or hangs",
-            Self::ClassMissing => "a crontab line of several is gone",
-            Self::TargetDown => "a target is down",
-            Self::JobHangs => "a job hangs",
-            Self::MailRefused => "our mail is not taken",
-            Self::MailLost => "our mail is taken and does not arrive",
-            Self::MailSpam => "our mail lands in the spam folder",
-            Self::MailboxBlind => "the mailbox that proves mail cannot be seen",
-            Self::MailOff => "mail is switched off",
-            Self::LinkCut => "the link to one peer is broken",
-            Self::Unwatched => "a peer stopped watching us",
-            Self::StateBroken => "the state cannot be written",
-            Self::SettingsBroken => "an edit broke the settings",
-            Self::ClockStep => "the clock was set",
-            Self::ClockSkew => "the clock is wrong",
-            Self::Cloned => "a copy of this machine runs",
-            Self::AdminMailbox => "your own mailbox does not show our mail",
-        }
-    }
-}
 
 /// What proves that mail arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,6 +59,10 @@ pub struct Site {
     pub proof: Proof,
     /// Peers that watch us: with a key.
     pub peers: usize,
+    /// Of them, those that cannot ask us, to which we push our status.
+    pub pushed: usize,
+    /// Of them, those that we cannot ask: they push theirs to us.
+    pub unasked: usize,
     /// First programs that watch us.
     pub legacy: usize,
     /// There is a daemon.
@@ -252,27 +133,25 @@ impl Site {
             }
             Fault::MailboxBlind => self.blind(),
             Fault::MailOff => self.switched_off(),
-            Fault::Unwatched if self.daemon && self.listens && self.peers > 0 => {
-                let time = self.pace.unwatched() + Duration::from_secs(1) + BUSY + self.out();
-                ("our daemon, by who asks it", OWN_MAIL, Some(time))
-            }
+            Fault::Unwatched if self.watchers() > 0 => self.unwatched(),
             Fault::StateBroken | Fault::SettingsBroken | Fault::ClockStep => {
                 ("our pass", OWN_MAIL, Some(self.pace.passes + self.front() + self.out()))
             }
-            // A peer whose clock is off is well, so it is not asked more often for that.
-            Fault::ClockSkew if self.peers > 0 => (
-                "our pass, by a peer's clock",
-                OWN_MAIL,
-                Some(self.cadence(self.pace.poll) * PROBLEM + self.front() + self.out()),
-            ),
+            // A peer whose clock is off is well, so it is not asked more often for that. What we push is looked at all the time.
+            Fault::ClockSkew if self.peers > 0 => {
+                let asked = self.cadence(self.pace.poll) * PROBLEM + self.front() + self.out();
+                let time = if self.pushed == self.peers { self.seen_by_peer() } else { asked };
+                ("our pass and a peer's, by each other's clock", "mail to both admins", Some(time))
+            }
             // The copy speaks within one round, the original again within the next.
-            Fault::Cloned if self.peers > 0 => (
-                "a peer, by who asks it",
-                PEER_MAIL,
-                Some(self.cadence(self.pace.poll) * 2 + self.front() + self.out()),
-            ),
+            Fault::Cloned if self.peers > self.unasked => {
+                let asks = self.cadence(self.pace.poll) * 2 + self.front() + self.out();
+                // Both push with each pass.
+                let pushes = self.pace.passes + self.seen_by_peer() - self.cadence(self.pace.quick) * (PROBLEM - 1);
+                ("a peer, by who asks it", PEER_MAIL, Some(if self.pushed == self.peers { pushes } else { asks }))
+            }
             Fault::AdminMailbox => match self.proof {
-                Proof::Human if self.daemon && self.listens && self.peers > 0 => self.mail(self.canaries.within + LOOK),
+                Proof::Human if self.watchers() > 0 => self.mail(self.canaries.within + LOOK),
                 Proof::Human if self.daemon => {
                     ("a code that nobody types", "nobody, without a peer that can mail", None)
                 }
@@ -316,18 +195,60 @@ impl Site {
         self.cadence(self.pace.poll) + self.cadence(self.pace.quick) * (times - 1) + self.front() + self.out()
     }
 
+    /// Peers with a key that learn from our daemon how we are: they ask it, or we bring it to them.
+    fn watchers(&self) -> usize {
+        let asking = if self.listens { self.peers.saturating_sub(self.pushed) } else { 0 };
+        if self.daemon { asking + self.pushed } else { 0 }
+    }
+
+    /// Whoever hears that something is wrong with us, first programs included.
+    fn hearers(&self) -> usize {
+        self.watchers() + if self.daemon && self.listens { self.legacy } else { 0 }
+    }
+
     /// The word has changed: until a peer has seen it often enough, and mailed.
     fn seen_by_peer(&self) -> Duration {
-        if self.peers > 0 { self.poll(PROBLEM) } else { CRON_LATE + LEGACY + self.out() }
+        match (self.watchers(), self.pushed) {
+            (0, _) => CRON_LATE + LEGACY + self.out(),
+            (_, 0) => self.poll(PROBLEM),
+            // Our next pass brings it, and each pass of the peer looks.
+            _ => self.pace.passes + self.brings() + self.cadence(self.pace.quick) * PROBLEM + self.front() + self.out(),
+        }
+    }
+
+    /// From cron's minute until what our daemon says after this pass has been brought to all.
+    fn brings(&self) -> Duration {
+        self.front() + self.wave() + DAEMON * 2 + ANSWER
+    }
+
+    /// Nothing is pushed any more: until whoever should get it has missed it often enough, and mailed.
+    fn brought_nothing(&self) -> Duration {
+        self.pace.brought() + self.cadence(self.pace.quick) * SILENT + self.front() + self.out()
     }
 
     /// The peer tells its own admin too, perhaps before ours: the fault may be its own.
     fn silent(&self) -> (&'static str, &'static str, Option<Duration>) {
-        match (self.peers, self.legacy, self.listens) {
-            (1.., _, true) => ("a peer's poll", PEER_MAIL, Some(self.poll(SILENT) + SEND)),
-            (0, 1.., true) => ("a first program's poll", PEER_MAIL, Some(CRON_LATE + LEGACY + self.out())),
+        match (self.watchers(), self.pushed, self.hearers()) {
+            (1.., 0, _) => ("a peer's poll", PEER_MAIL, Some(self.poll(SILENT) + SEND)),
+            (1.., ..) => ("a peer, by what we push to it", PEER_MAIL, Some(self.brought_nothing() + SEND)),
+            (0, _, 1..) => ("a first program's poll", PEER_MAIL, Some(CRON_LATE + LEGACY + self.out())),
             _ if self.deadman => ("the [deadman] service", "as that service tells, in its own time", None),
             _ => (NOTHING, NEVER, None),
+        }
+    }
+
+    fn unwatched(&self) -> (&'static str, &'static str, Option<Duration>) {
+        let asks = self.pace.unwatched() + Duration::from_secs(1) + BUSY + self.out();
+        // A pass of the peer does not look, its daemon hears of it, one of our polls does, and a later one again.
+        let (poll, later) = (self.cadence(self.pace.poll), self.pace.overlooked().saturating_sub(self.pace.early()));
+        let polls = u32::try_from(later.as_millis().div_ceil(poll.as_millis().max(1))).unwrap_or(u32::MAX);
+        let looks = self.pace.passes + self.front() + poll + poll * polls + self.front() + self.out();
+        // Who pushes to us and has forgotten us does not do that either.
+        let asks = if self.unasked > 0 { asks.max(self.brought_nothing()) } else { asks };
+        match (self.pushed, self.watchers() - self.pushed) {
+            (0, _) => ("our daemon, by who asks it", OWN_MAIL, Some(asks)),
+            (_, 0) => ("our pass, by what a peer looks at", OWN_MAIL, Some(looks)),
+            _ => ("our daemon or our pass, by who asks or looks", OWN_MAIL, Some(asks.max(looks))),
         }
     }
 
@@ -418,7 +339,7 @@ impl Site {
         if self.channels > 0 {
             return (detector, "another channel, to our admin", Some(known + SEND));
         }
-        if self.listens && self.peers + self.legacy > 0 {
+        if self.hearers() > 0 {
             return (detector, PEER_MAIL, Some(known + self.seen_by_peer()));
         }
         (detector, "nobody, until mail works again", None)
@@ -434,12 +355,12 @@ impl Site {
     }
 
     fn switched_off(&self) -> (&'static str, &'static str, Option<Duration>) {
-        if self.daemon && self.listens && self.peers + self.legacy > 0 {
-            return (
-                "the word says MailProblem",
-                PEER_MAIL,
-                Some(self.pace.passes + self.front() + self.wave() + self.seen_by_peer()),
-            );
+        let known = self.pace.passes + self.front() + self.wave();
+        match (self.hearers(), self.pushed) {
+            (0, _) => {}
+            (_, 0) => return ("the word says MailProblem", PEER_MAIL, Some(known + self.seen_by_peer())),
+            // The pass that finds it brings it.
+            _ => return ("our status says so", PEER_MAIL, Some(self.seen_by_peer())),
         }
         (NOTHING, NEVER, None)
     }

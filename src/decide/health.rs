@@ -265,5 +265,22 @@ pub fn unwatched(peer: &str, asked: Option<Duration>, up: Duration, limit: Durat
     asked.map(|_| Outcome::ok(format!("{peer} watches us")))
 }
 
+/// The same of a peer to which we bring our status: `looked` is how long ago it looked at that, as it says itself.
+pub fn looked_at(peer: &str, looked: Option<Duration>, limit: Duration) -> Outcome {
+    #[cfg(test)]
+    if crate::decide::planted::is(crate::decide::planted::Bug::UnwatchedNever) {
+        return Outcome::ok(String::new());
+    }
+    let ago = match looked {
+        Some(looked) if looked <= limit => return Outcome::ok(format!("{peer} watches us")),
+        Some(looked) => format!("{peer} has not looked at our status for {}", duration_words(rounded(looked))),
+        None => format!("{peer} does not look at the status that we push to it"),
+    };
+    Outcome::failed(format!("{ago}: it does not watch us")).with_detail(format!(
+        "If this node dies now, {peer} will not tell you. Its [[peer]] table for us must have pushes = true and our\nkey (checker key), \
+         and its passes must run. Ask its admin."
+    ))
+}
+
 #[cfg(test)]
 mod tests;

@@ -37,6 +37,16 @@ impl Pace {
         self.poll + self.quick * 3 + self.passes
     }
 
+    /// Who brings its status with each pass and has not for this long is silent.
+    pub fn brought(&self) -> Duration {
+        self.poll + self.passes
+    }
+
+    /// Who looks at what we bring says so within this: our next pass brings it, the next one of the peer looks, and we ask.
+    pub fn overlooked(&self) -> Duration {
+        self.poll.max(self.quick + self.passes * 2)
+    }
+
     /// Passes are not exact: who would be due this much later is asked now.
     pub fn early(&self) -> Duration {
         self.passes / 3

@@ -5,7 +5,10 @@
 //! link. Where several nodes watch the same one, they tell in the order of their node ids, two minutes apart, and who
 //! sees that another has told stays silent: a human is told once, and twice rather than never.
 
+mod pushes;
 mod words;
+
+pub use pushes::Brought;
 
 use super::Word;
 use super::pace::Pace;
@@ -35,6 +38,8 @@ pub struct Watched {
     pub node: Option<NodeId>,
     /// It cannot be asked and pushes its status to us.
     pub pushes: bool,
+    /// We push our status to it, because it cannot ask us.
+    pub push: bool,
 }
 
 /// What came of one question.
@@ -74,6 +79,8 @@ pub struct View {
     pub away: Option<Timestamp>,
     /// Clocks differ by so many seconds; positive: theirs is ahead.
     pub skew_s: i64,
+    /// Since when its statuses say that it does not look at what we push to it.
+    pub overlooks: Option<Timestamp>,
     /// We have told its admin of the present trouble.
     pub told: bool,
     /// It is the link to it that is broken, and what we told was that: of the peer itself it says nothing.
@@ -83,7 +90,7 @@ pub struct View {
 impl View {
     /// Whether it is to be asked now. `alarm`: some peer fails, so what all see of it is wanted.
     pub fn due(&self, peer: &Watched, alarm: bool, pace: &Pace, now: Timestamp) -> bool {
-        let every = if self.bad > 0 || alarm || peer.node.is_none() { pace.quick } else { pace.poll };
+        let every = if self.bad > 0 || alarm || peer.node.is_none() || peer.pushes { pace.quick } else { pace.poll };
         self.asked.is_none_or(|at| at > now || now.since(at) + pace.early() >= every)
     }
 
@@ -101,6 +108,10 @@ impl View {
         let good = match heard {
             Heard::Status(status) => {
                 self.take(status, now);
+                // What was pushed has spoken when it came: by now it may be older than what its successor has said.
+                if !peer.pushes {
+                    self.spoke(&status.instance, now);
+                }
                 status.word == Some(Word::True)
             }
             #[cfg(test)]
@@ -128,7 +139,6 @@ impl View {
             .filter(|until| *until > theirs)
             .map(|until| now.plus(Duration::from_secs(until.abs_diff(theirs)).min(AWAY_MAX)));
         self.status = Some(Box::new(status.clone()));
-        self.spoke(&status.instance, now);
     }
 
     /// A machine has spoken with this peer's key. A restart leads from one to the next; a way back leads to a clone.

@@ -4,6 +4,7 @@
 use super::Word;
 use checker_job::Timestamp;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 /// The version that this program writes.
 pub const VERSION: u32 = 1;
@@ -172,6 +173,17 @@ impl Status {
     /// The bytes that are signed and sent.
     pub fn bytes(&self) -> Vec<u8> {
         serde_json::to_vec(self).unwrap_or_default()
+    }
+
+    /// The same, this much later: what waited to be read is as old as it is, and the clocks do not differ by that.
+    #[must_use]
+    pub fn aged(mut self, by: Duration) -> Self {
+        let older = |age: &mut u64| *age = age.saturating_add(by.as_secs());
+        self.at = self.at.saturating_add(by.as_secs().try_into().unwrap_or(i64::MAX));
+        [&mut self.mail.proven_s, &mut self.passes.served_s].into_iter().flatten().for_each(older);
+        self.sees.iter_mut().for_each(|s| older(&mut s.polled_s));
+        self.sees.iter_mut().filter_map(|s| s.asked_s.as_mut()).for_each(older);
+        self
     }
 
     /// The node's wall clock.

@@ -63,7 +63,7 @@ fn is_said(bytes: &[u8], word: Word) -> bool {
 /// What the decisions make of it.
 fn weigh(heard: Heard, legacy: bool, keys: &Keys) {
     let node = (!legacy).then(|| NodeId(keys.peer.public().id()));
-    let peer = Watched { name: "beta".to_owned(), node, pushes: false };
+    let peer = Watched { name: "beta".to_owned(), node, pushes: false, push: false };
     let unsigned_true = heard == Heard::UnsignedWord(Word::True);
     let proved = matches!(&heard, Heard::Status(body) if Status::read(body).is_ok());
     let is_true = match &heard {

@@ -4,7 +4,7 @@ use super::acts::Act;
 use super::engine::{Micros, Sim, micros};
 use super::fleet::{self, Plan};
 use super::strikes::{Strike, class_of, worst_job};
-use super::world::{Moment, Tempo, Trap};
+use super::world::{Moment, Tempo, Trap, World};
 use crate::decide::bound::{Fault, Proof, Site};
 use crate::decide::schedule::Class;
 use std::rc::Rc;
@@ -88,12 +88,6 @@ fn settle(sim: &Rc<Sim>, case: Case<'_>) -> Micros {
         let hours = if period == 3_600 { 10 * 3_600 + if case.steered { 0 } else { late % 3 * 3_600 } } else { 86_400 };
         at = fleet::secs(hours + noon + late);
     }
-    if case.fault == Fault::ClockSkew {
-        let way = if case.seed.is_multiple_of(2) { 1 } else { -1 };
-        if let Some(node) = sim.w().nodes.first_mut() {
-            node.offset = way * fleet::secs(285);
-        }
-    }
     // Where the rounds of peers and canaries fall is up to chance.
     {
         let mut world = sim.w();
@@ -104,15 +98,25 @@ fn settle(sim: &Rc<Sim>, case: Case<'_>) -> Micros {
             world.at(when, Act::Round(n));
         }
     }
-    if case.fault != Fault::ClockSkew {
-        let mut world = sim.w();
-        for n in 1..world.nodes.len() {
-            let off = micros(world.rng.time(Duration::from_secs(40))) - fleet::secs(20);
-            world.nodes.get_mut(n).into_iter().for_each(|node| node.offset = off);
-        }
-    }
+    set_clocks(&mut sim.w(), case);
     sim.run(at);
     at
+}
+
+/// Clocks differ by as much as nobody minds; in one case nearly by more.
+fn set_clocks(world: &mut World, case: Case<'_>) {
+    let way = if case.seed.is_multiple_of(2) { 1 } else { -1 };
+    let off = |world: &mut World| micros(world.rng.time(Duration::from_secs(60))) - fleet::secs(30);
+    let common = off(world);
+    for n in 0..world.nodes.len() {
+        let offset = match (case.fault, n) {
+            (Fault::ClockSkew, 0) => common + way * fleet::secs(285),
+            (Fault::ClockSkew, _) => common,
+            (_, 0) => 0,
+            _ => off(world),
+        };
+        world.nodes.get_mut(n).into_iter().for_each(|node| node.offset = offset);
+    }
 }
 
 /// The fault of a case: at the node that the site is about.
@@ -125,8 +129,8 @@ fn strike_of(case: Case<'_>, nodes: usize) -> Strike {
 pub(super) fn comes(site: &Site, moment: Moment) -> bool {
     let asked = site.peers + site.legacy > 0;
     match moment {
-        Moment::Answered => asked && site.listens,
-        Moment::Asked => asked,
+        Moment::Answered => asked && (site.listens || site.pushed > 0),
+        Moment::Asked => site.peers + site.legacy > site.unasked,
         Moment::CanaryTaken | Moment::CanarySeen => site.daemon && site.proof == Proof::Mailbox,
         Moment::DaemonAsked => site.daemon,
         Moment::Tick => true,

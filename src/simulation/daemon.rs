@@ -67,6 +67,7 @@ fn start(world: &mut World, (n, process): At) -> bool {
         offset: node.offset,
         asked: std::collections::BTreeMap::new(),
         well_since: std::collections::BTreeMap::new(),
+        brought: std::collections::BTreeMap::new(),
         sees: (Vec::new(), now),
         told_self: false,
         hangs: false,
@@ -250,7 +251,7 @@ fn watch_of(world: &World, n: usize, peer: usize) -> Option<(String, Option<Dura
     let now = now(world, n);
     let node = world.nodes.get(n)?;
     let watched = node.setup.watched.get(peer)?;
-    watched.node.as_ref()?;
+    watched.node.as_ref().filter(|_| !watched.push)?;
     if !node.setup.peers.get(peer)?.listed {
         return None;
     }

@@ -4,7 +4,7 @@
 //! heap of events: a seed leads to one history.
 
 use super::world::{Spawn, World};
-use super::{daemon, outbox, pass};
+use super::{daemon, outbox, pass, push};
 use std::cell::{Cell, RefCell, RefMut};
 use std::collections::BinaryHeap;
 use std::future::Future;
@@ -127,6 +127,7 @@ impl Sim {
                     Spawn::Drain(node) => Box::pin(async move {
                         outbox::drain(&sim, (node, process)).await;
                     }),
+                    Spawn::Push(node) => Box::pin(async move { push::push(&sim, (node, process)).await }),
                 };
                 self.start(process, work);
             }

@@ -30,6 +30,23 @@ pub(super) struct Plan {
     pub(super) spread: Duration,
 }
 
+impl Site {
+    /// Whether nobody can ask this node of the fleet: the last peers are those that push to us.
+    fn is_hidden(&self, n: usize) -> bool {
+        n > self.peers.saturating_sub(self.unasked)
+    }
+
+    /// Whether node `n` brings its status to `to`. We bring it to our first peers.
+    fn node_brings(&self, n: usize, to: usize) -> bool {
+        if n == 0 { (1..=self.pushed).contains(&to) } else { self.is_hidden(n) && !self.is_hidden(to) }
+    }
+
+    /// Two that cannot be asked are no peers.
+    fn never_meet(&self, n: usize, to: usize) -> bool {
+        self.is_hidden(n) && self.is_hidden(to)
+    }
+}
+
 /// Whose mailbox a node's own messages go to.
 pub(super) fn admin(name: &str) -> Recipient {
     Recipient(format!("admin@{name}"))
@@ -70,20 +87,21 @@ pub(super) fn build(plan: &Plan) -> Rc<Sim> {
     }
     let mut setups: Vec<Setup> = names.iter().map(|name| setup(name, site, plan.lines)).collect();
     for (n, setup) in setups.iter_mut().enumerate() {
-        for (to, name) in names.iter().enumerate().filter(|(to, _)| *to != n) {
+        for (to, name) in names.iter().enumerate().filter(|(to, _)| *to != n && !site.never_meet(n, *to)) {
             let node = Some(NodeId(name.repeat(16)));
-            setup.watched.push(Watched { name: (*name).to_owned(), node, pushes: false });
-            let listed = to != 0 || site.listens;
+            let (pushes, push) = (site.node_brings(to, n), site.node_brings(n, to));
+            setup.watched.push(Watched { name: (*name).to_owned(), node, pushes, push });
+            let listed = to != 0 || site.listens || pushes;
             setup.peers.push(Peer { target: Target::Node(to), admin: admin(name), listed });
         }
         if n > 0 {
-            (setup.daemon, setup.listens) = (true, true);
+            (setup.daemon, setup.listens) = (true, !site.is_hidden(n));
         }
     }
     for at in 0..site.legacy {
         let (name, admin_of) = (format!("old{at}"), names.first().map_or_else(|| admin("?"), |n| admin(n)));
         if let Some(setup) = setups.first_mut() {
-            setup.watched.push(Watched { name: name.clone(), node: None, pushes: false });
+            setup.watched.push(Watched { name: name.clone(), node: None, pushes: false, push: false });
             setup.peers.push(Peer { target: Target::First(at), admin: admin(&name), listed: true });
         }
         world.firsts.push(First { watches: 0, admin: admin_of, up: true, mail_failed: None, runs: true });

@@ -44,14 +44,18 @@ pub(super) fn site(rng: &mut Rng, nodes: usize) -> Site {
         jobs.push((every, 1 + u32::try_from(rng.below(3)).unwrap_or(0), Duration::from_secs(5 + rng.below(40))));
     }
     let canary = [15, 30, 60][rng.index(3) % 3];
+    // A node behind NAT.
+    let pushed = if rng.mille(150) { nodes - 1 } else { 0 };
     Site {
         pace: rng.pick(&paces).unwrap_or_default(),
         canaries: Canaries::new(MINUTE * canary, MINUTE * 10, true, 200),
         proof: Proof::Mailbox,
         peers: nodes - 1,
-        legacy: usize::from(rng.mille(200)),
+        pushed,
+        unasked: 0,
+        legacy: if pushed > 0 { 0 } else { usize::from(rng.mille(200)) },
         daemon: true,
-        listens: true,
+        listens: pushed == 0,
         channels: 0,
         deadman: false,
         jobs,

@@ -7,7 +7,7 @@ use crate::decide::mail::{Canaries, Proof};
 use crate::decide::pace::Pace;
 use crate::decide::peers::{View, Watched};
 use crate::decide::schedule::{Class, CronMemory};
-use crate::decide::status::{NodeId, Sees};
+use crate::decide::status::{NodeId, Sees, Status};
 use crate::decide::step::Base;
 use crate::decide::{AlertId, AlertKind, JobState, Recipient, Word};
 use crate::store::{Ledger, Memory, MemoryOwn, MemoryShared, StoreClock};
@@ -100,6 +100,8 @@ pub(super) struct Daemon {
     pub(super) offset: i64,
     pub(super) asked: BTreeMap<usize, (Timestamp, String)>,
     pub(super) well_since: BTreeMap<usize, Timestamp>,
+    /// The newest status that each peer brought, and when.
+    pub(super) brought: BTreeMap<usize, (Status, Timestamp)>,
     pub(super) sees: (Vec<Sees>, Timestamp),
     pub(super) told_self: bool,
     pub(super) hangs: bool,

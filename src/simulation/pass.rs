@@ -4,7 +4,7 @@ use super::engine::{Micros, Sim};
 use super::node::{Job, Target};
 use super::outbox::{At, drain, is_told, judge};
 use super::world::{Moment, Spawn, World, at_offset};
-use super::{acts, invariants, jobs, poll};
+use super::{acts, invariants, jobs, poll, push};
 use crate::decide::health;
 use crate::decide::pace::DAEMON;
 use crate::decide::peers;
@@ -80,7 +80,8 @@ fn quick(world: &mut World, n: usize, called: Called) -> bool {
     if compared.next.is_some() || compared.step.is_some() {
         return false;
     }
-    if !peers::round(&node.setup.watched, &node.kept.views, &node.setup.pace, wall).is_empty() {
+    let waits = node.setup.watched.iter().any(|w| w.push || w.pushes);
+    if waits || !peers::round(&node.setup.watched, &node.kept.views, &node.setup.pace, wall).is_empty() {
         return false;
     }
     report(world, n, wall);
@@ -203,18 +204,22 @@ async fn compare(sim: &Sim, at: At, offset: i64) {
 
 /// The peers: whom to ask, what they say, who is told.
 async fn round(sim: &Sim, at: At, offset: i64) {
-    let asked = {
+    let (asked, brought) = {
         let world = sim.w();
         let Some(node) = world.nodes.get(at.0) else { return };
         let now = at_offset(world.now, offset);
-        let due = peers::round(&node.setup.watched, &node.kept.views, &node.setup.pace, now);
-        due.into_iter().filter(|p| node.setup.peers.get(*p).is_some_and(|p| p.listed)).collect::<Vec<_>>()
+        let (watched, views, pace) = (&node.setup.watched, &node.kept.views, &node.setup.pace);
+        let listed = |at: usize| node.setup.peers.get(at).is_some_and(|p| p.listed);
+        let due = peers::round(watched, views, pace, now).into_iter().filter(|at| listed(*at)).collect::<Vec<_>>();
+        let brought = push::brought(&world, at.0).map(|b| b.heard(watched, views, pace, now)).unwrap_or_default();
+        (due, brought.into_iter().filter(|(at, _)| listed(*at)).collect::<Vec<_>>())
     };
-    if asked.is_empty() {
+    if asked.is_empty() && brought.is_empty() {
         return;
     }
     let begun = sim.w().now;
-    let answers = poll::ask(sim, at.0, &asked).await;
+    let mut answers = if asked.is_empty() { Vec::new() } else { poll::ask(sim, at.0, &asked).await };
+    answers.extend(brought);
     let (verdicts, now) = {
         let mut world = sim.w();
         invariants::asked(&mut world, begun);
@@ -251,7 +256,24 @@ async fn round(sim: &Sim, at: At, offset: i64) {
             judge(sim, at, &troubles::skew(&name), &outcome, None, false, now).await;
         }
     }
+    watch_watchers(sim, at, &answers, now).await;
     remember_told(&mut sim.w(), at.0, &answers);
+}
+
+/// Who does not ask us looks at what we bring, or does not.
+async fn watch_watchers(sim: &Sim, at: At, answers: &[(usize, peers::Heard)], now: Timestamp) {
+    for (peer, heard) in answers {
+        let seen = {
+            let mut world = sim.w();
+            let Some(node) = world.nodes.get_mut(at.0) else { return };
+            let (watched, view) = (node.setup.watched.get(*peer), node.kept.views.get_mut(*peer));
+            let (Some((watched, view)), peers::Heard::Status(status)) = (watched.zip(view), heard) else { continue };
+            let outcome = view.looked_at(&node.id, watched, status, &node.setup.pace, now);
+            outcome.map(|outcome| (watched.name.clone(), outcome))
+        };
+        let Some((name, outcome)) = seen else { continue };
+        judge(sim, at, &troubles::unwatched(&name), &outcome, None, false, now).await;
+    }
 }
 
 /// A planted fault: who finds its peers well takes itself for well.
@@ -368,6 +390,9 @@ pub(super) async fn finish_wave(sim: &Sim, at: At, offset: i64) {
     node.report.clock_ok = node.kept.base.as_ref().is_none_or(|b| b.stepped.is_none());
     node.report.sighted = node.uplink;
     report(&mut world, at.0, now);
+    if push::brings(&world, at.0) {
+        world.beside(at.1, Spawn::Push(at.0));
+    }
 }
 
 /// A drain at the end of a wave, and the end of the pass with it.

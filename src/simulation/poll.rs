@@ -111,7 +111,7 @@ pub(super) fn word(node: &Node, now: super::engine::Micros) -> Option<Word> {
     node.daemon.as_ref().map(|d| d.facts.word(at))
 }
 
-fn status(node: &mut Node, now: super::engine::Micros, wall: Timestamp) -> Option<Status> {
+pub(super) fn status(node: &mut Node, now: super::engine::Micros, wall: Timestamp) -> Option<Status> {
     let at = steady(node, now)?;
     let (id, instance) = (node.id.clone(), node.boot_id.clone());
     let daemon = node.daemon.as_mut()?;

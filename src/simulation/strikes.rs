@@ -96,9 +96,10 @@ impl Strike {
         let concerned = posted.to == admin(us) || (two_ends && posted.to == admin(partner));
         let silent = matches!(self.fault, Fault::TargetDown | Fault::JobHangs | Fault::Unwatched);
         let skewed = format!("node:skew:{us}");
+        let forgotten = format!("peer:{partner}");
         let about = |job: &str| {
             if posted.from == self.node {
-                job.starts_with(&ours)
+                job.starts_with(&ours) || (self.fault == Fault::Unwatched && job == forgotten)
             } else if self.fault == Fault::ClockSkew {
                 job == skewed
             } else {

@@ -13,6 +13,8 @@ pub(super) fn site() -> Site {
         canaries: Canaries::new(minute * 15, minute * 10, true, 200),
         proof: crate::decide::bound::Proof::Mailbox,
         peers: 1,
+        pushed: 0,
+        unasked: 0,
         legacy: 0,
         daemon: true,
         listens: true,
@@ -24,15 +26,20 @@ pub(super) fn site() -> Site {
 }
 
 /// The long run, and the way to play one history again. `SEEDS` histories (10,000) from `SEED` (0) on of each mode, or of
-/// one, or of one fault (`FAULT`, by its name in `--json`; with `STEERED` = true or false); `PEERS` (1); `SHOW` prints what
-/// happens.
+/// one, or of one fault (`FAULT`, by its name in `--json`; with `STEERED` = true or false); `PEERS` (1), of them
+/// `PUSHED` to which we push, `UNASKED` that push to us; `SHOW` prints what happens.
 #[test]
 #[ignore = "takes as long as SEEDS says"]
 fn millions() {
     let (from, seeds) = (env("SEED", 0), env("SEEDS", 10_000));
     let only = std::env::var("FAULT").unwrap_or_default();
     let steered = std::env::var("STEERED").ok().map(|s| s == "true");
-    let site = Site { peers: usize::try_from(env("PEERS", 1)).unwrap(), ..site() };
+    let count = |name: &str, usual: u64| usize::try_from(env(name, usual)).unwrap();
+    let mut site = Site { peers: count("PEERS", 1), pushed: count("PUSHED", 0), unasked: count("UNASKED", 0), ..site() };
+    site.listens = site.pushed == 0 || site.pushed < site.peers;
+    if only == "class_missing" {
+        site.jobs.push((Frequency::Hour, 1, Duration::from_secs(10)));
+    }
     let mut wrong = 0;
     for fault in Fault::ALL.into_iter().filter(|f| f.name().contains(&only)) {
         for way in [false, true].into_iter().filter(|s| steered.is_none_or(|w| w == *s)) {
@@ -103,24 +110,21 @@ fn held(site: &Site, fault: Fault, seeds: u64, near: Option<(u32, u32)>) -> Vec<
         }
     }
     let (Some(bound), Some((most, worst))) = (random.bound, near) else { return found };
-    for (p, percent) in [(&random, most), (&steered, worst)] {
-        let longest = p.longest.unwrap_or_default();
-        if longest * 100 < bound * percent {
-            found.push(format!("{fault:?}: a loose bound: {longest:?} of {bound:?}, not {percent} %"));
+    for (p, percent, steered) in [(&random, most, false), (&steered, worst, true)] {
+        let near = |p: &Proved| p.longest.unwrap_or_default() * 100 >= bound * percent;
+        // Chance may need longer to come near.
+        if !near(p) && !near(&prove_one(site, fault, seeds..seeds * 4, Some(steered))) {
+            found.push(format!("{fault:?}: a loose bound: {:?} of {bound:?}, not {percent} %", p.longest));
         }
     }
     found
 }
 
 fn all_held(sites: &[(Site, u64)], near: Option<(u32, u32)>) {
-    those_held(&Fault::ALL, sites, near);
-}
-
-fn those_held(faults: &[Fault], sites: &[(Site, u64)], near: Option<(u32, u32)>) {
     let half = |odd: usize| {
         let mine = move |(n, _): &(usize, Fault)| n % 2 == odd;
         let of = move |site: &Site, seeds: u64| {
-            let faults = faults.iter().copied().enumerate().filter(mine);
+            let faults = Fault::ALL.into_iter().enumerate().filter(mine);
             faults.flat_map(|(_, f)| held(site, f, seeds, near)).collect::<Vec<_>>()
         };
         sites.iter().flat_map(move |(site, seeds)| of(site, *seeds)).collect::<Vec<_>>()
@@ -139,24 +143,17 @@ fn each_single_fault_is_told_within_its_bound_and_the_bounds_are_tight() {
     all_held(&[(site(), 1_000)], Some((80, 95)));
 }
 
-/// Those that peers tell, or that need peers: a fleet of three tells them in the order of ranks.
+/// A fleet of three tells in the order of ranks.
 #[test]
 fn the_bounds_are_tight_for_three_nodes_too() {
-    let own = [
-        Fault::CronDead,
-        Fault::DaemonDead,
-        Fault::ClassMissing,
-        Fault::TargetDown,
-        Fault::JobHangs,
-        Fault::MailboxBlind,
-        Fault::StateBroken,
-        Fault::SettingsBroken,
-        Fault::ClockStep,
-    ];
-    let told_by_peers: Vec<Fault> = Fault::ALL.into_iter().filter(|f| !own.contains(f)).collect();
-    let site = Site { peers: 2, ..site() };
-    those_held(&told_by_peers, &[(site.clone(), 1_000)], Some((80, 95)));
-    those_held(&own, &[(site, 100)], None);
+    all_held(&[(Site { peers: 2, ..site() }, 1_000)], Some((80, 95)));
+}
+
+/// Behind NAT, or where a firewall lets nobody in. Two nodes must be out of step by just so much that what is brought misses
+/// a look by a moment, and its pass must ask its own peers then: that is hard to meet.
+#[test]
+fn the_bounds_are_tight_for_a_node_that_pushes() {
+    all_held(&[(Site { pushed: 1, listens: false, ..site() }, 500)], Some((70, 80)));
 }
 
 #[test]
@@ -170,6 +167,10 @@ fn bounds_hold_for_other_fleets() {
             (Site { peers: 0, legacy: 1, ..site() }, 60),
             (Site { peers: 1, legacy: 1, ..site() }, 40),
             (Site { peers: 0, ..site() }, 40),
+            (Site { pushed: 1, listens: false, ..site() }, 100),
+            (Site { peers: 3, pushed: 1, unasked: 1, ..site() }, 40),
+            (Site { peers: 2, unasked: 2, ..site() }, 40),
+            (Site { pushed: 1, listens: false, pace: slow, ..site() }, 60),
             (Site { pace: slow, ..site() }, 60),
             (Site { canaries, jobs: vec![(Frequency::Hour, 2, minute)], ..site() }, 40),
         ],

@@ -29,6 +29,7 @@ pub(super) enum Spawn {
     Pass(usize, Called),
     Daemon(usize),
     Drain(usize),
+    Push(usize),
 }
 
 /// A message that a server has taken.

@@ -11,6 +11,7 @@ use crate::decide::Recipient;
 use crate::decide::drill::is_drill;
 use crate::decide::health::PassReport;
 use crate::decide::pace::{self, Pace};
+use crate::decide::peers::Brought;
 use crate::decide::witness::{Answer as Seen, Finding};
 use crate::peer::{Instance, NodeKey};
 use crate::rounds::{self, Peer, Rounds};
@@ -19,7 +20,7 @@ use crate::witness;
 use checker_parts::net::Endpoint;
 use std::collections::BTreeMap;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::thread::JoinHandle;
@@ -33,7 +34,15 @@ pub(super) struct Watch {
     nomail: bool,
     settings_ok: bool,
     jobs: usize,
+    push: Option<Push>,
     threads: Vec<JoinHandle<()>>,
+}
+
+/// Those to whom we bring our status, once this pass has served.
+struct Push {
+    peers: Vec<Peer>,
+    key: Arc<NodeKey>,
+    instance: Instance,
 }
 
 /// What the rounds own, on a thread of their own.
@@ -69,12 +78,19 @@ impl Watch {
             nomail: world.settings.email.nomail,
             settings_ok: world.broken.is_none(),
             jobs: world.settings.jobs.len(),
+            push: None,
             threads: Vec::new(),
         };
         let peers = world.peers()?;
         if socket.is_none() && peers.is_empty() {
             return Ok(watch);
         }
+        let key = if peers.is_empty() { None } else { Some(world.key()?) };
+        watch.push = key.clone().filter(|_| peers.iter().any(|p| p.watched.push)).map(|key| Push {
+            peers: peers.clone(),
+            key,
+            instance: world.instance(),
+        });
         // A holder of its own: its drain and that of the jobs' waves wait for each other.
         let id = Uuid::now_v7();
         home.hold(id)?;
@@ -85,7 +101,7 @@ impl Watch {
             contacts: world.contacts(),
             socket,
             respawn: respawn.then(|| Start { settings: world.path.clone(), nomail: world.settings.email.nomail }),
-            key: if peers.is_empty() { None } else { Some(world.key()?) },
+            key,
             instance: world.instance(),
             peers,
             references: world.references_but_peers(),
@@ -104,7 +120,7 @@ impl Watch {
         }
     }
 
-    /// The first wave of this pass is committed: the daemon hears of it. Returns at once.
+    /// The first wave of this pass is committed: the daemon hears of it, and so do those who cannot ask it. Returns at once.
     pub(super) fn served(&mut self, store: &Sqlite, home: &Home, clock: &Steady) {
         let Some(socket) = self.socket.clone() else { return };
         let report = match self.report(store, home, clock) {
@@ -115,10 +131,12 @@ impl Watch {
             }
         };
         let ask = Ask::Pass { report, program: Program::running(), settings: self.settings.clone() };
+        let push = self.push.take();
         self.spawn("report", move || {
             if let Err(why) = control::ask(&socket, &ask, pace::DAEMON) {
                 tracing::debug!("the daemon is not told of this pass: {why}");
             }
+            push.into_iter().for_each(|push| push.status(&socket));
         });
     }
 
@@ -179,11 +197,6 @@ impl Round {
         if !own.waiting()?.is_empty() {
             self.desk.drain(DELIVERY_TIME)?;
         }
-        if let Some(key) = &self.key
-            && self.peers.iter().any(|p| p.push)
-        {
-            self.push(key);
-        }
         Ok(())
     }
 
@@ -200,11 +213,11 @@ impl Round {
             askers: answer.map_or(&nobody, |a| &a.askers),
             cut_off: &|silent| self.is_cut_off(silent),
         };
-        let pushed = answer.map(|a| {
-            let age = |secs: &u64| Duration::from_secs(*secs);
-            a.pushed.iter().map(|(id, s, secs)| (id.clone(), (s.clone(), age(secs)))).collect::<BTreeMap<_, _>>()
+        let brought = answer.map(|a| {
+            let newest = a.pushed.iter().map(|(id, s, secs)| (id.clone(), (s.clone(), Duration::from_secs(*secs))));
+            Brought { up: Duration::from_secs(a.up_s), newest: newest.collect() }
         });
-        let Some(sees) = rounds.watch_peers(pushed.as_ref())? else { return Ok(()) };
+        let Some(sees) = rounds.watch_peers(brought.as_ref())? else { return Ok(()) };
         if let Some(socket) = &self.socket
             && let Err(why) = control::ask(socket, &Ask::Sees { sees }, pace::DAEMON)
         {
@@ -224,13 +237,15 @@ impl Round {
         let answered = evidence.references.iter().any(|(_, answer)| *answer == Seen::Answers);
         !answered && (finding.no_route || finding.no_reference)
     }
+}
 
-    fn push(&self, key: &NodeKey) {
-        let Some(socket) = &self.socket else { return };
+impl Push {
+    /// What our daemon says of us goes to them.
+    fn status(&self, socket: &Path) {
         match control::ask(socket, &Ask::Status, pace::DAEMON).map(|a| a.status) {
             Ok(Some(status)) => {
                 let body = serde_json::to_vec(&status).unwrap_or_default();
-                rounds::push(&self.peers, key, &self.instance, &body);
+                rounds::push(&self.peers, &self.key, &self.instance, &body);
             }
             Ok(None) => tracing::warn!("the daemon has no status to push"),
             Err(why) => tracing::warn!("no status to push: {why}"),

@@ -29,7 +29,7 @@ impl Step {
     pub fn words(self) -> &'static str {
         match self {
             Self::Daemon => "Add [daemon] with peer_listen = \"[::]:5000\", and start `checker daemon`",
-            Self::Listen => "Set peer_listen = \"[::]:5000\" under [daemon], so that peers can ask it",
+            Self::Listen => "Set peer_listen = \"[::]:5000\" under [daemon], so that peers can ask it, or push = true in their tables",
             Self::Peer => {
                 "Find a peer, a friend's Checker or a second machine of yours: `checker peers invite` prints what to send"
             }
@@ -40,7 +40,7 @@ impl Step {
     fn applies(self, site: &Site) -> bool {
         match self {
             Self::Daemon => !site.daemon,
-            Self::Listen => !site.listens,
+            Self::Listen => !site.listens && site.pushed == 0,
             Self::Peer => site.peers == 0,
             Self::Canary => matches!(site.proof, Proof::None | Proof::Local),
         }

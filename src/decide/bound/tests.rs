@@ -7,6 +7,8 @@ pub(crate) fn site() -> Site {
         canaries: Canaries::new(minute * 15, minute * 10, true, 200),
         proof: Proof::Mailbox,
         peers: 1,
+        pushed: 0,
+        unasked: 0,
         legacy: 0,
         daemon: true,
         listens: true,

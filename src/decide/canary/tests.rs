@@ -14,7 +14,7 @@ fn id(name: &str) -> NodeId {
 }
 
 fn peer(name: &str) -> Watched {
-    Watched { name: name.to_owned(), node: Some(id(name)), pushes: false }
+    Watched { name: name.to_owned(), node: Some(id(name)), pushes: false, push: false }
 }
 
 /// What is remembered of a peer that answered like this at `when`.

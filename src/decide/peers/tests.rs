@@ -15,11 +15,11 @@ fn id(name: &str) -> NodeId {
 }
 
 fn keyed(name: &str) -> Watched {
-    Watched { name: name.to_owned(), node: Some(id(name)), pushes: false }
+    Watched { name: name.to_owned(), node: Some(id(name)), pushes: false, push: false }
 }
 
 fn legacy() -> Watched {
-    Watched { name: "old".to_owned(), node: None, pushes: false }
+    Watched { name: "old".to_owned(), node: None, pushes: false, push: false }
 }
 
 fn status(word: Word, sees: Vec<Sees>) -> Heard {
