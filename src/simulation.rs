@@ -31,6 +31,7 @@ mod pass;
 mod poll;
 mod push;
 mod rng;
+mod sight;
 mod strikes;
 mod world;
 

@@ -219,6 +219,18 @@ fn a_node_that_cannot_be_reached_pushes_and_is_missed_when_it_stops() {
     assert!(views(&alpha)["beta"].newest(Duration::from_secs(60), checker::clock::now().wall).is_some());
     // And alpha is watched by who pushes, as by any other.
     assert!(alpha.mails("alpha", "has not asked about us").is_empty());
+    let bounds = beta.home.run(&["bound", "--json"]).ended(0).json();
+    let told =
+        |fault: &str| bounds["faults"].as_array().and_then(|all| all.iter().find(|f| f["fault"] == fault)).cloned();
+    assert!(told("host_dead").is_some_and(|f| f["longest_s"].is_u64()), "{bounds}");
+    // alpha answers, and its passes look at nothing any more.
+    assert!(beta.mails("beta", "does not watch us").is_empty(), "{:?}", beta.home.subjects());
+    let unwatched = wait_until(SOON * 4, || {
+        beta.pass();
+        (!beta.mails("beta", "alpha has not looked at our status").is_empty()).then_some(())
+    });
+    assert!(unwatched.is_some(), "{:?}\n{}", beta.home.subjects(), beta.home.read("checker.log"));
+    alpha.passes(2);
     beta.kill();
     let told = wait_until(SOON * 2, || {
         alpha.pass();
@@ -374,18 +386,31 @@ fn bound_names_every_fault_in_the_form_that_is_documented() {
     assert!(words.contains("beta: it runs on this very machine"), "{words}");
 }
 
+/// The same at the usual pace.
+fn usual(text: &str) -> String {
+    let (before, after) = text.split_once("[watch]").expect("a table");
+    let rest = after.split_once("\n\n").expect("its end").1;
+    format!("{before}{rest}")
+}
+
 #[test]
 fn bounds_can_be_played_on_these_settings() {
     let [port, other] = free_ports::<2>();
     let alpha = Node::new("alpha", port);
     let beta = Node::new("beta", other);
-    alpha.home.run(&["bound", "--prove"]).ended(64);
+    alpha.home.run(&["bound", "--prove", "0"]).ended(64);
+    alpha.home.run(&["bound", "--prove", "8"]).ended(0);
+    for (via, more) in
+        [("none", ""), ("human", ""), ("peer", "to = \"b@example.com\"\n"), ("maildir", "path = \"Maildir\"\n")]
+    {
+        let canary = format!("[canary]\nvia = \"{via}\"\n{more}");
+        alpha.home.settings(&usual(&settings("alpha", port, &(beta.table(other) + &canary))));
+        alpha.home.run(&["bound", "--prove", "8"]).ended(0);
+    }
     let canary = "[canary]\nvia = \"imap\"\nhost = \"imap.example.com\"\nuser = \"a@example.com\"\npass = \"x\"\n[[job.tcp]]\n\
                   address = \"192.0.2.1:22\"\n";
     let text = settings("alpha", port, &(beta.table(other) + canary));
-    let (before, after) = text.split_once("[watch]").expect("a table");
-    let rest = after.split_once("\n\n").expect("its end").1;
-    alpha.home.settings(&format!("{before}{rest}"));
+    alpha.home.settings(&usual(&text));
     let played = alpha.home.run(&["bound", "--prove", "8", "--json"]).ended(0).json();
     let faults = played["faults"].as_array().expect("faults");
     assert_eq!(faults.len(), checker::decide::bound::Fault::ALL.len());

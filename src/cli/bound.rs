@@ -8,7 +8,7 @@ use super::exit::{Exit, Failure};
 use super::world::World;
 use super::{Cx, json_line};
 use crate::decide::bound::together::same_network;
-use crate::decide::bound::{Fault, Help, Proof, Row, Site};
+use crate::decide::bound::{Fault, Help, Row, Site};
 use crate::simulation;
 use checker_job::duration_words;
 use serde_json::json;
@@ -71,9 +71,6 @@ fn table(cx: &mut Cx<'_>, site: &Site) -> Result<(), Failure> {
 fn prove(cx: &mut Cx<'_>, site: &Site, histories: u64) -> Result<Exit, Failure> {
     if histories == 0 {
         return Err(Failure::usage("no history proves nothing; write for example: checker bound --prove 1000"));
-    }
-    if site.proof != Proof::Mailbox || !site.daemon {
-        return Err(Failure::usage("only settings with [daemon] and [canary] via = \"imap\" can be simulated"));
     }
     let mut all = Vec::new();
     let mut good = true;

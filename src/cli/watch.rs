@@ -6,7 +6,6 @@ use crate::clock;
 use crate::decide::Recipient;
 use crate::decide::bound::{LATENCY, Proof, Site};
 use crate::decide::mail::{By, Canaries};
-use crate::decide::pace::{ANSWER, LOOK};
 use crate::decide::peers::Watched;
 use crate::decide::status::NodeId;
 use crate::peer::{Instance, KeyError, NodeKey, PublicKey, Target};
@@ -47,10 +46,8 @@ impl World {
         let Some(canary) = &self.settings.canary else {
             return Canaries::new(MINUTE * 15, MINUTE * 10, false, email.daily_limit);
         };
-        // The peer hears of a canary when it next asks us, looks, and says so when we next ask it.
-        let asked = (pace.poll + pace.passes + ANSWER) * 2 + MINUTE + LOOK;
         let (by, within) = match canary.via {
-            Via::Peer(_) => (By::Peer, canary.within + asked),
+            Via::Peer(_) => (By::Peer, canary.within + pace.peer_look()),
             Via::Human => (By::Human, canary.within),
             Via::Imap { .. } | Via::Maildir(_) | Via::None => (By::Mailbox, canary.within),
         };

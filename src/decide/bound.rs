@@ -13,9 +13,9 @@ pub use advice::{Help, Step};
 pub use fault::Fault;
 
 use super::mail::{self, Canaries};
-use super::pace::{ANSWER, DAEMON, LOOK, Pace, SEND};
+use super::pace::{ANSWER, DAEMON, LOOK, LOOKS, Pace, SEND};
 use super::peers::{PROBLEM, SILENT};
-use super::{health, schedule};
+use super::{health, schedule, step};
 use checker_job::Frequency;
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -30,8 +30,6 @@ pub const CRON_LATE: Duration = Duration::from_secs(2);
 const LEGACY: Duration = Duration::from_secs(3_600 + 5);
 /// The daemon does one thing after the other: it may be sending a canary, and look for it next.
 const BUSY: Duration = Duration::from_secs(SEND.as_secs() + LOOK.as_secs());
-/// The longest time between two looks for a canary that is under way.
-const LOOKS: Duration = Duration::from_secs(60);
 
 /// What proves that mail arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -127,9 +125,13 @@ impl Site {
             Fault::MailRefused => self.mail(mail::RETRY * 2 + SEND),
             Fault::MailLost => self.mail(self.canaries.within + LOOK),
             Fault::MailSpam => {
-                let found = SEND + self.latency + LOOK + LOOKS + LOOK;
                 let given_up = self.canaries.within + LOOK;
-                self.mail(if self.proof == Proof::Mailbox { found.min(given_up) } else { given_up })
+                self.mail(match self.proof {
+                    Proof::Mailbox => given_up.min(SEND + self.latency + LOOK + LOOKS + LOOK),
+                    Proof::Peer => given_up.min(SEND + self.latency + self.pace.peer_look() + LOOKS),
+                    // Whoever could tell spam from nothing is not there.
+                    Proof::Human | Proof::Local | Proof::None => given_up,
+                })
             }
             Fault::MailboxBlind => self.blind(),
             Fault::MailOff => self.switched_off(),
@@ -137,23 +139,21 @@ impl Site {
             Fault::StateBroken | Fault::SettingsBroken | Fault::ClockStep => {
                 ("our pass", OWN_MAIL, Some(self.pace.passes + self.front() + self.out()))
             }
-            // A peer whose clock is off is well, so it is not asked more often for that. What we push is looked at all the time.
-            Fault::ClockSkew if self.peers > 0 => {
-                let asked = self.cadence(self.pace.poll) * PROBLEM + self.front() + self.out();
-                let time = if self.pushed == self.peers { self.seen_by_peer() } else { asked };
-                ("our pass and a peer's, by each other's clock", "mail to both admins", Some(time))
-            }
+            Fault::ClockSkew if self.peers > 0 => self.skewed(),
             // The copy speaks within one round, the original again within the next.
-            Fault::Cloned if self.peers > self.unasked => {
+            // Who says of itself that its mail proves nothing has been told of; nothing is added to that.
+            Fault::Cloned if self.peers > self.unasked && self.proof != Proof::None => {
                 let asks = self.cadence(self.pace.poll) * 2 + self.front() + self.out();
                 // Both push with each pass.
-                let pushes = self.pace.passes + self.seen_by_peer() - self.cadence(self.pace.quick) * (PROBLEM - 1);
+                let again = self.cadence(self.pace.quick) * (PROBLEM - 1);
+                let pushes = (self.pace.passes + self.seen_by_peer()).saturating_sub(again);
                 ("a peer, by who asks it", PEER_MAIL, Some(if self.pushed == self.peers { pushes } else { asks }))
             }
             Fault::AdminMailbox => match self.proof {
-                Proof::Human if self.watchers() > 0 => self.mail(self.canaries.within + LOOK),
+                Proof::Human if self.daemon && self.channels > 0 => self.mail(self.canaries.within + LOOK),
+                // Peers mail to that very mailbox.
                 Proof::Human if self.daemon => {
-                    ("a code that nobody types", "nobody, without a peer that can mail", None)
+                    ("a code that nobody types", "nobody: all mail goes to that mailbox", None)
                 }
                 Proof::Human => (NOTHING, NEVER, None),
                 Proof::Mailbox | Proof::Peer | Proof::Local | Proof::None => ("no machine can", NEVER, None),
@@ -190,9 +190,13 @@ impl Site {
         passes * u32::try_from(count).unwrap_or(u32::MAX)
     }
 
-    /// A poll that is bad so many times in a row.
+    /// A poll that is bad so many times in a row. Who proves nothing is never well, and asked as often as those who fail.
     fn poll(&self, times: u32) -> Duration {
-        self.cadence(self.pace.poll) + self.cadence(self.pace.quick) * (times - 1) + self.front() + self.out()
+        let always = self.proof == Proof::None && self.watchers() > 0;
+        self.cadence(if always { self.pace.quick } else { self.pace.poll })
+            + self.cadence(self.pace.quick) * (times - 1)
+            + self.front()
+            + self.out()
     }
 
     /// Peers with a key that learn from our daemon how we are: they ask it, or we bring it to them.
@@ -235,6 +239,17 @@ impl Site {
             _ if self.deadman => ("the [deadman] service", "as that service tells, in its own time", None),
             _ => (NOTHING, NEVER, None),
         }
+    }
+
+    /// A peer whose clock is off is well, so it is not asked more often for that. What we push is looked at all the time.
+    fn skewed(&self) -> (&'static str, &'static str, Option<Duration>) {
+        let asked = self.cadence(self.pace.poll) * PROBLEM + self.front() + self.out();
+        if self.watchers() == 0 {
+            // A clock that falls back by less than is told as a step puts our own questions off by as much.
+            return ("our pass, by a peer's clock", OWN_MAIL, Some(asked + step::STEP_MIN));
+        }
+        let time = if self.pushed == self.peers { self.seen_by_peer() } else { asked };
+        ("our pass and a peer's, by each other's clock", "mail to both admins", Some(time))
     }
 
     fn unwatched(&self) -> (&'static str, &'static str, Option<Duration>) {
@@ -320,7 +335,7 @@ impl Site {
     }
 
     fn looks(&self) -> bool {
-        self.daemon && matches!(self.proof, Proof::Mailbox | Proof::Peer)
+        self.daemon && matches!(self.proof, Proof::Mailbox | Proof::Peer | Proof::Local)
     }
 
     /// Bad mail is known `after` the canary that meets it.
@@ -357,6 +372,8 @@ impl Site {
     fn switched_off(&self) -> (&'static str, &'static str, Option<Duration>) {
         let known = self.pace.passes + self.front() + self.wave();
         match (self.hearers(), self.pushed) {
+            // Nothing changes for those who have heard that nothing is proven.
+            _ if self.proof == Proof::None => {}
             (0, _) => {}
             (_, 0) => return ("the word says MailProblem", PEER_MAIL, Some(known + self.seen_by_peer())),
             // The pass that finds it brings it.

@@ -8,6 +8,8 @@ pub const SEND: Duration = Duration::from_secs(20);
 pub const ANSWER: Duration = Duration::from_secs(10);
 /// One look into a mailbox takes no longer.
 pub const LOOK: Duration = Duration::from_secs(30);
+/// The longest time between two looks for a canary that is under way.
+pub const LOOKS: Duration = Duration::from_secs(60);
 /// Asking our own daemon takes no longer.
 pub const DAEMON: Duration = Duration::from_secs(2);
 
@@ -35,6 +37,11 @@ impl Pace {
     /// Who watches us and has not asked for this long has stopped: a whole round of questions, quick ones included.
     pub fn unwatched(&self) -> Duration {
         self.poll + self.quick * 3 + self.passes
+    }
+
+    /// A canary in the mailbox of a peer: it hears of that when it next asks us, looks, and says so when we next ask it.
+    pub fn peer_look(&self) -> Duration {
+        (self.poll + self.passes + ANSWER) * 2 + LOOKS + LOOK
     }
 
     /// Who brings its status with each pass and has not for this long is silent.

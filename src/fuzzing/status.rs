@@ -21,13 +21,19 @@ pub fn status(data: &[u8]) {
     };
     assert!(read.v > 0 && read.word.is_some());
     assert_eq!(Status::read(&read.bytes()).as_ref(), Ok(&read), "read and written again");
-    let peer = Watched { name: "beta".to_owned(), node: Some(NodeId(keys().peer.public().id())), pushes: false, push: false };
+    let peer =
+        Watched { name: "beta".to_owned(), node: Some(NodeId(keys().peer.public().id())), pushes: false, push: false };
     in_time(|| judged(&peer, &Heard::Status(Box::new(read))));
 }
 
 /// Hears the same three times, and judges it beside another peer that says the same.
 pub(super) fn judged(peer: &Watched, heard: &Heard) -> (View, Option<Verdict>) {
-    let other = Watched { name: "gamma".to_owned(), node: Some(NodeId(keys().stranger.public().id())), pushes: true, push: false };
+    let other = Watched {
+        name: "gamma".to_owned(),
+        node: Some(NodeId(keys().stranger.public().id())),
+        pushes: true,
+        push: false,
+    };
     let mut views = (View::default(), View::default());
     let start = Timestamp::from_secs(1_800_000_000);
     let pace = Pace::default();

@@ -55,7 +55,9 @@ pub(super) fn play(case: Case<'_>, watch: Duration) -> Seen {
     let told_of = strike_of(case, sim.w().nodes.len());
     let begun = strike(&sim, case, &told_of, settled);
     let mut until = begun;
-    let before = sim.w().posted.iter().filter(|p| p.taken < begun).count();
+    // That a node proves nothing is told when its peers first see it.
+    let by_choice = case.site.proof == Proof::None;
+    let before = sim.w().posted.iter().filter(|p| p.taken < begun && !(by_choice && p.from != 0)).count();
     let mut seen = Seen::default();
     if before > 0 {
         let world = sim.w();
@@ -131,7 +133,8 @@ pub(super) fn comes(site: &Site, moment: Moment) -> bool {
     match moment {
         Moment::Answered => asked && (site.listens || site.pushed > 0),
         Moment::Asked => site.peers + site.legacy > site.unasked,
-        Moment::CanaryTaken | Moment::CanarySeen => site.daemon && site.proof == Proof::Mailbox,
+        Moment::CanaryTaken => site.daemon && !matches!(site.proof, Proof::None | Proof::Local),
+        Moment::CanarySeen => site.daemon && site.proof != Proof::None,
         Moment::DaemonAsked => site.daemon,
         Moment::Tick => true,
         Moment::JobBegun => !site.jobs.is_empty(),
@@ -176,7 +179,10 @@ pub(super) fn trapped(sim: &Rc<Sim>, acts: Vec<Act>, (node, moment): (usize, Mom
         world.trap = Some(Trap { node, moment, from: at, lines, tempo: Tempo::Worst });
     }
     let mut now = at;
-    while sim.w().snapped.is_none() && now < at + fleet::secs(200_000) {
+    // A human is asked for a code once a week.
+    let every = sim.w().nodes.get(node).map_or(Duration::ZERO, |n| n.setup.canaries.every);
+    let last = at + fleet::secs(200_000) + micros(every * 2);
+    while sim.w().snapped.is_none() && now < last {
         now += fleet::secs(1);
         sim.run(now);
     }

@@ -5,6 +5,7 @@ use super::mail;
 use super::node::Daemon;
 use super::outbox::{At, drain, is_told, judge};
 use super::poll;
+use super::sight;
 use super::world::{Moment, World};
 use crate::decide::SendResult;
 use crate::decide::Word;
@@ -21,7 +22,12 @@ const REMIND: Duration = Duration::from_secs(600);
 /// From its start to its end, which is a kill.
 pub(super) async fn run(sim: Rc<Sim>, n: usize, process: u64) {
     let at = (n, process);
-    let starting = sim.w().take(super::pass::CRON_LATE);
+    let starting = {
+        let mut world = sim.w();
+        let passes = world.nodes.get(n).map_or(super::pass::CRON_LATE, |node| node.setup.pace.passes);
+        // Sooner than a second pass may miss it.
+        world.take(super::pass::CRON_LATE.min(passes / 4))
+    };
     sim.sleep(starting).await;
     if !start(&mut sim.w(), at) {
         return;
@@ -98,6 +104,9 @@ async fn turn(sim: &Sim, at: At) -> Timestamp {
         }
         drop(world);
         note_refusals(&mut sim.w(), at.0);
+    }
+    if let Some(again) = sight::seek(sim, at).await {
+        wake = wake.min(again);
     }
     settle(&mut sim.w(), at.0);
     sim.point(at.1).await;
@@ -188,7 +197,7 @@ async fn look(sim: &Sim, at: At) {
         let world = sim.w();
         world.nodes.get(at.0).map(|n| n.kept.proof.out.iter().map(|c| c.token.clone()).collect()).unwrap_or_default()
     };
-    let found = mail::look(sim, at.0, &tokens).await;
+    let found = sight::look(sim, at.0, &tokens).await;
     let mut world = sim.w();
     let (now, moment) = (now(&world, at.0), world.now);
     let Some(node) = world.nodes.get_mut(at.0) else { return };

@@ -6,6 +6,7 @@ use super::node::{Job, Node, Peer, Setup, Target};
 use super::world::{Tempo, World};
 use crate::decide::Recipient;
 use crate::decide::bound::{Proof, Site};
+use crate::decide::mail::{By, Canaries};
 use crate::decide::peers::Watched;
 use crate::decide::schedule::Class;
 use crate::decide::status::NodeId;
@@ -15,6 +16,10 @@ use std::rc::Rc;
 use std::time::Duration;
 
 const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+
+/// How peers prove their mail, where ours is proved otherwise.
+const USUAL: Canaries =
+    Canaries { every: Duration::from_secs(900), within: Duration::from_secs(600), provable: true, by: By::Mailbox };
 
 /// How a fleet is to be.
 #[derive(Clone, Debug)]
@@ -96,7 +101,16 @@ pub(super) fn build(plan: &Plan) -> Rc<Sim> {
         }
         if n > 0 {
             (setup.daemon, setup.listens) = (true, !site.is_hidden(n));
+            if site.proof != Proof::Mailbox {
+                (setup.proof, setup.canaries) = (Proof::Mailbox, USUAL);
+            }
+            setup.seeks = site.proof == Proof::Peer;
         }
+    }
+    if site.proof == Proof::Peer
+        && let Some(setup) = setups.first_mut()
+    {
+        setup.lookers = setup.watched.first().and_then(|w| w.node.clone()).into_iter().collect();
     }
     for at in 0..site.legacy {
         let (name, admin_of) = (format!("old{at}"), names.first().map_or_else(|| admin("?"), |n| admin(n)));
@@ -125,11 +139,12 @@ pub(super) fn build(plan: &Plan) -> Rc<Sim> {
 }
 
 fn setup(name: &str, site: &Site, by_class: bool) -> Setup {
-    let mut canaries = site.canaries;
-    canaries.provable = site.proof == Proof::Mailbox;
     Setup {
         pace: site.pace,
-        canaries,
+        canaries: site.canaries,
+        proof: site.proof,
+        lookers: Vec::new(),
+        seeks: false,
         daemon: site.daemon,
         listens: site.listens && site.daemon,
         nomail: false,

@@ -1,8 +1,9 @@
 //! A mail provider and the mailbox that proves mail.
 
-use super::engine::{Micros, Sim, micros};
-use crate::decide::mail::Place;
-use crate::decide::pace::{LOOK, SEND};
+use super::engine::{Sim, micros};
+use super::sight;
+use crate::decide::bound::Proof;
+use crate::decide::pace::SEND;
 use crate::decide::{Delivery, SendResult};
 use std::time::Duration;
 
@@ -30,8 +31,7 @@ pub(super) enum Provider {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Mailbox {
     pub(super) down: bool,
-    /// Token, arrival, place, and when it was sent.
-    pub(super) holds: Vec<(String, Micros, Place, Micros)>,
+    pub(super) holds: Vec<sight::Held>,
 }
 
 /// How one message fares at a node's provider. Time passes.
@@ -88,40 +88,16 @@ pub(super) async fn send(sim: &Sim, node: usize, process: u64, delivery: &Delive
 /// Sends one canary.
 pub(super) async fn send_canary(sim: &Sim, node: usize, token: &str) -> SendResult {
     let sent = sim.w().now;
-    match submit(sim, node, SEND).await {
+    let local = sim.w().nodes.get(node).is_some_and(|n| n.setup.proof == Proof::Local);
+    let taken = if local { Some(Ok(Provider::Good)) } else { submit(sim, node, SEND).await };
+    match taken {
         Some(Ok(how)) => {
             let mut world = sim.w();
-            let latency = world.latency;
-            let arrives = world.now + micros(world.take(latency));
-            let place = if how == Provider::Spams { Place::Spam } else { Place::Arrived };
-            if let Some(n) = world.nodes.get_mut(node).filter(|_| how != Provider::Loses) {
-                n.mailbox.holds.push((token.to_owned(), arrives, place, sent));
-            }
+            sight::lay(&mut world, node, token, how, sent);
             world.moment(node, super::world::Moment::CanaryTaken);
             SendResult::Accepted { answer: "250 ok".to_owned() }
         }
         Some(Err(result)) => result,
         None => SendResult::Later { why: String::new() },
     }
-}
-
-/// Looks for tokens: what was there when the search began.
-pub(super) async fn look(sim: &Sim, node: usize, tokens: &[String]) -> Result<Vec<(String, Place)>, String> {
-    let begun = sim.w().now;
-    let took = sim.w().take(LOOK);
-    sim.sleep(took).await;
-    let mut world = sim.w();
-    let Some(n) = world.nodes.get_mut(node) else { return Err(String::new()) };
-    if !n.uplink || n.mailbox.down {
-        return Err("the mailbox cannot be reached".to_owned());
-    }
-    let there = |h: &(String, Micros, Place, Micros)| h.1 <= begun && tokens.contains(&h.0);
-    let found: Vec<_> = n.mailbox.holds.iter().filter(|h| there(h)).cloned().collect();
-    n.mailbox.holds.retain(|h| !there(h));
-    for (_, _, place, sent) in &found {
-        if *place == Place::Arrived {
-            n.truth.proven = n.truth.proven.max(Some(*sent));
-        }
-    }
-    Ok(found.into_iter().map(|(token, _, place, _)| (token, place)).collect())
 }

@@ -2,6 +2,8 @@
 
 use super::engine::Micros;
 use super::mail::{Mailbox, Provider};
+use super::sight::Sought;
+use crate::decide::bound;
 use crate::decide::health::{Facts, PassReport};
 use crate::decide::mail::{Canaries, Proof};
 use crate::decide::pace::Pace;
@@ -64,6 +66,10 @@ pub(super) struct Job {
 pub(super) struct Setup {
     pub(super) pace: Pace,
     pub(super) canaries: Canaries,
+    /// By what mail is proved; by whom, if by peers; and whether some peer may ask that of us.
+    pub(super) proof: bound::Proof,
+    pub(super) lookers: Vec<NodeId>,
+    pub(super) seeks: bool,
     pub(super) daemon: bool,
     pub(super) listens: bool,
     pub(super) nomail: bool,
@@ -118,6 +124,8 @@ pub(super) struct Truth {
     pub(super) believed: Option<Micros>,
     /// When the newest canary that was found was sent.
     pub(super) proven: Option<Micros>,
+    /// When canaries were sent that nobody has seen yet.
+    pub(super) sent: BTreeMap<String, Micros>,
     /// When the first message of the present trouble was not taken, or a canary was missed.
     pub(super) wrong: Option<Micros>,
     pub(super) settings_ok: bool,
@@ -155,6 +163,7 @@ pub(super) struct Node {
     pub(super) cron_fails: u64,
     pub(super) provider: Provider,
     pub(super) mailbox: Mailbox,
+    pub(super) sought: Sought,
     pub(super) kept: Kept,
     pub(super) daemon: Option<Daemon>,
     pub(super) ticks: u32,
@@ -221,6 +230,7 @@ impl Node {
             cron_fails: 0,
             provider: Provider::default(),
             mailbox: Mailbox::default(),
+            sought: Sought::default(),
             kept,
             daemon: None,
             ticks: 0,

@@ -5,6 +5,8 @@ use super::node::{Answers, Node, Target};
 use super::rng::Rng;
 use super::world::{Moment, World};
 use crate::decide::Word;
+use crate::decide::bound::Proof;
+use crate::decide::canary;
 use crate::decide::health::About;
 use crate::decide::pace::ANSWER;
 use crate::decide::peers::Heard;
@@ -114,6 +116,7 @@ pub(super) fn word(node: &Node, now: super::engine::Micros) -> Option<Word> {
 pub(super) fn status(node: &mut Node, now: super::engine::Micros, wall: Timestamp) -> Option<Status> {
     let at = steady(node, now)?;
     let (id, instance) = (node.id.clone(), node.boot_id.clone());
+    let canary_seen = super::sight::seen(node);
     let daemon = node.daemon.as_mut()?;
     daemon.seq += 1;
     let (sees, said) = &daemon.sees;
@@ -129,6 +132,7 @@ pub(super) fn status(node: &mut Node, now: super::engine::Micros, wall: Timestam
             seen.asked_by.clone_from(by);
         }
     }
+    let canary_out = canary::out(&node.kept.proof, &node.setup.lookers);
     let about = About {
         node: id,
         instance,
@@ -137,7 +141,10 @@ pub(super) fn status(node: &mut Node, now: super::engine::Micros, wall: Timestam
         told_self: daemon.told_self,
         away: node.away,
         sees,
-        ..About::default()
+        mail_by: if node.setup.lookers.is_empty() { String::new() } else { "peer".to_owned() },
+        looks: node.setup.proof == Proof::Mailbox && !node.sought.blind && node.kept.proof.blind_since.is_none(),
+        canary_out,
+        canary_seen,
     };
     let mut status = daemon.facts.status(about, at);
     status.at = wall.secs();

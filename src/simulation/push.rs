@@ -13,7 +13,10 @@ use std::time::Duration;
 
 /// Whether this node brings its status to anybody.
 pub(super) fn brings(world: &World, n: usize) -> bool {
-    world.nodes.get(n).is_some_and(|node| node.setup.watched.iter().zip(&node.setup.peers).any(|(w, p)| w.push && p.listed))
+    world
+        .nodes
+        .get(n)
+        .is_some_and(|node| node.setup.watched.iter().zip(&node.setup.peers).any(|(w, p)| w.push && p.listed))
 }
 
 /// After the first wave of a pass: the daemon hears of it, says its status, and that goes to all at once.

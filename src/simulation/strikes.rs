@@ -50,6 +50,9 @@ impl Strike {
             Fault::MailRefused => (Act::Mail(n, Provider::Refuses), Some(Moment::CanaryTaken)),
             Fault::MailLost => (Act::Mail(n, Provider::Loses), Some(Moment::CanaryTaken)),
             Fault::MailSpam => (Act::Mail(n, Provider::Spams), Some(Moment::CanaryTaken)),
+            Fault::MailboxBlind if us.is_some_and(|node| !node.setup.lookers.is_empty()) => {
+                (Act::Mailbox(self.partner, false), Some(Moment::CanarySeen))
+            }
             Fault::MailboxBlind => (Act::Mailbox(n, false), Some(Moment::CanarySeen)),
             Fault::MailOff => (Act::MailOn(n, false), Some(Moment::Tick)),
             Fault::LinkCut if back => {

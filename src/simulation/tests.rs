@@ -1,7 +1,8 @@
 mod pairs;
 
 use super::*;
-use crate::decide::mail::Canaries;
+use crate::decide::bound::Proof;
+use crate::decide::mail::{By, Canaries};
 use crate::decide::pace::Pace;
 use crate::decide::planted::{self, Bug};
 use checker_job::Frequency;
@@ -11,7 +12,7 @@ pub(super) fn site() -> Site {
     Site {
         pace: Pace::default(),
         canaries: Canaries::new(minute * 15, minute * 10, true, 200),
-        proof: crate::decide::bound::Proof::Mailbox,
+        proof: Proof::Mailbox,
         peers: 1,
         pushed: 0,
         unasked: 0,
@@ -27,7 +28,8 @@ pub(super) fn site() -> Site {
 
 /// The long run, and the way to play one history again. `SEEDS` histories (10,000) from `SEED` (0) on of each mode, or of
 /// one, or of one fault (`FAULT`, by its name in `--json`; with `STEERED` = true or false); `PEERS` (1), of them
-/// `PUSHED` to which we push, `UNASKED` that push to us; `SHOW` prints what happens.
+/// `PUSHED` to which we push, `UNASKED` that push to us; `SLOW=1`; `PROOF` (peer, human,
+/// local, none); `SHOW` prints what happens.
 #[test]
 #[ignore = "takes as long as SEEDS says"]
 fn millions() {
@@ -35,10 +37,17 @@ fn millions() {
     let only = std::env::var("FAULT").unwrap_or_default();
     let steered = std::env::var("STEERED").ok().map(|s| s == "true");
     let count = |name: &str, usual: u64| usize::try_from(env(name, usual)).unwrap();
-    let mut site = Site { peers: count("PEERS", 1), pushed: count("PUSHED", 0), unasked: count("UNASKED", 0), ..site() };
+    let mut site =
+        Site { peers: count("PEERS", 1), pushed: count("PUSHED", 0), unasked: count("UNASKED", 0), ..site() };
     site.listens = site.pushed == 0 || site.pushed < site.peers;
+    if env("SLOW", 0) > 0 {
+        site.pace = slow();
+    }
     if only == "class_missing" {
         site.jobs.push((Frequency::Hour, 1, Duration::from_secs(10)));
+    }
+    if let Ok(name) = std::env::var("PROOF") {
+        (site.proof, site.canaries) = (proved(&name).proof, proved(&name).canaries);
     }
     let mut wrong = 0;
     for fault in Fault::ALL.into_iter().filter(|f| f.name().contains(&only)) {
@@ -74,6 +83,27 @@ fn millions() {
         wrong += found.len();
     }
     assert_eq!(wrong, 0);
+}
+
+/// Passes that come each five minutes.
+fn slow() -> Pace {
+    let minute = Duration::from_secs(60);
+    Pace { passes: minute * 5, poll: minute * 10, quick: minute * 5, stale: minute * 15 }
+}
+
+/// A node whose mail is proved in this way, at usual times for it.
+fn proved(name: &str) -> Site {
+    let minute = Duration::from_secs(60);
+    let usual = site().canaries;
+    let peer = Canaries { within: usual.within + Pace::default().peer_look(), ..usual };
+    let (proof, canaries) = match name {
+        "peer" => (Proof::Peer, peer.seen_by(By::Peer)),
+        "human" => (Proof::Human, Canaries::new(minute * 60, minute * 30, true, 200).seen_by(By::Human)),
+        "local" => (Proof::Local, usual),
+        "none" => (Proof::None, Canaries { provable: false, ..usual }),
+        other => panic!("{other}: peer, human, local or none"),
+    };
+    Site { canaries, proof, ..site() }
 }
 
 const COMMAND: &str = "cargo test --release --lib simulation::tests::millions -- --ignored --nocapture";
@@ -159,7 +189,7 @@ fn the_bounds_are_tight_for_a_node_that_pushes() {
 #[test]
 fn bounds_hold_for_other_fleets() {
     let minute = Duration::from_secs(60);
-    let slow = Pace { passes: minute * 5, poll: minute * 10, quick: minute * 5, stale: minute * 15 };
+    let slow = slow();
     let canaries = Canaries::new(minute * 60, minute * 5, true, 200);
     all_held(
         &[
@@ -168,6 +198,12 @@ fn bounds_hold_for_other_fleets() {
             (Site { peers: 1, legacy: 1, ..site() }, 40),
             (Site { peers: 0, ..site() }, 40),
             (Site { pushed: 1, listens: false, ..site() }, 100),
+            (proved("peer"), 40),
+            (Site { peers: 3, ..proved("peer") }, 20),
+            (proved("human"), 40),
+            (proved("local"), 40),
+            (proved("none"), 40),
+            (Site { daemon: false, listens: false, ..proved("none") }, 40),
             (Site { peers: 3, pushed: 1, unasked: 1, ..site() }, 40),
             (Site { peers: 2, unasked: 2, ..site() }, 40),
             (Site { pushed: 1, listens: false, pace: slow, ..site() }, 60),

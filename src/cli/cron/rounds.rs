@@ -136,7 +136,9 @@ impl Watch {
             if let Err(why) = control::ask(&socket, &ask, pace::DAEMON) {
                 tracing::debug!("the daemon is not told of this pass: {why}");
             }
-            push.into_iter().for_each(|push| push.status(&socket));
+            if let Some(push) = push {
+                push.status(&socket);
+            }
         });
     }
 

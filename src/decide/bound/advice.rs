@@ -29,7 +29,9 @@ impl Step {
     pub fn words(self) -> &'static str {
         match self {
             Self::Daemon => "Add [daemon] with peer_listen = \"[::]:5000\", and start `checker daemon`",
-            Self::Listen => "Set peer_listen = \"[::]:5000\" under [daemon], so that peers can ask it, or push = true in their tables",
+            Self::Listen => {
+                "Set peer_listen = \"[::]:5000\" under [daemon], so that peers can ask it, or push = true in their tables"
+            }
             Self::Peer => {
                 "Find a peer, a friend's Checker or a second machine of yours: `checker peers invite` prints what to send"
             }
@@ -146,7 +148,8 @@ mod tests {
         assert_eq!(steps, [Step::Daemon, Step::Peer, Step::Canary]);
         assert_eq!(bare.help()[0].faults, [Fault::CronDead]);
         assert!(bare.help()[1].faults.contains(&Fault::HostDead));
-        assert_eq!(bare.help()[2].faults, [Fault::MailRefused, Fault::MailLost, Fault::MailSpam]);
+        let proven = [Fault::MailRefused, Fault::MailLost, Fault::MailSpam, Fault::MailOff, Fault::Cloned];
+        assert_eq!(bare.help()[2].faults, proven);
         let deaf = Site { listens: false, ..whole.clone() };
         assert_eq!(deaf.help().iter().map(|h| h.step).collect::<Vec<_>>(), [Step::Listen]);
         // All steps taken, nothing stays that a step could help with.
@@ -161,11 +164,11 @@ mod tests {
 
     #[test]
     fn a_human_who_types_codes_proves_the_mailbox_and_the_table_says_no_other() {
-        for (daemon, peers) in [(true, 1), (true, 0), (false, 0)] {
-            let human = Site { proof: Proof::Human, daemon, listens: daemon, peers, ..site() };
+        for (daemon, channels) in [(true, 1), (true, 0), (false, 0)] {
+            let human = Site { proof: Proof::Human, daemon, listens: daemon, channels, ..site() };
             let row = human.rows().into_iter().find(|r| r.fault == Fault::AdminMailbox).unwrap();
             assert_ne!(row.detector, "no machine can", "{row:?}");
-            assert_eq!(row.longest.is_some(), peers > 0, "{row:?}");
+            assert_eq!(row.longest.is_some(), channels > 0, "{row:?}");
         }
     }
 }

@@ -72,18 +72,46 @@ fn without_a_detector_the_table_says_never() {
     assert!(secs(&bare, Fault::TargetDown).is_some());
     let unproven = Site { proof: Proof::None, ..site() };
     assert_eq!((secs(&unproven, Fault::MailLost), secs(&unproven, Fault::MailRefused)), (None, None));
-    // A peer's look takes as long as the settings of such a node say, and spam is seen as late as what never comes.
-    let by_peer = Site { proof: Proof::Peer, ..site() };
-    assert_eq!(secs(&by_peer, Fault::MailLost), secs(&site(), Fault::MailLost));
-    assert_eq!(secs(&by_peer, Fault::MailSpam), secs(&by_peer, Fault::MailLost));
+    // A peer must be asked, look, and say what it saw.
+    let within = site().canaries.within + Pace::default().peer_look();
+    let canaries = Canaries { within, ..site().canaries };
+    let by_peer = Site { proof: Proof::Peer, canaries, ..site() };
+    assert_eq!(secs(&by_peer, Fault::MailLost), secs(&site(), Fault::MailLost).map(|t| t + 830));
+    assert_eq!(secs(&by_peer, Fault::MailSpam), Some(900 + 20 + 120 + 830 + 60 + 300 + 60 + FRONT + 20 + 120));
     assert!(secs(&by_peer, Fault::MailboxBlind).is_some());
-    // A human sees the admin's mailbox, which nobody else does.
+    // A human sees the admin's mailbox, which nobody else does; but whoever tells of it must not mail there.
     let human = Site { proof: Proof::Human, ..site() };
-    assert_eq!(secs(&human, Fault::AdminMailbox), secs(&human, Fault::MailLost));
-    assert!(secs(&human, Fault::AdminMailbox).is_some() && secs(&human, Fault::MailboxBlind).is_none());
-    assert_eq!(secs(&Site { proof: Proof::Human, peers: 0, ..site() }, Fault::AdminMailbox), None);
+    assert!(secs(&human, Fault::AdminMailbox).is_none() && secs(&human, Fault::MailboxBlind).is_none());
+    let phone = Site { channels: 1, ..human };
+    assert_eq!(secs(&phone, Fault::AdminMailbox), secs(&phone, Fault::MailLost));
+    assert!(secs(&phone, Fault::AdminMailbox).is_some());
+    // Who proves nothing is asked all the time, and what peers have heard they do not hear again.
+    assert_eq!(secs(&unproven, Fault::HostDead), Some(60 + 120 + FRONT + 20 + 20 + 120));
+    assert_eq!((secs(&unproven, Fault::MailOff), secs(&unproven, Fault::Cloned)), (None, None));
     let old = Site { peers: 0, legacy: 1, ..site() };
     assert_eq!(secs(&old, Fault::HostDead), Some(2 + 3_605 + 20 + 120));
+}
+
+#[test]
+fn who_cannot_be_asked_pushes_and_is_watched() {
+    let deaf = Site { listens: false, ..site() };
+    for fault in [Fault::HostDead, Fault::MailRefused, Fault::MailLost, Fault::MailOff, Fault::Unwatched] {
+        assert_eq!(secs(&deaf, fault), None, "{fault:?}");
+    }
+    let nat = Site { pushed: 1, ..deaf };
+    assert_eq!(secs(&nat, Fault::HostDead), Some(360 + 180 + FRONT + 20 + 20 + 120));
+    // It has served, its daemon has said so and what it says, and the peer has taken it.
+    let brings = FRONT + 10 + 2 * 2 + 10;
+    assert_eq!(secs(&nat, Fault::MailOff), Some(60 + brings + 120 + FRONT + 20 + 120));
+    assert_eq!(secs(&nat, Fault::Unwatched), Some(60 + FRONT + 300 + 300 + FRONT + 20 + 120));
+    assert_eq!(secs(&nat, Fault::PortBlocked), None, "nothing to block");
+    assert!(!nat.can_occur(Fault::PortBlocked));
+    assert_eq!(secs(&Site { daemon: false, ..nat }, Fault::HostDead), None, "the daemon makes the status");
+    // A copy of us shows nowhere if nobody can be asked.
+    assert_eq!(secs(&Site { unasked: 1, ..site() }, Fault::Cloned), None);
+    // Where one peer asks and another is pushed to, the later one counts.
+    let both = Site { peers: 2, pushed: 1, ..site() };
+    assert_eq!(secs(&both, Fault::HostDead), Some(360 + 180 + FRONT + 20 + 20 + 120));
 }
 
 #[test]
