@@ -217,6 +217,10 @@ fn a_node_that_cannot_be_reached_pushes_and_is_missed_when_it_stops() {
         checker::rounds::views(&store.own()).expect("views")
     };
     assert!(views(&alpha)["beta"].newest(Duration::from_secs(60), checker::clock::now().wall).is_some());
+    let listed = beta.home.run(&["peers"]).ended(0).out;
+    assert!(listed.contains("it looked at our status"), "{listed}");
+    let listed = alpha.home.run(&["peers"]).ended(0).out;
+    assert!(listed.contains("looked at what it pushed"), "{listed}");
     // And alpha is watched by who pushes, as by any other.
     assert!(alpha.mails("alpha", "has not asked about us").is_empty());
     let bounds = beta.home.run(&["bound", "--json"]).ended(0).json();

@@ -57,7 +57,9 @@ fn list(cx: &mut Cx<'_>) -> Result<Exit, Failure> {
 struct Line<'a> {
     peer: &'a Peer,
     view: Option<&'a View>,
+    /// How we see it, as our daemon says; and how it sees us, as it says itself.
     sees: Option<Sees>,
+    sees_us: Option<Sees>,
     known: bool,
     now: Timestamp,
 }
@@ -65,7 +67,9 @@ struct Line<'a> {
 impl<'a> Line<'a> {
     fn of(peer: &'a Peer, view: Option<&'a View>, status: Option<&Status>, now: Timestamp) -> Self {
         let sees = status.and_then(|s| s.sees.iter().find(|s| Some(&s.node) == peer.watched.node.as_ref()).cloned());
-        Self { peer, view, sees, known: status.is_some(), now }
+        let theirs = view.and_then(|v| v.status.as_ref());
+        let sees_us = theirs.zip(status).and_then(|(theirs, ours)| theirs.sees.iter().find(|s| s.node == ours.node));
+        Self { peer, view, sees, sees_us: sees_us.cloned(), known: status.is_some(), now }
     }
 
     fn state(&self) -> (&'static str, String) {
@@ -73,22 +77,24 @@ impl<'a> Line<'a> {
             return ("new", "not asked yet".to_owned());
         };
         let ago = duration_words(Duration::from_secs(self.now.since(asked).as_secs()));
+        let asked = if self.peer.watched.pushes { "looked at what it pushed" } else { "asked" };
         let word = view.status.as_ref().and_then(|s| s.word).map(|w| w.to_string()).unwrap_or_default();
         if let Some(until) = view.away.filter(|until| self.now < *until) {
             let left = duration_words(Duration::from_secs(until.since(self.now).as_secs()));
-            return ("away", format!("it has announced to be away for {left} more; asked {ago} ago"));
+            return ("away", format!("it has announced to be away for {left} more; {asked} {ago} ago"));
         }
         match view.bad {
-            n if n > 0 && view.is_there() && view.answered.is_none() => {
-                ("unpaired", format!("it answers, but does not know our key, or ours of it is wrong; asked {ago} ago"))
-            }
-            0 => ("ok", format!("asked {ago} ago")),
+            n if n > 0 && view.is_there() && view.answered.is_none() => (
+                "unpaired",
+                format!("it answers, but does not know our key, or ours of it is wrong; {asked} {ago} ago"),
+            ),
+            0 => ("ok", format!("{asked} {ago} ago")),
             n if view.is_there() => {
-                ("problem", format!("{word}, {} in a row; asked {ago} ago", counted(n as usize, "time")))
+                ("problem", format!("{word}, {} in a row; {asked} {ago} ago", counted(n as usize, "time")))
             }
             n => {
                 let questions = counted(n as usize, "question");
-                ("silent", format!("{questions} in a row without an answer; asked {ago} ago"))
+                ("silent", format!("{questions} in a row without an answer; {asked} {ago} ago"))
             }
         }
     }
@@ -96,6 +102,14 @@ impl<'a> Line<'a> {
     fn watches(&self) -> String {
         if self.peer.key.is_none() {
             return "a first program: whether it watches us cannot be known".to_owned();
+        }
+        if self.peer.watched.push && self.known {
+            return match &self.sees_us {
+                Some(s) => {
+                    format!("it looked at our status {} before that", duration_words(Duration::from_secs(s.polled_s)))
+                }
+                None => "it has not looked at the status that we push to it".to_owned(),
+            };
         }
         match self.sees.as_ref().and_then(|s| s.asked_s) {
             Some(s) => format!("it asked about us {} ago", duration_words(Duration::from_secs(s))),
