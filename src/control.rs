@@ -34,7 +34,11 @@ pub enum Ask {
     Sees {
         /// How it sees them.
         sees: Vec<Sees>,
+        /// The askers that it has taken note of.
+        askers: BTreeMap<NodeId, Vec<String>>,
     },
+    /// A peer knows a higher number of a status of ours: go on above that.
+    CountOn,
     /// What do you know?
     Status,
     /// Be away until then: peers are not to worry. `None`: we are back.

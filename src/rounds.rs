@@ -133,7 +133,9 @@ impl Rounds<'_> {
         if answers.is_empty() {
             return Ok(None);
         }
-        // Asking takes time, and another pass may have heard something meanwhile.
+        let cut_off = self.is_cut_off(&answers);
+        peers::counted(&watched, &mut answers, cut_off);
+        // All that takes time, and another pass may have heard something meanwhile.
         let mut all = self.views_of(&watched)?;
         let now = (self.now)();
         answers.retain(|(at, heard)| all.get(*at).is_some_and(|v| v.counts(heard, began, &self.pace, now)));
@@ -149,7 +151,6 @@ impl Rounds<'_> {
                 view.hear(peer, heard, now);
             }
         }
-        let cut_off = self.is_cut_off(&answers);
         let me = NodeId(self.key.public().id());
         let verdicts = peers::judge_round(&me, &watched, &all, &answers, cut_off, &self.pace, now);
         for (at, verdict) in &verdicts {
@@ -278,11 +279,8 @@ impl Rounds<'_> {
         now: Timestamp,
     ) -> Result<()> {
         for (at, heard) in answers {
-            let (Some(peer), Some(view), Heard::Status(status)) = (self.peers.get(*at), views.get_mut(*at), heard)
-            else {
-                continue;
-            };
-            if let Some(outcome) = view.looked_at(me, &peer.watched, status, &self.pace, now) {
+            let (Some(peer), Some(view)) = (self.peers.get(*at), views.get_mut(*at)) else { continue };
+            if let Some(outcome) = view.looked_at(me, &peer.watched, heard, &self.pace, now) {
                 node::judge(self.own, self.contacts, &node::unwatched(&peer.watched.name), &outcome, now)?;
             }
         }
@@ -290,20 +288,21 @@ impl Rounds<'_> {
     }
 }
 
-/// Pushes our status to the peers that want it. What they answer changes nothing here: they notice what does not come.
-pub fn push(peers: &[Peer], key: &Arc<NodeKey>, instance: &Instance, status: &[u8]) {
+/// Pushes our status to the peers that want it. Whether one of them knows a higher number: then a copy of us has counted
+/// on, or our state is an old one.
+pub fn push(peers: &[Peer], key: &Arc<NodeKey>, instance: &Instance, status: &[u8]) -> bool {
     let wanted: Vec<&Peer> = peers.iter().filter(|p| p.watched.push).collect();
     if wanted.is_empty() {
-        return;
+        return false;
     }
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(why) => {
             tracing::error!("the status is not pushed: {why}");
-            return;
+            return false;
         }
     };
-    runtime.block_on(async {
+    let old = runtime.block_on(async {
         let deadline = Instant::now() + pace::ANSWER;
         let mut all = JoinSet::new();
         for peer in wanted {
@@ -314,12 +313,18 @@ pub fn push(peers: &[Peer], key: &Arc<NodeKey>, instance: &Instance, status: &[u
                 if pushed != peer::Pushed::Taken {
                     tracing::warn!("{} did not take our status: {pushed:?}", peer.watched.name);
                 }
+                pushed == peer::Pushed::Old
             });
         }
         // One that does not answer delays no other.
-        while all.join_next().await.is_some() {}
+        let mut old = false;
+        while let Some(done) = all.join_next().await {
+            old |= done.unwrap_or(false);
+        }
+        old
     });
     runtime.shutdown_background();
+    old
 }
 
 /// What came over the wire, as decisions want it.

@@ -75,8 +75,9 @@ fn prove(cx: &mut Cx<'_>, site: &Site, histories: u64) -> Result<Exit, Failure> 
     let mut all = Vec::new();
     let mut good = true;
     // A channel beside mail makes the way of bad mail another one.
-    let other_way =
-        |f: &Fault| site.channels > 0 && matches!(f, Fault::MailRefused | Fault::MailLost | Fault::MailSpam);
+    let other_way = |f: &Fault| {
+        site.channels > 0 && matches!(f, Fault::MailRefused | Fault::MailLost | Fault::MailSpam | Fault::AdminMailbox)
+    };
     for fault in Fault::ALL.into_iter().filter(|f| !other_way(f)) {
         let proved = simulation::prove_one(site, fault, 0..histories, None);
         good &= proved.wrong.is_empty();

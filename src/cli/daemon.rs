@@ -118,7 +118,11 @@ impl Site {
         };
         let instance = world.instance().to_string();
         let knowledge = Knowledge::new(steady, facts, NodeId(key.public().id()), instance);
-        let numbers = views(&store.own())?.into_values().filter_map(|v| v.status).map(|s| (s.node.clone(), s.seq));
+        // By the key in our settings, whatever they call themselves.
+        let known = views(&store.own())?;
+        let number =
+            |p: &crate::rounds::Peer| Some((p.watched.node.clone()?, known.get(&p.watched.name)?.status.as_ref()?.seq));
+        let numbers = peers.iter().filter_map(number);
         knowledge.lock().count_from(knowledge::seq(&store.own(), clock::now().wall)?, numbers);
         knowledge.lock().settings_ok = world.broken.is_none();
         knowledge.lock().mail_by = world.mail_by();

@@ -93,8 +93,8 @@ impl<'a> Line<'a> {
                 ("problem", format!("{word}, {} in a row; {asked} {ago} ago", counted(n as usize, "time")))
             }
             n => {
-                let questions = counted(n as usize, "question");
-                ("silent", format!("{questions} in a row without an answer; {asked} {ago} ago"))
+                let looks = counted(n as usize, if self.peer.watched.pushes { "look" } else { "question" });
+                ("silent", format!("{looks} in a row without an answer; {asked} {ago} ago"))
             }
         }
     }
@@ -154,7 +154,7 @@ pub(super) fn away(cx: &mut Cx<'_>, args: &args::Away) -> Result<Exit, Failure> 
         Some(at) => writeln!(
             cx.out,
             "Peers that ask from now on will not worry before {}. Each asks every 5 minutes: wait until `checker peers` shows \
-             that all have asked. It ends by itself, or with: checker away end",
+             that all have asked, or one pass where we push. It ends by itself, or with: checker away end",
             local_time(&world, at)
         )?,
         None => writeln!(cx.out, "The absence is over.")?,

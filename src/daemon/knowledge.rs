@@ -198,9 +198,13 @@ impl Knowledge {
 /// Of the store.
 pub fn seq(own: &dyn Own, wall: Timestamp) -> Result<u64> {
     let before: u64 = own.meta(SEQ)?.and_then(|t| t.parse().ok()).unwrap_or_default();
-    let seq = u64::try_from(wall.micros()).unwrap_or_default().max(before.saturating_add(1 << 32));
+    let seq = above(before, wall);
     own.set_meta(SEQ, Some(&seq.to_string()))?;
     Ok(seq)
+}
+
+fn above(before: u64, wall: Timestamp) -> u64 {
+    u64::try_from(wall.micros()).unwrap_or_default().max(before.saturating_add(1 << 32))
 }
 
 impl Known {
@@ -212,6 +216,11 @@ impl Known {
             let more = askers.len().saturating_sub(ASKERS_MAX);
             askers.drain(..more);
         }
+    }
+
+    /// A peer knows a higher number than ours: a copy of us has counted on, or our state is an old one.
+    pub fn count_on(&mut self, wall: Timestamp) {
+        self.seq = above(self.seq, wall);
     }
 
     /// Goes on with what was given out and taken before: our last number, and those of statuses of peers.
@@ -259,8 +268,8 @@ impl Known {
         self.facts.pass = Some(report);
     }
 
-    /// A pass has asked the peers.
-    pub fn saw(&mut self, sees: Vec<Sees>) {
+    /// A pass has asked the peers, and taken note of those askers.
+    pub fn saw(&mut self, sees: Vec<Sees>, noted: &BTreeMap<NodeId, Vec<String>>) {
         let now = self.clock.now();
         for seen in &sees {
             if !seen.there {
@@ -270,7 +279,12 @@ impl Known {
             }
         }
         self.sees = (sees, now);
-        self.askers.clear();
+        // Who has come meanwhile is for the next pass.
+        for (peer, noted) in noted {
+            if let Some(askers) = self.askers.get_mut(peer).filter(|askers| askers.starts_with(noted)) {
+                askers.drain(..noted.len());
+            }
+        }
     }
 
     /// The machine slept, or this process was stopped: what is old is no evidence.
@@ -372,8 +386,26 @@ mod tests {
         for instance in ["one", "one", "two", "one"] {
             knowledge.was_asked(&peer, instance);
         }
-        assert_eq!(knowledge.answer(false).askers[&peer], ["one", "two", "one"]);
-        knowledge.lock().saw(Vec::new());
-        assert!(knowledge.answer(false).askers.is_empty());
+        let handed = knowledge.answer(false).askers;
+        assert_eq!(handed[&peer], ["one", "two", "one"]);
+        knowledge.was_asked(&peer, "two");
+        knowledge.lock().saw(Vec::new(), &handed);
+        assert_eq!(knowledge.answer(false).askers[&peer], ["two"], "it came while the pass asked");
+    }
+
+    #[test]
+    fn who_meets_a_higher_number_counts_on_above_it() {
+        let (copy, original) = (knowledge(), knowledge());
+        let (start, wall) = (1_000, Timestamp::from_secs(0));
+        copy.lock().count_from(start + (1 << 32), std::iter::empty());
+        original.lock().count_from(start, std::iter::empty());
+        assert!(original.status().seq < copy.status().seq);
+        for _ in 0..2 {
+            original.lock().count_on(wall);
+        }
+        assert!(original.status().seq > copy.status().seq);
+        let now = Timestamp::from_secs(1_000_000);
+        original.lock().count_on(now);
+        assert!(original.status().seq > now.micros().unsigned_abs());
     }
 }

@@ -154,8 +154,12 @@ fn answer(ask: Ask, desk: &Desk, renew: &tokio::sync::mpsc::Sender<News>) -> Ans
             }
             desk.knowledge.answer(false)
         }
-        Ask::Sees { sees } => {
-            desk.knowledge.lock().saw(sees);
+        Ask::CountOn => {
+            desk.knowledge.lock().count_on(crate::clock::now().wall);
+            desk.knowledge.answer(false)
+        }
+        Ask::Sees { sees, askers } => {
+            desk.knowledge.lock().saw(sees, &askers);
             wake(desk, Event::Look);
             desk.knowledge.answer(false)
         }

@@ -108,8 +108,10 @@ impl Site {
 
     fn row(&self, fault: Fault) -> Row {
         let (detector, path, longest) = match fault {
+            // Those to which we push do not come to that port.
             Fault::PortBlocked if !self.listens => (NOTHING, NEVER, None),
-            Fault::HostDead | Fault::PortBlocked => self.silent(),
+            Fault::PortBlocked => Self { peers: self.asking(), pushed: 0, ..self.clone() }.silent(),
+            Fault::HostDead => self.silent(),
             Fault::LinkCut if self.peers > 0 => {
                 ("we and that peer, each by a poll", "mail to both admins", Some(self.poll(SILENT)))
             }
@@ -140,14 +142,9 @@ impl Site {
                 ("our pass", OWN_MAIL, Some(self.pace.passes + self.front() + self.out()))
             }
             Fault::ClockSkew if self.peers > 0 => self.skewed(),
-            // The copy speaks within one round, the original again within the next.
             // Who says of itself that its mail proves nothing has been told of; nothing is added to that.
-            Fault::Cloned if self.peers > self.unasked && self.proof != Proof::None => {
-                let asks = self.cadence(self.pace.poll) * 2 + self.front() + self.out();
-                // Both push with each pass.
-                let again = self.cadence(self.pace.quick) * (PROBLEM - 1);
-                let pushes = (self.pace.passes + self.seen_by_peer()).saturating_sub(again);
-                ("a peer, by who asks it", PEER_MAIL, Some(if self.pushed == self.peers { pushes } else { asks }))
+            Fault::Cloned if self.peers > self.unasked && self.watchers() > 0 && self.proof != Proof::None => {
+                ("a peer, by who speaks to it", PEER_MAIL, Some(self.cloned()))
             }
             Fault::AdminMailbox => match self.proof {
                 Proof::Human if self.daemon && self.channels > 0 => self.mail(self.canaries.within + LOOK),
@@ -192,7 +189,7 @@ impl Site {
 
     /// A poll that is bad so many times in a row. Who proves nothing is never well, and asked as often as those who fail.
     fn poll(&self, times: u32) -> Duration {
-        let always = self.proof == Proof::None && self.watchers() > 0;
+        let always = self.proof == Proof::None && self.watchers() > 0 && self.pushed == 0;
         self.cadence(if always { self.pace.quick } else { self.pace.poll })
             + self.cadence(self.pace.quick) * (times - 1)
             + self.front()
@@ -201,8 +198,12 @@ impl Site {
 
     /// Peers with a key that learn from our daemon how we are: they ask it, or we bring it to them.
     fn watchers(&self) -> usize {
-        let asking = if self.listens { self.peers.saturating_sub(self.pushed) } else { 0 };
-        if self.daemon { asking + self.pushed } else { 0 }
+        self.asking() + if self.daemon { self.pushed } else { 0 }
+    }
+
+    /// Of them, those that ask.
+    fn asking(&self) -> usize {
+        if self.daemon && self.listens { self.peers.saturating_sub(self.pushed) } else { 0 }
     }
 
     /// Whoever hears that something is wrong with us, first programs included.
@@ -215,14 +216,33 @@ impl Site {
         match (self.watchers(), self.pushed) {
             (0, _) => CRON_LATE + LEGACY + self.out(),
             (_, 0) => self.poll(PROBLEM),
-            // Our next pass brings it, and each pass of the peer looks.
-            _ => self.pace.passes + self.brings() + self.cadence(self.pace.quick) * PROBLEM + self.front() + self.out(),
+            // Our next pass brings it and the one after it too, and each pass of the peer looks. Where others ask us, they may
+            // see it in between, and have the first word.
+            _ => {
+                let looks = PROBLEM + 1 + u32::from(self.asking() > 0);
+                self.pace.passes + self.brings() + self.cadence(self.pace.quick) * looks + self.front() + self.out()
+            }
         }
     }
 
     /// From cron's minute until what our daemon says after this pass has been brought to all.
     fn brings(&self) -> Duration {
         self.front() + self.wave() + DAEMON * 2 + ANSWER
+    }
+
+    fn cloned(&self) -> Duration {
+        // The copy asks within one round, the original again within the next.
+        let asks = self.cadence(self.pace.poll) * 2 + self.front() + self.out();
+        let look = self.cadence(self.pace.quick);
+        match self.pushed {
+            0 => asks,
+            pushed if pushed < self.peers => asks + look,
+            // Both push with each pass; what the original pushes is older by its number, until it has counted on twice.
+            _ => {
+                let pushes = self.pace.passes * 4 + self.brings() + look * 2 + self.front() + self.out();
+                pushes.min(asks + look)
+            }
+        }
     }
 
     /// Nothing is pushed any more: until whoever should get it has missed it often enough, and mailed.

@@ -165,6 +165,7 @@ impl Facts {
             },
             passes: Passes {
                 served_s: self.pass.as_ref().map(|p| secs(now.since(p.served))),
+                every_s: self.pace.passes.as_secs(),
                 jobs: pass.jobs,
                 failing: pass.failing,
                 overdue: pass.overdue,

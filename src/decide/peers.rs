@@ -8,7 +8,7 @@
 mod pushes;
 mod words;
 
-pub use pushes::Brought;
+pub use pushes::{Brought, counted};
 
 use super::Word;
 use super::pace::Pace;

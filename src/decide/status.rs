@@ -83,6 +83,8 @@ pub struct Mail {
 pub struct Passes {
     /// The age of the newest pass that has committed its first results.
     pub served_s: Option<u64>,
+    /// How often its passes come.
+    pub every_s: u64,
     /// Jobs of its settings.
     pub jobs: u64,
     /// Of them, failing.

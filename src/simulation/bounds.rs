@@ -4,7 +4,7 @@ use super::acts::Act;
 use super::engine::{Micros, Sim, micros};
 use super::fleet::{self, Plan};
 use super::strikes::{Strike, class_of, worst_job};
-use super::world::{Moment, Tempo, Trap, World};
+use super::world::{Moment, Posted, Tempo, Trap, World};
 use crate::decide::bound::{Fault, Proof, Site};
 use crate::decide::schedule::Class;
 use std::rc::Rc;
@@ -56,8 +56,9 @@ pub(super) fn play(case: Case<'_>, watch: Duration) -> Seen {
     let begun = strike(&sim, case, &told_of, settled);
     let mut until = begun;
     // That a node proves nothing is told when its peers first see it.
-    let by_choice = case.site.proof == Proof::None;
-    let before = sim.w().posted.iter().filter(|p| p.taken < begun && !(by_choice && p.from != 0)).count();
+    let us = sim.w().nodes.first().map(|node| format!("peer:{}", node.name)).unwrap_or_default();
+    let by_choice = |p: &Posted| case.site.proof == Proof::None && p.alerts.iter().all(|(id, _)| id.job.as_str() == us);
+    let before = sim.w().posted.iter().filter(|p| p.taken < begun && !by_choice(p)).count();
     let mut seen = Seen::default();
     if before > 0 {
         let world = sim.w();

@@ -74,10 +74,11 @@ fn start(world: &mut World, (n, process): At) -> bool {
         asked: std::collections::BTreeMap::new(),
         well_since: std::collections::BTreeMap::new(),
         brought: std::collections::BTreeMap::new(),
+        highest: node.highest(),
         sees: (Vec::new(), now),
         told_self: false,
         hangs: false,
-        seq: 0,
+        seq: u64::try_from(moment).unwrap_or_default(),
         retry: None,
         tell: true,
     });

@@ -108,6 +108,7 @@ pub(super) struct Daemon {
     pub(super) well_since: BTreeMap<usize, Timestamp>,
     /// The newest status that each peer brought, and when.
     pub(super) brought: BTreeMap<usize, (Status, Timestamp)>,
+    pub(super) highest: BTreeMap<usize, u64>,
     pub(super) sees: (Vec<Sees>, Timestamp),
     pub(super) told_self: bool,
     pub(super) hangs: bool,
@@ -273,6 +274,12 @@ impl Node {
 
     pub(super) fn daemon_process(&self) -> Option<u64> {
         self.daemon.as_ref().map(|d| d.process)
+    }
+
+    /// The numbers of the statuses that it knows of its peers.
+    pub(super) fn highest(&self) -> BTreeMap<usize, u64> {
+        let known = |(at, view): (usize, &View)| Some((at, view.status.as_ref()?.seq));
+        self.kept.views.iter().enumerate().filter_map(known).collect()
     }
 
     /// Whether its daemon answers on its socket.

@@ -202,24 +202,36 @@ async fn compare(sim: &Sim, at: At, offset: i64) {
     sim.point(at.1).await;
 }
 
-/// The peers: whom to ask, what they say, who is told.
-async fn round(sim: &Sim, at: At, offset: i64) {
+/// What those say who are asked, and those who bring it.
+async fn hear(sim: &Sim, at: At, offset: i64) -> Vec<(usize, peers::Heard)> {
     let (asked, brought) = {
         let world = sim.w();
-        let Some(node) = world.nodes.get(at.0) else { return };
+        let Some(node) = world.nodes.get(at.0) else { return Vec::new() };
         let now = at_offset(world.now, offset);
         let (watched, views, pace) = (&node.setup.watched, &node.kept.views, &node.setup.pace);
         let listed = |at: usize| node.setup.peers.get(at).is_some_and(|p| p.listed);
         let due = peers::round(watched, views, pace, now).into_iter().filter(|at| listed(*at)).collect::<Vec<_>>();
-        let brought = push::brought(&world, at.0).map(|b| b.heard(watched, views, pace, now)).unwrap_or_default();
-        (due, brought.into_iter().filter(|(at, _)| listed(*at)).collect::<Vec<_>>())
+        (due, push::brought(&world, at.0, now))
     };
-    if asked.is_empty() && brought.is_empty() {
+    let mut answers = if asked.is_empty() { Vec::new() } else { poll::ask(sim, at.0, &asked).await };
+    let world = sim.w();
+    if let Some(node) = world.nodes.get(at.0) {
+        let now = at_offset(world.now, offset);
+        let listed = |at: usize| node.setup.peers.get(at).is_some_and(|p| p.listed);
+        let heard = brought.map(|b| b.heard(&node.setup.watched, &node.kept.views, &node.setup.pace, now));
+        answers.extend(heard.into_iter().flatten().filter(|(at, _)| listed(*at)));
+        peers::counted(&node.setup.watched, &mut answers, !node.uplink);
+    }
+    answers
+}
+
+/// The peers: whom to ask, what they say, who is told.
+async fn round(sim: &Sim, at: At, offset: i64) {
+    let begun = sim.w().now;
+    let answers = hear(sim, at, offset).await;
+    if answers.is_empty() {
         return;
     }
-    let begun = sim.w().now;
-    let mut answers = if asked.is_empty() { Vec::new() } else { poll::ask(sim, at.0, &asked).await };
-    answers.extend(brought);
     let (verdicts, now) = {
         let mut world = sim.w();
         invariants::asked(&mut world, begun);
@@ -267,8 +279,8 @@ async fn watch_watchers(sim: &Sim, at: At, answers: &[(usize, peers::Heard)], no
             let mut world = sim.w();
             let Some(node) = world.nodes.get_mut(at.0) else { return };
             let (watched, view) = (node.setup.watched.get(*peer), node.kept.views.get_mut(*peer));
-            let (Some((watched, view)), peers::Heard::Status(status)) = (watched.zip(view), heard) else { continue };
-            let outcome = view.looked_at(&node.id, watched, status, &node.setup.pace, now);
+            let Some((watched, view)) = watched.zip(view) else { continue };
+            let outcome = view.looked_at(&node.id, watched, heard, &node.setup.pace, now);
             outcome.map(|outcome| (watched.name.clone(), outcome))
         };
         let Some((name, outcome)) = seen else { continue };

@@ -44,29 +44,36 @@ pub(super) async fn push(sim: &Sim, at: At) {
     for target in to {
         if let Target::Node(to) = target
             && world.reaches(n, to)
+            && take(&mut world, n, to, &status) == Some(false)
+            && let Some(daemon) = world.nodes.get_mut(n).and_then(|node| node.daemon.as_mut())
         {
-            take(&mut world, n, to, &status);
+            daemon.seq = daemon.seq.saturating_add(1 << 32);
         }
     }
 }
 
-/// The daemon of `to` takes it.
-fn take(world: &mut World, n: usize, to: usize, status: &Status) {
+/// The daemon of `to` takes it; `Some(false)`: it knows a newer one.
+fn take(world: &mut World, n: usize, to: usize, status: &Status) -> Option<bool> {
     let (id, now) = (world.nodes.get(n).map(|node| node.id.clone()), world.now);
-    let Some(node) = world.nodes.get_mut(to).filter(|node| node.port && node.setup.listens) else { return };
+    let node = world.nodes.get_mut(to).filter(|node| node.port && node.setup.listens)?;
     let known = node.setup.watched.iter().position(|w| w.node == id && w.pushes);
     let known = known.filter(|at| node.setup.peers.get(*at).is_some_and(|p| p.listed));
     let steady = poll::steady(node, now);
-    let Some(daemon) = node.daemon.as_mut().filter(|d| !d.hangs) else { return };
+    let daemon = node.daemon.as_mut().filter(|d| !d.hangs)?;
     if let (Some(known), Some(steady)) = (known, steady) {
+        if daemon.highest.get(&known).is_some_and(|highest| *highest >= status.seq) {
+            return Some(false);
+        }
+        daemon.highest.insert(known, status.seq);
         daemon.brought.insert(known, (status.clone(), steady));
         node.kept.views.get_mut(known).into_iter().for_each(|view| view.spoke(&status.instance, steady));
     }
     world.moment(n, super::world::Moment::Answered);
+    Some(true)
 }
 
 /// What a pass of this node learns from its daemon of what was brought. `None`: it does not answer.
-pub(super) fn brought(world: &World, n: usize) -> Option<Brought> {
+pub(super) fn brought(world: &World, n: usize, said: Timestamp) -> Option<Brought> {
     let node = world.nodes.get(n).filter(|node| node.daemon_answers())?;
     let (now, daemon) = (poll::steady(node, world.now)?, node.daemon.as_ref()?);
     let whole = |at: &Timestamp| Duration::from_secs(now.since(*at).as_secs());
@@ -74,5 +81,5 @@ pub(super) fn brought(world: &World, n: usize) -> Option<Brought> {
         let id = node.setup.watched.get(*known)?.node.clone()?;
         Some((id, (status.clone(), whole(at))))
     });
-    Some(Brought { up: whole(&daemon.facts.started), newest: newest.collect() })
+    Some(Brought { up: whole(&daemon.facts.started), said, newest: newest.collect() })
 }

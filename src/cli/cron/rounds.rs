@@ -217,11 +217,12 @@ impl Round {
         };
         let brought = answer.map(|a| {
             let newest = a.pushed.iter().map(|(id, s, secs)| (id.clone(), (s.clone(), Duration::from_secs(*secs))));
-            Brought { up: Duration::from_secs(a.up_s), newest: newest.collect() }
+            Brought { up: Duration::from_secs(a.up_s), said: self.clock.now(), newest: newest.collect() }
         });
         let Some(sees) = rounds.watch_peers(brought.as_ref())? else { return Ok(()) };
+        let askers = answer.map(|a| a.askers.clone()).unwrap_or_default();
         if let Some(socket) = &self.socket
-            && let Err(why) = control::ask(socket, &Ask::Sees { sees }, pace::DAEMON)
+            && let Err(why) = control::ask(socket, &Ask::Sees { sees, askers }, pace::DAEMON)
         {
             tracing::debug!("the daemon is not told how the peers are: {why}");
         }
@@ -247,7 +248,10 @@ impl Push {
         match control::ask(socket, &Ask::Status, pace::DAEMON).map(|a| a.status) {
             Ok(Some(status)) => {
                 let body = serde_json::to_vec(&status).unwrap_or_default();
-                rounds::push(&self.peers, &self.key, &self.instance, &body);
+                let old = rounds::push(&self.peers, &self.key, &self.instance, &body);
+                if old && let Err(why) = control::ask(socket, &Ask::CountOn, pace::DAEMON) {
+                    tracing::warn!("the daemon does not count on: {why}");
+                }
             }
             Ok(None) => tracing::warn!("the daemon has no status to push"),
             Err(why) => tracing::warn!("no status to push: {why}"),

@@ -102,16 +102,23 @@ fn who_cannot_be_asked_pushes_and_is_watched() {
     assert_eq!(secs(&nat, Fault::HostDead), Some(360 + 180 + FRONT + 20 + 20 + 120));
     // It has served, its daemon has said so and what it says, and the peer has taken it.
     let brings = FRONT + 10 + 2 * 2 + 10;
-    assert_eq!(secs(&nat, Fault::MailOff), Some(60 + brings + 120 + FRONT + 20 + 120));
+    assert_eq!(secs(&nat, Fault::MailOff), Some(60 + brings + 180 + FRONT + 20 + 120));
     assert_eq!(secs(&nat, Fault::Unwatched), Some(60 + FRONT + 300 + 300 + FRONT + 20 + 120));
     assert_eq!(secs(&nat, Fault::PortBlocked), None, "nothing to block");
     assert!(!nat.can_occur(Fault::PortBlocked));
     assert_eq!(secs(&Site { daemon: false, ..nat }, Fault::HostDead), None, "the daemon makes the status");
     // A copy of us shows nowhere if nobody can be asked.
     assert_eq!(secs(&Site { unasked: 1, ..site() }, Fault::Cloned), None);
+    assert_eq!(secs(&Site { listens: false, ..site() }, Fault::Cloned), None, "nobody hears us");
     // Where one peer asks and another is pushed to, the later one counts.
     let both = Site { peers: 2, pushed: 1, ..site() };
     assert_eq!(secs(&both, Fault::HostDead), Some(360 + 180 + FRONT + 20 + 20 + 120));
+    // Those that get pushes do not come to the port, and those that ask do.
+    assert_eq!(secs(&both, Fault::PortBlocked), Some(300 + 120 + FRONT + 20 + 20 + 120));
+    let open = Site { pushed: 1, ..site() };
+    assert_eq!(secs(&open, Fault::PortBlocked), None);
+    let old = Site { legacy: 1, ..open };
+    assert_eq!(secs(&old, Fault::PortBlocked), Some(2 + 3_605 + 20 + 120));
 }
 
 #[test]
