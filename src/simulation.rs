@@ -5,7 +5,7 @@
 //!
 //! What is modelled: who asks whom, how long each thing takes, where a process may die, edits of the settings, announced
 //! absences, and peers that lie. What is not: the bytes on the wire, the text of messages, the copy of a state that cannot
-//! be written, and channels beside mail.
+//! be written, and channels that fail.
 #![cfg_attr(not(test), expect(dead_code, reason = "some modes are played by tests alone"))]
 #![allow(clippy::similar_names, reason = "a node and its mode, a world and a word: short names for what is at hand")]
 

@@ -28,8 +28,8 @@ pub const LATENCY: Duration = Duration::from_secs(120);
 pub const CRON_LATE: Duration = Duration::from_secs(2);
 /// A first program asks its peers by the hour, and gives up on an answer after this.
 const LEGACY: Duration = Duration::from_secs(3_600 + 5);
-/// The daemon does one thing after the other: it may be sending a canary, and look for it next.
-const BUSY: Duration = Duration::from_secs(SEND.as_secs() + LOOK.as_secs());
+/// The daemon does one thing after the other, and looks at passes and watchers in between: it may be looking for a canary.
+const BUSY: Duration = LOOK;
 
 /// What proves that mail arrives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

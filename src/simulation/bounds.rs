@@ -6,6 +6,7 @@ use super::fleet::{self, Plan};
 use super::strikes::{Strike, class_of, worst_job};
 use super::world::{Moment, Posted, Tempo, Trap, World};
 use crate::decide::bound::{Fault, Proof, Site};
+use crate::decide::pace::SEND;
 use crate::decide::schedule::Class;
 use std::rc::Rc;
 use std::time::Duration;
@@ -163,8 +164,8 @@ fn strike(sim: &Rc<Sim>, case: Case<'_>, fault: &Strike, at: Micros) -> Micros {
     {
         let mut world = sim.w();
         if case.fault == Fault::CronDead {
-            // A canary is due just when passes are.
-            world.trap_canary = Some(case.site.pace.stale);
+            // A canary is looked for just when passes are due.
+            world.trap_canary = Some(case.site.pace.stale.saturating_sub(SEND) + Duration::from_millis(500));
         }
     }
     trapped(sim, acts, (0, moment), at)

@@ -85,35 +85,46 @@ fn start(world: &mut World, (n, process): At) -> bool {
     true
 }
 
-/// Does what is due; the answer is when to come back.
+/// Does what is due, in the order of `daemon::duties`: what is to be told leaves before the next step of the proof. The
+/// answer is when to come back.
 async fn turn(sim: &Sim, at: At) -> Timestamp {
-    let mut wake = prove(sim, at).await;
-    wake = wake.min(watch_passes(sim, at).await);
-    wake = wake.min(watch_watchers(sim, at).await);
-    let tells = {
-        let mut world = sim.w();
-        let now = now(&world, at.0);
-        let Some(daemon) = world.nodes.get_mut(at.0).and_then(|n| n.daemon.as_mut()) else { return now };
-        std::mem::take(&mut daemon.tell) || daemon.retry.is_some_and(|r| r <= now)
-    };
-    if tells {
-        let left = sim.w().nodes.get(at.0).is_some_and(|n| n.kept.news) && drain(sim, at).await.left;
-        let mut world = sim.w();
-        let now = now(&world, at.0);
-        if let Some(daemon) = world.nodes.get_mut(at.0).and_then(|n| n.daemon.as_mut()) {
-            daemon.retry = left.then(|| now.plus(RETRY));
+    loop {
+        let wake = watch_passes(sim, at).await.min(watch_watchers(sim, at).await);
+        if sim.w().nodes.get(at.0).is_none_or(|n| n.daemon.is_none()) {
+            return now(&sim.w(), at.0);
         }
-        drop(world);
-        note_refusals(&mut sim.w(), at.0);
+        if tells(&mut sim.w(), at.0) {
+            send_waiting(sim, at).await;
+        }
+        let Some(proved) = prove(sim, at).await else { continue };
+        let sought = sight::seek(sim, at).await.unwrap_or(proved);
+        if sim.w().nodes.get(at.0).and_then(|n| n.daemon.as_ref()).is_some_and(|d| d.tell) {
+            continue;
+        }
+        settle(&mut sim.w(), at.0);
+        sim.point(at.1).await;
+        let world = sim.w();
+        let retry = world.nodes.get(at.0).and_then(|n| n.daemon.as_ref()).and_then(|d| d.retry);
+        let wake = wake.min(proved).min(sought);
+        return retry.map_or(wake, |r| wake.min(r));
     }
-    if let Some(again) = sight::seek(sim, at).await {
-        wake = wake.min(again);
+}
+
+/// Whether the outbox is to be looked into now.
+fn tells(world: &mut World, n: usize) -> bool {
+    let now = now(world, n);
+    let daemon = world.nodes.get_mut(n).and_then(|n| n.daemon.as_mut());
+    daemon.is_some_and(|d| std::mem::take(&mut d.tell) || d.retry.is_some_and(|r| r <= now))
+}
+
+async fn send_waiting(sim: &Sim, at: At) {
+    let left = sim.w().nodes.get(at.0).is_some_and(|n| n.kept.news) && drain(sim, at).await.left;
+    let mut world = sim.w();
+    let now = now(&world, at.0);
+    if let Some(daemon) = world.nodes.get_mut(at.0).and_then(|n| n.daemon.as_mut()) {
+        daemon.retry = left.then(|| now.plus(RETRY));
     }
-    settle(&mut sim.w(), at.0);
-    sim.point(at.1).await;
-    let world = sim.w();
-    let retry = world.nodes.get(at.0).and_then(|n| n.daemon.as_ref()).and_then(|d| d.retry);
-    retry.map_or(wake, |r| wake.min(r))
+    note_refusals(&mut world, at.0);
 }
 
 /// What the outbox could not get rid of is news about mail too.
@@ -129,44 +140,43 @@ fn note_refusals(world: &mut World, n: usize) {
     }
 }
 
-/// Canaries out, canaries in.
-async fn prove(sim: &Sim, at: At) -> Timestamp {
+/// Canaries out, canaries in: one step of it. `None`: another one may be due.
+async fn prove(sim: &Sim, at: At) -> Option<Timestamp> {
     note_refusals(&mut sim.w(), at.0);
-    loop {
-        let (duty, token) = {
-            let mut world = sim.w();
-            let now = now(&world, at.0);
-            let token = world.id().to_string();
-            let Some(node) = world.nodes.get(at.0) else { return now };
-            if node.setup.nomail {
-                return now.plus(REMIND);
-            }
-            match node.kept.proof.next(&node.setup.canaries, now) {
-                Err(wake) => return wake,
-                Ok(duty) => (duty, token),
-            }
-        };
-        match duty {
-            Duty::Send => send(sim, at, token).await,
-            Duty::Look => look(sim, at).await,
+    let (duty, token) = {
+        let mut world = sim.w();
+        let now = now(&world, at.0);
+        let token = world.id().to_string();
+        let Some(node) = world.nodes.get(at.0) else { return Some(now) };
+        if node.setup.nomail {
+            return Some(now.plus(REMIND));
         }
-        sim.point(at.1).await;
-        let (outcome, threshold, now) = {
-            let mut world = sim.w();
-            let now = now(&world, at.0);
-            super::checks::latched(&mut world, at.0);
-            let Some(node) = world.nodes.get_mut(at.0) else { return now };
-            let policy = node.setup.canaries;
-            if let Some(daemon) = &mut node.daemon {
-                daemon.facts.mail = node.kept.proof.known(&policy, now);
-            }
-            (node.kept.proof.outcome(&policy, now), node.kept.proof.threshold(), now)
-        };
-        if let Some(outcome) = outcome {
-            let told = judge(sim, at, &troubles::mail(threshold), &outcome, None, false, now).await;
-            tell(&mut sim.w(), at.0, told);
+        match node.kept.proof.next(&node.setup.canaries, now) {
+            Err(wake) => return Some(wake),
+            Ok(duty) => (duty, token),
         }
+    };
+    match duty {
+        Duty::Send => send(sim, at, token).await,
+        Duty::Look => look(sim, at).await,
     }
+    sim.point(at.1).await;
+    let (outcome, threshold, now) = {
+        let mut world = sim.w();
+        let now = now(&world, at.0);
+        super::checks::latched(&mut world, at.0);
+        let node = world.nodes.get_mut(at.0)?;
+        let policy = node.setup.canaries;
+        if let Some(daemon) = &mut node.daemon {
+            daemon.facts.mail = node.kept.proof.known(&policy, now);
+        }
+        (node.kept.proof.outcome(&policy, now), node.kept.proof.threshold(), now)
+    };
+    if let Some(outcome) = outcome {
+        let told = judge(sim, at, &troubles::mail(threshold), &outcome, None, false, now).await;
+        tell(&mut sim.w(), at.0, told);
+    }
+    None
 }
 
 fn tell(world: &mut World, n: usize, told: bool) {

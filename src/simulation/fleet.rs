@@ -57,6 +57,11 @@ pub(super) fn admin(name: &str) -> Recipient {
     Recipient(format!("admin@{name}"))
 }
 
+/// Where the same admin hears what mail cannot bring.
+pub(super) fn phone(name: &str) -> Recipient {
+    Recipient(format!("phone of {name}"))
+}
+
 fn jobs(name: &str, site: &Site) -> Vec<Job> {
     let job = |(at, (every, threshold, timeout)): (usize, &(Frequency, u32, Duration))| Job {
         id: JobId::literal(format!("tcp:{name}:{at}")),
@@ -151,6 +156,7 @@ fn setup(name: &str, site: &Site, by_class: bool) -> Setup {
         lines: by_class.then(lines),
         jobs: jobs(name, site),
         contacts: vec![admin(name)],
+        channel: (site.channels > 0).then(|| phone(name)),
         watched: Vec::new(),
         peers: Vec::new(),
     }

@@ -65,7 +65,15 @@ async fn submit(sim: &Sim, node: usize, until: Duration) -> Option<Result<Provid
 
 /// Sends one delivery.
 pub(super) async fn send(sim: &Sim, node: usize, process: u64, delivery: &Delivery, left: Duration) -> SendResult {
-    let result = match submit(sim, node, left).await {
+    let taken = if delivery.recipient.is_mail() {
+        submit(sim, node, left).await
+    } else {
+        let took = sim.w().take(SEND).min(left);
+        sim.sleep(took).await;
+        let up = sim.w().nodes.get(node).is_some_and(|n| n.uplink && n.up);
+        Some(if up { Ok(Provider::Good) } else { Err(SendResult::Later { why: "no way out".to_owned() }) })
+    };
+    let result = match taken {
         Some(Ok(how)) => {
             let mut world = sim.w();
             let alerts = delivery.alerts.iter().map(|id| (id.clone(), super::outbox::kind_of(&world, node, id)));

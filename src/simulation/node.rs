@@ -77,6 +77,8 @@ pub(super) struct Setup {
     pub(super) lines: Option<BTreeSet<Class>>,
     pub(super) jobs: Vec<Job>,
     pub(super) contacts: Vec<Recipient>,
+    /// A way out beside mail. It works.
+    pub(super) channel: Option<Recipient>,
     pub(super) watched: Vec<Watched>,
     pub(super) peers: Vec<Peer>,
 }

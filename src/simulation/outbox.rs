@@ -5,13 +5,14 @@ use super::invariants;
 use super::mail;
 use super::world::{World, at_offset};
 use crate::decide::delivery::{self, Limits, Outgoing};
+use crate::decide::fallback::{self, Ways};
 #[cfg(test)]
 use crate::decide::planted::{self, Bug};
 use crate::decide::trouble::{Look, Trouble, judge as decide};
 use crate::decide::{AlertId, AlertKind, Delivery, DeliveryState, JobState, Recipient, SendResult};
 use crate::store::{Change, Ledger, Planned};
 use checker_job::{JobId, Outcome, Timestamp, Verdict};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 /// A node and one of its processes.
@@ -123,9 +124,7 @@ pub(super) async fn drain(sim: &Sim, at: At) -> Drained {
         let made = sim.w().plan(at.0);
         sim.point(at.1).await;
         let before = accepted;
-        if !sim.w().nodes.get(at.0).is_some_and(|n| n.setup.nomail) {
-            send_due(sim, at, until, &mut accepted).await;
-        }
+        send_due(sim, at, until, &mut accepted).await;
         if made == 0 || accepted == before || sim.w().now >= until {
             break;
         }
@@ -165,6 +164,7 @@ impl World {
         let now = self.clock(n);
         let mut made = 0;
         for own in [true, false] {
+            self.address_more(n, own, now);
             let Some(node) = self.nodes.get(n) else { break };
             let ledger: &dyn Ledger = if own { &node.kept.own } else { &node.kept.shared };
             let waiting = ledger.waiting().unwrap_or_default();
@@ -187,6 +187,29 @@ impl World {
             self.write_plan(n, own, &planned, now);
         }
         made
+    }
+
+    /// Whom else to tell because mail is broken.
+    fn address_more(&mut self, n: usize, own: bool, now: Timestamp) {
+        let Some(node) = self.nodes.get(n).filter(|node| node.setup.channel.is_some()) else { return };
+        let ledger: &dyn Ledger = if own { &node.kept.own } else { &node.kept.shared };
+        let (waiting, unsent) = (ledger.waiting().unwrap_or_default(), ledger.unsent().unwrap_or_default());
+        let ways = Ways {
+            channels: node.setup.channel.iter().map(|c| c.0.clone()).collect(),
+            contacts: node.setup.contacts.clone(),
+            mail_is_broken: node.kept.proof.is_bad(),
+            broken: BTreeSet::new(),
+            nomail: node.setup.nomail,
+        };
+        let listed = ledger.addressees(&fallback::episodes(&waiting, &unsent)).unwrap_or_default();
+        let extra = fallback::extra(&waiting, &unsent, &listed, &ways);
+        let planned = Planned {
+            addressed: extra.addressed,
+            superseded: extra.superseded,
+            dropped: extra.dropped,
+            ..Planned::default()
+        };
+        self.write_plan(n, own, &planned, now);
     }
 
     fn write_plan(&mut self, n: usize, own: bool, planned: &Planned, now: Timestamp) {
@@ -271,6 +294,7 @@ fn render(outgoing: &Outgoing, id: uuid::Uuid, now: Timestamp) -> Delivery {
 
 async fn send_due(sim: &Sim, at: At, until: Micros, accepted: &mut u32) {
     let mut failed: Vec<Recipient> = Vec::new();
+    let nomail = sim.w().nodes.get(at.0).is_some_and(|n| n.setup.nomail);
     for own in [true, false] {
         let mut all = {
             let world = sim.w();
@@ -278,7 +302,9 @@ async fn send_due(sim: &Sim, at: At, until: Micros, accepted: &mut u32) {
             let ledger: &dyn Ledger = if own { &node.kept.own } else { &node.kept.shared };
             ledger.unsent().unwrap_or_default()
         };
-        all.sort_by_key(|d| d.attempts > 0);
+        // Each way out has a lane of its own: what mail takes holds up no channel.
+        all.sort_by_key(|d| (d.recipient.is_mail(), d.attempts > 0));
+        all.retain(|d| !(nomail && d.recipient.is_mail()));
         for unsent in all {
             let (now, left) = {
                 let world = sim.w();

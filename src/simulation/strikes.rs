@@ -2,7 +2,7 @@
 
 use super::acts::{Act, SLEW_MAX};
 use super::engine::micros;
-use super::fleet::{self, admin};
+use super::fleet::{self, admin, phone};
 use super::mail::Provider;
 use super::node::{Answers, Node};
 use super::world::{Moment, Posted, World};
@@ -86,7 +86,9 @@ impl Strike {
             Fault::DaemonDead => "node:daemon".to_owned(),
             Fault::ClassMissing => "node:crontab:".to_owned(),
             Fault::TargetDown | Fault::JobHangs => format!("tcp:{us}:{}", self.job),
-            Fault::MailRefused | Fault::MailLost | Fault::MailSpam | Fault::MailboxBlind => "node:mail".to_owned(),
+            Fault::MailRefused | Fault::MailLost | Fault::MailSpam | Fault::MailboxBlind | Fault::AdminMailbox => {
+                "node:mail".to_owned()
+            }
             Fault::LinkCut => format!("peer:{partner}"),
             Fault::Unwatched => format!("node:unwatched:{partner}"),
             Fault::StateBroken => "node:state".to_owned(),
@@ -96,7 +98,7 @@ impl Strike {
             _ => "nothing".to_owned(),
         };
         let two_ends = matches!(self.fault, Fault::LinkCut | Fault::ClockSkew);
-        let concerned = posted.to == admin(us) || (two_ends && posted.to == admin(partner));
+        let concerned = posted.to == admin(us) || posted.to == phone(us) || (two_ends && posted.to == admin(partner));
         let silent = matches!(self.fault, Fault::TargetDown | Fault::JobHangs | Fault::Unwatched);
         let skewed = format!("node:skew:{us}");
         let forgotten = format!("peer:{partner}");

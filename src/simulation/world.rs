@@ -271,7 +271,8 @@ impl World {
         alerts: Vec<(AlertId, Option<AlertKind>)>,
         arrives: bool,
     ) {
-        let latency = self.take(self.latency);
+        // A channel says that it has handed it over.
+        let latency = if to.is_mail() { self.take(self.latency) } else { Duration::ZERO };
         let arrives = arrives && !self.blind_inboxes.contains(to);
         let seen = arrives.then(|| self.now + micros(latency));
         self.note(|| format!("{from} mails {to}: {alerts:?}"));

@@ -41,7 +41,7 @@ fn the_usual_two_nodes_are_told_of_nearly_all() {
     let never: Vec<Fault> = site.rows().into_iter().filter(|r| r.longest.is_none()).map(|r| r.fault).collect();
     assert_eq!(never, [Fault::ClassMissing, Fault::AdminMailbox], "jobs of one class need one line");
     assert_eq!(secs(&site, Fault::HostDead), Some(300 + 120 + FRONT + 20 + 20 + 120), "its own admin may come first");
-    assert_eq!(secs(&site, Fault::CronDead), Some(FRONT - 2 + 10 + 181 + 50 + 20 + 120));
+    assert_eq!(secs(&site, Fault::CronDead), Some(FRONT - 2 + 10 + 181 + 30 + 20 + 120));
     assert_eq!(secs(&site, Fault::DaemonDead), Some(120 + FRONT + 20 + 120));
     assert_eq!(secs(&site, Fault::MailRefused), Some(900 + 120 + 20 + 300 + 60 + FRONT + 20 + 120));
     assert_eq!(secs(&site, Fault::MailLost), Some(900 + 600 + 30 + 300 + 60 + FRONT + 20 + 120));
