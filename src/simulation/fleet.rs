@@ -11,6 +11,7 @@ use crate::decide::peers::Watched;
 use crate::decide::schedule::Class;
 use crate::decide::status::NodeId;
 use checker_job::{Frequency, JobId, Policy};
+use jiff::tz::TimeZone;
 use std::collections::BTreeSet;
 use std::rc::Rc;
 use std::time::Duration;
@@ -153,6 +154,7 @@ fn setup(name: &str, site: &Site, by_class: bool) -> Setup {
         daemon: site.daemon,
         listens: site.listens && site.daemon,
         nomail: false,
+        zone: TimeZone::UTC,
         lines: by_class.then(lines),
         jobs: jobs(name, site),
         contacts: vec![admin(name)],

@@ -9,7 +9,10 @@ use crate::decide::schedule::{CATCH_UP_GRACE, CLOCK_AHEAD_MAX};
 use crate::decide::{Alert, JobState, Word};
 use crate::store::Ledger;
 use checker_job::{JobId, Verdict};
+use jiff::tz::TimeZone;
 use std::time::Duration;
+
+const HOUR: Duration = Duration::from_secs(3_600);
 
 /// A pass may come this much late, and be behind by one.
 const SLACK: Duration = Duration::from_secs(50);
@@ -57,8 +60,11 @@ pub(super) fn started(world: &mut World, n: usize) {
     let grace = grace + if node.odd_clock { CLOCK_AHEAD_MAX } else { Duration::ZERO };
     let calm = node.calm;
     let passes = node.setup.pace.passes;
+    // Where clocks are put back, a day has 25 hours.
+    let longer = |every: Duration| if every > HOUR && node.setup.zone != TimeZone::UTC { HOUR } else { Duration::ZERO };
     let late = node.setup.jobs.iter().filter(|j| j.listed).find(|job| {
-        let period = job.policy.every.period().max(passes) + grace + passes * 2 + job.policy.timeout + SLACK;
+        let every = job.policy.every.period();
+        let period = every.max(passes) + longer(every) + grace + passes * 2 + job.policy.timeout + SLACK;
         now - job.begun.unwrap_or(calm).max(calm) > micros(period)
     });
     let what = late.map(|j| {

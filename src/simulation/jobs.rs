@@ -27,10 +27,10 @@ pub(super) fn may_be_due(job: &mut Job, now: Timestamp) -> bool {
 }
 
 /// Until when the slot that holds `now` goes on for sure.
-fn slot_end(job: &Job, start: Timestamp) -> Timestamp {
+fn slot_end(job: &Job, zone: &TimeZone, start: Timestamp) -> Timestamp {
     let end = start.plus(job.policy.every.period());
     let before = Timestamp::from_micros(end.micros() - 1);
-    if slot(job.policy.every, &TimeZone::UTC, before) == start { end } else { start }
+    if slot(job.policy.every, zone, before) == start { end } else { start }
 }
 
 struct Run {
@@ -130,14 +130,14 @@ fn is_due(node: &mut Node, at: usize, called: Called, now: Timestamp) -> Option<
     if !job.listed || !may_be_due(job, now) {
         return None;
     }
-    let current = slot(job.policy.every, &TimeZone::UTC, now);
+    let current = slot(job.policy.every, &node.setup.zone, now);
     let served = node.kept.shared.slots().unwrap_or_default().get(&job.id).and_then(|s| s.slot);
     if due(job.policy.every, served, current, now, called).is_some() {
         return Some(current);
     }
     let waits_for_line = served.is_none_or(|s| s < current);
     if !waits_for_line {
-        job.slot = Some((current, slot_end(job, current)));
+        job.slot = Some((current, slot_end(job, &node.setup.zone, current)));
     }
     None
 }
@@ -226,7 +226,7 @@ fn decide(world: &mut World, at: At, run: &Run, now: Timestamp) -> bool {
         if hidden { Verdict::Unknown } else { outcome.verdict },
     ));
     let alerts: Vec<_> = step.drafts.into_iter().map(|d| worded(&job.id, d, now)).collect();
-    job.slot = (!hidden).then(|| (run.slot, slot_end(job, run.slot)));
+    job.slot = (!hidden).then(|| (run.slot, slot_end(job, &node.setup.zone, run.slot)));
     node.kept.news |= !alerts.is_empty();
     node.kinds.extend(alerts.iter().map(|a| (a.id.clone(), a.kind)));
     let lied = alerts.iter().any(|a| a.kind.is_urgent()) && run.up;

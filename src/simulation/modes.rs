@@ -12,6 +12,7 @@ use crate::decide::bound::{Fault, Proof, Site};
 use crate::decide::mail::Canaries;
 use crate::decide::pace::Pace;
 use checker_job::Frequency;
+use jiff::tz::TimeZone;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -78,7 +79,18 @@ fn begin(seed: u64, nodes: usize, most_slow: bool) -> (Rc<Sim>, Site, Rng) {
     let tempo = if most_slow { tempo(&mut rng) } else { Tempo::Quick };
     let lines = site.pace.passes == MINUTE && rng.mille(150);
     let plan = Plan { site: site.clone(), seed, tempo, lines, clones: 0, spread: Duration::from_secs(50) };
-    (fleet::build(&plan), site, rng)
+    let sim = fleet::build(&plan);
+    for node in &mut sim.w().nodes {
+        node.setup.zone = zone(&mut rng);
+    }
+    (sim, site, rng)
+}
+
+/// A place on earth. In two of three, clocks are put on or back on the fifth day of the history: the first Friday of March.
+fn zone(rng: &mut Rng) -> TimeZone {
+    let rules = ["CET-1CEST,M3.1.5,M10.5.0/3", "NZST-12NZDT,M9.5.0,M3.1.5/3", "UTC0"];
+    let rule = rng.pick(&rules).unwrap_or("UTC0");
+    TimeZone::posix(rule).unwrap_or(TimeZone::UTC)
 }
 
 pub(super) fn end(sim: &Sim, days: u64) -> History {

@@ -14,6 +14,7 @@ use crate::decide::step::Base;
 use crate::decide::{AlertId, AlertKind, JobState, Recipient, Word};
 use crate::store::{Ledger, Memory, MemoryOwn, MemoryShared, StoreClock};
 use checker_job::{JobId, Outcome, Policy, Timestamp};
+use jiff::tz::TimeZone;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -73,6 +74,8 @@ pub(super) struct Setup {
     pub(super) daemon: bool,
     pub(super) listens: bool,
     pub(super) nomail: bool,
+    /// Where its days begin.
+    pub(super) zone: TimeZone,
     /// The crontab has a line for each class; else one line for all.
     pub(super) lines: Option<BTreeSet<Class>>,
     pub(super) jobs: Vec<Job>,

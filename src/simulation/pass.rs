@@ -15,7 +15,6 @@ use crate::decide::step;
 use crate::decide::trouble::Trouble;
 use crate::node as troubles;
 use checker_job::{JobId, Outcome, Remind, Timestamp};
-use jiff::tz::TimeZone;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -50,8 +49,9 @@ pub(super) fn tick(world: &mut World, n: usize, epoch: u32) {
 fn called(world: &World, n: usize, struck: Micros) -> Vec<Called> {
     let Some(node) = world.nodes.get(n).filter(|node| node.cron) else { return Vec::new() };
     let Some(lines) = &node.setup.lines else { return vec![Called::All] };
-    let minute = at_offset(struck, node.offset).secs().div_euclid(60);
-    let (minute, hour) = (minute.rem_euclid(60), minute.div_euclid(60).rem_euclid(24));
+    let wall = at_offset(struck, node.offset);
+    let local = jiff::Timestamp::from_second(wall.secs()).unwrap_or_default().to_zoned(node.setup.zone.clone());
+    let (minute, hour) = (local.minute(), local.hour());
     let strikes = |class: &Class| match class {
         Class::Minute => minute != 0,
         Class::Hour => minute == 0 && hour != 0 && hour != 12,
@@ -336,7 +336,7 @@ async fn watch_crontab(sim: &Sim, at: At, called: Called, offset: i64) {
         let world = sim.w();
         let Some(node) = world.nodes.get(at.0) else { return };
         let now = at_offset(world.now, offset);
-        let zone = TimeZone::UTC;
+        let zone = node.setup.zone.clone();
         let mut slots = Slots::new(now, &zone);
         let needed = needed(node.setup.jobs.iter().filter(|j: &&Job| j.listed).map(|j| j.policy.every), &mut slots);
         (node.kept.cron.after(now, called, &needed), now)
