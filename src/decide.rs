@@ -14,6 +14,7 @@ pub mod forecast;
 pub mod health;
 pub mod history;
 pub mod isolation;
+pub mod lack;
 pub mod legs;
 pub mod mail;
 pub mod merge;

@@ -4,6 +4,7 @@
 use super::canaries::Sought;
 use super::knowledge::Knowledge;
 use crate::decide::Word;
+use crate::decide::lack::Lacks;
 use crate::decide::mail::{Canaries, Duty, Place, Proof};
 use crate::decide::peers::Watched;
 use crate::decide::status::NodeId;
@@ -124,6 +125,8 @@ pub struct Duties<'a> {
     last: Last,
     /// What the troubles looked like when they were last judged.
     judged: BTreeMap<String, Verdict>,
+    /// What has not come when it should.
+    lacks: Lacks,
     retry_at: Option<Timestamp>,
     /// Steps that follow a look into the mailbox, each on its own.
     pub(super) next: Vec<Next>,
@@ -159,8 +162,8 @@ impl<'a> Duties<'a> {
         // Believed once: who is killed before its first pass leaves nothing to believe.
         let last = Last { word: String::new(), ..last };
         parts.own.set_meta(LAST, Some(&serde_json::to_string(&last).unwrap_or_default()))?;
-        let (judged, retry_at, next) = (BTreeMap::new(), None, Vec::new());
-        Ok(Self { knowledge, parts, hands, alive, proof, sought, last, judged, retry_at, next })
+        let (judged, lacks, retry_at, next) = (BTreeMap::new(), Lacks::default(), None, Vec::new());
+        Ok(Self { knowledge, parts, hands, alive, proof, sought, last, judged, lacks, retry_at, next })
     }
 
     /// Does what is due and sleeps until more is, until it is told to stop. Trouble with the store is logged and tried again.
@@ -290,14 +293,17 @@ impl<'a> Duties<'a> {
 
     /// No pass for too long.
     fn watch_passes(&mut self, tell: &mut bool) -> Result<Timestamp> {
-        let (outcome, due, now) = {
+        let (outcome, age, patience, now) = {
             let known = self.knowledge.lock();
             let now = known.now();
-            (known.facts.passes(now), known.facts.passes_due(), now)
+            (known.facts.passes(now), known.facts.passes_age(now), known.facts.pace.passes_missed(), now)
         };
-        let Some(outcome) = outcome else { return Ok(due) };
-        *tell |= self.judge(&node::passes(), &outcome)?;
-        Ok(if due > now { due } else { now.plus(REMIND) })
+        let trouble = node::passes();
+        let again = self.lacks.look(&trouble.id, age, patience, now);
+        if let Some(outcome) = outcome.filter(|o| o.verdict == Verdict::Ok || again.is_none()) {
+            *tell |= self.judge(&trouble, &outcome)?;
+        }
+        Ok(again.unwrap_or(now.plus(REMIND)))
     }
 
     /// Peers that do not ask about us any more.
@@ -309,18 +315,20 @@ impl<'a> Duties<'a> {
         for peer in self.parts.peers {
             // Whom we push to does not ask: our passes see by its status whether it looks.
             let Some(id) = peer.node.as_ref().filter(|_| !peer.push) else { continue };
-            let (asked, up, limit, now) = {
+            let (asked, up, patience, now) = {
                 let known = self.knowledge.lock();
                 let (asked, up) = known.watch_of(id);
-                (asked, up, known.facts.pace.unwatched(), known.now())
+                (asked, up, known.facts.pace.askers_missed(), known.now())
             };
-            let left = limit.saturating_sub(asked.unwrap_or(up));
-            wake = wake.min(now.plus(left.max(Duration::from_secs(1))));
-            if let Some(outcome) = health::unwatched(&peer.name, asked, up, limit) {
-                if outcome.verdict != Verdict::Ok && self.is_away(&peer.name)? {
+            let trouble = node::unwatched(&peer.name);
+            let again = self.lacks.look(&trouble.id, asked.unwrap_or(up), patience, now);
+            wake = again.map_or(wake, |again| wake.min(again));
+            if let Some(outcome) = health::unwatched(&peer.name, asked, up, patience.limit) {
+                let bad = outcome.verdict != Verdict::Ok;
+                if bad && (again.is_some() || self.is_away(&peer.name)?) {
                     continue;
                 }
-                *tell |= self.judge(&node::unwatched(&peer.name), &outcome)?;
+                *tell |= self.judge(&trouble, &outcome)?;
             }
         }
         Ok(wake)

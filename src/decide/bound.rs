@@ -273,7 +273,8 @@ impl Site {
     }
 
     fn unwatched(&self) -> (&'static str, &'static str, Option<Duration>) {
-        let asks = self.pace.unwatched() + Duration::from_secs(1) + BUSY + self.out();
+        let put_off = self.pace.askers_missed().put_off(BUSY);
+        let asks = self.pace.unwatched() + Duration::from_secs(1) + BUSY + put_off + self.out();
         // A pass of the peer does not look, its daemon hears of it, one of our polls does, and a later one again.
         let (poll, later) = (self.cadence(self.pace.poll), self.pace.overlooked().saturating_sub(self.pace.early()));
         let polls = u32::try_from(later.as_millis().div_ceil(poll.as_millis().max(1))).unwrap_or(u32::MAX);
@@ -289,9 +290,10 @@ impl Site {
 
     fn cron(&self) -> (&'static str, &'static str, Option<Duration>) {
         if self.daemon {
+            let missed = self.pace.passes_missed();
             // The last pass has just begun.
             let served = self.front().saturating_sub(CRON_LATE) + self.wave();
-            let time = served + self.pace.stale + Duration::from_secs(1) + BUSY + self.out();
+            let time = served + self.pace.stale + Duration::from_secs(1) + BUSY + missed.put_off(BUSY) + self.out();
             return ("our daemon", OWN_MAIL, Some(time));
         }
         if self.deadman {

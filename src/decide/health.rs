@@ -140,9 +140,9 @@ impl Facts {
         last.map(|_| Outcome::ok("passes run again"))
     }
 
-    /// When [`Facts::passes`] will have something to say if no pass comes.
-    pub fn passes_due(&self) -> Timestamp {
-        self.pass.as_ref().map_or(self.started, |p| p.served).plus(self.pace.stale + Duration::from_secs(1))
+    /// How long ago a pass has served, or could have.
+    pub fn passes_age(&self, now: Timestamp) -> Duration {
+        now.since(self.pass.as_ref().map_or(self.started, |p| p.served))
     }
 
     /// The status, for peers.

@@ -1,5 +1,6 @@
 //! How quickly nodes watch themselves and each other: all times that the bounds are made of. Pure.
 
+use super::lack::Patience;
 use std::time::Duration;
 
 /// Sending one message takes no longer: a pass gives delivery this long.
@@ -37,6 +38,18 @@ impl Pace {
     /// Who watches us and has not asked for this long has stopped: a whole round of questions, quick ones included.
     pub fn unwatched(&self) -> Duration {
         self.poll + self.quick * 3 + self.passes
+    }
+
+    /// How passes are missed: one is a quarter late or so, and then there is time for the next.
+    pub fn passes_missed(&self) -> Patience {
+        let half = self.stale.saturating_sub(self.passes / 2) / 2;
+        Patience { late: half, awake: half, limit: self.stale }
+    }
+
+    /// How the questions of a peer are missed. We were silent while we were stopped, so it asks again soon.
+    pub fn askers_missed(&self) -> Patience {
+        let (limit, awake) = (self.unwatched(), self.quick * 2);
+        Patience { late: limit.saturating_sub(awake + self.passes / 2), awake, limit }
     }
 
     /// A canary in the mailbox of a peer: it hears of that when it next asks us, looks, and says so when we next ask it.

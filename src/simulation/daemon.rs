@@ -10,9 +10,10 @@ use super::world::{Moment, World};
 use crate::decide::SendResult;
 use crate::decide::Word;
 use crate::decide::health::{self, Facts};
+use crate::decide::lack::{Lacks, Patience};
 use crate::decide::mail::{Duty, Known};
 use crate::node as troubles;
-use checker_job::Timestamp;
+use checker_job::{Timestamp, Verdict};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -70,6 +71,7 @@ fn start(world: &mut World, (n, process): At) -> bool {
     node.daemon = Some(Daemon {
         process,
         facts,
+        lacks: Lacks::default(),
         offset: node.offset,
         asked: std::collections::BTreeMap::new(),
         well_since: std::collections::BTreeMap::new(),
@@ -229,16 +231,20 @@ async fn look(sim: &Sim, at: At) {
 }
 
 async fn watch_passes(sim: &Sim, at: At) -> Timestamp {
-    let (outcome, due, now) = {
-        let world = sim.w();
+    let trouble = troubles::passes();
+    let (outcome, again, now) = {
+        let mut world = sim.w();
         let now = now(&world, at.0);
-        let Some(daemon) = world.nodes.get(at.0).and_then(|n| n.daemon.as_ref()) else { return now };
-        (daemon.facts.passes(now), daemon.facts.passes_due(), now)
+        let Some(daemon) = world.nodes.get_mut(at.0).and_then(|n| n.daemon.as_mut()) else { return now };
+        let facts = &daemon.facts;
+        let again = daemon.lacks.look(&trouble.id, facts.passes_age(now), facts.pace.passes_missed(), now);
+        (facts.passes(now), again, now)
     };
-    let Some(outcome) = outcome else { return due };
-    let told = judge(sim, at, &troubles::passes(), &outcome, None, false, now).await;
-    tell(&mut sim.w(), at.0, told);
-    if due > now { due } else { now.plus(REMIND) }
+    if let Some(outcome) = outcome.filter(|o| o.verdict == Verdict::Ok || again.is_none()) {
+        let told = judge(sim, at, &trouble, &outcome, None, false, now).await;
+        tell(&mut sim.w(), at.0, told);
+    }
+    again.unwrap_or(now.plus(REMIND))
 }
 
 async fn watch_watchers(sim: &Sim, at: At) -> Timestamp {
@@ -250,16 +256,21 @@ async fn watch_watchers(sim: &Sim, at: At) -> Timestamp {
     };
     let mut wake = now.plus(REMIND);
     for peer in 0..count {
-        let Some((name, asked, up, limit)) = watch_of(&sim.w(), at.0, peer) else { continue };
-        let left = limit.saturating_sub(asked.unwrap_or(up));
-        wake = wake.min(now.plus(left.max(Duration::from_secs(1))));
-        if let Some(outcome) = health::unwatched(&name, asked, up, limit) {
+        let Some((name, asked, up, patience)) = watch_of(&sim.w(), at.0, peer) else { continue };
+        let trouble = troubles::unwatched(&name);
+        let again = {
+            let mut world = sim.w();
+            let daemon = world.nodes.get_mut(at.0).and_then(|n| n.daemon.as_mut());
+            daemon.and_then(|d| d.lacks.look(&trouble.id, asked.unwrap_or(up), patience, now))
+        };
+        wake = again.map_or(wake, |again| wake.min(again));
+        if let Some(outcome) = health::unwatched(&name, asked, up, patience.limit) {
             let away =
                 sim.w().nodes.get(at.0).and_then(|n| n.kept.views.get(peer)).is_some_and(|view| view.is_away(now));
-            if away && outcome.verdict != checker_job::Verdict::Ok {
+            if outcome.verdict != Verdict::Ok && (again.is_some() || away) {
                 continue;
             }
-            let told = judge(sim, at, &troubles::unwatched(&name), &outcome, None, false, now).await;
+            let told = judge(sim, at, &trouble, &outcome, None, false, now).await;
             tell(&mut sim.w(), at.0, told);
         }
     }
@@ -267,7 +278,7 @@ async fn watch_watchers(sim: &Sim, at: At) -> Timestamp {
 }
 
 /// How long ago a peer asked, and for how long that can be expected of it.
-fn watch_of(world: &World, n: usize, peer: usize) -> Option<(String, Option<Duration>, Duration, Duration)> {
+fn watch_of(world: &World, n: usize, peer: usize) -> Option<(String, Option<Duration>, Duration, Patience)> {
     let now = now(world, n);
     let node = world.nodes.get(n)?;
     let watched = node.setup.watched.get(peer)?;
@@ -279,7 +290,7 @@ fn watch_of(world: &World, n: usize, peer: usize) -> Option<(String, Option<Dura
     let since = daemon.well_since.get(&peer).map_or(Duration::ZERO, |at| now.since(*at));
     let up = now.since(daemon.facts.started).min(since);
     let asked = daemon.asked.get(&peer).map(|(at, _)| now.since(*at).min(up.max(Duration::from_secs(1))));
-    Some((watched.name.clone(), asked, up, daemon.facts.pace.unwatched()))
+    Some((watched.name.clone(), asked, up, daemon.facts.pace.askers_missed()))
 }
 
 /// What follows for others.

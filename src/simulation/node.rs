@@ -5,6 +5,7 @@ use super::mail::{Mailbox, Provider};
 use super::sight::Sought;
 use crate::decide::bound;
 use crate::decide::health::{Facts, PassReport};
+use crate::decide::lack::Lacks;
 use crate::decide::mail::{Canaries, Proof};
 use crate::decide::pace::Pace;
 use crate::decide::peers::{View, Watched};
@@ -107,6 +108,7 @@ pub(super) struct Kept {
 pub(super) struct Daemon {
     pub(super) process: u64,
     pub(super) facts: Facts,
+    pub(super) lacks: Lacks,
     /// The wall clock at its start, less the true time then.
     pub(super) offset: i64,
     pub(super) asked: BTreeMap<usize, (Timestamp, String)>,

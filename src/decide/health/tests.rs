@@ -100,7 +100,7 @@ fn missing_passes_are_a_trouble_after_three_minutes_and_no_sooner() {
     let facts = good();
     assert!(facts.passes(at(180)).is_some_and(|o| o.verdict == checker_job::Verdict::Ok));
     assert!(facts.passes(at(181)).is_some_and(|o| o.verdict == checker_job::Verdict::Failed));
-    assert_eq!(facts.passes_due(), at(181));
+    assert_eq!(facts.passes_age(at(181)), Duration::from_secs(181));
     let fresh = Facts { pass: None, ..good() };
     assert!(fresh.passes(at(180)).is_none(), "too early to say");
     assert!(fresh.passes(at(181)).is_some_and(|o| o.summary.contains("3 min")));
