@@ -40,6 +40,11 @@ pub fn blind(own: &dyn Own, contacts: &[Recipient], blind: &Blind<'_>, now: Time
     judge(own, contacts, &trouble, &outcome, now)
 }
 
+/// Whether this is a fault whose end the jobs of a pass show.
+pub fn is_blindness(id: &JobId) -> bool {
+    Part::ALL.into_iter().any(|part| of(part.word()).id == *id)
+}
+
 /// Nothing is hidden any more.
 ///
 /// # Errors
