@@ -5,7 +5,7 @@ mod outside;
 mod own_faults;
 
 pub use outside::{channel, channels_in_trouble, deadman};
-pub use own_faults::{Blind, blind, clock, evidence_lines, is_blindness, seen_again};
+pub use own_faults::{Blind, blind, clock, evidence_lines, seen_again, waits_for_no_job};
 
 use crate::decide::Recipient;
 use crate::decide::bound::Fault;

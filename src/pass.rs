@@ -173,7 +173,7 @@ impl Pass<'_> {
     fn work(&mut self, now: Timestamp, report: &mut Report) -> Result<()> {
         steps::watch(self);
         // What is wrong with ourselves waits for no job, unless jobs are about to show whether it still is.
-        if self.own.waiting()?.iter().any(|w| !node::is_blindness(&w.alert.id.job)) {
+        if node::waits_for_no_job(&self.own.waiting()?) {
             self.courier.wave(DELIVERY_TIME);
         }
         let mut slots = Slots::new(now, &self.setup.zone);

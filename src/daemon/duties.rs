@@ -185,12 +185,21 @@ impl<'a> Duties<'a> {
                 Ok(event) => event == Event::Tell,
                 Err(RecvTimeoutError::Timeout) => false,
             };
-            if self.now().since(before) > slept.elapsed().min(wait) + OVERSLEPT {
-                tracing::warn!("this machine slept, or the daemon was stopped: what is old counts for nothing");
-                self.knowledge.lock().overslept();
-            }
+            self.wakes(self.now().since(before).saturating_sub(slept.elapsed().min(wait)));
         }
         self.remember();
+    }
+
+    /// It rested longer than it meant to by `late`.
+    fn wakes(&mut self, late: Duration) {
+        let mut known = self.knowledge.lock();
+        if late > known.facts.pace.overslept() {
+            self.lacks.anew();
+        }
+        if late > OVERSLEPT {
+            tracing::warn!("this machine slept, or the daemon was stopped: what is old counts for nothing");
+            known.overslept();
+        }
     }
 
     /// What waits leaves before the end, as far as there is time: the next daemon may come much later.
@@ -325,7 +334,12 @@ impl<'a> Duties<'a> {
             wake = again.map_or(wake, |again| wake.min(again));
             if let Some(outcome) = health::unwatched(&peer.name, asked, up, patience.limit) {
                 let bad = outcome.verdict != Verdict::Ok;
-                if bad && (again.is_some() || self.is_away(&peer.name)?) {
+                if bad && again.is_some() {
+                    continue;
+                }
+                if bad && self.is_away(&peer.name)? {
+                    // It may come back early.
+                    wake = wake.min(now.plus(RETRY));
                     continue;
                 }
                 *tell |= self.judge(&trouble, &outcome)?;

@@ -174,7 +174,7 @@ impl Knowledge {
         let at = known.clock.now();
         known.spoke(peer, instance);
         let before = known.asked.insert(peer.clone(), Asked { at, instance: instance.to_owned() });
-        before.is_none_or(|b| at.since(b.at) > known.facts.pace.poll * 2)
+        before.is_none_or(|b| at.since(b.at) > known.facts.pace.askers_missed().late)
     }
 
     /// A peer has pushed its status; `false` if a newer one is known. Numbers rise over restarts too, so what was recorded on

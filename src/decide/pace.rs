@@ -40,16 +40,25 @@ impl Pace {
         self.poll + self.quick * 3 + self.passes
     }
 
-    /// How passes are missed: one is a quarter late or so, and then there is time for the next.
+    /// How passes are missed. One that is late by less than a quarter is none; and whoever was stopped gives the next one its
+    /// minute, and a quarter of that for its work.
     pub fn passes_missed(&self) -> Patience {
-        let half = self.stale.saturating_sub(self.passes / 2) / 2;
-        Patience { late: half, awake: half, limit: self.stale }
+        let next = self.passes * 5 / 4;
+        let rest = self.stale.saturating_sub(self.passes / 2);
+        let awake = next.max(rest / 2);
+        Patience { late: next.max(rest.saturating_sub(awake)), awake, limit: self.stale }
     }
 
-    /// How the questions of a peer are missed. We were silent while we were stopped, so it asks again soon.
+    /// How the questions of a peer are missed. We were silent while we were stopped, so it asks again soon, with a pass of
+    /// its own.
     pub fn askers_missed(&self) -> Patience {
-        let (limit, awake) = (self.unwatched(), self.quick * 2);
-        Patience { late: limit.saturating_sub(awake + self.passes / 2), awake, limit }
+        let (limit, awake, turn) = (self.unwatched(), self.quick.max(self.passes) * 2, self.passes / 2);
+        Patience { late: (self.poll + turn).max(limit.saturating_sub(awake + turn)), awake, limit }
+    }
+
+    /// Who wakes this much later than it meant to was stopped for a while.
+    pub fn overslept(&self) -> Duration {
+        (self.passes / 6).max(Duration::from_secs(1))
     }
 
     /// A canary in the mailbox of a peer: it hears of that when it next asks us, looks, and says so when we next ask it.

@@ -1,10 +1,10 @@
 //! Our own faults in words: the network, what this host has run out of, and the clock.
 
 use super::{PREFIX, judge, trouble};
-use crate::decide::Recipient;
 use crate::decide::step::{STEADY, Step};
 use crate::decide::trouble::Trouble;
 use crate::decide::witness::{Answer, Evidence, Part};
+use crate::decide::{Recipient, Waiting};
 use crate::store::{Own, Result};
 use checker_job::{JobId, Outcome, Remind, Timestamp, duration_words};
 use std::time::Duration;
@@ -40,9 +40,11 @@ pub fn blind(own: &dyn Own, contacts: &[Recipient], blind: &Blind<'_>, now: Time
     judge(own, contacts, &trouble, &outcome, now)
 }
 
-/// Whether this is a fault whose end the jobs of a pass show.
-pub fn is_blindness(id: &JobId) -> bool {
-    Part::ALL.into_iter().any(|part| of(part.word()).id == *id)
+/// Whether any of what waits is worth a message before the jobs of a pass have ended. Whether the network is still gone, they
+/// show; and while it is, no message leaves.
+pub fn waits_for_no_job(waiting: &[Waiting]) -> bool {
+    let network = of(Part::Network.word()).id;
+    waiting.iter().any(|w| w.alert.id.job != network)
 }
 
 /// Nothing is hidden any more.

@@ -150,7 +150,7 @@ async fn prove(sim: &Sim, at: At) -> Option<Timestamp> {
         let now = now(&world, at.0);
         let token = world.id().to_string();
         let Some(node) = world.nodes.get(at.0) else { return Some(now) };
-        if node.setup.nomail {
+        if node.daemon.as_ref().is_some_and(|d| d.facts.nomail) {
             return Some(now.plus(REMIND));
         }
         match node.kept.proof.next(&node.setup.canaries, now) {
@@ -267,7 +267,9 @@ async fn watch_watchers(sim: &Sim, at: At) -> Timestamp {
         if let Some(outcome) = health::unwatched(&name, asked, up, patience.limit) {
             let away =
                 sim.w().nodes.get(at.0).and_then(|n| n.kept.views.get(peer)).is_some_and(|view| view.is_away(now));
-            if outcome.verdict != Verdict::Ok && (again.is_some() || away) {
+            let bad = outcome.verdict != Verdict::Ok;
+            if bad && (again.is_some() || away) {
+                wake = if away { wake.min(now.plus(RETRY)) } else { wake };
                 continue;
             }
             let told = judge(sim, at, &trouble, &outcome, None, false, now).await;
@@ -308,5 +310,4 @@ fn settle(world: &mut World, n: usize) {
     let Some(daemon) = &mut node.daemon else { return };
     daemon.told_self = told;
     daemon.facts.mail = node.kept.proof.known(&policy, now);
-    daemon.facts.nomail = node.setup.nomail;
 }

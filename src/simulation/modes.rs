@@ -37,6 +37,7 @@ pub(super) fn site(rng: &mut Rng, nodes: usize) -> Site {
         Pace::default(),
         Pace { passes: MINUTE * 5, poll: MINUTE * 10, quick: MINUTE * 5, stale: MINUTE * 15 },
         Pace { passes: MINUTE * 2, poll: MINUTE * 6, quick: MINUTE * 2, stale: MINUTE * 6 },
+        Pace { quick: MINUTE / 2, stale: MINUTE * 10, ..Pace::default() },
     ];
     let every = [Frequency::Minutes(5), Frequency::Minutes(15), Frequency::Hour, Frequency::Hours(6), Frequency::Day];
     let mut jobs = vec![(Frequency::Hour, 1, MINUTE / 2)];

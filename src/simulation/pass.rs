@@ -372,6 +372,8 @@ pub(super) fn report(world: &mut World, n: usize, now: Timestamp) {
     let mut report = node.report.clone();
     let Some((steady, daemon)) = steady.zip(node.daemon.as_mut().filter(|d| !d.hangs)) else { return };
     report.served = steady;
+    // It takes up edited settings when a pass tells it of them.
+    daemon.facts.nomail = report.nomail;
     daemon.facts.pass = Some(report);
     for (known, watched) in node.setup.watched.iter().enumerate() {
         let Some(seen) = sees.iter().find(|s| Some(&s.node) == watched.node.as_ref()) else { continue };

@@ -7,7 +7,7 @@ use super::world::{Moment, World};
 use crate::decide::Word;
 use crate::decide::bound::Proof;
 use crate::decide::canary;
-use crate::decide::health::About;
+use crate::decide::health::{About, Facts};
 use crate::decide::pace::ANSWER;
 use crate::decide::peers::Heard;
 use crate::decide::status::{NodeId, Sees, Status};
@@ -110,7 +110,9 @@ pub(super) fn steady(node: &Node, now: super::engine::Micros) -> Option<Timestam
 /// The word of a node, as its daemon says it now.
 pub(super) fn word(node: &Node, now: super::engine::Micros) -> Option<Word> {
     let at = steady(node, now)?;
-    node.daemon.as_ref().map(|d| d.facts.word(at))
+    // A proof grows old while the daemon rests.
+    let mail = node.kept.proof.known(&node.setup.canaries, at);
+    node.daemon.as_ref().map(|d| Facts { mail, ..d.facts.clone() }.word(at))
 }
 
 pub(super) fn status(node: &mut Node, now: super::engine::Micros, wall: Timestamp) -> Option<Status> {
@@ -118,6 +120,7 @@ pub(super) fn status(node: &mut Node, now: super::engine::Micros, wall: Timestam
     let (id, instance) = (node.id.clone(), node.boot_id.clone());
     let canary_seen = super::sight::seen(node);
     let daemon = node.daemon.as_mut()?;
+    daemon.facts.mail = node.kept.proof.known(&node.setup.canaries, at);
     daemon.seq += 1;
     let (sees, said) = &daemon.sees;
     let older = at.since(*said).as_secs();

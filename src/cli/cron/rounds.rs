@@ -13,6 +13,7 @@ use crate::decide::health::PassReport;
 use crate::decide::pace::{self, Pace};
 use crate::decide::peers::Brought;
 use crate::decide::witness::{Answer as Seen, Finding};
+use crate::node;
 use crate::peer::{Instance, NodeKey};
 use crate::rounds::{self, Peer, Rounds};
 use crate::store::{Home, Ledger, Result, Sqlite};
@@ -196,7 +197,7 @@ impl Round {
         if let Some(key) = &self.key {
             self.watch_peers(&store, key, answer.as_ref())?;
         }
-        if !own.waiting()?.is_empty() {
+        if node::waits_for_no_job(&own.waiting()?) {
             self.desk.drain(DELIVERY_TIME)?;
         }
         Ok(())
