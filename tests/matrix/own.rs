@@ -37,8 +37,8 @@ const fn own(
 
 pub(super) const ROWS: &[Row] = &[
     Row {
-        // It is replaced by a fresh one at once.
-        also: &[word("alpha", "alpha", "SOLVED: state"), PEER],
+        // It is replaced by a fresh one at once. Who had the old one open may find it broken once more; then both are one message.
+        also: &[word("alpha", "alpha", "SOLVED: state"), word("alpha", "alpha", "1 down, 1 up: state"), PEER],
         ..own("24", "the state is overwritten with garbage", "state_broken", STATE, |world| {
             world.nodes[0].sh("head -c 40000 /dev/urandom >HOME/checker.db && rm -f HOME/checker.db-wal");
         })
