@@ -1,6 +1,6 @@
 //! The daemon with real mail in flight, alone and beside passes, killed at random moments.
 
-use crate::passes::ordeal::{Chance, Ordeal, TARGETS, arrived, is_canary, kill};
+use crate::passes::ordeal::{Chance, Ordeal, TARGETS, arrived, is_canary, kill, next_length};
 use crate::support::binary::{Done, has_faketime, sweep};
 use crate::support::mail::{self, MailServer};
 use crate::support::moments::Moments;
@@ -177,7 +177,7 @@ impl Home {
         self.all.check_store(&when);
         self.check_canaries(&when, started);
         if !beside && !aimed {
-            self.length = if phase == Phase::Told { self.length * 3 / 4 } else { self.length * 26 / 25 };
+            self.length = next_length(self.length, phase == Phase::Told);
         }
         if !aimed && matches!(phase, Phase::CanaryAccepted | Phase::Sending | Phase::Accepted) {
             self.rare.push(delay);

@@ -1,7 +1,7 @@
 //! A thousand passes with real mail in flight, each killed at a random moment.
 
 use super::job;
-use super::ordeal::{Chance, Ordeal, Phase, TARGETS, arrived, kill};
+use super::ordeal::{Chance, Ordeal, Phase, TARGETS, arrived, kill, next_length};
 use crate::support::binary::has_faketime;
 use crate::support::moments::Moments;
 use crate::support::{mail, need};
@@ -66,8 +66,7 @@ impl Home {
         let killed = kill(pass);
         let phase = self.all.phase(started, killed);
         self.all.check_store(&format!("{phase:?}"));
-        // So that few kills come when all is told, whatever the load of this machine.
-        self.length = if phase == Phase::Told { self.length * 3 / 4 } else { self.length * 26 / 25 };
+        self.length = next_length(self.length, phase == Phase::Told);
         if matches!(phase, Phase::Claimed | Phase::Accepted) {
             self.rare.push(delay);
         }

@@ -25,6 +25,20 @@ impl Chance {
     }
 }
 
+/// The time in which the next kill comes, in microseconds, after a kill that came when `all_was_told` or before: so that few
+/// come then, whatever the load of this machine. It never shrinks to nothing.
+pub(crate) fn next_length(length: u64, all_was_told: bool) -> u64 {
+    let next = if all_was_told { length * 3 / 4 } else { length * 26 / 25 };
+    next.max(1_000)
+}
+
+#[test]
+fn kills_have_time_to_come_however_often_they_come_too_late() {
+    let length = (0..200).fold(600_000, |length, _| next_length(length, true));
+    assert!(Chance(1).below(length) < length);
+    assert!(next_length(length, false) > length, "and it grows again");
+}
+
 /// Targets of each kind: two files, two pages, two ports.
 pub(crate) const TARGETS: usize = 6;
 

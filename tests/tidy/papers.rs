@@ -176,8 +176,10 @@ fn traces_are_found() {
         let found = no_traces_of_a_workplace(&File::sample("docs/a.md", &text));
         assert!(found.len() == 1 && found[0].starts_with(&format!("docs/a.md:2: {trace}: ")), "{trace}: {found:?}");
     }
-    let fine = "/var/tmp/x $dir/tmp/ http://example.com/work/ a TLS session\n";
-    assert_eq!(no_traces_of_a_workplace(&File::sample("docs/a.md", fine)), Vec::<String>::new());
+    for path in traces().iter().filter(|trace| trace.starts_with('/')) {
+        let fine = format!("/var{path}x $dir{path} http://example.com{path}\n");
+        assert_eq!(no_traces_of_a_workplace(&File::sample("docs/a.md", &fine)), Vec::<String>::new());
+    }
 }
 
 #[test]
