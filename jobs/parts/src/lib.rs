@@ -5,10 +5,15 @@
 //! * [`mailbox`]: find our own mail in a mailbox, and take it away again. The only place that knows IMAP.
 //! * [`net`]: read `"host:port"`, resolve it, and tell whose fault it is that a connection failed.
 //! * [`one_or_many`]: settings keys that take one value or a list.
+//! * [`probe`]: ask every address of a target, and make one outcome of what they say.
+//! * [`starttls`]: go over to TLS in the middle of SMTP, IMAP, POP3, FTP, `PostgreSQL` and LDAP.
+//! * [`tls`]: whom we trust, and what went wrong in words.
 
 pub mod child;
 pub mod handles;
 pub mod mailbox;
 pub mod net;
 pub mod one_or_many;
+pub mod probe;
+pub mod starttls;
 pub mod tls;

@@ -16,8 +16,10 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
+mod inspect;
 mod words;
 
+pub use inspect::{ClientIdentity, inspecting};
 pub use words::{Fault, is_tls_error};
 
 /// The cause of every outcome that could not be judged because this host has no CA certificates.
@@ -37,6 +39,7 @@ pub struct Trust {
 
 struct Ready {
     config: Arc<ClientConfig>,
+    roots: Arc<RootCertStore>,
     with_system: bool,
 }
 
@@ -62,11 +65,28 @@ impl Trust {
     /// A [`Fault`] of ours, with cause [`NO_SYSTEM_ROOTS`], if there is no CA certificate to judge by. The next call
     /// tries again.
     pub fn config(&self) -> Result<Arc<ClientConfig>, Fault> {
+        self.ready().map(|ready| ready.config.clone())
+    }
+
+    /// The authorities that are trusted, for who judges a certificate without a handshake.
+    ///
+    /// # Errors
+    /// As [`Trust::config`].
+    pub fn roots(&self) -> Result<Arc<RootCertStore>, Fault> {
+        self.ready().map(|ready| ready.roots.clone())
+    }
+
+    /// Whether the CA file holds this very certificate. Whoever names that of a server itself there trusts it.
+    pub fn names(&self, certificate: &CertificateDer<'_>) -> bool {
+        self.own.iter().any(|own| own == certificate)
+    }
+
+    fn ready(&self) -> Result<&Ready, Fault> {
         if let Some(ready) = self.ready.get() {
-            return Ok(ready.config.clone());
+            return Ok(ready);
         }
         let ready = self.make()?;
-        Ok(self.ready.get_or_init(|| ready).config.clone())
+        Ok(self.ready.get_or_init(|| ready))
     }
 
     fn make(&self) -> Result<Ready, Fault> {
@@ -80,14 +100,15 @@ impl Trust {
             Err(_) => false,
         };
         roots.add_parsable_certificates(self.own.iter().cloned());
+        let roots = Arc::new(roots);
         let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
             .map_err(|e| Fault::of_target(format!("no TLS version can be offered: {e}")))?
-            .with_root_certificates(roots)
+            .with_root_certificates(roots.clone())
             .with_no_client_auth();
         config.alpn_protocols.clone_from(&self.alpn);
         config.resumption = Resumption::disabled();
-        Ok(Ready { config: Arc::new(config), with_system })
+        Ok(Ready { config: Arc::new(config), roots, with_system })
     }
 
     /// Words an error of a handshake, or of a later read or write, with the server called `name`. Takes a broken
@@ -139,19 +160,30 @@ fn system_roots() -> Result<&'static RootCertStore, Fault> {
     Ok(SYSTEM.get_or_init(|| roots))
 }
 
-fn read_ca_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+/// The bytes of a file; `what` is what it should be.
+fn read_pem(path: &Path, what: &str) -> Result<Vec<u8>, String> {
     let shown = path.display();
-    let size = std::fs::metadata(path).map_err(|e| format!("cannot read the CA file {shown}: {e}"))?.len();
+    let size = std::fs::metadata(path).map_err(|e| format!("cannot read the {what} {shown}: {e}"))?.len();
     if size > CA_FILE_MAX {
-        return Err(format!("the CA file {shown} is larger than 8 MiB; name a PEM file"));
+        return Err(format!("the {what} {shown} is larger than 8 MiB; name a PEM file"));
     }
-    let pem = std::fs::read(path).map_err(|e| format!("cannot read the CA file {shown}: {e}"))?;
+    std::fs::read(path).map_err(|e| format!("cannot read the {what} {shown}: {e}"))
+}
+
+fn read_certificates(path: &Path, what: &str) -> Result<Vec<CertificateDer<'static>>, String> {
+    let (pem, shown) = (read_pem(path, what)?, path.display());
     let found: Vec<_> = CertificateDer::pem_slice_iter(&pem)
         .collect::<Result<_, _>>()
-        .map_err(|e| format!("the CA file {shown} is damaged: {e}"))?;
+        .map_err(|e| format!("the {what} {shown} is damaged: {e}"))?;
     if found.is_empty() {
-        return Err(format!("the CA file {shown} holds no certificate; it must be PEM, with lines BEGIN CERTIFICATE"));
+        return Err(format!("the {what} {shown} holds no certificate; it must be PEM, with lines BEGIN CERTIFICATE"));
     }
+    Ok(found)
+}
+
+fn read_ca_file(path: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
+    let shown = path.display();
+    let found = read_certificates(path, "CA file")?;
     for certificate in &found {
         RootCertStore::empty()
             .add(certificate.clone())

@@ -1,8 +1,8 @@
 //! From what was tried to an outcome. Pure.
 
-use crate::probe::{Problem, Tried};
 use checker_job::{Blame, Metric, Outcome};
 use checker_parts::net::{Endpoint, NO_ROUTE};
+use checker_parts::probe::{Problem, Tried, listed, none_works};
 use std::fmt::{self, Display, Formatter, Write as _};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -39,82 +39,42 @@ fn blaming(outcome: Outcome, blame: Option<Blame>) -> Outcome {
 }
 
 /// The outcome of a name with any number of addresses.
-pub(crate) fn many(endpoint: &Endpoint, tried: &[Tried]) -> Outcome {
+pub(crate) fn many(endpoint: &Endpoint, tried: &[Tried<Duration>]) -> Outcome {
     if let [(to, result)] = tried {
         return one(*to, result);
     }
-    let mut slowest = None;
-    let (mut good, mut bad, mut causes) = (0_usize, Vec::new(), Vec::new());
-    let mut answered = false;
-    for (_, result) in tried {
-        match result {
-            Ok(time) => {
-                good += 1;
-                slowest = slowest.max(Some(*time));
-            }
-            Err(Problem::Target(sentence, blame)) => {
-                answered |= blame.is_none();
-                bad.push(sentence.as_str());
-            }
-            Err(Problem::NoRoute) => causes.push((NO_ROUTE, Blame::NoRoute)),
-            Err(Problem::Ours(cause, blame)) => causes.push((cause.as_str(), *blame)),
-        }
-    }
-    // One address that said anything shows that we are not cut off.
-    let silent = (!answered).then_some(Blame::Silence);
-    let usable = good + bad.len();
-    let uncounted = if causes.is_empty() { String::new() } else { format!(" ({} not counted)", causes.len()) };
-    let outcome = match (slowest, bad.as_slice()) {
-        (Some(slowest), []) if good == 1 => {
-            Outcome::ok(format!("{endpoint} answers in {}{uncounted}", TimeWords(slowest)))
-        }
-        (Some(slowest), []) => Outcome::ok(format!(
-            "all {good} addresses of {endpoint} answer, the slowest in {}{uncounted}",
-            TimeWords(slowest)
+    let good: Vec<Duration> = tried.iter().filter_map(|(_, result)| result.as_ref().ok().copied()).collect();
+    let Some(slowest) = good.iter().max() else { return none_works(endpoint, tried) };
+    let bad: Vec<&str> = tried
+        .iter()
+        .filter_map(|(_, result)| match result {
+            Err(Problem::Target(sentence, _)) => Some(sentence.as_str()),
+            _ => None,
+        })
+        .collect();
+    let usable = good.len() + bad.len();
+    let not_counted = tried.len() - usable;
+    let uncounted = if not_counted == 0 { String::new() } else { format!(" ({not_counted} not counted)") };
+    let slowest_words = TimeWords(*slowest);
+    let outcome = match bad.as_slice() {
+        [] if good.len() == 1 => Outcome::ok(format!("{endpoint} answers in {slowest_words}{uncounted}")),
+        [] => Outcome::ok(format!(
+            "all {} addresses of {endpoint} answer, the slowest in {slowest_words}{uncounted}",
+            good.len()
         )),
-        (Some(_), bad) => Outcome::warning(format!(
+        bad => Outcome::warning(format!(
             "{} of {usable} addresses of {endpoint} fail{}{uncounted}: {}",
             bad.len(),
             if bad.len() == 1 { "s" } else { "" },
             listed(bad)
         )),
-        (None, []) => {
-            // A shortage of ours says more than a family that this host never had.
-            let ours = causes.iter().find(|c| c.1 != Blame::NoRoute);
-            let (cause, blame) = ours.copied().unwrap_or((NO_ROUTE, Blame::NoRoute));
-            Outcome::unknown(format!("could not connect to {endpoint}: {cause}"), cause).blaming(blame)
-        }
-        (None, [sentence]) => blaming(Outcome::failed(format!("{sentence}{uncounted}")), silent),
-        (None, bad) => {
-            let bad = listed(bad);
-            let sentence = format!("none of the {usable} addresses of {endpoint} works{uncounted}: {bad}");
-            blaming(Outcome::failed(sentence), silent)
-        }
     };
-    let outcome = outcome.with_detail(tried.iter().map(line).collect::<Vec<_>>().join("\n"));
-    match slowest {
-        Some(time) => outcome.with_metric(Metric::new("time", seconds(time), "s")),
-        None => outcome,
-    }
-}
-
-/// The first sentences, and how many there are besides. All stand in the detail.
-fn listed(sentences: &[&str]) -> String {
-    const LISTED_MAX: usize = 3;
-    let head = sentences.get(..LISTED_MAX).unwrap_or(sentences).join("; ");
-    match sentences.len().saturating_sub(LISTED_MAX) {
-        0 => head,
-        more => format!("{head}; and {more} more"),
-    }
-}
-
-fn line((to, result): &Tried) -> String {
-    match result {
+    let lines = tried.iter().map(|(to, result)| match result {
         Ok(time) => answers(*to, *time),
-        Err(Problem::Target(sentence, _)) => sentence.clone(),
-        Err(Problem::NoRoute) => format!("{to} is not counted: {NO_ROUTE} to it"),
-        Err(Problem::Ours(cause, _)) => format!("{to} is not counted: {cause}"),
-    }
+        Err(problem) => problem.line(*to),
+    });
+    let detail = lines.collect::<Vec<_>>().join("\n");
+    outcome.with_detail(detail).with_metric(Metric::new("time", seconds(*slowest), "s"))
 }
 
 /// A time of the size that connections take.

@@ -15,17 +15,12 @@ mod probe;
 mod tests;
 
 use checker_job::{Context, HANDLES, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
-use checker_parts::net::{Endpoint, NO_RESOLVER, ResolveError};
+use checker_parts::net::Endpoint;
 use checker_parts::one_or_many::OneOrMany;
-use probe::{Limit, Talk};
+use checker_parts::probe::{Limit, addresses, each};
+use probe::Talk;
 use serde::Deserialize;
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::time::{Instant, timeout_at};
-
-/// Addresses of one name that are tried; a name with more is a mistake or an attack.
-const ADDRESSES_MAX: usize = 32;
 
 /// The keys of `[[job.tcp]]`.
 #[derive(Debug, Deserialize)]
@@ -68,41 +63,13 @@ impl Job for TcpJob {
             let result = probe::probe(address, &self.talk, &limit).await;
             return judge::one(address, &result);
         }
-        match timeout_at(limit.until, self.endpoint.resolve()).await {
-            Ok(Ok(addresses)) => self.all(cx, addresses, &limit).await,
-            Ok(Err(error)) => self.unresolved(error),
-            Err(_) => self.unresolved(ResolveError::NoResolver(format!("no answer within {}", limit.words()))),
-        }
-    }
-}
-
-impl TcpJob {
-    /// Tries all addresses at once.
-    async fn all(&self, cx: &Context, mut addresses: Vec<SocketAddr>, limit: &Limit) -> Outcome {
-        if addresses.len() > ADDRESSES_MAX {
-            cx.log(format!("{} has {} addresses; the first {ADDRESSES_MAX} are tried", self.endpoint, addresses.len()));
-            addresses.truncate(ADDRESSES_MAX);
-        }
-        for address in &addresses {
-            cx.log(format!("{} resolves to {}", self.endpoint, address.ip()));
-        }
-        let results = probe::probe_all(&addresses, &self.talk, limit).await;
-        judge::many(&self.endpoint, &results)
-    }
-
-    fn unresolved(&self, error: ResolveError) -> Outcome {
-        let host = self.endpoint.host();
-        let blame = error.blame();
-        let outcome = match error {
-            ResolveError::NoSuchName => {
-                Outcome::failed(format!("could not resolve {host}: there is no such name, or it has no address"))
+        match addresses(cx, &self.endpoint, &limit).await {
+            Ok(addresses) => {
+                let tried = each(&addresses, |to| probe::probe(to, &self.talk, &limit)).await;
+                judge::many(&self.endpoint, &tried)
             }
-            ResolveError::NoResolver(said) => {
-                Outcome::unknown(format!("could not resolve {host}: {NO_RESOLVER} ({said})"), NO_RESOLVER)
-            }
-            ResolveError::Ours(cause) => Outcome::unknown(format!("could not resolve {host}: {cause}"), cause),
-        };
-        Outcome { blame, ..outcome }
+            Err(outcome) => outcome,
+        }
     }
 }
 
@@ -170,14 +137,5 @@ fn jobs_of(
         }
         let (id, policy) = table.job(Spawner::KIND, endpoint.as_str(), address.len() == 1);
         jobs.push(TcpJob { id, policy, endpoint, talk: Arc::clone(&talk) });
-    }
-}
-
-impl Limit {
-    /// Ends a little before the framework's own limit, so that the job can still say in which phase time ran out.
-    fn of(timeout: Duration) -> Self {
-        let begin = Instant::now();
-        let margin = Duration::from_millis(50).min(timeout / 10);
-        Self { begin, until: begin + timeout.saturating_sub(margin), timeout }
     }
 }

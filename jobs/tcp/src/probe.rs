@@ -1,15 +1,12 @@
-//! One connection to one address, and many at the same time.
+//! One connection to one address.
 
-use checker_job::{Blame, duration_words};
 use checker_parts::net::{self, Trouble};
-use std::future::poll_fn;
+use checker_parts::probe::{Limit, Problem};
 use std::io;
 use std::net::SocketAddr;
-use std::pin::Pin;
-use std::task::Poll;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 /// The expected text must come within so many bytes.
 const ANSWER_MAX: usize = 64 * 1024;
@@ -19,32 +16,6 @@ const ANSWER_MAX: usize = 64 * 1024;
 pub(crate) struct Talk {
     pub(crate) send: Vec<u8>,
     pub(crate) expect: String,
-}
-
-/// The time that a run has.
-#[derive(Debug)]
-pub(crate) struct Limit {
-    pub(crate) begin: Instant,
-    pub(crate) until: Instant,
-    pub(crate) timeout: Duration,
-}
-
-impl Limit {
-    /// As the settings know it.
-    pub(crate) fn words(&self) -> String {
-        duration_words(self.timeout)
-    }
-}
-
-/// Why an address did not do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Problem {
-    /// The target is at fault: a whole sentence. With a blame, nothing came back from it, which may be our fault too.
-    Target(String, Option<Blame>),
-    /// This host has no route to the address.
-    NoRoute,
-    /// This host is at fault: the cause.
-    Ours(String, Blame),
 }
 
 /// How far a connection came.
@@ -105,15 +76,16 @@ async fn converse(to: SocketAddr, talk: &Talk, phase: &mut Phase) -> Result<(), 
 
 /// Words the end of a connection; without one, time ran out.
 fn explain(to: SocketAddr, talk: &Talk, limit: &Limit, phase: &Phase, end: Option<End>) -> Problem {
-    let trouble = match &end {
-        Some(End::Error(error)) => Some(Trouble::of(error, to)),
+    let error = match &end {
+        Some(End::Error(error)) => Some(error),
         _ => None,
     };
-    match trouble {
-        Some(Trouble::NoRoute) => return Problem::NoRoute,
-        Some(Trouble::Forbidden) => return Problem::Ours(net::FORBIDDEN.to_owned(), Blame::Firewall),
-        Some(Trouble::Ours(cause)) => return Problem::Ours(cause, Blame::Shortage),
-        _ => {}
+    if matches!(phase, Phase::Connecting) {
+        return Problem::connecting(to, error, limit);
+    }
+    let trouble = error.map(|error| Trouble::of(error, to));
+    if let Some(ours) = trouble.as_ref().and_then(Problem::ours) {
+        return ours;
     }
     let blame = match &trouble {
         Some(trouble) => trouble.blame(to),
@@ -124,17 +96,7 @@ fn explain(to: SocketAddr, talk: &Talk, limit: &Limit, phase: &Phase, end: Optio
     let wanted = format!("{:?}", talk.expect);
     let within = format!("within {}", limit.words());
     let sentence = match (phase, end, trouble) {
-        (Phase::Connecting, _, Some(Trouble::Refused)) => format!("{to} refuses the connection"),
-        (Phase::Connecting, _, Some(Trouble::Unreachable)) => {
-            format!("{to} is not there: the network answers that it cannot be reached")
-        }
-        (Phase::Connecting, _, Some(Trouble::TimedOut)) => {
-            format!("timed out connecting to {to}")
-        }
-        (Phase::Connecting, None, _) => {
-            format!("timed out connecting to {to} after {}", limit.words())
-        }
-        (Phase::Sending, None, _) => format!("{to} takes nothing of what is sent {within}"),
+        (Phase::Connecting | Phase::Sending, None, _) => format!("{to} takes nothing of what is sent {within}"),
         (Phase::Waiting(got), None, _) if got.is_empty() => {
             format!("{to} accepts the connection, but says nothing {within}; expected {wanted}")
         }
@@ -166,32 +128,4 @@ fn shown(got: &[u8]) -> String {
     let head = got.get(..SHOWN_MAX).unwrap_or(got);
     let more = if got.len() > SHOWN_MAX { "..." } else { "" };
     format!("{:?}{more}", String::from_utf8_lossy(head))
-}
-
-/// What came of one address.
-pub(crate) type Tried = (SocketAddr, Result<Duration, Problem>);
-
-/// Tries all addresses at the same time, without a task for each.
-pub(crate) async fn probe_all(addresses: &[SocketAddr], talk: &Talk, limit: &Limit) -> Vec<Tried> {
-    let mut running: Vec<_> = addresses
-        .iter()
-        .map(|to| {
-            let probe: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(probe(*to, talk, limit));
-            (*to, probe, None)
-        })
-        .collect();
-    poll_fn(|task| {
-        let mut pending = false;
-        for (_, probe, result) in &mut running {
-            if result.is_none() {
-                match probe.as_mut().poll(task) {
-                    Poll::Ready(done) => *result = Some(done),
-                    Poll::Pending => pending = true,
-                }
-            }
-        }
-        if pending { Poll::Pending } else { Poll::Ready(()) }
-    })
-    .await;
-    running.into_iter().filter_map(|(to, _, result)| result.map(|result| (to, result))).collect()
 }

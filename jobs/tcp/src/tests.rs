@@ -1,11 +1,14 @@
 //! Real servers on loopback, and the judgement of what cannot be had there.
 
 use super::*;
-use crate::probe::Problem;
 use checker_job::{Blame, Timestamp, Verdict};
+use checker_parts::probe::Problem;
+use std::net::SocketAddr;
 use std::process::Command;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::time::Instant;
 
 #[test]
 fn conforms() {
@@ -187,8 +190,8 @@ async fn all_addresses_of_a_name_are_tried_at_once() {
     let worse = SocketAddr::new([127, 0, 0, 3].into(), good.port());
     let job = job(&format!("name.example:{}", good.port()), None, None);
     let try_all = async |addresses: &[SocketAddr]| {
-        let cx = context(Duration::from_secs(5));
-        job.all(&cx, addresses.to_vec(), &Limit::of(cx.timeout)).await
+        let limit = Limit::of(Duration::from_secs(5));
+        judge::many(&job.endpoint, &each(addresses, |to| probe::probe(to, &job.talk, &limit)).await)
     };
     let some = try_all(&[good, bad]).await;
     assert_eq!(some.verdict, Verdict::Warning);
@@ -284,16 +287,6 @@ async fn inside_a_namespace() {
     let outcome = run(&job("ns.example.com:53", None, None), 20_000).await;
     assert_eq!(outcome.verdict, Verdict::Unknown, "{outcome:?}");
     assert_eq!(outcome.cause.as_deref(), Some("the resolver does not answer"), "{outcome:?}");
-}
-
-#[test]
-fn a_name_that_is_not_there_is_the_targets_fault() {
-    let job = job("ns.example.com:53", None, None);
-    let failed = job.unresolved(ResolveError::NoSuchName);
-    assert_eq!(failed.verdict, Verdict::Failed);
-    assert!(failed.summary.starts_with("could not resolve ns.example.com: there is no such name"));
-    let silent = job.unresolved(ResolveError::NoResolver("Try again".to_owned()));
-    assert_eq!((silent.verdict, silent.cause.as_deref()), (Verdict::Unknown, Some("the resolver does not answer")));
 }
 
 #[test]

@@ -1,0 +1,113 @@
+//! The protocols that talk in lines.
+
+use super::{SAID_MAX, Stop};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// So much of what a server said stands in a sentence.
+const SHOWN_MAX: usize = 200;
+
+/// Lines from a server, one after the other.
+pub(super) struct Lines<'a, S> {
+    stream: &'a mut S,
+    came: Vec<u8>,
+    total: usize,
+}
+
+/// An answer of SMTP or FTP: three digits, and one line or several.
+pub(super) struct Reply {
+    pub(super) code: String,
+    /// What stands after the code.
+    pub(super) lines: Vec<String>,
+}
+
+impl Reply {
+    /// Its first line, in quotes.
+    pub(super) fn shown(&self) -> String {
+        shown(format!("{} {}", self.code, self.lines.first().map_or("", String::as_str)).as_bytes())
+    }
+}
+
+impl<'a, S: AsyncRead + AsyncWrite + Unpin> Lines<'a, S> {
+    pub(super) fn new(stream: &'a mut S) -> Self {
+        Self { stream, came: Vec::new(), total: 0 }
+    }
+
+    /// The next line, without its end.
+    pub(super) async fn line(&mut self) -> Result<String, Stop> {
+        loop {
+            if let Some(end) = self.came.iter().position(|b| *b == b'\n') {
+                let line: Vec<u8> = self.came.drain(..=end).collect();
+                return Ok(String::from_utf8_lossy(&line).trim_end_matches(['\r', '\n']).to_owned());
+            }
+            let mut more = [0; 2_048];
+            let count = self.stream.read(&mut more).await?;
+            if count == 0 {
+                let said = if self.came.is_empty() { String::new() } else { format!(" after {}", shown(&self.came)) };
+                return Err(Stop::Said(format!("closed the connection{said}")));
+            }
+            self.total += count;
+            if self.total > SAID_MAX {
+                let head = shown(&self.came);
+                return Err(Stop::Said(format!("says more than {} KiB before TLS: {head}", SAID_MAX / 1024)));
+            }
+            self.came.extend_from_slice(more.get(..count).unwrap_or_default());
+        }
+    }
+
+    pub(super) async fn say(&mut self, line: &str) -> Result<(), Stop> {
+        self.stream.write_all(format!("{line}\r\n").as_bytes()).await?;
+        self.stream.flush().await?;
+        Ok(())
+    }
+
+    /// The next reply of a protocol with three digits.
+    pub(super) async fn reply(&mut self, protocol: &str) -> Result<Reply, Stop> {
+        let mut reply = Reply { code: String::new(), lines: Vec::new() };
+        loop {
+            let line = self.line().await?;
+            let (code, rest) = line.split_at_checked(3).unwrap_or((&line, ""));
+            let last = rest.is_empty() || rest.starts_with(' ');
+            let is_code = code.len() == 3 && code.bytes().all(|b| b.is_ascii_digit());
+            // FTP may have lines of any form between the first one and the last.
+            let within = protocol == "FTP" && !reply.code.is_empty() && code != reply.code;
+            if !within && !(is_code && (last || rest.starts_with('-'))) {
+                let line = shown(line.as_bytes());
+                return Err(Stop::Said(format!("does not answer as {protocol} does, but with {line}")));
+            }
+            if within {
+                continue;
+            }
+            code.clone_into(&mut reply.code);
+            reply.lines.push(rest.get(1..).unwrap_or_default().to_owned());
+            if last {
+                return Ok(reply);
+            }
+        }
+    }
+
+    /// The first reply, which must have this code.
+    pub(super) async fn greeting(&mut self, protocol: &str, code: &str) -> Result<(), Stop> {
+        let greeting = self.reply(protocol).await?;
+        if greeting.code == code { Ok(()) } else { Err(Stop::Said(format!("greets with {}", greeting.shown()))) }
+    }
+
+    /// Nothing may have come after the server's consent.
+    pub(super) fn nothing_left(&self) -> Result<(), Stop> {
+        if self.came.is_empty() { Ok(()) } else { Err(plain_text_after()) }
+    }
+}
+
+pub(super) fn plain_text_after() -> Stop {
+    Stop::Said(
+        "goes on in plain text after it has agreed to TLS: somebody on the way could slip in what is believed later"
+            .to_owned(),
+    )
+}
+
+/// The first bytes of what was said, in quotes, without anything that could disturb a line.
+pub(super) fn shown(said: &[u8]) -> String {
+    let head = said.get(..SHOWN_MAX).unwrap_or(said).trim_ascii_end();
+    let more = if said.len() > SHOWN_MAX { "..." } else { "" };
+    let text: String = String::from_utf8_lossy(head).chars().map(|c| if c.is_control() { '.' } else { c }).collect();
+    format!("{text:?}{more}")
+}
