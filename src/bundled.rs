@@ -8,6 +8,7 @@ pub fn bundled() -> Registry {
     Registry::new()
         .with::<checker_tcp::Spawner>()
         .with::<checker_http::Spawner>()
+        .with::<checker_tls::Spawner>()
         .with::<checker_command::Spawner>()
         .with::<checker_example::Spawner>()
 }

@@ -1,0 +1,114 @@
+//! Job kind `tls`: look at the certificate of a server.
+//!
+//! Each address of a name is asked, because a certificate that was renewed on one server and forgotten on another is a common
+//! fault. The handshake takes any certificate; then it is judged, and three things are told apart: when it ends (or one that it
+//! depends on does), whether an authority vouches for it, and whether it is for this host. All that is wrong is said at once.
+//!
+//! What hinders us (a silent resolver, no route, no CA certificates on this host) is never said of the target: the outcome is
+//! `Unknown` with a cause.
+//!
+//! Metrics: `days` until the end, and `time` in seconds from the start of the run to the end of the slowest handshake.
+
+mod certificate;
+mod handshake;
+mod judge;
+mod plan;
+mod spawn;
+
+use checker_job::{Context, HANDLES, Job, JobId, JobSpawner, Metric, Outcome, Policy, SpawnError, Table};
+use checker_parts::net::Endpoint;
+use checker_parts::one_or_many::OneOrMany;
+use checker_parts::probe::{Limit, Problem, addresses, each, merged};
+use plan::Plan;
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+const KIND: &str = "tls";
+
+/// The keys of `[[job.tls]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Where to connect; a list makes one job each.
+    pub address: OneOrMany<String>,
+    /// The host that is asked for and must stand in the certificate.
+    pub server_name: Option<String>,
+    /// The protocol in which TLS is begun by a command.
+    pub starttls: Option<String>,
+    /// Warn when less than this is left.
+    #[serde(default)]
+    pub warning: OneOrMany<String>,
+    /// Fail when less than this is left.
+    #[serde(default)]
+    pub critical: OneOrMany<String>,
+    /// What is judged.
+    pub judge: Option<OneOrMany<String>>,
+    /// Certificates that are trusted besides the system's.
+    pub ca_file: Option<PathBuf>,
+    /// A certificate of our own.
+    pub client_certificate: Option<PathBuf>,
+    /// Its key.
+    pub client_key: Option<PathBuf>,
+}
+
+/// A server whose certificate is looked at.
+#[derive(Debug)]
+pub struct TlsJob {
+    id: JobId,
+    policy: Policy,
+    endpoint: Endpoint,
+    plan: Arc<Plan>,
+}
+
+impl Job for TlsJob {
+    fn id(&self) -> &JobId {
+        &self.id
+    }
+
+    fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// One socket for an address. A name has a few, and the resolver needs one.
+    fn handles(&self) -> usize {
+        if self.endpoint.literal().is_some() { 1 } else { HANDLES }
+    }
+
+    async fn execute(&self, cx: &Context) -> Outcome {
+        let limit = Limit::of(cx.timeout);
+        let addresses = match addresses(cx, &self.endpoint, &limit).await {
+            Ok(addresses) => addresses,
+            Err(outcome) => return outcome,
+        };
+        let tried = each(&addresses, |to| self.one(cx, to, &limit)).await;
+        let outcome = merged(&self.endpoint, tried);
+        #[expect(clippy::cast_precision_loss, reason = "no run takes 2^52 microseconds")]
+        let time = limit.begin.elapsed().as_micros() as f64 / 1e6;
+        if outcome.metrics.is_empty() { outcome } else { outcome.with_metric(Metric::new("time", time, "s")) }
+    }
+}
+
+impl TlsJob {
+    async fn one(&self, cx: &Context, to: SocketAddr, limit: &Limit) -> Result<Outcome, Problem> {
+        let shown = handshake::shown(&self.plan, to, limit).await?;
+        Ok(judge::judge(&self.plan, &shown, cx.now))
+    }
+}
+
+/// The job kind `tls`.
+#[derive(Debug)]
+pub struct Spawner;
+
+impl JobSpawner for Spawner {
+    const KIND: &'static str = KIND;
+    const EXAMPLE: &'static str = include_str!("../example.cfg");
+    const BLOCKING: bool = false;
+    type Settings = Settings;
+    type Job = TlsJob;
+
+    fn spawn(tables: Vec<Table<Settings>>) -> Result<Vec<TlsJob>, Vec<SpawnError>> {
+        spawn::spawn(&tables)
+    }
+}

@@ -1,0 +1,151 @@
+//! Certificates of every sort, judged at every time.
+
+use crate::authority::{Authority, NINETY, Wanted, openssl};
+use crate::server::{Server, day, run, table};
+use checker_job::Verdict;
+
+#[test]
+fn a_good_certificate_says_how_long_it_is_good_and_for_what() {
+    if openssl().is_none() {
+        return;
+    }
+    let authority = Authority::new();
+    let server = Server::start(&authority, "server", Some("middle"), &[]);
+    let outcome = run(&table(&authority, server.at, ""), day(10, 1, 0));
+    assert_eq!(outcome.verdict, Verdict::Ok, "{outcome:?}");
+    assert_eq!(outcome.summary, "certificate of server is good for another 60 d, until 2026-11-30");
+    let lines: Vec<&str> = outcome.detail.lines().collect();
+    let own = "\"server\" (for www.example.test, example.test), from \"middle\": 2026-09-01 to 2026-11-30, SHA-256 ";
+    assert!(lines[0].starts_with(own), "{lines:?}");
+    assert!(lines[1].starts_with("\"middle\", from \"root\": 2020-01-01 to 2030-01-01, SHA-256 "), "{lines:?}");
+    let [days, time] = outcome.metrics.as_slice() else { panic!("{outcome:?}") };
+    assert!(&*days.label == "days" && (days.value - 60.0).abs() < 0.01, "{days:?}");
+    assert_eq!((days.warning.as_deref(), days.critical.as_deref()), (Some("21:"), Some("7:")));
+    assert_eq!((&*time.label, &*time.unit), ("time", "s"));
+}
+
+#[test]
+fn each_time_of_its_life_has_its_sentence() {
+    if openssl().is_none() {
+        return;
+    }
+    let authority = Authority::new();
+    let server = Server::start(&authority, "server", Some("middle"), &[]);
+    let table = table(&authority, server.at, "");
+    for (now, verdict, sentence) in [
+        (
+            day(8, 31, 12),
+            Verdict::Failed,
+            "certificate not yet valid: it starts on 2026-09-01 (or the clock of this host is wrong)",
+        ),
+        (day(9, 1, 0), Verdict::Ok, "certificate of server is good for another 90 d, until 2026-11-30"),
+        (day(11, 8, 23), Verdict::Ok, "certificate of server is good for another 21 d, until 2026-11-30"),
+        (day(11, 9, 1), Verdict::Warning, "certificate expires in 20 d, on 2026-11-30"),
+        (day(11, 23, 1), Verdict::Failed, "certificate expires in 6 d, on 2026-11-30"),
+        (day(11, 29, 1), Verdict::Failed, "certificate expires in 23 h, on 2026-11-30"),
+        (day(12, 3, 1), Verdict::Failed, "certificate expired 3 d ago, on 2026-11-30"),
+    ] {
+        let outcome = run(&table, now);
+        assert_eq!((outcome.verdict, &*outcome.summary), (verdict, sentence));
+    }
+}
+
+#[test]
+fn one_that_lives_for_days_is_judged_by_its_life() {
+    if openssl().is_none() {
+        return;
+    }
+    let authority = Authority::new();
+    authority.issue(&Wanted { name: "short", by: "middle", days: ("2026-10-01", "2026-10-07"), ..NINETY });
+    let server = Server::start(&authority, "short", Some("middle"), &[]);
+    let usual = table(&authority, server.at, "");
+    for (now, verdict) in [
+        (day(10, 1, 1), Verdict::Ok),
+        (day(10, 5, 11), Verdict::Ok),
+        (day(10, 5, 13), Verdict::Warning),
+        (day(10, 6, 9), Verdict::Warning),
+        (day(10, 6, 10), Verdict::Failed),
+    ] {
+        let outcome = run(&usual, now);
+        assert_eq!(outcome.verdict, verdict, "{outcome:?}");
+    }
+    let own = table(&authority, server.at, "warning = \"90%\"\ncritical = \"1h\"\n");
+    let outcome = run(&own, day(10, 1, 20));
+    assert_eq!((outcome.verdict, &*outcome.summary), (Verdict::Warning, "certificate expires in 5 d, on 2026-10-07"));
+    assert_eq!(run(&own, day(10, 1, 1)).verdict, Verdict::Ok);
+    assert_eq!(run(&own, day(10, 6, 22)).verdict, Verdict::Warning);
+}
+
+#[test]
+fn one_that_it_depends_on_may_end_first() {
+    if openssl().is_none() {
+        return;
+    }
+    let authority = Authority::new();
+    authority.issue(&Wanted { name: "brief", by: "root", hosts: None, days: ("2026-01-01", "2026-10-10") });
+    authority.issue(&Wanted { name: "leaf", by: "brief", ..NINETY });
+    let server = Server::start(&authority, "leaf", Some("brief"), &[]);
+    let table = table(&authority, server.at, "");
+    let brief = "certificate of the authority \"brief\", which it depends on,";
+    for (now, verdict, sentence) in [
+        (day(9, 2, 0), Verdict::Ok, "certificate of leaf is good for another 38 d, until 2026-10-10".to_owned()),
+        (day(10, 1, 0), Verdict::Warning, format!("{brief} expires in 9 d, on 2026-10-10")),
+        (day(10, 12, 1), Verdict::Failed, format!("{brief} expired 2 d 1 h ago, on 2026-10-10")),
+    ] {
+        let outcome = run(&table, now);
+        assert_eq!((outcome.verdict, outcome.summary), (verdict, sentence));
+    }
+}
+
+#[test]
+fn chain_and_host_are_judged_apart_from_expiry_and_said_together() {
+    if openssl().is_none() {
+        return;
+    }
+    let authority = Authority::new();
+    let bare = Server::start(&authority, "server", None, &[]);
+    let now = day(10, 1, 0);
+    let chain = run(&table(&authority, bare.at, ""), now);
+    assert_eq!(chain.verdict, Verdict::Failed);
+    assert!(chain.summary.starts_with("certificate is signed by an unknown authority"), "{}", chain.summary);
+    assert!(chain.summary.contains("does not send its intermediate certificates"), "{}", chain.summary);
+    let elsewhere = table(&authority, bare.at, "").replace("www.example.test", "mail.example.test");
+    let all = run(&elsewhere, day(12, 3, 0)).summary;
+    assert!(all.starts_with("certificate is signed by an unknown authority"), "{all}");
+    assert!(all.contains("; certificate is for www.example.test, example.test, not for mail.example.test; "), "{all}");
+    assert!(all.ends_with("; certificate expired 3 d ago, on 2026-11-30"), "{all}");
+    let only = |what: &str, now| run(&format!("{elsewhere}judge = {what}\n"), now);
+    assert_eq!(only("\"expiry\"", now).verdict, Verdict::Ok);
+    assert!(only("[\"expiry\", \"host\"]", now).summary.starts_with("certificate is for www"));
+    let chain = only("[\"chain\"]", day(12, 3, 0)).summary;
+    assert!(chain.starts_with("certificate is signed by") && !chain.contains("expired"), "{chain}");
+}
+
+#[test]
+fn a_server_that_vouches_for_itself_is_trusted_where_the_settings_name_it() {
+    if openssl().is_none() {
+        return;
+    }
+    let authority = Authority::new();
+    authority.issue(&Wanted { name: "self", by: "self", ..NINETY });
+    let server = Server::start(&authority, "self", None, &[]);
+    let now = day(10, 1, 0);
+    let stranger = run(&table(&authority, server.at, ""), now);
+    assert!(stranger.summary.starts_with("certificate is signed by an unknown authority"), "{}", stranger.summary);
+    let named = table(&authority, server.at, "").replace("root.pem", "self.pem");
+    assert_eq!(run(&named, now).verdict, Verdict::Ok);
+    assert_eq!(run(&named, day(12, 3, 0)).verdict, Verdict::Failed, "it ends all the same");
+}
+
+#[test]
+fn the_address_itself_may_be_the_host() {
+    if openssl().is_none() {
+        return;
+    }
+    let authority = Authority::new();
+    authority.issue(&Wanted { name: "number", by: "root", hosts: Some("IP:127.0.0.1"), ..NINETY });
+    let server = Server::start(&authority, "number", None, &[]);
+    let root = authority.file("root.pem");
+    let outcome = run(&format!("address = \"{}\"\nca_file = {root:?}\n", server.at), day(10, 1, 0));
+    assert_eq!(outcome.verdict, Verdict::Ok, "{outcome:?}");
+}
