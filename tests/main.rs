@@ -17,6 +17,7 @@ mod daemon;
 mod degraded;
 mod fleet;
 mod isolation;
+mod kinds;
 mod life;
 mod mail;
 mod mailbox;

@@ -5,6 +5,7 @@
 pub mod binary;
 pub mod cron;
 pub mod dns;
+pub mod doors;
 pub mod hostile;
 pub mod imap;
 pub mod mail;
@@ -47,6 +48,12 @@ fn missing(what: &str) -> Option<String> {
         "faketime" => &["/usr/bin/faketime"],
         "strace" => &["/usr/bin/strace"],
         "nginx" => &["/usr/sbin/nginx"],
+        "pop3" => &["/usr/sbin/dovecot", "/usr/lib/dovecot/pop3-login"],
+        "openssl" => &["/usr/bin/openssl"],
+        "vsftpd" => &["/usr/sbin/vsftpd"],
+        "slapd" => &["/usr/sbin/slapd"],
+        "postgresql" if doors::postgres_programs().is_none() => &["/usr/lib/postgresql/VERSION/bin/initdb"],
+        "postgresql" => &["/usr/bin/setpriv"],
         "gcc" => &["/usr/bin/gcc"],
         "namespaces" => &["/usr/bin/unshare", "/usr/bin/nsenter", "/usr/bin/mount", "/sbin/ip"],
         other => panic!("no such part is known: {other}"),

@@ -1,0 +1,3 @@
+//! Job kinds against real servers, by the real program.
+
+mod tls;
