@@ -44,6 +44,10 @@ fn each_protocol_goes_over_to_tls_on_a_real_server() {
         assert!(well, "{name}: {}{}\n{}", done.out, done.err, logs.join("\n"));
         assert!(done.out.contains("certificate of localhost is good for another"), "{name}: {}", done.out);
     }
+    for door in &doors {
+        let log = door.log().to_lowercase();
+        assert!(!log.contains("invalid") && !log.contains("error"), "we leave as guests do: {log}");
+    }
 }
 
 #[test]
@@ -100,6 +104,7 @@ fn a_server_that_was_forgotten_at_the_renewal_is_found() {
     let home = Home::with_jobs("");
     let [port] = free_ports();
     let name = "www.example.test";
+    std::fs::create_dir(home.path("sooner")).unwrap();
     let fresh = showing(&home.path(""), &format!("127.0.0.1:{port}"), &ca.identity(name));
     let old = showing(&home.path(""), &format!("127.0.0.2:{port}"), &ca.expired(name));
     home.write("ca.pem", &ca.pem);
@@ -124,6 +129,11 @@ fn a_server_that_was_forgotten_at_the_renewal_is_found() {
         one_is_old.err
     );
     drop(old);
+    let sooner = showing(&home.path("sooner"), &format!("127.0.0.2:{port}"), &ca.sooner(name));
+    let both_are_well = look();
+    let wanted = "until 3000-01-01 (and 1 other address is well too)";
+    assert!(both_are_well.out.contains(wanted), "who ends first speaks: {}", both_are_well.out);
+    drop(sooner);
     let one_is_gone = look();
     assert!(one_is_gone.out.contains(&format!("127.0.0.2:{port} refuses the connection")), "{}", one_is_gone.out);
     drop(fresh);

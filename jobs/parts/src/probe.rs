@@ -176,14 +176,14 @@ pub fn merged(endpoint: &Endpoint, tried: Vec<Tried<Outcome>>) -> Outcome {
     for (to, result) in tried {
         match result {
             Ok(outcome) => {
-                worst = worst.max(outcome.verdict);
+                worst = worse(worst, outcome.verdict);
                 if outcome.verdict != Verdict::Ok {
                     bad.push(format!("{to}: {}", outcome.summary));
                 }
                 seen.push(outcome);
             }
             Err(Problem::Target(sentence, _)) => {
-                worst = worst.max(Verdict::Warning);
+                worst = worse(worst, Verdict::Warning);
                 bad.push(sentence);
             }
             Err(Problem::NoRoute | Problem::Ours(..)) => uncounted += 1,
@@ -195,6 +195,10 @@ pub fn merged(endpoint: &Endpoint, tried: Vec<Tried<Outcome>>) -> Outcome {
     let mut outcome = seen.swap_remove(place);
     if count == 1 {
         return outcome;
+    }
+    if worst != Verdict::Unknown {
+        // What hinders us at one address is no excuse for another.
+        (outcome.cause, outcome.blame) = (None, None);
     }
     let not_counted = if uncounted == 0 { String::new() } else { format!(" ({uncounted} not counted)") };
     let usable = count - uncounted;
@@ -213,6 +217,17 @@ pub fn merged(endpoint: &Endpoint, tried: Vec<Tried<Outcome>>) -> Outcome {
     outcome.verdict = worst;
     outcome.detail = detail;
     outcome
+}
+
+/// What is known to be bad counts more than what cannot be known.
+fn worse(a: Verdict, b: Verdict) -> Verdict {
+    let rank = |verdict: Verdict| match verdict {
+        Verdict::Ok => 0,
+        Verdict::Unknown => 1,
+        Verdict::Warning => 2,
+        Verdict::Failed => 3,
+    };
+    if rank(b) > rank(a) { b } else { a }
 }
 
 /// The outcome where no address could be asked.

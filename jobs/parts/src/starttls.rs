@@ -70,8 +70,9 @@ impl Protocol {
         match self {
             Self::Smtp | Self::Pop3 | Self::Ftp => b"QUIT\r\n",
             Self::Imap => b"a2 LOGOUT\r\n",
-            // "Terminate", and an unbind request.
-            Self::Postgres => &[b'X', 0, 0, 0, 4],
+            // It has been asked nothing yet, and would take anything for a broken beginning.
+            Self::Postgres => &[],
+            // An unbind request.
             Self::Ldap => &[0x30, 0x05, 0x02, 0x01, 0x02, 0x42, 0x00],
         }
     }
@@ -149,25 +150,33 @@ fn agreed(reply: &lines::Reply, code: &str, command: &str) -> Result<(), Stop> {
 async fn imap<S: AsyncRead + AsyncWrite + Unpin>(lines: &mut Lines<'_, S>) -> Result<(), Stop> {
     let greeting = lines.line().await?;
     if !greeting.starts_with("* OK") && !greeting.starts_with("* PREAUTH") {
-        return Err(Stop::Said(format!("does not greet as IMAP does, but with {greeting:?}")));
+        return Err(Stop::Said(format!("does not greet as IMAP does, but with {}", lines::shown(greeting.as_bytes()))));
     }
     lines.say("a1 STARTTLS").await?;
     loop {
         let line = lines.line().await?;
         let Some(answer) = line.strip_prefix("a1 ") else { continue };
         let agreed = answer.get(..2).is_some_and(|word| word.eq_ignore_ascii_case("OK"));
-        return if agreed { Ok(()) } else { Err(Stop::Said(format!("refuses STARTTLS: {answer:?}"))) };
+        return if agreed {
+            Ok(())
+        } else {
+            Err(Stop::Said(format!("refuses STARTTLS: {}", lines::shown(answer.as_bytes()))))
+        };
     }
 }
 
 async fn pop3<S: AsyncRead + AsyncWrite + Unpin>(lines: &mut Lines<'_, S>) -> Result<(), Stop> {
     let greeting = lines.line().await?;
     if !greeting.starts_with("+OK") {
-        return Err(Stop::Said(format!("does not greet as POP3 does, but with {greeting:?}")));
+        return Err(Stop::Said(format!("does not greet as POP3 does, but with {}", lines::shown(greeting.as_bytes()))));
     }
     lines.say("STLS").await?;
     let answer = lines.line().await?;
-    if answer.starts_with("+OK") { Ok(()) } else { Err(Stop::Said(format!("refuses STLS: {answer:?}"))) }
+    if answer.starts_with("+OK") {
+        Ok(())
+    } else {
+        Err(Stop::Said(format!("refuses STLS: {}", lines::shown(answer.as_bytes()))))
+    }
 }
 
 async fn postgres<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> Result<(), Stop> {

@@ -76,6 +76,18 @@ impl Trust {
         self.ready().map(|ready| ready.roots.clone())
     }
 
+    /// The certificates of the CA file.
+    pub fn own(&self) -> &[CertificateDer<'static>] {
+        &self.own
+    }
+
+    /// The authorities that are trusted besides this one of the CA file.
+    pub fn roots_without(&self, one: &CertificateDer<'_>) -> RootCertStore {
+        let mut roots = system_roots().cloned().unwrap_or_else(|_| RootCertStore::empty());
+        roots.add_parsable_certificates(self.own.iter().filter(|own| *own != one).cloned());
+        roots
+    }
+
     /// Whether the CA file holds this very certificate. Whoever names that of a server itself there trusts it.
     pub fn names(&self, certificate: &CertificateDer<'_>) -> bool {
         self.own.iter().any(|own| own == certificate)

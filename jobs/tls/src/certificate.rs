@@ -8,7 +8,7 @@ use x509_parser::extensions::GeneralName;
 use x509_parser::prelude::{FromDer, X509Certificate, X509Name};
 
 /// A name is cut after so many characters: whoever makes a certificate may write what he likes.
-const NAME_MAX: usize = 100;
+const NAME_MAX: usize = 60;
 /// So many names are kept of one.
 const NAMES_MAX: usize = 5;
 

@@ -1,15 +1,14 @@
 //! What the certificates of one address are worth. Pure: time comes in as an argument.
 
 use crate::certificate::{Certificate, day};
-use crate::plan::{Left, Plan};
+use crate::chain::{self, explained};
+use crate::handshake::Shown;
+use crate::plan::{Host, Left, Plan};
 use checker_job::{Metric, Outcome, Timestamp, Verdict, duration_words};
-use checker_parts::tls::{Fault, Trust};
-use rustls::client::{verify_server_cert_signed_by_trust_anchor, verify_server_name};
-use rustls::crypto::ring::default_provider;
+use checker_parts::tls::Fault;
+use rustls::Error;
+use rustls::client::verify_server_name;
 use rustls::server::ParsedCertificate;
-use rustls::{CertificateError, Error, RootCertStore};
-use rustls_pki_types::{CertificateDer, UnixTime};
-use std::io;
 use std::time::Duration;
 
 /// One thing that is not as it should be.
@@ -20,73 +19,88 @@ struct Finding {
     cause: Option<&'static str>,
 }
 
-/// When the certificate can be used no longer, and because of which one that it depends on, if not itself.
-struct End<'a> {
-    at: Timestamp,
-    through: Option<&'a Certificate>,
+impl Finding {
+    fn new(verdict: Verdict, sentence: impl Into<String>) -> Self {
+        Self { verdict, sentence: sentence.into(), cause: None }
+    }
+
+    fn faulty(fault: Fault) -> Self {
+        let verdict = if fault.cause.is_some() { Verdict::Unknown } else { Verdict::Failed };
+        Self { verdict, sentence: fault.sentence, cause: fault.cause }
+    }
 }
 
-/// Judges what a server has shown: its own certificate, and those that lead to an authority.
-pub(crate) fn judge(plan: &Plan, shown: &[Certificate], now: Timestamp) -> Outcome {
-    let Some((own, above)) = shown.split_first() else {
-        return Outcome::failed("server shows no certificate");
-    };
+/// Judges what a server has shown. What ends is said first: sentences are cut where they are long.
+pub(crate) fn judge(plan: &Plan, host: &Host, shown: &Shown, now: Timestamp) -> Outcome {
+    let Shown { own, above, refusal, lines, .. } = shown;
+    let chain = chain::look(&plan.trust, &plan.anchors, own, above, now);
     let mut findings = Vec::new();
-    let (vouched, end) = chain(&plan.trust, own, above, now);
-    if plan.chain
-        && let Err(fault) = vouched
-    {
-        findings.push(faulty(fault));
+    if plan.expiry {
+        findings.extend(expiry(plan, own, chain.through, now));
+        let ours = plan.client.iter().flat_map(|ours| expiry(plan, ours, None, now));
+        findings.extend(ours.map(|f| Finding { sentence: format!("our client {}", f.sentence), ..f }));
+    } else if plan.chain {
+        findings.extend(chain.through.filter(|through| through.not_after < now).map(|through| ended(through, now)));
+    }
+    if plan.chain {
+        findings.extend(chain.fault.map(Finding::faulty));
     }
     if plan.host
-        && let Err(error) = named(plan, own)
+        && let Err(error) = named(host, own)
     {
-        findings.push(faulty(explained(&plan.trust, error, &plan.host_name)));
+        findings.push(Finding::faulty(explained(&plan.trust, error, &host.shown)));
     }
-    let left = end.at.secs() - now.secs();
-    if plan.expiry {
-        findings.extend(expiry(plan, own, &end, now));
-    }
-    if let Some(ours) = &plan.client {
-        let end = End { at: ours.not_after, through: None };
-        findings.extend(
-            expiry(plan, ours, &end, now).map(|f| Finding { sentence: format!("our client {}", f.sentence), ..f }),
-        );
-    }
-    let outcome = summed_up(own, &end, &findings, now);
+    findings.extend(refusal.iter().map(|sentence| Finding::new(Verdict::Failed, sentence)));
+    let outcome = summed_up(&findings).unwrap_or_else(|| Outcome::ok(good(plan, host, own, chain.through, now)));
+    let end = chain.through.map_or(own.not_after, |through| through.not_after);
+    outcome.with_detail(lines.join("\n")).with_metric(days(plan, own, end, now)).with_metric(Metric::new(
+        "time",
+        shown.took.as_secs_f64(),
+        "s",
+    ))
+}
+
+fn days(plan: &Plan, own: &Certificate, end: Timestamp, now: Timestamp) -> Metric {
+    let mut metric = Metric::new("days", in_days(end.secs() - now.secs()), "");
+    // A range of Nagios: less than this many days is outside.
+    let range = |left: &Left| {
+        let limit = i64::try_from(left.of(own.life()).as_secs()).unwrap_or(i64::MAX);
+        plan.expiry.then(|| format!("{}:", in_days(limit)))
+    };
+    (metric.warning, metric.critical) = (range(&plan.warning), range(&plan.critical));
+    metric
+}
+
+fn in_days(seconds: i64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "no certificate lives for 2^52 seconds")]
-    let days = (left as f64 / 864.0).round() / 100.0;
-    let mut metric = Metric::new("days", days, "");
-    metric.warning = Some(range(plan.warning.of(own.life())));
-    metric.critical = Some(range(plan.critical.of(own.life())));
-    let lines: Vec<String> = shown.iter().map(Certificate::line).collect();
-    outcome.with_detail(lines.join("\n")).with_metric(metric)
+    let days = (seconds as f64 / 864.0).round() / 100.0;
+    days
 }
 
-/// A range of Nagios: less than this many days is outside.
-fn range(limit: Duration) -> String {
-    format!("{}:", limit.as_secs() / 86_400)
-}
-
-fn faulty(fault: Fault) -> Finding {
-    let verdict = if fault.cause.is_some() { Verdict::Unknown } else { Verdict::Failed };
-    Finding { verdict, sentence: fault.sentence, cause: fault.cause }
-}
-
-fn summed_up(own: &Certificate, end: &End<'_>, findings: &[Finding], now: Timestamp) -> Outcome {
+fn summed_up(findings: &[Finding]) -> Option<Outcome> {
     let said = |verdict: Verdict| findings.iter().any(|f| f.verdict == verdict);
     let sentence = findings.iter().map(|f| f.sentence.as_str()).collect::<Vec<_>>().join("; ");
     if said(Verdict::Failed) {
-        return Outcome::failed(sentence);
-    }
-    if let Some(cause) = findings.iter().find_map(|f| f.cause) {
-        return Outcome::unknown(sentence, cause);
+        return Some(Outcome::failed(sentence));
     }
     if said(Verdict::Warning) {
-        return Outcome::warning(sentence);
+        return Some(Outcome::warning(sentence));
     }
-    let left = duration_words(whole_days(end.at.since(now)));
-    Outcome::ok(format!("certificate of {} is good for another {left}, until {}", own.subject, day(end.at)))
+    findings.iter().find_map(|f| f.cause).map(|cause| Outcome::unknown(sentence, cause))
+}
+
+/// Says no more than what was judged.
+fn good(plan: &Plan, host: &Host, own: &Certificate, through: Option<&Certificate>, now: Timestamp) -> String {
+    let subject = &own.subject;
+    if !plan.expiry {
+        let chain = plan.chain.then(|| format!("is vouched for by {:?}", own.issuer));
+        let host = plan.host.then(|| format!("is for {}", host.shown));
+        return format!("certificate of {subject} {}", chain.into_iter().chain(host).collect::<Vec<_>>().join(" and "));
+    }
+    let end = through.map_or(own.not_after, |through| through.not_after);
+    let left = duration_words(whole_days(end.since(now)));
+    let why = through.map_or_else(String::new, |t| format!(" (when that of the authority {:?} ends)", t.subject));
+    format!("certificate of {subject} is good for another {left}, until {}{why}", day(end))
 }
 
 /// Hours do not matter where there are days.
@@ -95,91 +109,41 @@ fn whole_days(left: Duration) -> Duration {
     if left.as_secs() < 3 * day { left } else { Duration::from_secs(left.as_secs() / day * day) }
 }
 
-fn expiry(plan: &Plan, of: &Certificate, end: &End<'_>, now: Timestamp) -> Option<Finding> {
-    let found = |verdict, sentence| Some(Finding { verdict, sentence, cause: None });
+/// What there is to say of the end of `of`, and of the end of `through`, which it depends on.
+fn expiry(plan: &Plan, of: &Certificate, through: Option<&Certificate>, now: Timestamp) -> Vec<Finding> {
+    let mut findings = Vec::new();
     if now < of.not_before {
         let starts = day(of.not_before);
         let sentence = format!("certificate not yet valid: it starts on {starts} (or the clock of this host is wrong)");
-        return found(Verdict::Failed, sentence);
+        findings.push(Finding::new(Verdict::Failed, sentence));
+    } else if of.not_after < now {
+        findings.push(Finding::new(Verdict::Failed, expired("certificate", of.not_after, now)));
     }
-    let what = end.through.map_or_else(
-        || "certificate".to_owned(),
-        |through| format!("certificate of the authority {:?}, which it depends on,", through.subject),
-    );
-    let on = day(end.at);
-    if end.at < now {
-        let ago = duration_words(whole_days(now.since(end.at)));
-        return found(Verdict::Failed, format!("{what} expired {ago} ago, on {on}"));
+    findings.extend(through.filter(|through| through.not_after < now).map(|through| ended(through, now)));
+    if findings.is_empty() {
+        let (what, end) =
+            through.map_or_else(|| ("certificate".to_owned(), of.not_after), |t| (chain::of(t), t.not_after));
+        let left = end.since(now);
+        let sentence = format!("{what} expires in {}, on {}", duration_words(whole_days(left)), day(end));
+        let is_below = |limit: &Left| left < limit.of(of.life());
+        if is_below(&plan.critical) {
+            findings.push(Finding::new(Verdict::Failed, sentence));
+        } else if is_below(&plan.warning) {
+            findings.push(Finding::new(Verdict::Warning, sentence));
+        }
     }
-    let left = end.at.since(now);
-    let sentence = format!("{what} expires in {}, on {on}", duration_words(whole_days(left)));
-    let is_below = |limit: &Left| left < limit.of(of.life());
-    if is_below(&plan.critical) {
-        found(Verdict::Failed, sentence)
-    } else if is_below(&plan.warning) {
-        found(Verdict::Warning, sentence)
-    } else {
-        None
-    }
+    findings
 }
 
-fn named(plan: &Plan, own: &Certificate) -> Result<(), Error> {
-    verify_server_name(&ParsedCertificate::try_from(&own.der)?, &plan.server_name)
+fn ended(authority: &Certificate, now: Timestamp) -> Finding {
+    Finding::new(Verdict::Failed, expired(&chain::of(authority), authority.not_after, now))
 }
 
-fn explained(trust: &Trust, error: Error, name: &str) -> Fault {
-    trust.explain(&io::Error::new(io::ErrorKind::InvalidData, error), name)
+/// That `what` has expired.
+pub(crate) fn expired(what: &str, end: Timestamp, now: Timestamp) -> String {
+    format!("{what} expired {} ago, on {}", duration_words(whole_days(now.since(end))), day(end))
 }
 
-/// Whether an authority that we trust vouches for `own`, apart from when that ends; and when it does.
-fn chain<'a>(
-    trust: &Trust,
-    own: &Certificate,
-    above: &'a [Certificate],
-    now: Timestamp,
-) -> (Result<(), Fault>, End<'a>) {
-    let its_own = End { at: own.not_after, through: None };
-    if trust.names(&own.der) {
-        return (Ok(()), its_own);
-    }
-    let roots = match trust.roots() {
-        Ok(roots) => roots,
-        Err(fault) => return (Err(fault), its_own),
-    };
-    let vouches = |at: Timestamp| vouched(own, above, &roots, at);
-    // When it has ended, or not begun, that is said elsewhere.
-    let at = now.max(own.not_before).min(own.not_after);
-    let Err(error) = vouches(at) else {
-        return (Ok(()), ends(own, above, at, |d| vouches(d).is_err()));
-    };
-    // One that vouches for it may have ended. Before that, all was well?
-    let before = above.iter().filter(|c| c.not_after < at && c.not_after >= own.not_before);
-    let ended = before.filter(|c| vouches(c.not_after).is_ok()).max_by_key(|c| c.not_after);
-    match ended {
-        Some(through) => (Ok(()), End { at: through.not_after, through: Some(through) }),
-        None => (Err(explained(trust, error, &own.subject)), its_own),
-    }
-}
-
-/// The first end of a certificate above after which nobody vouches for `own` any more, or its own.
-fn ends<'a>(
-    own: &Certificate,
-    above: &'a [Certificate],
-    from: Timestamp,
-    fails: impl Fn(Timestamp) -> bool,
-) -> End<'a> {
-    let mut earlier: Vec<&Certificate> =
-        above.iter().filter(|c| c.not_after >= from && c.not_after < own.not_after).collect();
-    earlier.sort_by_key(|c| c.not_after);
-    let second = Duration::from_secs(1);
-    let through = earlier.into_iter().find(|c| fails(c.not_after.plus(second)));
-    End { at: through.map_or(own.not_after, |c| c.not_after), through }
-}
-
-fn vouched(own: &Certificate, above: &[Certificate], roots: &RootCertStore, at: Timestamp) -> Result<(), Error> {
-    let above: Vec<CertificateDer<'_>> = above.iter().map(|c| c.der.clone()).collect();
-    let seconds = u64::try_from(at.secs()).map_err(|_| Error::InvalidCertificate(CertificateError::Expired))?;
-    let at = UnixTime::since_unix_epoch(Duration::from_secs(seconds));
-    let algorithms = default_provider().signature_verification_algorithms.all;
-    verify_server_cert_signed_by_trust_anchor(&ParsedCertificate::try_from(&own.der)?, roots, &above, at, algorithms)
+fn named(host: &Host, own: &Certificate) -> Result<(), Error> {
+    verify_server_name(&ParsedCertificate::try_from(&own.der)?, &host.name)
 }

@@ -7,19 +7,22 @@
 //! What hinders us (a silent resolver, no route, no CA certificates on this host) is never said of the target: the outcome is
 //! `Unknown` with a cause.
 //!
-//! Metrics: `days` until the end, and `time` in seconds from the start of the run to the end of the slowest handshake.
+//! Metrics: `days` until the end, and `time` in seconds from the start of the run to the end of the handshake, both of the
+//! address that speaks.
 
 mod certificate;
+mod chain;
 mod handshake;
 mod judge;
 mod plan;
 mod spawn;
 
-use checker_job::{Context, HANDLES, Job, JobId, JobSpawner, Metric, Outcome, Policy, SpawnError, Table};
+use checker_job::{Context, HANDLES, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
 use checker_parts::net::Endpoint;
 use checker_parts::one_or_many::OneOrMany;
 use checker_parts::probe::{Limit, Problem, addresses, each, merged};
-use plan::Plan;
+use handshake::Ask;
+use plan::{Host, Plan};
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -59,6 +62,7 @@ pub struct TlsJob {
     id: JobId,
     policy: Policy,
     endpoint: Endpoint,
+    host: Host,
     plan: Arc<Plan>,
 }
 
@@ -82,19 +86,21 @@ impl Job for TlsJob {
             Ok(addresses) => addresses,
             Err(outcome) => return outcome,
         };
-        let tried = each(&addresses, |to| self.one(cx, to, &limit)).await;
-        let outcome = merged(&self.endpoint, tried);
-        #[expect(clippy::cast_precision_loss, reason = "no run takes 2^52 microseconds")]
-        let time = limit.begin.elapsed().as_micros() as f64 / 1e6;
-        if outcome.metrics.is_empty() { outcome } else { outcome.with_metric(Metric::new("time", time, "s")) }
+        let ask = Ask { plan: &self.plan, host: &self.host, limit: &limit, now: cx.now };
+        let mut tried = each(&addresses, |to| one(&ask, to)).await;
+        // Where all are well, the one that ends first speaks for them.
+        tried.sort_by(|(_, a), (_, b)| days(a).total_cmp(&days(b)));
+        merged(&self.endpoint, tried)
     }
 }
 
-impl TlsJob {
-    async fn one(&self, cx: &Context, to: SocketAddr, limit: &Limit) -> Result<Outcome, Problem> {
-        let shown = handshake::shown(&self.plan, to, limit).await?;
-        Ok(judge::judge(&self.plan, &shown, cx.now))
-    }
+async fn one(ask: &Ask<'_>, to: SocketAddr) -> Result<Outcome, Problem> {
+    let shown = handshake::shown(ask, to).await?;
+    Ok(judge::judge(ask.plan, ask.host, &shown, ask.now))
+}
+
+fn days(result: &Result<Outcome, Problem>) -> f64 {
+    result.as_ref().ok().and_then(|outcome| outcome.metrics.first()).map_or(f64::INFINITY, |days| days.value)
 }
 
 /// The job kind `tls`.

@@ -24,12 +24,17 @@ impl Left {
     }
 }
 
-/// What jobs that differ in nothing but where they connect share.
+/// The host that is asked for, and that must stand in the certificate.
+#[derive(Debug)]
+pub(crate) struct Host {
+    pub(crate) name: ServerName<'static>,
+    /// The same, for sentences.
+    pub(crate) shown: String,
+}
+
+/// What all jobs of a table share.
 #[derive(Debug)]
 pub(crate) struct Plan {
-    pub(crate) server_name: ServerName<'static>,
-    /// The same, for sentences.
-    pub(crate) host_name: String,
     pub(crate) starttls: Option<Protocol>,
     pub(crate) warning: Left,
     pub(crate) critical: Left,
@@ -37,6 +42,8 @@ pub(crate) struct Plan {
     pub(crate) chain: bool,
     pub(crate) host: bool,
     pub(crate) trust: Arc<Trust>,
+    /// The certificates of the CA file.
+    pub(crate) anchors: Arc<[Certificate]>,
     /// For handshakes, in which any certificate is taken: it is judged afterwards.
     pub(crate) config: Arc<ClientConfig>,
     /// Our own certificate.

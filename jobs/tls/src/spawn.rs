@@ -1,12 +1,13 @@
 //! From tables to jobs: every problem of every table, each with its key.
 
 use crate::certificate::Certificate;
-use crate::plan::{Left, Plan};
+use crate::plan::{Host, Left, Plan};
 use crate::{KIND, Settings, TlsJob};
 use checker_job::{SpawnError, Table, parse_duration};
 use checker_parts::net::Endpoint;
 use checker_parts::starttls::Protocol;
 use checker_parts::tls::{ClientIdentity, Trust, inspecting, server_name};
+use rustls::ClientConfig;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,34 +16,33 @@ const WARNING: [&str; 2] = ["21d", "25%"];
 const CRITICAL: [&str; 2] = ["7d", "10%"];
 const JUDGED: [&str; 3] = ["expiry", "chain", "host"];
 
-/// One `Trust` for each distinct CA file.
-type Trusts = BTreeMap<Option<PathBuf>, Arc<Trust>>;
+/// Whom a CA file makes us trust, and its certificates.
+type Authorities = (Arc<Trust>, Arc<[Certificate]>);
+
+/// What tables share.
+#[derive(Default)]
+struct Shared {
+    /// For each distinct CA file.
+    authorities: BTreeMap<Option<PathBuf>, Authorities>,
+    /// For handshakes without a certificate of ours.
+    config: Option<Arc<ClientConfig>>,
+}
 
 /// Makes the jobs of all tables.
 pub(crate) fn spawn(tables: &[Table<Settings>]) -> Result<Vec<TlsJob>, Vec<SpawnError>> {
-    let (mut jobs, mut errors, mut trusts) = (Vec::new(), Vec::new(), Trusts::new());
+    let (mut jobs, mut errors, mut shared) = (Vec::new(), Vec::new(), Shared::default());
     for (number, table) in tables.iter().enumerate() {
         let mut reader = Reader { settings: &table.settings, number, errors: &mut errors };
-        let common = reader.common(&mut trusts);
+        let plan = reader.plan(&mut shared).map(Arc::new);
         let endpoints = reader.endpoints();
         let alone = endpoints.len() == 1;
         for endpoint in endpoints {
-            let Some(plan) = reader.plan(&common, &endpoint) else { continue };
+            let (Some(host), Some(plan)) = (reader.host(&endpoint), plan.clone()) else { continue };
             let (id, policy) = table.job(KIND, endpoint.as_str(), alone);
-            jobs.push(TlsJob { id, policy, endpoint, plan: Arc::new(plan) });
+            jobs.push(TlsJob { id, policy, endpoint, host, plan });
         }
     }
     if errors.is_empty() { Ok(jobs) } else { Err(errors) }
-}
-
-/// What all jobs of a table have in common.
-struct Common {
-    starttls: Option<Protocol>,
-    warning: Left,
-    critical: Left,
-    judged: Vec<String>,
-    trust: Arc<Trust>,
-    client: Option<(Certificate, ClientIdentity)>,
 }
 
 /// Reads one table. A wrong key is noted and replaced by its default, so that the others are read too.
@@ -61,22 +61,48 @@ impl Reader<'_> {
         result.map_err(|why| self.note(key, why)).ok()
     }
 
-    fn common(&mut self, trusts: &mut Trusts) -> Common {
+    fn plan(&mut self, shared: &mut Shared) -> Option<Plan> {
+        let (warning, critical) = self.limits();
+        let judged = self.judged();
+        let is_judged = |what: &str| judged.iter().any(|j| j == what);
+        let (trust, anchors) = self.authorities(shared);
+        let client = self.client();
+        let starttls = self.starttls();
+        let (config, client) = match client {
+            Some((certificate, identity)) => {
+                (self.keep("client_certificate", inspecting(Some(&identity)))?, Some(certificate))
+            }
+            None => (self.plain(shared)?, None),
+        };
+        let (expiry, chain, host) = (is_judged("expiry"), is_judged("chain"), is_judged("host"));
+        Some(Plan { starttls, warning, critical, expiry, chain, host, trust, anchors, config, client })
+    }
+
+    fn plain(&mut self, shared: &mut Shared) -> Option<Arc<ClientConfig>> {
+        if shared.config.is_none() {
+            shared.config = self.keep("address", inspecting(None));
+        }
+        shared.config.clone()
+    }
+
+    fn limits(&mut self) -> (Left, Left) {
         let (warning, critical) = (self.left("warning"), self.left("critical"));
         let is_less = |a: Option<u128>, b: Option<u128>| a.zip(b).is_some_and(|(a, b)| a <= b);
         if is_less(warning.time.map(|t| t.as_micros()), critical.time.map(|t| t.as_micros()))
             || is_less(warning.part.map(u128::from), critical.part.map(u128::from))
         {
-            self.note("warning", "it must be more than `critical`, or nobody is ever warned");
+            // The key that somebody wrote is the one to mend.
+            if self.settings.warning.is_empty() {
+                let usual = format!("{:?} and {:?}", WARNING[0], WARNING[1]);
+                self.note("critical", format!("it must be less than `warning`, which is {usual}; set that too"));
+            } else {
+                let usual = format!("{:?} and {:?}", CRITICAL[0], CRITICAL[1]);
+                let usual =
+                    if self.settings.critical.is_empty() { format!(", which is {usual}") } else { String::new() };
+                self.note("warning", format!("it must be more than `critical`{usual}, or nobody is ever warned"));
+            }
         }
-        Common {
-            starttls: self.starttls(),
-            warning,
-            critical,
-            judged: self.judged(),
-            trust: self.trust(trusts),
-            client: self.client(),
-        }
+        (warning, critical)
     }
 
     fn endpoints(&mut self) -> Vec<Endpoint> {
@@ -95,28 +121,13 @@ impl Reader<'_> {
         endpoints
     }
 
-    fn plan(&mut self, common: &Common, endpoint: &Endpoint) -> Option<Plan> {
-        let (key, host) = match &self.settings.server_name {
+    fn host(&mut self, endpoint: &Endpoint) -> Option<Host> {
+        let (key, shown) = match &self.settings.server_name {
             Some(name) => ("server_name", name.as_str()),
             None => ("address", endpoint.host()),
         };
-        let name = self.keep(key, server_name(host).map_err(|why| format!("{why}; set server_name")))?;
-        let identity = common.client.as_ref().map(|(_, identity)| identity);
-        let config = self.keep("client_certificate", inspecting(identity))?;
-        let is_judged = |what: &str| common.judged.iter().any(|j| j == what);
-        Some(Plan {
-            server_name: name,
-            host_name: host.to_owned(),
-            starttls: common.starttls,
-            warning: common.warning,
-            critical: common.critical,
-            expiry: is_judged("expiry"),
-            chain: is_judged("chain"),
-            host: is_judged("host"),
-            trust: common.trust.clone(),
-            config,
-            client: common.client.as_ref().map(|(certificate, _)| certificate.clone()),
-        })
+        let name = self.keep(key, server_name(shown).map_err(|why| format!("{why}; set server_name")))?;
+        Some(Host { name, shown: shown.to_owned() })
     }
 
     fn left(&mut self, key: &'static str) -> Left {
@@ -165,15 +176,18 @@ impl Reader<'_> {
         given.iter().cloned().collect()
     }
 
-    fn trust(&mut self, trusts: &mut Trusts) -> Arc<Trust> {
+    fn authorities(&mut self, shared: &mut Shared) -> Authorities {
         let file = &self.settings.ca_file;
-        if let Some(trust) = trusts.get(file) {
-            return trust.clone();
+        if let Some(known) = shared.authorities.get(file) {
+            return known.clone();
         }
         let trust = file.as_ref().and_then(|path| self.keep("ca_file", Trust::with_ca_file(path, &[])));
-        let trust = Arc::new(trust.unwrap_or_else(|| Trust::system(&[])));
-        trusts.insert(file.clone(), trust.clone());
-        trust
+        let trust = trust.unwrap_or_else(|| Trust::system(&[]));
+        // One that cannot be read here can still be trusted; only its end is not seen.
+        let anchors = trust.own().iter().filter_map(|der| Certificate::read(der).ok()).collect();
+        let authorities = (Arc::new(trust), anchors);
+        shared.authorities.insert(file.clone(), authorities.clone());
+        authorities
     }
 
     fn client(&mut self) -> Option<(Certificate, ClientIdentity)> {

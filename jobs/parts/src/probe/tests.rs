@@ -37,6 +37,19 @@ fn the_worst_address_counts_and_is_named() {
 }
 
 #[test]
+fn what_is_known_to_be_bad_counts_more_than_what_cannot_be_known() {
+    let hindered = || Ok(Outcome::unknown("nothing to judge by", "no system CA certificates").blaming(Blame::Other));
+    let failed = merged(&endpoint(), vec![(at(1), hindered()), (at(2), Ok(Outcome::failed("expired")))]);
+    assert_eq!((failed.verdict, failed.cause, failed.blame), (Verdict::Failed, None, None));
+    assert!(failed.summary.contains("192.0.2.2:443: expired"), "{}", failed.summary);
+    let gone = merged(&endpoint(), vec![(at(1), hindered()), (at(2), Err(Problem::target("192.0.2.2:443 is gone")))]);
+    assert_eq!((gone.verdict, gone.cause, gone.blame), (Verdict::Warning, None, None));
+    let unknown = merged(&endpoint(), vec![(at(1), Ok(well())), (at(2), hindered())]);
+    assert_eq!(unknown.verdict, Verdict::Unknown);
+    assert_eq!((unknown.cause.as_deref(), unknown.blame), (Some("no system CA certificates"), Some(Blame::Other)));
+}
+
+#[test]
 fn where_none_can_be_asked_the_blame_is_where_it_belongs() {
     let silent = |n| (at(n), Err::<Outcome, _>(Problem::Target(format!("{n} is silent"), Some(Blame::Silence))));
     let refused = |n| (at(n), Err::<Outcome, _>(Problem::target(format!("{n} refuses"))));

@@ -9,6 +9,7 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error, SignatureScheme};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use std::fmt;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,6 +26,7 @@ impl ClientIdentity {
     /// Whether it is the key that is wrong, and a sentence that names the file and says what to do.
     pub fn read(certificate: &Path, key: &Path) -> Result<Self, (bool, String)> {
         let chain = read_certificates(certificate, "client certificate").map_err(|why| (false, why))?;
+        seen_by_us_alone(key).map_err(|why| (true, why))?;
         let pem = read_pem(key, "client key").map_err(|why| (true, why))?;
         let shown = key.display();
         let key = PrivateKeyDer::from_pem_slice(&pem).map_err(|_| {
@@ -33,7 +35,12 @@ impl ClientIdentity {
         })?;
         let identity = Self { chain, key };
         CertifiedKey::from_der(identity.chain.clone(), identity.key.clone_key(), &ring::default_provider()).map_err(
-            |why| (true, format!("the client key {shown} does not go with {}: {why}", certificate.display())),
+            |why| match why {
+                Error::InconsistentKeys(_) => {
+                    (true, format!("the client key {shown} does not go with {}", certificate.display()))
+                }
+                why => (true, format!("the client key {shown} cannot be used: {why}")),
+            },
         )?;
         Ok(identity)
     }
@@ -43,6 +50,19 @@ impl ClientIdentity {
         // `read` has found one.
         self.chain.first().unwrap_or(&NONE)
     }
+}
+
+/// Whoever can read a key can be us.
+fn seen_by_us_alone(key: &Path) -> Result<(), String> {
+    let shown = key.display();
+    let mode = std::fs::metadata(key).map_err(|e| format!("cannot read the client key {shown}: {e}"))?.mode() & 0o777;
+    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
+    let delivered = key.starts_with("/run/secrets") || credentials.is_some_and(|folder| key.starts_with(folder));
+    if mode & 0o077 != 0 && !delivered {
+        let remedy = format!("(mode {mode:03o}); run: chmod 600 {shown}");
+        return Err(format!("the client key {shown} can be read or written by others {remedy}"));
+    }
+    Ok(())
 }
 
 static NONE: CertificateDer<'static> = CertificateDer::from_slice(&[]);

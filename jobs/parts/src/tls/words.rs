@@ -103,7 +103,7 @@ fn certificate(why: &CertificateError, name: &str) -> String {
 /// At most three names: a certificate may carry hundreds.
 fn wrong_name(expected: &ServerName<'_>, presented: &[String]) -> String {
     let expected = expected.to_str();
-    let names: Vec<&str> = presented.iter().take(3).map(|n| bare(n)).collect();
+    let names: Vec<String> = presented.iter().take(3).map(|n| bare(n).chars().take(60).collect()).collect();
     let more = match presented.len().saturating_sub(names.len()) {
         0 => String::new(),
         n => format!(" and {n} more"),

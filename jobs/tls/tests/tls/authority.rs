@@ -81,9 +81,18 @@ impl Authority {
         let mut asking = vec!["req", "-new", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
         asking.extend(["-keyout", &key, "-out", &request, "-subj", &subject, "-addext", &extensions]);
         self.openssl(&asking);
+        self.sign(&request, name, by, *days);
+    }
+
+    /// Another certificate, `name`, for the key of `of`.
+    pub(crate) fn sign_again(&self, of: &str, name: &str, by: &str, days: (&str, &str)) {
+        self.sign(&format!("{of}.csr"), name, by, days);
+    }
+
+    fn sign(&self, request: &str, name: &str, by: &str, days: (&str, &str)) {
         let (from, until) = (stamp(days.0), stamp(days.1));
         let (by_certificate, by_key, out) = (format!("{by}.pem"), format!("{by}.key"), format!("{name}.pem"));
-        let mut signing = vec!["ca", "-config", "ca.cnf", "-batch", "-notext", "-in", &request, "-out", &out];
+        let mut signing = vec!["ca", "-config", "ca.cnf", "-batch", "-notext", "-in", request, "-out", &out];
         signing.extend(["-startdate", &from, "-enddate", &until, "-keyfile", &by_key]);
         if name == by {
             signing.push("-selfsign");

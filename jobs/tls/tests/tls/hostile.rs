@@ -1,9 +1,13 @@
 //! Servers that are slow, endless, broken, or none.
 
-use crate::server::{day, run_for};
+use crate::authority::{Authority, openssl};
+use crate::server::{day, run_for, table};
 use checker_job::{Outcome, Verdict};
+use rustls_pki_types::pem::PemObject;
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A server that does this with each connection, on a thread that ends with the process.
@@ -72,4 +76,30 @@ fn a_server_that_never_ends_is_left() {
 fn a_server_that_says_nothing_is_named_with_what_was_said_to_it() {
     let outcome = run(says(b""), "starttls = \"pop3\"\n");
     assert!(outcome.summary.contains(" does not answer in the talk before TLS (POP3) within 1"), "{outcome:?}");
+}
+
+#[test]
+fn a_certificate_that_cannot_be_read_is_only_a_pity_if_it_is_not_the_servers_own() {
+    if openssl().is_none() {
+        return;
+    }
+    let authority = Authority::new();
+    let read = |name: &str| CertificateDer::from_pem_file(authority.file(name)).unwrap();
+    let key = || PrivateKeyDer::from_pem_file(authority.file("server.key")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![read("server.pem"), CertificateDer::from(vec![0x30; 100]), read("middle.pem")], key())
+        .unwrap();
+    let config = Arc::new(config);
+    let at = server(move |stream| {
+        let connection = rustls::ServerConnection::new(config.clone()).unwrap();
+        drop(rustls::StreamOwned::new(connection, stream).read(&mut [0; 100]));
+    });
+    let outcome = run_for(&table(&authority, at, ""), day(10, 1, 0), Duration::from_secs(5));
+    assert_eq!(outcome.verdict, Verdict::Ok, "{outcome:?}");
+    let lines: Vec<&str> = outcome.detail.lines().collect();
+    assert!(lines.len() == 3 && lines[1].starts_with("number 2 is not counted: it is damaged"), "{lines:?}");
 }

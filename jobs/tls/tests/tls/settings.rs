@@ -21,6 +21,10 @@ fn each_wrong_key_says_what_to_write() {
             "starttls: \"SMTP\" is not known; use one of \"smtp\", \"imap\"",
         ),
         ("address = \"a.example:443\"\nwarning = \"3d\"", "warning: it must be more than `critical`"),
+        (
+            "address = \"a.example:443\"\ncritical = \"30d\"",
+            "critical: it must be less than `warning`, which is \"21d\" and \"25%\"; set that too",
+        ),
         ("address = \"a.example:443\"\nwarning = \"5%\"", "warning: it must be more than `critical`"),
         ("address = \"a.example:443\"\nwarning = \"soon\"", "or a part of the life, as in \"25%\""),
         ("address = \"a.example:443\"\nwarning = \"120%\"", "write a whole number from 1% to 99%"),
