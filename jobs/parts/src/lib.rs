@@ -1,19 +1,23 @@
 //! What job kinds and Checker itself share. No job kind lives here.
 //!
+//! * [`amount`]: sizes and shares as people write them, and limits of two degrees made of them.
 //! * [`child`]: run a program that may hang, flood, fork or be missing, and get an answer in time.
 //! * [`handles`]: how many files and sockets this process may have open, and that children do not inherit our way.
 //! * [`mailbox`]: find our own mail in a mailbox, and take it away again. The only place that knows IMAP.
 //! * [`net`]: read `"host:port"`, resolve it, and tell whose fault it is that a connection failed.
 //! * [`one_or_many`]: settings keys that take one value or a list.
 //! * [`probe`]: ask every address of a target, and make one outcome of what they say.
+//! * [`shown`]: names that others have chosen, made fit to be shown.
 //! * [`starttls`]: go over to TLS in the middle of SMTP, IMAP, POP3, FTP, `PostgreSQL` and LDAP.
 //! * [`tls`]: whom we trust, and what went wrong in words.
 
+pub mod amount;
 pub mod child;
 pub mod handles;
 pub mod mailbox;
 pub mod net;
 pub mod one_or_many;
 pub mod probe;
+pub mod shown;
 pub mod starttls;
 pub mod tls;

@@ -1,0 +1,137 @@
+//! Reading, within bounds: of time, of bytes, of memory.
+
+use crate::plan::{Plan, Test};
+use checker_job::{Cancel, Context};
+use nix::fcntl::OFlag;
+use ring::digest::{self, SHA256};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// A longer line is looked at in pieces of this size: a file without line breaks must not fill the memory.
+const LINE_MAX: u64 = 64 * 1024;
+/// So much is read at once for a checksum.
+const BLOCK: usize = 128 * 1024;
+
+/// How long a run may still go on. It ends a little before the framework's limit, so that the job can say what took so long.
+pub(crate) struct Patience {
+    until: Instant,
+    cancel: Cancel,
+}
+
+impl Patience {
+    pub(crate) fn of(cx: &Context) -> Self {
+        let margin = Duration::from_millis(100).min(cx.timeout / 10);
+        Self { until: Instant::now() + cx.timeout.saturating_sub(margin), cancel: cx.cancel.clone() }
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        Instant::now() >= self.until || self.cancel.is_cancelled()
+    }
+}
+
+/// Why a file was not read to where it should be.
+#[derive(Debug)]
+pub(crate) enum Hindrance {
+    Io(io::Error),
+    /// Time ran out after so many bytes.
+    Slow(u64),
+    /// It has become something else since it was looked at.
+    NoFile,
+}
+
+impl From<io::Error> for Hindrance {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+/// Opens a regular file, and nothing else. What was a file a moment ago may be a named pipe now; opened this way it does not
+/// hang, and is found out.
+fn open(path: &Path) -> Result<File, Hindrance> {
+    let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
+    let file = File::options().read(true).custom_flags(flags.bits()).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(Hindrance::NoFile) }
+}
+
+/// What the lines of a file showed.
+#[derive(Debug, Default)]
+pub(crate) struct Content {
+    /// For each test of the plan: how many lines were so, and the last of them.
+    pub(crate) hits: Vec<(u64, String)>,
+    /// Bytes that were looked at.
+    pub(crate) read: u64,
+    /// Whether there was more.
+    pub(crate) is_part: bool,
+}
+
+/// Looks at the lines of a file.
+pub(crate) fn lines(path: &Path, plan: &Plan, patience: &Patience) -> Result<Content, Hindrance> {
+    let mut file = open(path)?;
+    let size = file.metadata()?.len();
+    let is_part = size > plan.read_max;
+    let skip = plan.from_end && is_part;
+    if skip {
+        // One byte more: if it ends a line, what follows is a whole one.
+        file.seek(SeekFrom::Start((size - plan.read_max).saturating_sub(1)))?;
+    }
+    let mut text = BufReader::with_capacity(BLOCK, file.take(plan.read_max.saturating_add(u64::from(skip))));
+    if skip {
+        text.by_ref().take(LINE_MAX).skip_until(b'\n')?;
+    }
+    let mut content = Content { is_part, hits: plan.tests.iter().map(|_| Default::default()).collect(), read: 0 };
+    let mut line = Vec::new();
+    loop {
+        if patience.is_over() {
+            return Err(Hindrance::Slow(content.read));
+        }
+        line.clear();
+        let read = text.by_ref().take(LINE_MAX).read_until(b'\n', &mut line)?;
+        if read == 0 || is_decided(&plan.tests, &content.hits) {
+            return Ok(content);
+        }
+        content.read += u64::try_from(read).unwrap_or(0);
+        let line = String::from_utf8_lossy(&line);
+        let line = line.trim_end_matches(['\n', '\r']);
+        for (test, (count, last)) in plan.tests.iter().zip(&mut content.hits) {
+            // One hit is enough for what is wanted.
+            if (*count == 0 || !test.wanted) && test.pattern.is_in(line) {
+                *count += 1;
+                last.clear();
+                last.extend(line.chars().take(200));
+            }
+        }
+    }
+}
+
+/// Whether no other line can change anything.
+fn is_decided(tests: &[Test], hits: &[(u64, String)]) -> bool {
+    tests.iter().zip(hits).all(|(test, (count, _))| test.wanted && *count > 0)
+}
+
+/// The SHA-256 of a whole file, in lower case.
+pub(crate) fn sha256(path: &Path, patience: &Patience) -> Result<String, Hindrance> {
+    let mut file = open(path)?;
+    let (mut sum, mut block, mut done) = (digest::Context::new(&SHA256), vec![0; BLOCK], 0);
+    loop {
+        if patience.is_over() {
+            return Err(Hindrance::Slow(done));
+        }
+        let read = match file.read(&mut block) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        if read == 0 {
+            return Ok(hex(sum.finish().as_ref()));
+        }
+        sum.update(block.get(..read).unwrap_or_default());
+        done += u64::try_from(read).unwrap_or(0);
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits.filter_map(|digit| char::from_digit(u32::from(digit), 16)).collect()
+}
