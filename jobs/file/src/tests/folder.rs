@@ -73,11 +73,13 @@ fn what_does_not_count_is_no_backup() {
     let at = folder.path();
     fs::create_dir(at.join("zz-folder")).unwrap();
     put(&at.join(".hidden"), 0, Duration::ZERO);
-    put(&at.join("notes.txt"), 0, Duration::ZERO);
+    put(&at.join("notes.txt"), 0, HOUR);
     symlink(at.join("db-1.tar.gz"), at.join("latest")).unwrap();
     fifo(&at.join("pipe"));
     let good = "db-7.tar.gz, the newest of 7 files in DIR, was written 3 h ago and is 2 GiB";
     expect(at, "name_matches = '^db-.*[.]gz$'", Verdict::Ok, good);
+    let unnamed = newest(at, "");
+    assert!(unnamed.summary.starts_with("notes.txt, the newest of 8 files"), "{unnamed:?}");
     // The one that is being written.
     put(&at.join("db-8.tar.gz"), 10, Duration::from_secs(30));
     expect(at, "name_matches = '^db-'\nmin_age = \"10min\"\nmin_size = \"1GiB\"", Verdict::Ok, good);
