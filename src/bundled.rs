@@ -10,6 +10,7 @@ pub fn bundled() -> Registry {
         .with::<checker_http::Spawner>()
         .with::<checker_tls::Spawner>()
         .with::<checker_file::Spawner>()
+        .with::<checker_disk::Spawner>()
         .with::<checker_command::Spawner>()
         .with::<checker_example::Spawner>()
 }

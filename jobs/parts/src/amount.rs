@@ -2,6 +2,7 @@
 
 use crate::one_or_many::OneOrMany;
 use checker_job::Verdict;
+use std::fmt;
 
 /// The units of sizes: powers of 1024 (IEC 80000-13) and of 1000 (SI).
 const UNITS: [(&str, u64); 11] = [
@@ -121,17 +122,6 @@ impl Amount {
         let both = self.bytes.into_iter().chain(share);
         if side == Side::Below { both.min() } else { both.max() }
     }
-
-    fn words(&self, whole: u64, side: Side) -> Option<String> {
-        let limit = self.of(whole, side)?;
-        let by_share = self.share.filter(|share| Self::share_of(*share, whole) == limit);
-        Some(
-            by_share.map_or_else(
-                || size_words(limit),
-                |share| format!("{} ({})", hundredths_words(share), size_words(limit)),
-            ),
-        )
-    }
 }
 
 /// On which side of a limit it is bad.
@@ -151,6 +141,31 @@ pub struct Degrees {
     pub warning: Amount,
     /// From here on it is broken.
     pub critical: Amount,
+}
+
+/// A limit that was crossed. It shows itself as a size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crossed {
+    /// In bytes, or whatever was counted.
+    pub limit: u64,
+    /// The share that it was made of, in hundredths of a percent.
+    share: Option<u64>,
+}
+
+impl Crossed {
+    /// For what is no size.
+    pub fn count_words(&self) -> String {
+        self.share.map_or_else(|| self.limit.to_string(), hundredths_words)
+    }
+}
+
+impl fmt::Display for Crossed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.share {
+            Some(share) => write!(f, "{} ({})", hundredths_words(share), size_words(self.limit)),
+            None => f.write_str(&size_words(self.limit)),
+        }
+    }
 }
 
 /// One of the two keys of [`Degrees`]: its name, what the user wrote, and what holds if that is nothing.
@@ -204,11 +219,12 @@ impl Degrees {
     }
 
     /// What `value` is, of such a whole, and which limit it has crossed.
-    pub fn judge(&self, value: u64, whole: u64) -> Option<(Verdict, String)> {
+    pub fn judge(&self, value: u64, whole: u64) -> Option<(Verdict, Crossed)> {
         let crossed = |amount: &Amount| {
             let limit = amount.of(whole, self.side)?;
             let is_bad = if self.side == Side::Below { value < limit } else { value > limit };
-            if is_bad { amount.words(whole, self.side) } else { None }
+            let share = amount.share.filter(|share| Amount::share_of(*share, whole) == limit);
+            is_bad.then_some(Crossed { limit, share })
         };
         let critical = crossed(&self.critical).map(|limit| (Verdict::Failed, limit));
         critical.or_else(|| crossed(&self.warning).map(|limit| (Verdict::Warning, limit)))
@@ -284,11 +300,17 @@ mod tests {
             (19, 1_000, Some((Verdict::Failed, "20 B"))),
         ] {
             let judged = both.judge(free, whole);
+            let judged = judged.map(|(verdict, limit)| (verdict, limit.to_string()));
             assert_eq!(judged.as_ref().map(|(v, w)| (*v, w.as_str())), want, "{free} of {whole}");
         }
         assert_eq!(both.ranges(1_000), [Some("50:".to_owned()), Some("20:".to_owned())]);
         let used = degrees(Side::Above, &["50%", "10B"], &["never"]).unwrap();
-        assert_eq!(used.judge(51, 100), Some((Verdict::Warning, "50% (50 B)".to_owned())));
+        let (verdict, limit) = used.judge(51, 100).unwrap();
+        assert_eq!(
+            (verdict, limit.to_string(), limit.count_words()),
+            (Verdict::Warning, "50% (50 B)".to_owned(), "50%".to_owned())
+        );
+        assert_eq!(used.judge(11, 12).unwrap().1.count_words(), "10");
         assert_eq!((used.judge(50, 100), used.judge(10, 12)), (None, None));
         assert_eq!(used.ranges(100), [Some("50".to_owned()), None]);
     }

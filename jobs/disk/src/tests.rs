@@ -1,0 +1,49 @@
+//! Real file systems in mount namespaces of the tests, and what cannot be had there as recorded text.
+
+mod judged;
+mod mounted;
+mod real;
+mod settings;
+
+use super::*;
+use checker_job::{Timestamp, Verdict};
+use std::future::Future;
+use std::path::Path;
+use std::pin::pin;
+use std::process::Command;
+use std::task::{Context as Task, Poll, Waker};
+use std::time::Duration;
+
+/// A table as people write it.
+fn table(text: &str) -> Table<Settings> {
+    let settings = toml::from_str(text).unwrap_or_else(|e| panic!("{text}: {e}"));
+    Table { name: None, id: None, policy: Arc::default(), settings }
+}
+
+/// Runs the job of a table. It never awaits, so no runtime is needed.
+fn run(text: &str) -> Outcome {
+    let job = Spawner::spawn(vec![table(text)]).unwrap_or_else(|e| panic!("{text}: {e:?}")).remove(0);
+    let scratch = std::env::temp_dir().join("checker-disk-unused");
+    let cx = Context::new(Timestamp::from_secs(0), Duration::from_secs(30), "run".to_owned(), scratch.into());
+    let mut running = pin!(job.execute(&cx));
+    match running.as_mut().poll(&mut Task::from_waker(Waker::noop())) {
+        Poll::Ready(outcome) => outcome,
+        Poll::Pending => panic!("the job awaits something"),
+    }
+}
+
+fn run_at(path: &Path, rest: &str) -> Outcome {
+    run(&format!("path = {:?}\n{rest}", path.to_str().unwrap()))
+}
+
+#[test]
+fn conforms() {
+    checker_job::conformance::check::<Spawner>();
+}
+
+#[test]
+fn stands_fire() {
+    checker_job::conformance::under_fire::<Spawner>(
+        "[[job.disk]]\nall = true\n[[job.disk]]\npath = [\"/\", \"/proc\", \"/no/such\"]\nmounted = true\n",
+    );
+}
