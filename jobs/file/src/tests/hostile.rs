@@ -75,7 +75,7 @@ fn names_and_texts_of_others_break_nothing() {
     let long = folder.path().join("n".repeat(255));
     fs::write(&long, "").unwrap();
     age_file(&long, HOUR);
-    let keys = "max_age = \"1s\"\nmin_size = \"1B\"\nmode = \"0000\"\ncontains = [\"none\", \"neither\"]";
+    let keys = "max_age = \"1s\"\nmin_size = \"1B\"\nmode = \"0000\"\ncontains = [\"none\", \"neither\", \"nor\", \"never\", \"nought\"]";
     let said = run(&path_table(&long, keys)).summary;
     assert!(said.len() <= 400 && said.contains("is empty; at least 1 B is wanted"), "{said}");
 }
