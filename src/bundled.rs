@@ -11,6 +11,7 @@ pub fn bundled() -> Registry {
         .with::<checker_tls::Spawner>()
         .with::<checker_file::Spawner>()
         .with::<checker_disk::Spawner>()
+        .with::<checker_load::Spawner>()
         .with::<checker_command::Spawner>()
         .with::<checker_example::Spawner>()
 }

@@ -7,6 +7,7 @@
 //! * [`net`]: read `"host:port"`, resolve it, and tell whose fault it is that a connection failed.
 //! * [`one_or_many`]: settings keys that take one value or a list.
 //! * [`probe`]: ask every address of a target, and make one outcome of what they say.
+//! * [`procfs`]: what the kernel tells in `/proc`, and who is running.
 //! * [`shown`]: names that others have chosen, made fit to be shown.
 //! * [`starttls`]: go over to TLS in the middle of SMTP, IMAP, POP3, FTP, `PostgreSQL` and LDAP.
 //! * [`tls`]: whom we trust, and what went wrong in words.
@@ -18,6 +19,7 @@ pub mod mailbox;
 pub mod net;
 pub mod one_or_many;
 pub mod probe;
+pub mod procfs;
 pub mod shown;
 pub mod starttls;
 pub mod tls;

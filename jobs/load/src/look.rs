@@ -1,0 +1,57 @@
+//! Reads what the kernel tells, and lets [`judge`](crate::judge) say what it is worth.
+
+use crate::judge::{self, Averages, Seen};
+use crate::plan::Plan;
+use checker_job::{Context, Outcome, Verdict};
+use checker_parts::procfs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Who runs is looked for no longer than this.
+const NAMES_MAX: Duration = Duration::from_secs(1);
+
+/// What people see of a summary, in bytes.
+const SUMMARY_MAX: usize = 400;
+
+/// The whole run. Where `/proc` and `/sys` are is an argument for the sake of forged ones.
+pub(crate) fn look(proc: &Path, sys: &Path, plan: &Plan, cx: &Context) -> Outcome {
+    let cause = "/proc/loadavg cannot be read, so Checker cannot tell the load";
+    let text = match procfs::read(&proc.join("loadavg")) {
+        Ok(text) => text,
+        Err(why) => return Outcome::unknown(format!("the load cannot be told: /proc/loadavg: {why}"), cause),
+    };
+    let Some(averages) = Averages::parse(&text) else {
+        return Outcome::unknown("the load cannot be told: /proc/loadavg does not hold what it should", cause);
+    };
+    let pressures = plan.pressures.each_ref().map(|(of, _, _)| {
+        let file = proc.join("pressure").join(of.word());
+        // The file is there and cannot be read where pressure is switched off.
+        procfs::read(&file)
+            .map_err(|why| why.to_string())
+            .and_then(|text| judge::some_avg60(&text).ok_or_else(|| "it does not hold what it should".to_owned()))
+    });
+    let seen = Seen { averages, cpus: cpus(sys), pressures };
+    let mut outcome = judge::judge(&seen, plan);
+    // Looking at each process is not free, and only asked for where something is wrong.
+    if outcome.verdict != Verdict::Ok {
+        let until = Instant::now() + NAMES_MAX.min(cx.timeout / 2);
+        let who = judge::who(&procfs::processes(proc, until));
+        let with_names = format!("{}; {who}", outcome.summary);
+        if !who.is_empty() && with_names.len() <= SUMMARY_MAX {
+            outcome.summary = with_names;
+        } else {
+            outcome.detail = who;
+        }
+    }
+    outcome
+}
+
+/// The processors of this host. The load is of the whole host too, so a limit on those that Checker may use does not matter.
+fn cpus(sys: &Path) -> u32 {
+    let online = procfs::read(&sys.join("devices/system/cpu/online")).ok();
+    let online = online.as_deref().and_then(judge::cpu_list);
+    online.unwrap_or_else(|| {
+        let usable = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        u32::try_from(usable).unwrap_or(u32::MAX)
+    })
+}
