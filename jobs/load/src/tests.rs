@@ -142,6 +142,7 @@ fn what_the_kernel_writes_is_read_and_nonsense_is_not() {
     let recorded = "some avg10=3.04 avg60=12.08 avg300=6.35 total=1\nfull avg10=0.00 avg60=99.00 avg300=0.00 total=0\n";
     assert_eq!(some_avg60(recorded), Some(1_208));
     assert_eq!(some_avg60("some avg60=100.00 total=0"), Some(10_000));
+    assert_eq!((some_avg60("some avg60=12.5"), some_avg60("some avg60=7")), (Some(1_250), Some(700)));
     for bad in ["", "full avg60=1.00", "some avg10=1.00", "some avg60=x", "some avg60=100.01", "some avg60=-1.00"] {
         assert_eq!(some_avg60(bad), None, "{bad:?}");
     }
