@@ -51,9 +51,8 @@ pub(crate) fn judge(memory: &Meminfo, limit: Option<&Limit>, plan: &Plan) -> Out
         findings
             .push((verdict, format!("control group {name} has only {left} left by its limit, less than {crossed}")));
     }
-    if memory.swap_total > 0
-        && let Some((verdict, crossed)) = plan.swap.judge(memory.swap_used(), memory.swap_total)
-    {
+    // Without swap space none is used, which is above no limit.
+    if let Some((verdict, crossed)) = plan.swap.judge(memory.swap_used(), memory.swap_total) {
         let used = part(memory.swap_used(), memory.swap_total, "swap");
         findings.push((verdict, format!("{used} in use, more than {crossed}")));
     }

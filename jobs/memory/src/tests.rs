@@ -179,6 +179,13 @@ fn the_tightest_of_all_groups_above_is_found() {
 }
 
 #[test]
+fn no_path_leads_out_of_the_hierarchy() {
+    let outside = Forged::new(&[("memory.max", "100\n"), ("memory.current", "1\n"), ("inside/x", "")]);
+    assert_eq!(tightest("0::/..\n", &outside.0.path().join("inside"), 5_000), None);
+    assert!(tightest("0::/\n", outside.0.path(), 5_000).is_some());
+}
+
+#[test]
 fn version_1_and_containers_are_understood() {
     let one = Forged::new(&[
         ("memory/memory.limit_in_bytes", "4000\n"),
