@@ -107,9 +107,10 @@ pub(crate) fn judge(name: String, room: &Room, mount: Option<&Mount>, plan: &Pla
     }
 }
 
+/// Of what users could have, so that the numbers agree with the share even where much is reserved.
 fn free_words(room: &Room) -> String {
     let share = share_words(room.available, room.whole());
-    format!("{} of {} free ({share})", size_words(room.available), size_words(room.total))
+    format!("{} of {} free ({share})", size_words(room.available), size_words(room.whole()))
 }
 
 fn read_only(room: &Room, mount: Option<&Mount>, plan: &Plan) -> Option<(Verdict, String)> {
