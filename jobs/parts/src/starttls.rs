@@ -189,7 +189,9 @@ async fn postgres<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> Result<(
         [b'S', ..] => Err(lines::plain_text_after()),
         [b'N'] => Err(Stop::Said("does not offer TLS (ssl is off in its postgresql.conf)".to_owned())),
         [b'E', ..] => Err(Stop::Said("answers with an error of PostgreSQL; it may be too old, or busy".to_owned())),
-        said => Err(Stop::Said(format!("does not answer as PostgreSQL does, but with {}", lines::shown(said)))),
+        said => {
+            Err(Stop::Said(format!("does not answer as PostgreSQL does, but with {}", crate::quoted::quoted(said))))
+        }
     }
 }
 

@@ -78,7 +78,8 @@ fn judged(message: &[u8]) -> Result<(), Stop> {
     match result(message) {
         Some((0, _)) => Ok(()),
         Some((code, why)) => {
-            let why = if why.is_empty() { String::new() } else { format!(" ({})", lines::shown(why.as_bytes())) };
+            let why =
+                if why.is_empty() { String::new() } else { format!(" ({})", crate::quoted::quoted(why.as_bytes())) };
             Err(Stop::Said(format!("refuses StartTLS with result code {code}{why}")))
         }
         None => Err(none_of_ldap(message)),
@@ -86,5 +87,5 @@ fn judged(message: &[u8]) -> Result<(), Stop> {
 }
 
 fn none_of_ldap(came: &[u8]) -> Stop {
-    Stop::Said(format!("does not answer as LDAP does, but with {}", lines::shown(came)))
+    Stop::Said(format!("does not answer as LDAP does, but with {}", crate::quoted::quoted(came)))
 }

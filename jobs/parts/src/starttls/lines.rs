@@ -1,10 +1,8 @@
 //! The protocols that talk in lines.
 
 use super::{SAID_MAX, Stop};
+use crate::quoted::quoted;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-
-/// So much of what a server said stands in a sentence.
-const SHOWN_MAX: usize = 200;
 
 /// Lines from a server, one after the other.
 pub(super) struct Lines<'a, S> {
@@ -23,7 +21,7 @@ pub(super) struct Reply {
 impl Reply {
     /// Its first line, in quotes.
     pub(super) fn shown(&self) -> String {
-        shown(format!("{} {}", self.code, self.lines.first().map_or("", String::as_str)).as_bytes())
+        quoted(format!("{} {}", self.code, self.lines.first().map_or("", String::as_str)).as_bytes())
     }
 }
 
@@ -42,12 +40,12 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Lines<'a, S> {
             let mut more = [0; 2_048];
             let count = self.stream.read(&mut more).await?;
             if count == 0 {
-                let said = if self.came.is_empty() { String::new() } else { format!(" after {}", shown(&self.came)) };
+                let said = if self.came.is_empty() { String::new() } else { format!(" after {}", quoted(&self.came)) };
                 return Err(Stop::Said(format!("closed the connection{said}")));
             }
             self.total += count;
             if self.total > SAID_MAX {
-                let head = shown(&self.came);
+                let head = quoted(&self.came);
                 return Err(Stop::Said(format!("says more than {} KiB before TLS: {head}", SAID_MAX / 1024)));
             }
             self.came.extend_from_slice(more.get(..count).unwrap_or_default());
@@ -71,7 +69,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Lines<'a, S> {
             // FTP may have lines of any form between the first one and the last.
             let within = protocol == "FTP" && !reply.code.is_empty() && code != reply.code;
             if !within && !(is_code && (last || rest.starts_with('-'))) {
-                let line = shown(line.as_bytes());
+                let line = quoted(line.as_bytes());
                 return Err(Stop::Said(format!("does not answer as {protocol} does, but with {line}")));
             }
             if within {
@@ -102,12 +100,4 @@ pub(super) fn plain_text_after() -> Stop {
         "goes on in plain text after it has agreed to TLS: somebody on the way could slip in what is believed later"
             .to_owned(),
     )
-}
-
-/// The first bytes of what was said, in quotes, without anything that could disturb a line.
-pub(super) fn shown(said: &[u8]) -> String {
-    let head = said.get(..SHOWN_MAX).unwrap_or(said).trim_ascii_end();
-    let more = if said.len() > SHOWN_MAX { "..." } else { "" };
-    let text: String = String::from_utf8_lossy(head).chars().map(|c| if c.is_control() { '.' } else { c }).collect();
-    format!("{text:?}{more}")
 }

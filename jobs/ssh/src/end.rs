@@ -1,0 +1,19 @@
+//! What ends a talk before there is anything to judge.
+
+use std::io;
+
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The connection broke.
+    Broken(io::Error),
+    /// The server closed it.
+    Closed,
+    /// What the server said or did, as the end of a sentence that begins with the server.
+    Said(String),
+}
+
+impl From<io::Error> for End {
+    fn from(error: io::Error) -> Self {
+        Self::Broken(error)
+    }
+}

@@ -1,0 +1,154 @@
+//! One address: what its server says of itself, and the host keys that it proves to hold.
+
+use crate::end::End;
+use crate::exchange;
+use crate::identification::{self, Identification, OURS};
+use crate::key::{HostKey, KeyKind};
+use crate::offers::Offers;
+use crate::pins::Pins;
+use crate::wire::Wire;
+use checker_parts::net::{self, Trouble};
+use checker_parts::probe::{Limit, Problem};
+use checker_parts::quoted::quoted;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::{Instant, timeout, timeout_at};
+
+/// The end of the talk is waited for no longer: all is known by then.
+const FAREWELL: Duration = Duration::from_millis(500);
+
+/// What a server shows.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    pub(crate) server: Identification,
+    /// The keys that it holds, in the order in which it was asked for them; or why there is none, as the end of a sentence
+    /// that begins with the server.
+    pub(crate) keys: Result<Vec<HostKey>, String>,
+}
+
+/// How far it came.
+enum Phase {
+    Connecting,
+    /// What came instead of an identification.
+    Greeting(Vec<u8>),
+    Exchange,
+}
+
+/// What one connection shows.
+struct Shown {
+    server: Identification,
+    key: Result<HostKey, String>,
+    /// The kinds of which the server has keys.
+    kinds: Vec<KeyKind>,
+}
+
+/// Asks the server at `to`, once; and once more for each other kind of key while the one that is wanted was not among them
+/// and may be of that kind.
+pub(crate) async fn seen(pins: &Pins, to: SocketAddr, limit: &Limit) -> Result<Seen, Problem> {
+    let mut wanted = pins.kinds();
+    let first = one(&wanted, to, limit).await?;
+    let mut keys = match first.key {
+        Ok(key) => vec![key],
+        Err(why) => return Ok(Seen { server: first.server, keys: Err(why) }),
+    };
+    while pins.of_any_kind() && !keys.iter().any(|key| pins.hold(key)) {
+        wanted.retain(|kind| first.kinds.contains(kind) && keys.iter().all(|key| key.kind != *kind));
+        if wanted.is_empty() {
+            break;
+        }
+        match one(&wanted, to, limit).await?.key {
+            Ok(key) if keys.iter().all(|known| known.kind != key.kind) => keys.push(key),
+            _ => break,
+        }
+    }
+    Ok(Seen { server: first.server, keys: Ok(keys) })
+}
+
+/// One connection; the first of the wanted kinds that the server has is asked for.
+async fn one(wanted: &[KeyKind], to: SocketAddr, limit: &Limit) -> Result<Shown, Problem> {
+    let mut phase = Phase::Connecting;
+    match timeout_at(limit.until, converse(wanted, to, limit, &mut phase)).await {
+        Ok(Ok(shown)) => Ok(shown),
+        Ok(Err(end)) => Err(explain(to, limit, &phase, Some(end))),
+        Err(_) => Err(explain(to, limit, &phase, None)),
+    }
+}
+
+async fn converse(wanted: &[KeyKind], to: SocketAddr, limit: &Limit, phase: &mut Phase) -> Result<Shown, End> {
+    let mut wire = Wire::new(net::dial(to).await?);
+    *phase = Phase::Greeting(Vec::new());
+    // A server that has closed may have said why, so what it said is read all the same.
+    drop(wire.say(&[OURS, b"\r\n"].concat()).await);
+    let server = match phase {
+        Phase::Greeting(before) => identification::read(&mut wire, before).await?,
+        _ => return Err(End::Closed),
+    };
+    *phase = Phase::Exchange;
+    let offers = Offers::of(wire.message().await?)?;
+    let kinds: Vec<KeyKind> = KeyKind::ALL.into_iter().filter(|kind| offers.algorithm(*kind).is_some()).collect();
+    let chosen = wanted.iter().find_map(|kind| Some((*kind, offers.algorithm(*kind)?)));
+    let key = match (offers.method(), chosen) {
+        (Some(method), Some(chosen)) => {
+            let proved = exchange::prove(&mut wire, &server, &offers, method, chosen).await;
+            if matches!(proved, Err(End::Said(_))) {
+                goodbye(&mut wire, limit).await;
+            }
+            Ok(proved?)
+        }
+        (None, _) => {
+            Err(format!("its key exchanges are unknown to Checker: {}", quoted(offers.exchanges().as_bytes())))
+        }
+        (_, None) => {
+            Err(format!("its kinds of host keys are unknown to Checker: {}", quoted(offers.host_keys().as_bytes())))
+        }
+    };
+    goodbye(&mut wire, limit).await;
+    Ok(Shown { server, key, kinds })
+}
+
+/// Ends politely. Nothing depends on it.
+async fn goodbye<S: AsyncRead + AsyncWrite + Unpin>(wire: &mut Wire<S>, limit: &Limit) {
+    let left = limit.until.saturating_duration_since(Instant::now());
+    drop(timeout(FAREWELL.min(left), wire.leave()).await);
+}
+
+/// Words the end; without one, time ran out.
+fn explain(to: SocketAddr, limit: &Limit, phase: &Phase, end: Option<End>) -> Problem {
+    let error = match &end {
+        Some(End::Broken(error)) => Some(error),
+        _ => None,
+    };
+    if matches!(phase, Phase::Connecting) {
+        return Problem::connecting(to, error, limit);
+    }
+    let trouble = error.map(|error| Trouble::of(error, to));
+    if let Some(ours) = trouble.as_ref().and_then(Problem::ours) {
+        return ours;
+    }
+    let within = format!("within {}", limit.words());
+    let sentence = match (end, phase) {
+        (Some(End::Said(what)), _) => return Problem::target(format!("{to} {what}")),
+        (None, Phase::Greeting(said)) if said.is_empty() => {
+            format!("{to} accepts the connection, but does not say that it is an SSH server {within}")
+        }
+        (None, Phase::Greeting(said)) => {
+            return Problem::target(format!("{to} says {} and no SSH identification {within}", quoted(said)));
+        }
+        (None, _) => format!("{to} does not go on with the key exchange {within}"),
+        (Some(End::Closed), _) => format!("{to} closed the connection in the middle of the key exchange"),
+        (Some(End::Broken(error)), phase) => {
+            let step =
+                if matches!(phase, Phase::Exchange) { "during the key exchange" } else { "before it said anything" };
+            match trouble {
+                Some(Trouble::Reset) => format!("{to} reset the connection {step}"),
+                _ => format!("the connection to {to} broke {step}: {error}"),
+            }
+        }
+    };
+    let blame = match &trouble {
+        Some(trouble) => trouble.blame(to),
+        None => net::silence(to),
+    };
+    Problem::Target(sentence, blame)
+}

@@ -1,0 +1,53 @@
+//! What may be said of a server, without one.
+
+use crate::identification::Identification;
+use crate::judge::judge;
+use crate::key::{HostKey, KeyKind};
+use crate::pins::{Pin, Pins};
+use crate::probe::Seen;
+use checker_job::{Outcome, Verdict};
+use checker_parts::net::Endpoint;
+
+fn seen(line: &[u8], keys: Result<Vec<HostKey>, String>) -> Seen {
+    Seen { server: Identification::of(line).unwrap(), keys }
+}
+
+fn key(kind: KeyKind, fingerprint: &str) -> HostKey {
+    HostKey { kind, fingerprint: fingerprint.to_owned(), algorithm: kind.algorithms()[0].to_owned(), bits: None }
+}
+
+fn pins(fingerprints: &[(&str, Option<KeyKind>)]) -> Pins {
+    let good = fingerprints.iter().map(|(f, kind)| Pin { fingerprint: (*f).to_owned(), kind: *kind }).collect();
+    Pins { good, revoked: Vec::new() }
+}
+
+fn judged(pins: &Pins, seen: &Seen) -> Outcome {
+    judge(&Endpoint::parse("ns.example:22").unwrap(), pins, None, seen)
+}
+
+#[test]
+fn version_1_beside_2_is_a_warning() {
+    let keys = || Ok(vec![key(KeyKind::Ed25519, "SHA256:a")]);
+    let old = judged(&pins(&[]), &seen(b"SSH-1.99-Old_3", keys()));
+    assert_eq!(old.verdict, Verdict::Warning);
+    assert_eq!(old.summary, "server still speaks SSH 1 as well, which is broken (it says 1.99)");
+    let good = judged(&pins(&[]), &seen(b"SSH-2.0-New_9 more words", keys()));
+    assert_eq!(
+        (good.verdict, good.summary.as_str()),
+        (Verdict::Ok, "New_9 more words answers; its host key is SHA256:a, and any would do: set host_key to pin it")
+    );
+}
+
+#[test]
+fn what_is_worst_counts_and_is_said_first() {
+    let both = pins(&[("SHA256:rsa", Some(KeyKind::Rsa)), ("SHA256:old", Some(KeyKind::Ed25519))]);
+    let outcome = judged(&both, &seen(b"SSH-1.99-Old_3", Ok(vec![key(KeyKind::Ed25519, "SHA256:new")])));
+    assert_eq!(outcome.verdict, Verdict::Failed);
+    let said = "host key of ns.example:22 has CHANGED: it holds ssh-ed25519 SHA256:new, and not ssh-ed25519 SHA256:old \
+                (and 1 others that would do)";
+    assert!(outcome.summary.starts_with(said), "{outcome:?}");
+    assert!(outcome.summary.contains("; server still speaks SSH 1"), "{outcome:?}");
+    let unread = judged(&both, &seen(b"SSH-1.99-Old_3", Err("its key exchanges are odd".to_owned())));
+    assert_eq!(unread.verdict, Verdict::Unknown);
+    assert!(unread.summary.starts_with("host key of ns.example:22 cannot be verified: its key"), "{unread:?}");
+}
