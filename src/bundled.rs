@@ -13,6 +13,7 @@ pub fn bundled() -> Registry {
         .with::<checker_disk::Spawner>()
         .with::<checker_load::Spawner>()
         .with::<checker_memory::Spawner>()
+        .with::<checker_smtp::Spawner>()
         .with::<checker_ssh::Spawner>()
         .with::<checker_command::Spawner>()
         .with::<checker_example::Spawner>()

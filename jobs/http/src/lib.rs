@@ -17,7 +17,6 @@ mod fetch;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
-mod hidden;
 mod job;
 mod json;
 mod judge;

@@ -2,10 +2,10 @@
 
 use crate::connect::Family;
 use crate::exchange::Wanted;
-use crate::hidden::Scrubber;
 use crate::json::JsonTest;
 use crate::proxy::Proxy;
 use crate::settings::Statuses;
+use checker_parts::hidden::Scrubber;
 use checker_parts::tls::Trust;
 use hyper::body::Bytes;
 use hyper::http::header::LOCATION;

@@ -1,6 +1,6 @@
 //! The keys of `[[job.http]]`, as they stand in the settings.
 
-use crate::hidden::Hidden;
+use checker_parts::hidden::Hidden;
 use checker_parts::one_or_many::OneOrMany;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};

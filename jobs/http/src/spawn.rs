@@ -1,7 +1,6 @@
 //! From tables to jobs: every problem of every table, each with its key.
 
 use crate::connect::Family;
-use crate::hidden::{Hidden, Scrubber};
 use crate::job::HttpJob;
 use crate::json::JsonTest;
 use crate::plan::{Condition, Plan, Redirects};
@@ -9,6 +8,7 @@ use crate::proxy::Proxy;
 use crate::settings::Settings;
 use crate::url::Url;
 use checker_job::{SpawnError, Table, parse_duration};
+use checker_parts::hidden::{Hidden, Scrubber};
 use checker_parts::tls::{Trust, server_name};
 use hyper::body::Bytes;
 use hyper::http::Method;

@@ -3,6 +3,8 @@
 //! * [`amount`]: sizes and shares as people write them, and limits of two degrees made of them.
 //! * [`child`]: run a program that may hang, flood, fork or be missing, and get an answer in time.
 //! * [`handles`]: how many files and sockets this process may have open, and that children do not inherit our way.
+//! * [`hidden`]: passwords from files that others cannot read, and that are never shown.
+//! * [`lines`]: protocols that talk in lines.
 //! * [`mailbox`]: find our own mail in a mailbox, and take it away again. The only place that knows IMAP.
 //! * [`net`]: read `"host:port"`, resolve it, and tell whose fault it is that a connection failed.
 //! * [`one_or_many`]: settings keys that take one value or a list.
@@ -16,6 +18,8 @@
 pub mod amount;
 pub mod child;
 pub mod handles;
+pub mod hidden;
+pub mod lines;
 pub mod mailbox;
 pub mod net;
 pub mod one_or_many;

@@ -5,15 +5,11 @@
 //! begins. Whoever slips plain text in behind the server's consent (CVE-2011-0411) would be believed afterwards.
 
 mod ldap;
-mod lines;
 
-use lines::Lines;
-use std::fmt;
-use std::io;
+pub use crate::lines::{SAID_MAX, Stop};
+
+use crate::lines::{self, Lines};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-
-/// A server that says more before TLS is none.
-pub const SAID_MAX: usize = 64 * 1024;
 
 /// A protocol in which TLS is begun by a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,30 +70,6 @@ impl Protocol {
             Self::Postgres => &[],
             // An unbind request.
             Self::Ldap => &[0x30, 0x05, 0x02, 0x01, 0x02, 0x42, 0x00],
-        }
-    }
-}
-
-/// Why TLS could not be begun.
-#[derive(Debug)]
-pub enum Stop {
-    /// The connection broke.
-    Broken(io::Error),
-    /// What the server said or did, as the end of a sentence that begins with the server.
-    Said(String),
-}
-
-impl From<io::Error> for Stop {
-    fn from(error: io::Error) -> Self {
-        Self::Broken(error)
-    }
-}
-
-impl fmt::Display for Stop {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Broken(error) => write!(f, "broke the connection: {error}"),
-            Self::Said(what) => f.write_str(what),
         }
     }
 }
@@ -196,7 +168,7 @@ async fn postgres<S: AsyncRead + AsyncWrite + Unpin>(stream: &mut S) -> Result<(
 }
 
 /// What we call ourselves; servers may refuse a name without a dot, but none an address in brackets.
-fn our_name() -> String {
+pub fn our_name() -> String {
     let name = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
     let sound = name.contains('.') && name.bytes().all(|b| b.is_ascii_alphanumeric() || b"-.".contains(&b));
     if sound { name } else { "[127.0.0.1]".to_owned() }

@@ -1,9 +1,9 @@
 //! What is sent besides the URL, and which of it is secret.
 
 use super::Reader;
-use crate::hidden::{self, Hidden, Scrubber};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use checker_parts::hidden::{self, Hidden, Scrubber};
 use hyper::http::header::{ACCEPT, CONNECTION, HOST, USER_AGENT};
 use hyper::http::{HeaderMap, HeaderName, HeaderValue};
 

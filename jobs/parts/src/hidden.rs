@@ -15,11 +15,11 @@ const MASK: &str = "(hidden)";
 /// A text that is never shown: not by `Debug`, not in an error, not in an outcome.
 #[derive(Clone, PartialEq, Eq, Deserialize)]
 #[serde(transparent)]
-pub(crate) struct Hidden(String);
+pub struct Hidden(String);
 
 impl Hidden {
     /// The text itself, for the wire only.
-    pub(crate) fn reveal(&self) -> &str {
+    pub fn reveal(&self) -> &str {
         &self.0
     }
 }
@@ -40,7 +40,7 @@ impl fmt::Debug for Hidden {
 ///
 /// # Errors
 /// A sentence that names the file, never what is in it.
-pub(crate) fn read_file(path: &Path) -> Result<Hidden, String> {
+pub fn read_file(path: &Path) -> Result<Hidden, String> {
     let systemd = std::env::var_os("CREDENTIALS_DIRECTORY");
     read_file_of(path, systemd.as_deref().map(Path::new))
 }
@@ -82,12 +82,12 @@ fn read_file_of(path: &Path, credentials: Option<&Path>) -> Result<Hidden, Strin
 }
 
 /// The secrets of a job, so that a server that echoes them cannot bring them into a message.
-#[derive(Default)]
-pub(crate) struct Scrubber(Vec<Hidden>);
+#[derive(Clone, Debug, Default)]
+pub struct Scrubber(Vec<Hidden>);
 
 impl Scrubber {
     /// Remembers a secret. Anything shorter than 4 bytes would only tear holes into innocent text.
-    pub(crate) fn add(&mut self, secret: &str) {
+    pub fn add(&mut self, secret: &str) {
         if secret.len() >= 4 {
             self.0.push(Hidden(secret.to_owned()));
             // The longest first: a part that is masked early would leave the rest of a longer one in sight.
@@ -96,7 +96,7 @@ impl Scrubber {
     }
 
     /// `text` without the secrets.
-    pub(crate) fn scrub(&self, text: String) -> String {
+    pub fn scrub(&self, text: String) -> String {
         let mut text = text;
         for secret in &self.0 {
             if text.contains(&secret.0) {

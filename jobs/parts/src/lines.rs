@@ -1,37 +1,74 @@
-//! The protocols that talk in lines.
+//! The protocols that talk in lines, and what may come of it: SMTP, IMAP, POP3, FTP. What a server says is bounded.
 
-use super::{SAID_MAX, Stop};
 use crate::quoted::quoted;
+use std::fmt;
+use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
+/// A server that says more than this on one stream is none.
+pub const SAID_MAX: usize = 64 * 1024;
+
+/// Why a talk ended before its time.
+#[derive(Debug)]
+pub enum Stop {
+    /// The connection broke.
+    Broken(io::Error),
+    /// What the server said or did, as the end of a sentence that begins with the server.
+    Said(String),
+}
+
+impl From<io::Error> for Stop {
+    fn from(error: io::Error) -> Self {
+        Self::Broken(error)
+    }
+}
+
+impl fmt::Display for Stop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Broken(error) => write!(f, "broke the connection: {error}"),
+            Self::Said(what) => f.write_str(what),
+        }
+    }
+}
+
 /// Lines from a server, one after the other.
-pub(super) struct Lines<'a, S> {
+#[derive(Debug)]
+pub struct Lines<'a, S> {
     stream: &'a mut S,
     came: Vec<u8>,
     total: usize,
 }
 
 /// An answer of SMTP or FTP: three digits, and one line or several.
-pub(super) struct Reply {
-    pub(super) code: String,
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reply {
+    /// The three digits.
+    pub code: String,
     /// What stands after the code.
-    pub(super) lines: Vec<String>,
+    pub lines: Vec<String>,
 }
 
 impl Reply {
     /// Its first line, in quotes.
-    pub(super) fn shown(&self) -> String {
+    pub fn shown(&self) -> String {
         quoted(format!("{} {}", self.code, self.lines.first().map_or("", String::as_str)).as_bytes())
+    }
+
+    /// All of it, in quotes: reasons mostly take several lines.
+    pub fn quoted(&self) -> String {
+        quoted(format!("{} {}", self.code, self.lines.join(" ")).as_bytes())
     }
 }
 
 impl<'a, S: AsyncRead + AsyncWrite + Unpin> Lines<'a, S> {
-    pub(super) fn new(stream: &'a mut S) -> Self {
+    /// Those of this stream, of which nothing has been read.
+    pub fn new(stream: &'a mut S) -> Self {
         Self { stream, came: Vec::new(), total: 0 }
     }
 
     /// The next line, without its end.
-    pub(super) async fn line(&mut self) -> Result<String, Stop> {
+    pub async fn line(&mut self) -> Result<String, Stop> {
         loop {
             if let Some(end) = self.came.iter().position(|b| *b == b'\n') {
                 let line: Vec<u8> = self.came.drain(..=end).collect();
@@ -46,20 +83,21 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Lines<'a, S> {
             self.total += count;
             if self.total > SAID_MAX {
                 let head = quoted(&self.came);
-                return Err(Stop::Said(format!("says more than {} KiB before TLS: {head}", SAID_MAX / 1024)));
+                return Err(Stop::Said(format!("says more than {} KiB: {head}", SAID_MAX / 1024)));
             }
             self.came.extend_from_slice(more.get(..count).unwrap_or_default());
         }
     }
 
-    pub(super) async fn say(&mut self, line: &str) -> Result<(), Stop> {
+    /// Says one line, given without its end.
+    pub async fn say(&mut self, line: &str) -> Result<(), Stop> {
         self.stream.write_all(format!("{line}\r\n").as_bytes()).await?;
         self.stream.flush().await?;
         Ok(())
     }
 
     /// The next reply of a protocol with three digits.
-    pub(super) async fn reply(&mut self, protocol: &str) -> Result<Reply, Stop> {
+    pub async fn reply(&mut self, protocol: &str) -> Result<Reply, Stop> {
         let mut reply = Reply { code: String::new(), lines: Vec::new() };
         loop {
             let line = self.line().await?;
@@ -84,18 +122,18 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Lines<'a, S> {
     }
 
     /// The first reply, which must have this code.
-    pub(super) async fn greeting(&mut self, protocol: &str, code: &str) -> Result<(), Stop> {
+    pub async fn greeting(&mut self, protocol: &str, code: &str) -> Result<(), Stop> {
         let greeting = self.reply(protocol).await?;
         if greeting.code == code { Ok(()) } else { Err(Stop::Said(format!("greets with {}", greeting.shown()))) }
     }
 
     /// Nothing may have come after the server's consent.
-    pub(super) fn nothing_left(&self) -> Result<(), Stop> {
+    pub fn nothing_left(&self) -> Result<(), Stop> {
         if self.came.is_empty() { Ok(()) } else { Err(plain_text_after()) }
     }
 }
 
-pub(super) fn plain_text_after() -> Stop {
+pub(crate) fn plain_text_after() -> Stop {
     Stop::Said(
         "goes on in plain text after it has agreed to TLS: somebody on the way could slip in what is believed later"
             .to_owned(),

@@ -1,0 +1,69 @@
+//! A server that follows a script, without TLS; and jobs of a table.
+
+use crate::{Settings, SmtpJob, Spawner};
+use checker_job::{Context, Job as _, JobSpawner as _, Outcome, SpawnError, Table, Timestamp};
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// What a server answers to a line, by its beginning. The first that fits counts; `""` is its greeting.
+pub(crate) type Script = Vec<(&'static str, &'static str)>;
+
+/// A server that does this with each connection, on a thread that ends with the process.
+pub(crate) fn server(serve: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    std::thread::spawn(move || listener.incoming().flatten().for_each(serve));
+    at
+}
+
+/// A server that follows `script`, and what it has heard.
+pub(crate) fn scripted(script: Script) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let heard = log.clone();
+    let usual = [
+        ("", "220 stub ready\r\n"),
+        ("EHLO", "250-stub.example greets\r\n250 SIZE 1000\r\n"),
+        ("QUIT", "221 bye\r\n"),
+        ("", "250 ok\r\n"),
+    ];
+    let at = server(move |mut stream| {
+        let mut lines = BufReader::new(stream.try_clone().unwrap());
+        let mut line = String::new();
+        loop {
+            let greets = line.is_empty();
+            let fits =
+                |begin: &str| if greets { begin.is_empty() } else { !begin.is_empty() && line.starts_with(begin) };
+            let known = script.iter().chain(&usual).find(|(begin, _)| fits(begin));
+            let answer = known.map_or("250 ok\r\n", |(_, answer)| *answer);
+            if stream.write_all(answer.as_bytes()).is_err() || answer.is_empty() || line.starts_with("QUIT") {
+                return;
+            }
+            line.clear();
+            if lines.read_line(&mut line).unwrap_or(0) == 0 {
+                return;
+            }
+            heard.lock().unwrap().push(line.trim_end().to_owned());
+        }
+    });
+    (at, log)
+}
+
+/// The jobs of one table with these keys.
+pub(crate) fn jobs(settings: &str) -> Result<Vec<SmtpJob>, Vec<SpawnError>> {
+    let settings: Settings = toml::from_str(settings).unwrap();
+    Spawner::spawn(vec![Table { name: None, id: None, policy: Arc::default(), settings }])
+}
+
+pub(crate) fn run_for(settings: &str, timeout: Duration) -> Outcome {
+    let job = jobs(settings).unwrap().remove(0);
+    let scratch = std::env::temp_dir().join("checker-smtp-unused");
+    let cx = Context::new(Timestamp::from_secs(0), timeout, "run".to_owned(), scratch.into());
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(job.execute(&cx))
+}
+
+/// One run without TLS against `at`, with more keys.
+pub(crate) fn run(at: SocketAddr, more: &str) -> Outcome {
+    run_for(&format!("address = \"{at}\"\nsecurity = \"none\"\n{more}"), Duration::from_secs(20))
+}
