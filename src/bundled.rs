@@ -14,6 +14,7 @@ pub fn bundled() -> Registry {
         .with::<checker_load::Spawner>()
         .with::<checker_memory::Spawner>()
         .with::<checker_smtp::Spawner>()
+        .with::<checker_imap::Spawner>()
         .with::<checker_ssh::Spawner>()
         .with::<checker_command::Spawner>()
         .with::<checker_example::Spawner>()

@@ -1,4 +1,5 @@
 //! Job kinds against real servers, by the real program.
 
+mod imap;
 mod smtp;
 mod tls;

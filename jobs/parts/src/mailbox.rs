@@ -1,4 +1,5 @@
-//! Looks for our own mail in a mailbox, and takes it away again: by IMAP, or in a maildir of this host.
+//! Looks for our own mail in a mailbox, and takes it away again: by IMAP, or in a maildir of this host. [`survey`] tells what
+//! a folder holds.
 //!
 //! What is looked for is a [`Token`]: long random text that one message carries in the header field
 //! [`HEADER`] (and whose `Message-ID` may be known). A [`Sighting`] says where it was found, and whether somebody received
@@ -65,6 +66,8 @@ pub const IMAPS: u16 = 993;
 pub enum Security {
     /// TLS from the first byte.
     Tls,
+    /// TLS begun by the command STARTTLS, before anything is said that matters.
+    Starttls,
     /// Nothing. Only for a server on this host: a password is sent, so any other address is refused.
     Plain,
 }
@@ -197,6 +200,15 @@ pub struct Skipped {
     pub why: String,
 }
 
+/// What a folder holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Survey {
+    /// How many messages.
+    pub messages: u32,
+    /// When the mailbox took in the newest of them, by the clock of its server. `None`: there is none, or none has a date.
+    pub newest: Option<Timestamp>,
+}
+
 /// What a clean-up has done.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Cleaned {
@@ -252,6 +264,28 @@ pub fn look(account: &ImapAccount, tokens: &[Token], deadline: Instant) -> Resul
     session::look(stream, &account.user, &account.pass, tokens, &until).map_err(|why| LookError::new(&at, why))
 }
 
+/// Whether the server of `account` greets us as IMAP does. Nobody logs in; user and password are not used.
+///
+/// # Errors
+/// [`LookError`]
+pub fn greet(account: &ImapAccount, deadline: Instant) -> Result<(), LookError> {
+    let until = Until::new(deadline);
+    let at = account.at();
+    let stream = connect::open(account, &until).map_err(|why| LookError::new(&at, why))?;
+    session::greet(stream, &until).map_err(|why| LookError::new(&at, why))
+}
+
+/// What `folder` of `account` holds; it is named as people read it. Changes nothing there.
+///
+/// # Errors
+/// [`LookError`]: it could not be found out, or there is no such folder.
+pub fn survey(account: &ImapAccount, folder: &str, deadline: Instant) -> Result<Survey, LookError> {
+    let until = Until::new(deadline);
+    let at = account.at();
+    let stream = connect::open(account, &until).map_err(|why| LookError::new(&at, why))?;
+    session::survey(stream, &account.user, &account.pass, folder, &until).map_err(|why| LookError::new(&at, why))
+}
+
 /// Removes the messages that carry one of `tokens`, and no others, from all folders of `account`.
 ///
 /// # Errors
@@ -290,6 +324,20 @@ pub fn clean_over<S: Read + Write>(
     deadline: Instant,
 ) -> Result<Cleaned, LookError> {
     session::clean(stream, user, pass, tokens, &Until::new(deadline)).map_err(|why| LookError::new("mail server", why))
+}
+
+/// [`survey`] over an open stream, as [`look_over`] is [`look`].
+///
+/// # Errors
+/// As [`survey`].
+pub fn survey_over<S: Read + Write>(
+    stream: S,
+    user: &str,
+    pass: &Password,
+    folder: &str,
+    deadline: Instant,
+) -> Result<Survey, LookError> {
+    session::survey(stream, user, pass, folder, &Until::new(deadline)).map_err(|why| LookError::new("mail server", why))
 }
 
 impl ImapAccount {

@@ -4,17 +4,22 @@ use super::error::Why;
 use super::until::Until;
 use super::{ImapAccount, Security};
 use crate::net::{ResolveError, Trouble};
+use crate::starttls::{self, Stop};
 use crate::tls;
 use rustls::{ClientConnection, StreamOwned};
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs as _};
+use std::pin::{Pin, pin};
 use std::sync::mpsc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// No more addresses of a name are tried than this.
 const ADDRESSES_MAX: usize = 8;
 
 const HANDSHAKE: &str = "its TLS handshake";
+const CONSENT: &str = "its consent to TLS (STARTTLS)";
 
 /// A connection whose every read and write ends by the deadline.
 pub(super) struct Timed {
@@ -22,11 +27,19 @@ pub(super) struct Timed {
     until: Until,
 }
 
-/// The stream of a session.
-pub(super) enum Way {
+/// The stream of a session, and what is read of it first.
+pub(super) struct Way {
+    line: Line,
+    first: &'static [u8],
+}
+
+enum Line {
     Tls(Box<StreamOwned<ClientConnection, Timed>>),
     Plain(Timed),
 }
+
+/// The greeting of a server has come before TLS, where it is not to be trusted; a session waits for one.
+const GREETED: &[u8] = b"* OK\r\n";
 
 /// Connects to the server of `account`, and does the handshake.
 pub(super) fn open(account: &ImapAccount, until: &Until) -> Result<Way, Why> {
@@ -36,10 +49,14 @@ pub(super) fn open(account: &ImapAccount, until: &Until) -> Result<Way, Why> {
         return Err(Why::Unprotected);
     }
     let (tcp, to) = dial(&addresses, until)?;
-    let timed = Timed { tcp, until: until.clone() };
+    let mut timed = Timed { tcp, until: until.clone() };
     match account.security {
-        Security::Plain => Ok(Way::Plain(timed)),
-        Security::Tls => handshake(timed, host, to, account),
+        Security::Plain => Ok(Way { line: Line::Plain(timed), first: b"" }),
+        Security::Tls => Ok(Way { line: handshake(timed, host, to, account)?, first: b"" }),
+        Security::Starttls => {
+            begin_tls(&mut timed)?;
+            Ok(Way { line: handshake(timed, host, to, account)?, first: GREETED })
+        }
     }
 }
 
@@ -81,7 +98,20 @@ fn dial(addresses: &[SocketAddr], until: &Until) -> Result<(TcpStream, SocketAdd
     Err(why)
 }
 
-fn handshake(mut timed: Timed, host: &str, to: SocketAddr, account: &ImapAccount) -> Result<Way, Why> {
+/// Talks until the server waits for TLS.
+fn begin_tls(timed: &mut Timed) -> Result<(), Why> {
+    let mut waits = Waits(timed);
+    let begun = pin!(starttls::begin(&mut waits, starttls::Protocol::Imap));
+    // It waits inside its reads and writes, so it is over at once.
+    match begun.poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(())) => Ok(()),
+        Poll::Ready(Err(Stop::Said(what))) => Err(Why::Starttls(what)),
+        Poll::Ready(Err(Stop::Broken(e))) if e.kind() != ErrorKind::TimedOut => Err(Why::Lost(CONSENT.to_owned())),
+        _ => Err(Why::Silent(CONSENT.to_owned())),
+    }
+}
+
+fn handshake(mut timed: Timed, host: &str, to: SocketAddr, account: &ImapAccount) -> Result<Line, Why> {
     let config = account.trust.config().map_err(Why::Tls)?;
     let of_text = |sentence: String| Why::Tls(tls::Fault { sentence, cause: None });
     let name = tls::server_name(host).map_err(of_text)?;
@@ -100,7 +130,7 @@ fn handshake(mut timed: Timed, host: &str, to: SocketAddr, account: &ImapAccount
             }
         }
     }
-    Ok(Way::Tls(Box::new(StreamOwned::new(tls, timed))))
+    Ok(Line::Tls(Box::new(StreamOwned::new(tls, timed))))
 }
 
 impl Timed {
@@ -132,27 +162,54 @@ impl Write for Timed {
     }
 }
 
+/// A stream that waits where others say that they would have to.
+struct Waits<'a>(&'a mut Timed);
+
+impl AsyncRead for Waits<'_> {
+    fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let read = self.0.read(buf.initialize_unfilled());
+        Poll::Ready(read.map(|count| buf.advance(count)))
+    }
+}
+
+impl AsyncWrite for Waits<'_> {
+    fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Ready(self.0.write(buf))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
 impl Read for Way {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        match self {
-            Self::Tls(tls) => tls.read(buf),
-            Self::Plain(timed) => timed.read(buf),
+        if !self.first.is_empty() {
+            return self.first.read(buf);
+        }
+        match &mut self.line {
+            Line::Tls(tls) => tls.read(buf),
+            Line::Plain(timed) => timed.read(buf),
         }
     }
 }
 
 impl Write for Way {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Tls(tls) => tls.write(buf),
-            Self::Plain(timed) => timed.write(buf),
+        match &mut self.line {
+            Line::Tls(tls) => tls.write(buf),
+            Line::Plain(timed) => timed.write(buf),
         }
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Tls(tls) => tls.flush(),
-            Self::Plain(timed) => timed.flush(),
+        match &mut self.line {
+            Line::Tls(tls) => tls.flush(),
+            Line::Plain(timed) => timed.flush(),
         }
     }
 }

@@ -37,8 +37,12 @@ pub enum Why {
     LoginRefused(String, String),
     /// The server cannot log anybody in now; the password is not at fault. Holds its words.
     LoginUnavailable(String),
-    /// The inbox cannot be opened or searched. Holds the server's words.
-    Folder(String),
+    /// The folder, mostly the inbox, cannot be opened or searched. Holds its name and the server's words.
+    Folder(String, String),
+    /// There is no such folder. Holds its name, and those that there are.
+    NoFolder(String, String),
+    /// TLS could not be begun by STARTTLS. Holds what the server did, as the end of a sentence.
+    Starttls(String),
     /// The server refused a command that every server must know. Holds the step and its words.
     Refused(String, String),
     /// The server said goodbye in the middle. Holds the step and its words.
@@ -103,7 +107,11 @@ impl fmt::Display for Why {
             Self::LoginUnavailable(words) => {
                 write!(f, "cannot log anybody in now, the password is not at fault: {words}")
             }
-            Self::Folder(words) => write!(f, "the inbox cannot be opened or searched: {words}"),
+            Self::Folder(name, words) if name.eq_ignore_ascii_case("INBOX") => {
+                write!(f, "the inbox cannot be opened or searched: {words}")
+            }
+            Self::Folder(name, words) => write!(f, "the folder \"{name}\" cannot be opened: {words}"),
+            Self::NoFolder(name, there) => write!(f, "there is no folder \"{name}\", but {there}"),
             Self::Refused(step, words) => write!(f, "refused while we waited for {step}: {words}"),
             Self::Bye(step, words) => write!(f, "ended the session while we waited for {step}: {words}"),
             Self::Lost(step) => write!(f, "closed the connection while we waited for {step}"),
@@ -111,7 +119,7 @@ impl fmt::Display for Why {
             Self::TooMuch(step, limit) => write!(f, "sent too much while we waited for {step}: {limit}"),
             Self::Silent(step) => write!(f, "did not answer in time: silent while we waited for {step}"),
             Self::Slow(step) => write!(f, "too slow: the time was over while we waited for {step}"),
-            Self::Unreadable(what) => f.write_str(what),
+            Self::Starttls(what) | Self::Unreadable(what) => f.write_str(what),
         }
     }
 }

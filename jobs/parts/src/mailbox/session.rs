@@ -1,5 +1,9 @@
 //! One IMAP session: log in, list the folders, find our messages, and remove them if that was asked.
 
+mod survey;
+
+pub(super) use survey::{greet, survey};
+
 use super::error::{Why, clean_words};
 use super::folders::{self, Folder, Place};
 use super::guard::{Guard, Stop};
@@ -87,11 +91,7 @@ struct Hit {
 impl<'a, S: Read + Write> Talk<'a, S> {
     /// Reads the greeting and logs in.
     fn begin(stream: S, user: &str, pass: &'a Password, until: &'a Until) -> Result<Self, Why> {
-        let mut client = imap::Client::new(Guard::new(stream, until.clone()));
-        client.read_greeting().map_err(|e| match explain(e, "its greeting", pass) {
-            Why::Bye(_, words) => Why::TurnedAway(words),
-            other => other,
-        })?;
+        let client = greeted(stream, pass, until)?;
         let step = "its answer to the login";
         let session = client.login(user, &pass.0).map_err(|(e, _)| match e {
             Error::No(no) => refused(user, &pass.scrub(&no.information)),
@@ -125,7 +125,11 @@ impl<'a, S: Read + Write> Talk<'a, S> {
     /// A folder that the server will not show is left out; without the inbox nothing can be said.
     fn refused_there(&self, error: Error, folder: &Folder) -> Result<Skipped, Why> {
         let words = self.refusal(error)?;
-        if folder.place == Place::Inbox { Err(Why::Folder(words)) } else { Ok(skipped(folder, words)) }
+        if folder.place == Place::Inbox {
+            Err(Why::Folder(folder.shown.clone(), words))
+        } else {
+            Ok(skipped(folder, words))
+        }
     }
 
     /// All folders, in the order in which they are looked at.
@@ -357,6 +361,16 @@ fn criteria(tokens: &[Token]) -> String {
 fn set(uids: &[u32]) -> String {
     let words: Vec<String> = uids.iter().map(u32::to_string).collect();
     words.join(",")
+}
+
+/// A client that has read the greeting.
+fn greeted<S: Read + Write>(stream: S, pass: &Password, until: &Until) -> Result<imap::Client<Guard<S>>, Why> {
+    let mut client = imap::Client::new(Guard::new(stream, until.clone()));
+    client.read_greeting().map_err(|e| match explain(e, "its greeting", pass) {
+        Why::Bye(_, words) => Why::TurnedAway(words),
+        other => other,
+    })?;
+    Ok(client)
 }
 
 /// Some codes say that nothing is wrong with the password (RFC 5530).

@@ -1,5 +1,7 @@
 //! Sessions over servers that are scripts, good and bad. The real server is met in the tests of the whole program.
 
+mod survey;
+
 use super::*;
 use std::cell::RefCell;
 use std::collections::VecDeque;

@@ -1,0 +1,89 @@
+//! How many messages a folder holds, and when the newest came.
+
+use super::{GOODBYE, Talk, clean_words, explain, greeted, unharmed};
+use crate::mailbox::error::Why;
+use crate::mailbox::until::Until;
+use crate::mailbox::{Password, Survey};
+use imap::Error;
+use jiff::Timestamp;
+use std::io::{Read, Write};
+
+/// The newest messages of a folder whose dates are read: one that was moved there may be older than those before it.
+const DATED: u32 = 8;
+/// Folders named where the wanted one is not among them.
+const NAMED_MAX: usize = 8;
+
+/// Waits for the greeting, asks for the server's abilities, and says goodbye.
+pub(in crate::mailbox) fn greet<S: Read + Write>(stream: S, until: &Until) -> Result<(), Why> {
+    unharmed(|| {
+        let nobody = Password::new("");
+        let mut client = greeted(stream, &nobody, until)?;
+        client.capabilities().map_err(|error| explain(error, "its abilities", &nobody))?;
+        until.at_most(GOODBYE);
+        // The crate says goodbye only after a login. Nothing depends on the answer, which is waited for, so that the server
+        // has heard us before the connection is closed.
+        if let Ok(mut stream) = client.into_inner() {
+            stream.write_all(b"bye LOGOUT\r\n").and_then(|()| stream.flush()).ok();
+            stream.read_exact(&mut [0]).ok();
+        }
+        Ok(())
+    })
+}
+
+/// Surveys `folder` over `stream`.
+pub(in crate::mailbox) fn survey<S: Read + Write>(
+    stream: S,
+    user: &str,
+    pass: &Password,
+    folder: &str,
+    until: &Until,
+) -> Result<Survey, Why> {
+    unharmed(|| {
+        let mut talk = Talk::begin(stream, user, pass, until)?;
+        let survey = talk.survey(folder)?;
+        talk.end();
+        Ok(survey)
+    })
+}
+
+impl<S: Read + Write> Talk<'_, S> {
+    fn survey(&mut self, wanted: &str) -> Result<Survey, Why> {
+        let name = self.named(wanted)?;
+        self.step = format!("the folder \"{wanted}\"").into();
+        let messages = match self.session.examine(&name) {
+            Ok(opened) => opened.exists,
+            Err(error) => return Err(Why::Folder(wanted.to_owned(), self.refusal(error)?)),
+        };
+        let newest = if messages == 0 { None } else { self.newest(messages)? };
+        Ok(Survey { messages, newest })
+    }
+
+    /// The folder's name as the server has it. People write it as they read it.
+    fn named(&mut self, wanted: &str) -> Result<String, Why> {
+        let folders = self.folders()?;
+        let is_inbox = wanted.eq_ignore_ascii_case("INBOX");
+        let is_it = |name: &str| name == wanted || (is_inbox && name.eq_ignore_ascii_case("INBOX"));
+        let found = folders.iter().find(|f| is_it(&f.shown) || is_it(&f.name));
+        // A name with such signs cannot be sent.
+        if let Some(found) = found.filter(|f| !f.name.chars().any(char::is_control)) {
+            return Ok(found.name.clone());
+        }
+        let names: Vec<String> = folders.iter().take(NAMED_MAX).map(|f| format!("\"{}\"", f.shown)).collect();
+        let more = if folders.len() > NAMED_MAX { ", and others" } else { "" };
+        Err(Why::NoFolder(clean_words(wanted.as_bytes()), format!("{}{more}", names.join(", "))))
+    }
+
+    /// The latest date among the newest messages. The header is asked for in its first bytes only, because a reply without
+    /// any part of a message is not told from what servers say by themselves.
+    fn newest(&mut self, messages: u32) -> Result<Option<Timestamp>, Why> {
+        self.step = "the dates of its newest messages".into();
+        let first = messages.saturating_sub(DATED - 1).max(1);
+        let fetched = match self.session.fetch(format!("{first}:*"), "(UID INTERNALDATE BODY.PEEK[HEADER]<0.16>)") {
+            // Somebody may have emptied it meanwhile.
+            Err(Error::No(_) | Error::Bad(_)) => return Ok(None),
+            other => other.map_err(|error| self.explain(error))?,
+        };
+        let dates = fetched.iter().filter_map(|m| Timestamp::from_second(m.internal_date()?.timestamp()).ok());
+        Ok(dates.max())
+    }
+}
