@@ -1,0 +1,94 @@
+//! The file in which a daemon notes its number, and the classic lie: a file that was left behind.
+
+use crate::look::{self, Fault, Look};
+use crate::proc::{Proc, has_ended};
+use crate::select::Select;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read};
+use std::path::Path;
+
+/// A longer file is none of these; that of `PostgreSQL` has some lines more.
+const FILE_MAX: u64 = 4 * 1024;
+
+/// Why there is no process to judge.
+pub(crate) enum Stop {
+    /// The target is at fault.
+    Bad(String),
+    /// We could not look.
+    Ours(Fault),
+}
+
+/// The process that `file` names, if it is the one that is meant.
+pub(crate) fn look(proc: &Proc, file: &Path, select: &Select) -> Result<Look, Stop> {
+    let shown = file.display();
+    let user = look::user_id(select).map_err(Stop::Ours)?;
+    let mut look = look::host(proc).map_err(Stop::Ours)?;
+    let pid = number(file)?;
+    let stale = "the file was left behind";
+    let stat = match proc.stat(pid) {
+        Ok(stat) => stat,
+        Err(error) if has_ended(&error) && !look.hidden => {
+            return Err(Stop::Bad(format!("process {pid}, which {shown} names, does not run: {stale}")));
+        }
+        Err(_) if look.hidden => return Err(Stop::Ours(hidden(&format!("process {pid} (named by {shown})")))),
+        Err(error) => return Err(Stop::Ours(Fault::of(format!("process {pid} cannot be looked at: {error}")))),
+    };
+    match look::fits(proc, select, user, &stat) {
+        Some(true) => {}
+        Some(false) => {
+            let (name, words) = (&stat.name, select.words());
+            return Err(Stop::Bad(format!(
+                "process {pid}, which {shown} names, is {name:?} and not a process{words}: {stale}, and the number has \
+                 been given to another"
+            )));
+        }
+        None => return Err(Stop::Bad(format!("process {pid}, which {shown} names, has just ended"))),
+    }
+    look.found.push(stat);
+    look.hidden = false;
+    Ok(look)
+}
+
+/// What hinders us where other users' processes are not shown.
+pub(crate) fn hidden(whom: &str) -> Fault {
+    let cause = "other users' processes are hidden from Checker (hidepid= of /proc, or ProtectProc= of its unit)";
+    Fault { cause: cause.to_owned(), sentence: format!("{whom} may run, but {cause}") }
+}
+
+fn number(file: &Path) -> Result<u32, Stop> {
+    let shown = file.display();
+    let text = match read(file) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let sentence = format!("{shown} is not there: the daemon does not run, or notes its number elsewhere");
+            return Err(Stop::Bad(sentence));
+        }
+        Err(error) if error.kind() == ErrorKind::InvalidInput => return Err(Stop::Bad(format!("{shown} {error}"))),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            let cause = "Checker's user may not read a file that it should check".to_owned();
+            return Err(Stop::Ours(Fault { cause, sentence: format!("Checker's user may not read {shown}") }));
+        }
+        Err(error) => return Err(Stop::Ours(Fault::of(format!("{shown} cannot be read: {error}")))),
+    };
+    let first = text.trim_start().lines().next().unwrap_or_default().trim();
+    if first.is_empty() {
+        return Err(Stop::Bad(format!(
+            "{shown} is empty: the daemon has not written its number, or the disk was full"
+        )));
+    }
+    // 0 is nobody's number.
+    first.parse().ok().filter(|pid| *pid > 0).ok_or_else(|| {
+        let head: String = first.chars().take(40).collect();
+        Stop::Bad(format!("{shown} holds {head:?} and not the number of a process"))
+    })
+}
+
+fn read(file: &Path) -> io::Result<String> {
+    // A named pipe would block whoever opens it.
+    if !std::fs::metadata(file)?.is_file() {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "is not a file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(file)?.take(FILE_MAX).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}

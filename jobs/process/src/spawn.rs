@@ -1,0 +1,262 @@
+//! From tables to jobs: every problem of every table, each with its key.
+
+use crate::judge::{Degrees, Limits, Memory};
+use crate::select::{Program, Select};
+use crate::{ProcessJob, Settings, Spawner};
+use checker_job::{JobSpawner, SpawnError, Table, parse_duration};
+use regex_lite::Regex;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Makes the jobs of all tables.
+pub(crate) fn spawn(tables: &[Table<Settings>]) -> Result<Vec<ProcessJob>, Vec<SpawnError>> {
+    let (mut jobs, mut errors) = (Vec::new(), Vec::new());
+    for (number, table) in tables.iter().enumerate() {
+        let mut reader = Reader { settings: &table.settings, number, errors: &mut errors };
+        let limits = reader.limits();
+        let common = reader.common();
+        let pidfile = reader.pidfile(&common);
+        let programs = reader.programs();
+        let alone = programs.len() == 1;
+        for program in programs {
+            let select = Select { program, ..common.clone() };
+            let (id, policy) = table.job(Spawner::KIND, &target(&select, pidfile.as_deref()), alone);
+            jobs.push(ProcessJob { id, policy, select, pidfile: pidfile.clone(), limits });
+        }
+    }
+    if errors.is_empty() { Ok(jobs) } else { Err(errors) }
+}
+
+/// What tells one job from another.
+fn target(select: &Select, pidfile: Option<&Path>) -> String {
+    let program = select.program.as_ref().map(|program| match program {
+        Program::Named(name) => name.clone(),
+        Program::At(path) => path.display().to_string(),
+    });
+    let parts = [
+        program,
+        select.contains.clone(),
+        select.matches.as_ref().map(|regex| format!("/{}/", regex.as_str())),
+        select.user.as_ref().map(|user| format!("user {user}")),
+        pidfile.map(|file| file.display().to_string()),
+    ];
+    let said: Vec<String> = parts.into_iter().flatten().collect();
+    if said.is_empty() { "all processes".to_owned() } else { said.join(", ") }
+}
+
+/// Reads one table. A wrong key is noted and left out, so that the others are read too.
+struct Reader<'a> {
+    settings: &'a Settings,
+    number: usize,
+    errors: &'a mut Vec<SpawnError>,
+}
+
+impl Reader<'_> {
+    fn note(&mut self, key: &str, message: impl Into<String>) {
+        self.errors.push(SpawnError::key(self.number, key, message));
+    }
+
+    fn keep<T>(&mut self, key: &str, result: Result<T, String>) -> Option<T> {
+        result.map_err(|why| self.note(key, why)).ok()
+    }
+
+    /// One job each; without a program one for all.
+    fn programs(&mut self) -> Vec<Option<Program>> {
+        let mut programs = Vec::new();
+        for text in &self.settings.program {
+            let path = Path::new(text);
+            let program = if text.trim().is_empty() {
+                Err("it is empty; leave the key out for any program".to_owned())
+            } else if path.is_absolute() {
+                Ok(Program::At(path.to_owned()))
+            } else if text.contains('/') {
+                Err(format!("{text} is a relative path; write the whole path, from / on, or the name alone"))
+            } else if text.contains(' ') {
+                let words =
+                    format!("{text:?} holds a space; name the program alone, and its arguments in command_contains");
+                // A file's name may hold spaces, but nearly always arguments are meant.
+                Err(format!("{words} (or the whole path, if its name has spaces)"))
+            } else {
+                Ok(Program::Named(text.clone()))
+            };
+            let Some(program) = self.keep("program", program).map(Some) else { continue };
+            if programs.contains(&program) {
+                self.note("program", format!("{text} stands in the list twice; take one out"));
+            } else {
+                programs.push(program);
+            }
+        }
+        if programs.is_empty() {
+            programs.push(None);
+        }
+        programs
+    }
+
+    /// What all jobs of the table look for, but for the program.
+    fn common(&mut self) -> Select {
+        let settings = self.settings;
+        for (key, text) in [
+            ("command_contains", &settings.command_contains),
+            ("command_matches", &settings.command_matches),
+            ("user", &settings.user),
+        ] {
+            if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
+                self.note(key, "it is empty; leave the key out");
+            }
+        }
+        let regex = settings
+            .command_matches
+            .as_ref()
+            .map(|text| Regex::new(text).map_err(|why| format!("{text:?} is no regular expression: {why}")));
+        let matches = regex.and_then(|regex| self.keep("command_matches", regex));
+        Select { program: None, contains: settings.command_contains.clone(), matches, user: settings.user.clone() }
+    }
+
+    fn pidfile(&mut self, common: &Select) -> Option<PathBuf> {
+        let settings = self.settings;
+        let file = settings.pidfile.as_ref()?;
+        if !file.is_absolute() {
+            self.note("pidfile", format!("{} is a relative path; write the whole path, from / on", file.display()));
+        }
+        if settings.program.is_empty() && !common.wants_a_closer_look() {
+            let why =
+                "say which program it must be, with `program`: the number in a file that was left behind may be any's";
+            self.note("pidfile", why);
+        }
+        if settings.program.len() > 1 {
+            self.note("pidfile", "one file names one process; write a table for each program");
+        }
+        for (key, given) in [("min", settings.min.is_some()), ("max", settings.max.is_some())] {
+            if given {
+                self.note(key, "a pidfile names one process, which must run; leave this key out");
+            }
+        }
+        Some(file.clone())
+    }
+
+    fn limits(&mut self) -> Limits {
+        let settings = self.settings;
+        let limits = Limits {
+            min: settings.min.unwrap_or(u64::from(settings.max != Some(0))),
+            max: settings.max,
+            memory: self.degrees(
+                ["memory_warning", "memory_critical"],
+                [settings.memory_warning.as_ref(), settings.memory_critical.as_ref()],
+                |text| memory(text),
+            ),
+            age: self.degrees(
+                ["age_warning", "age_critical"],
+                [settings.age_warning.as_ref(), settings.age_critical.as_ref()],
+                |text| parse_duration(text),
+            ),
+            restarted_within: self.restarted_within(),
+            zombies: self.degrees(
+                ["zombies_warning", "zombies_critical"],
+                [settings.zombies_warning, settings.zombies_critical],
+                Ok,
+            ),
+            blocked: self.degrees(
+                ["blocked_warning", "blocked_critical"],
+                [settings.blocked_warning, settings.blocked_critical],
+                Ok,
+            ),
+        };
+        if let Some(max) = limits.max
+            && limits.min > max
+        {
+            let key = if settings.min.is_some() { "min" } else { "max" };
+            self.note(key, format!("at least {} and at most {max} cannot both be", limits.min));
+        }
+        let nothing = limits.max.is_none() && limits.memory.is_empty() && limits.age.is_empty();
+        let nothing = nothing && limits.restarted_within.is_none();
+        if nothing && limits.zombies.is_empty() && limits.blocked.is_empty() && self.is_trivial(limits.min) {
+            self.errors.push(SpawnError::table(
+                self.number,
+                "nothing is asked that could fail; name a `program`, or give a limit such as `max` or `zombies_warning`",
+            ));
+        }
+        limits
+    }
+
+    /// Whether it always holds that so many run.
+    fn is_trivial(&self, min: u64) -> bool {
+        let Settings { program, command_contains, command_matches, user, pidfile, .. } = self.settings;
+        let any = program.is_empty() && command_contains.is_none() && command_matches.is_none() && user.is_none();
+        min == 0 || (any && pidfile.is_none() && min <= 1)
+    }
+
+    fn restarted_within(&mut self) -> Option<Duration> {
+        let text = self.settings.restarted_within.as_ref()?;
+        self.keep("restarted_within", parse_duration(text))
+    }
+
+    /// Two limits of one thing. A critical one that is not more than the warning is an error of a key that was written.
+    fn degrees<S: Clone, T: Copy + Comparable>(
+        &mut self,
+        [warning_key, critical_key]: [&str; 2],
+        [warning, critical]: [Option<S>; 2],
+        read: impl Fn(S) -> Result<T, String>,
+    ) -> Degrees<T> {
+        let warning = warning.and_then(|value| self.keep(warning_key, read(value)));
+        let critical = critical.and_then(|value| self.keep(critical_key, read(value)));
+        if let (Some(warning), Some(critical)) = (warning, critical)
+            && !critical.is_more(&warning)
+        {
+            self.note(critical_key, format!("it must be more than `{warning_key}`, or nobody is ever warned"));
+        }
+        Degrees { warning, critical }
+    }
+}
+
+/// Two limits that can be compared while the settings are read.
+trait Comparable {
+    fn is_more(&self, other: &Self) -> bool;
+}
+
+impl Comparable for u64 {
+    fn is_more(&self, other: &Self) -> bool {
+        self > other
+    }
+}
+
+impl Comparable for Duration {
+    fn is_more(&self, other: &Self) -> bool {
+        self > other
+    }
+}
+
+impl Comparable for Memory {
+    /// A part and a size are compared when the host's memory is known; either may be more.
+    fn is_more(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Bytes(a), Self::Bytes(b)) | (Self::Percent(a), Self::Percent(b)) => a > b,
+            _ => true,
+        }
+    }
+}
+
+/// Reads `"512MiB"` or `"25%"`.
+fn memory(text: &str) -> Result<Memory, String> {
+    let form = || format!("{text:?} is no amount of memory; write it as \"512MiB\", \"4GiB\" or \"25%\"");
+    let bare = text.trim();
+    if let Some(percent) = bare.strip_suffix('%') {
+        let percent = percent.trim().parse().ok().filter(|p| (1..=100).contains(p));
+        return percent.map(Memory::Percent).ok_or_else(|| format!("{text:?} is no part; write 1% to 100%"));
+    }
+    let digits = bare.find(|c: char| !c.is_ascii_digit()).ok_or_else(form)?;
+    let (number, unit) = bare.split_at_checked(digits).ok_or_else(form)?;
+    let number: u64 = number.parse().map_err(|_| form())?;
+    let unit: u64 = match unit.trim() {
+        "B" => 1,
+        "KiB" | "K" | "k" => 1 << 10,
+        "MiB" | "M" => 1 << 20,
+        "GiB" | "G" => 1 << 30,
+        "TiB" | "T" => 1 << 40,
+        "kB" | "KB" => 1_000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "TB" => 1_000_000_000_000,
+        _ => return Err(form()),
+    };
+    number.checked_mul(unit).filter(|bytes| *bytes > 0).map(Memory::Bytes).ok_or_else(form)
+}
