@@ -17,6 +17,7 @@ pub fn bundled() -> Registry {
         .with::<checker_imap::Spawner>()
         .with::<checker_ssh::Spawner>()
         .with::<checker_process::Spawner>()
+        .with::<checker_systemd::Spawner>()
         .with::<checker_command::Spawner>()
         .with::<checker_example::Spawner>()
 }

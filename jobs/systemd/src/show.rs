@@ -1,0 +1,159 @@
+//! Asks systemd, and reads what it says.
+
+use checker_job::{Blame, Context, Outcome};
+use checker_parts::child::{Exit, Program, Report, StartError};
+use checker_parts::probe::Limit;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What is read of a unit. What it does not have (a mount has no restarts) is left out of the answer.
+const PROPERTIES: &str = "Id,LoadState,LoadError,ActiveState,SubState,UnitFileState,Type,Result,NRestarts,ExecMainCode,\
+                          ExecMainStatus,ConditionResult,ConditionTimestampMonotonic,NextElapseUSecRealtime,\
+                          NextElapseUSecMonotonic,LastTriggerUSec,Unit";
+/// The output of very many failed units.
+const OUTPUT_KEPT: usize = 1 << 20;
+
+/// Whom to ask.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Manager {
+    /// The program; its name, but in tests.
+    pub(crate) systemctl: String,
+    /// The runtime directory of our user, to ask the user's manager.
+    pub(crate) of_user: Option<PathBuf>,
+}
+
+/// The properties of a unit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Unit(BTreeMap<String, String>);
+
+impl Unit {
+    /// Empty if it has none.
+    pub(crate) fn get(&self, property: &str) -> &str {
+        self.0.get(property).map_or("", String::as_str)
+    }
+
+    pub(crate) fn number(&self, property: &str) -> Option<u64> {
+        self.get(property).parse().ok()
+    }
+
+    /// All that is known, for people who read on.
+    pub(crate) fn lines(&self) -> String {
+        let told = self.0.iter().filter(|(_, value)| !value.is_empty());
+        told.map(|(property, value)| format!("{property}={value}\n")).collect::<Vec<_>>().concat()
+    }
+}
+
+/// Reads blocks of lines `Property=value`, with an empty line between the blocks.
+pub(crate) fn parse(text: &str) -> Vec<Unit> {
+    let mut units: Vec<Unit> = Vec::new();
+    let mut open = false;
+    for line in text.lines() {
+        let Some((property, value)) = line.split_once('=') else {
+            open &= !line.trim().is_empty();
+            continue;
+        };
+        if !open {
+            units.push(Unit::default());
+            open = true;
+        }
+        if let Some(unit) = units.last_mut() {
+            unit.0.insert(property.to_owned(), value.trim().to_owned());
+        }
+    }
+    units
+}
+
+impl Manager {
+    /// One unit.
+    ///
+    /// # Errors
+    /// The outcome of the run, where systemd was not heard.
+    pub(crate) async fn unit(&self, cx: &Context, limit: &Limit, name: &str) -> Result<Unit, Outcome> {
+        let report = self.ask(cx, limit, &[], name).await?;
+        let unit = parse(&report.stdout.text).into_iter().next().filter(|unit| !unit.get("ActiveState").is_empty());
+        unit.ok_or_else(|| strange(&report))
+    }
+
+    /// All units that have failed, and whether there are more than were read.
+    ///
+    /// # Errors
+    /// The outcome of the run, where systemd was not heard.
+    pub(crate) async fn failed(&self, cx: &Context, limit: &Limit) -> Result<(Vec<Unit>, bool), Outcome> {
+        let report = self.ask(cx, limit, &["--state=failed"], "*").await?;
+        let units = parse(&report.stdout.text);
+        // What does not name its unit is not what we have asked for.
+        if units.iter().any(|unit| unit.get("Id").is_empty())
+            || (units.is_empty() && !report.stdout.text.trim().is_empty())
+        {
+            return Err(strange(&report));
+        }
+        Ok((units, report.stdout.truncated))
+    }
+
+    async fn ask(&self, cx: &Context, limit: &Limit, options: &[&str], name: &str) -> Result<Report, Outcome> {
+        let mut words = vec![self.systemctl.as_str(), "show", "--no-pager", "--property", PROPERTIES];
+        words.extend(options);
+        words.extend(self.of_user.is_some().then_some("--user"));
+        words.extend(["--", name]);
+        let mut program = Program::new(words);
+        program.output_kept = OUTPUT_KEPT;
+        if let Some(directory) = &self.of_user {
+            program.env.push(("XDG_RUNTIME_DIR".to_owned(), directory.display().to_string()));
+        }
+        let left = limit.until.saturating_duration_since(Instant::now()).max(Duration::from_millis(1));
+        let report = program.run(&cx.run_id, left).await.map_err(|error| not_started(&error))?;
+        match report.exit {
+            Exit::Exited(0) => Ok(report),
+            Exit::TimedOut => {
+                let cause = format!("systemd does not answer systemctl within {}", limit.words());
+                Err(Outcome::unknown(cause.clone(), cause))
+            }
+            _ => Err(self.unheard(&report)),
+        }
+    }
+
+    /// systemctl could not ask.
+    fn unheard(&self, report: &Report) -> Outcome {
+        let said = report.stderr.text.trim();
+        let first = said.lines().next().unwrap_or("nothing").trim();
+        let cause = match (&self.of_user, first) {
+            (None, first) if first.contains("not been booted with systemd") => {
+                "systemd does not run here (a container?): process 1 is another program".to_owned()
+            }
+            (Some(directory), first) if first.contains("Failed to connect") => format!(
+                "the systemd manager of this user does not answer at {}; is the user logged in, or allowed to linger \
+                 (loginctl enable-linger)?",
+                directory.display()
+            ),
+            (None, first) if first.contains("Failed to connect") => {
+                format!("systemd does not answer: systemctl says {:?}", shown(first))
+            }
+            (_, first) => match report.exit {
+                Exit::Exited(code) => format!("systemctl ended with exit code {code} and said {:?}", shown(first)),
+                other => format!("systemctl was ended ({other:?})"),
+            },
+        };
+        Outcome::unknown(cause.clone(), cause).with_detail(said.chars().take(2_000).collect::<String>())
+    }
+}
+
+fn not_started(error: &StartError) -> Outcome {
+    let cause = match error {
+        StartError::Missing { .. } => "there is no systemctl on this host, so no systemd either".to_owned(),
+        other => other.to_string(),
+    };
+    let outcome = Outcome::unknown(cause.clone(), cause);
+    Outcome { blame: error.is_shortage().then_some(Blame::Shortage), ..outcome }
+}
+
+fn strange(report: &Report) -> Outcome {
+    let first = report.stdout.text.lines().next().unwrap_or_default();
+    let summary = format!("systemctl answers {:?}, which is not what was asked", shown(first));
+    Outcome::unknown(summary, "systemctl answers something that is not understood")
+}
+
+fn shown(text: &str) -> String {
+    text.chars().take(100).collect()
+}

@@ -1,0 +1,126 @@
+//! From tables to jobs: every problem of every table, each with its key.
+
+use crate::judge::Wanted;
+use crate::name;
+use crate::show::Manager;
+use crate::{Settings, Spawner, SystemdJob, Target};
+use checker_job::{JobSpawner, SpawnError, Table};
+use std::path::PathBuf;
+
+/// Makes the jobs of all tables.
+pub(crate) fn spawn(tables: &[Table<Settings>]) -> Result<Vec<SystemdJob>, Vec<SpawnError>> {
+    let (mut jobs, mut errors) = (Vec::new(), Vec::new());
+    for (number, table) in tables.iter().enumerate() {
+        let mut reader = Reader { settings: &table.settings, number, errors: &mut errors };
+        let manager = reader.manager();
+        let wanted = reader.wanted();
+        let whose = if table.settings.user { " (user)" } else { "" };
+        let targets = reader.targets(&wanted);
+        let alone = targets.len() == 1;
+        for target in targets {
+            let what = match &target {
+                Target::Unit(name, _) => name.as_str(),
+                Target::Failed(_) => "failed units",
+            };
+            let (id, policy) = table.job(Spawner::KIND, &format!("{what}{whose}"), alone);
+            jobs.push(SystemdJob { id, policy, manager: manager.clone(), target });
+        }
+    }
+    if errors.is_empty() { Ok(jobs) } else { Err(errors) }
+}
+
+/// Reads one table. A wrong key is noted and left out, so that the others are read too.
+struct Reader<'a> {
+    settings: &'a Settings,
+    number: usize,
+    errors: &'a mut Vec<SpawnError>,
+}
+
+impl Reader<'_> {
+    fn note(&mut self, key: &str, message: impl Into<String>) {
+        self.errors.push(SpawnError::key(self.number, key, message));
+    }
+
+    fn targets(&mut self, wanted: &Wanted) -> Vec<Target> {
+        let settings = self.settings;
+        if settings.unit.is_empty() {
+            return vec![Target::Failed(self.except())];
+        }
+        if !settings.except.is_empty() {
+            self.note("except", "with `unit` only that unit is looked at; leave one of both keys out");
+        }
+        let mut names = Vec::new();
+        for text in &settings.unit {
+            match name::whole(text) {
+                Err(why) => self.note("unit", why),
+                Ok(name) if names.contains(&name) => {
+                    self.note("unit", format!("{name} stands in the list twice; take one out"));
+                }
+                Ok(name) => names.push(name),
+            }
+        }
+        names.into_iter().map(|name| Target::Unit(name, wanted.clone())).collect()
+    }
+
+    fn except(&mut self) -> Vec<String> {
+        let settings = self.settings;
+        for (key, given) in [
+            ("state", !settings.state.is_empty()),
+            ("must_be_enabled", settings.must_be_enabled.is_some()),
+            ("restarts_warning", settings.restarts_warning.is_some()),
+            ("restarts_critical", settings.restarts_critical.is_some()),
+        ] {
+            if given {
+                self.note(key, "it is about one unit; name that with `unit`, or leave this key out");
+            }
+        }
+        for pattern in &settings.except {
+            if pattern.matches('*').count() > 1 {
+                self.note("except", format!("{pattern:?} has more than one *; write more patterns instead"));
+            } else if pattern.trim_matches('*').is_empty() {
+                self.note("except", format!("{pattern:?} fits every unit, so nothing would be looked at"));
+            }
+        }
+        settings.except.iter().cloned().collect()
+    }
+
+    fn wanted(&mut self) -> Wanted {
+        let settings = self.settings;
+        for word in &settings.state {
+            if !["active", "inactive"].contains(&word.as_str()) {
+                self.note("state", format!("{word:?} is not known; use \"active\", \"inactive\", or both"));
+            }
+        }
+        if let (Some(warning), Some(critical)) = (settings.restarts_warning, settings.restarts_critical)
+            && critical <= warning
+        {
+            self.note("restarts_critical", "it must be more than `restarts_warning`, or nobody is ever warned");
+        }
+        let is = |word: &str| settings.state.iter().any(|state| state == word);
+        Wanted {
+            active: settings.state.is_empty() || is("active"),
+            inactive: is("inactive"),
+            must_be_enabled: settings.must_be_enabled.unwrap_or(true),
+            restarts_warning: settings.restarts_warning,
+            restarts_critical: settings.restarts_critical,
+        }
+    }
+
+    fn manager(&mut self) -> Manager {
+        let settings = self.settings;
+        if let Some(directory) = &settings.runtime_directory {
+            if !settings.user {
+                self.note(
+                    "runtime_directory",
+                    "only the manager of a user has one; set user = true, or leave this key out",
+                );
+            } else if !directory.is_absolute() {
+                let shown = directory.display();
+                self.note("runtime_directory", format!("{shown} is a relative path; write the whole path, from / on"));
+            }
+        }
+        let usual = || PathBuf::from(format!("/run/user/{}", nix::unistd::geteuid()));
+        let of_user = settings.user.then(|| settings.runtime_directory.clone().unwrap_or_else(usual));
+        Manager { systemctl: "systemctl".to_owned(), of_user }
+    }
+}

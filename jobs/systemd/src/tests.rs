@@ -1,0 +1,57 @@
+//! A real systemd that manages the units of a test, and a program in its place for answers that it does not give.
+
+mod judging;
+mod manager;
+mod real;
+mod settings;
+mod strange;
+mod timers;
+
+use super::*;
+use checker_job::{Timestamp, Verdict};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+#[test]
+fn conforms() {
+    checker_job::conformance::check::<Spawner>();
+}
+
+#[test]
+fn stands_fire() {
+    checker_job::conformance::under_fire::<Spawner>(
+        "[[job.systemd]]\nunit = \"x\"\nuser = true\nruntime_directory = \"/nonexistent\"\n",
+    );
+}
+
+/// The jobs of one table, or what is wrong with it.
+fn jobs(settings: &str) -> Result<Vec<SystemdJob>, Vec<String>> {
+    let settings = toml::from_str(settings).unwrap();
+    let table = Table { name: None, id: None, policy: Arc::default(), settings };
+    let shown = |e: &SpawnError| format!("{}: {}", e.key.as_deref().unwrap_or(""), e.message);
+    Spawner::spawn(vec![table]).map_err(|errors| errors.iter().map(shown).collect())
+}
+
+fn run_job(job: &SystemdJob, timeout: Duration) -> Outcome {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let cx = Context::new(Timestamp::from_secs(0), timeout, "run".to_owned(), Path::new("/nonexistent").into());
+    // The framework would cut it off there.
+    runtime.block_on(async { tokio::time::timeout(timeout, job.execute(&cx)).await }).expect("the job ends in time")
+}
+
+fn run(settings: &str) -> Outcome {
+    run_job(&jobs(settings).unwrap().remove(0), Duration::from_secs(20))
+}
+
+/// The same until it is as `wanted`, since what was started takes a moment.
+fn until(settings: &str, wanted: impl Fn(&Outcome) -> bool) -> Outcome {
+    let end = Instant::now() + Duration::from_secs(20);
+    loop {
+        let outcome = run(settings);
+        if wanted(&outcome) || Instant::now() > end {
+            return outcome;
+        }
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
