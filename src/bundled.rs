@@ -16,6 +16,7 @@ pub fn bundled() -> Registry {
         .with::<checker_smtp::Spawner>()
         .with::<checker_imap::Spawner>()
         .with::<checker_ssh::Spawner>()
+        .with::<checker_domain::Spawner>()
         .with::<checker_process::Spawner>()
         .with::<checker_systemd::Spawner>()
         .with::<checker_command::Spawner>()

@@ -1,0 +1,134 @@
+//! From tables to jobs: every problem of every table, each with its key.
+
+use crate::address::Address;
+use crate::judge::Limits;
+use crate::registry::{LIST, Registry};
+use crate::{DomainJob, Settings, Spawner};
+use checker_job::{JobSpawner, SpawnError, Table, parse_duration};
+use checker_parts::tls::Trust;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+const WARNING: Duration = Duration::from_secs(30 * 86_400);
+const CRITICAL: Duration = Duration::from_secs(7 * 86_400);
+
+/// One for each distinct CA file.
+type Registries = BTreeMap<Option<PathBuf>, Arc<Registry>>;
+
+/// Makes the jobs of all tables, with IANA's list.
+pub(crate) fn spawn(tables: &[Table<Settings>]) -> Result<Vec<DomainJob>, Vec<SpawnError>> {
+    match Address::parse(LIST) {
+        Ok(list) => with_list(tables, &list),
+        Err(why) => Err(vec![SpawnError::table(0, why)]),
+    }
+}
+
+/// The same with another list.
+pub(crate) fn with_list(tables: &[Table<Settings>], list: &Address) -> Result<Vec<DomainJob>, Vec<SpawnError>> {
+    let (mut jobs, mut errors, mut registries) = (Vec::new(), Vec::new(), Registries::new());
+    for (number, table) in tables.iter().enumerate() {
+        let mut reader = Reader { settings: &table.settings, number, errors: &mut errors };
+        let limits = reader.limits();
+        let server = reader.server();
+        let registry = reader.registry(&mut registries, list);
+        let domains = reader.domains();
+        let alone = domains.len() == 1;
+        for domain in domains {
+            let (id, policy) = table.job(Spawner::KIND, &domain, alone);
+            let (server, registry) = (server.clone(), Arc::clone(&registry));
+            jobs.push(DomainJob { id, policy, domain, limits, server, registry });
+        }
+    }
+    if errors.is_empty() { Ok(jobs) } else { Err(errors) }
+}
+
+/// Reads one table. A wrong key is noted and replaced by its default, so that the others are read too.
+struct Reader<'a> {
+    settings: &'a Settings,
+    number: usize,
+    errors: &'a mut Vec<SpawnError>,
+}
+
+impl Reader<'_> {
+    fn note(&mut self, key: &str, message: impl Into<String>) {
+        self.errors.push(SpawnError::key(self.number, key, message));
+    }
+
+    fn keep<T>(&mut self, key: &str, result: Result<T, String>) -> Option<T> {
+        result.map_err(|why| self.note(key, why)).ok()
+    }
+
+    fn domains(&mut self) -> Vec<String> {
+        let mut domains = Vec::new();
+        if self.settings.domain.is_empty() {
+            self.note("domain", "the list is empty; name at least one, as in \"example.com\"");
+        }
+        for text in &self.settings.domain {
+            let Some(domain) = self.keep("domain", domain(text)) else { continue };
+            if domains.contains(&domain) {
+                self.note("domain", format!("{domain} stands in the list twice; take one out"));
+            } else {
+                domains.push(domain);
+            }
+        }
+        domains
+    }
+
+    fn limits(&mut self) -> Limits {
+        let settings = self.settings;
+        let read = |text: &Option<String>| text.as_deref().map(parse_duration);
+        let warning = read(&settings.warning).and_then(|time| self.keep("warning", time)).unwrap_or(WARNING);
+        let critical = read(&settings.critical).and_then(|time| self.keep("critical", time)).unwrap_or(CRITICAL);
+        if critical >= warning {
+            let key = if settings.warning.is_some() { "warning" } else { "critical" };
+            self.note(key, "`warning` must be more than `critical`, or nobody is ever warned");
+        }
+        Limits { warning, critical }
+    }
+
+    fn server(&mut self) -> Option<Address> {
+        let text = self.settings.server.as_deref()?;
+        self.keep("server", Address::parse(text.trim()))
+    }
+
+    fn registry(&mut self, registries: &mut Registries, list: &Address) -> Arc<Registry> {
+        let file = &self.settings.ca_file;
+        if let Some(registry) = registries.get(file) {
+            return Arc::clone(registry);
+        }
+        let own = file.as_ref().and_then(|path| self.keep("ca_file", Trust::with_ca_file(path, &[b"http/1.1"])));
+        let trust = own.unwrap_or_else(|| Trust::system(&[b"http/1.1"]));
+        let registry = Arc::new(Registry::new(trust, list.clone()));
+        registries.insert(file.clone(), Arc::clone(&registry));
+        registry
+    }
+}
+
+/// A domain in the form of DNS, in lower case.
+fn domain(text: &str) -> Result<String, String> {
+    let bare = text.trim().trim_end_matches('.').to_ascii_lowercase();
+    if bare.is_empty() {
+        return Err("it is empty; name a domain, as in \"example.com\"".to_owned());
+    }
+    if bare.contains("://") || bare.contains('/') {
+        return Err(format!("{text:?} is an address; write the domain alone, as in \"example.com\""));
+    }
+    if !bare.is_ascii() {
+        return Err(format!(
+            "{text:?} has letters that DNS does not know; write it in their place as \"xn--...\", which `idn {bare}` says"
+        ));
+    }
+    let sound = |label: &str| {
+        let inner = label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+        inner && (1..=63).contains(&label.len()) && !label.starts_with('-') && !label.ends_with('-')
+    };
+    if bare.len() > 253 || !bare.split('.').all(sound) {
+        return Err(format!("{text:?} is no domain; write it as \"example.com\""));
+    }
+    if !bare.contains('.') {
+        return Err(format!("{text:?} is a single word; write the whole domain, as in \"{bare}.com\""));
+    }
+    Ok(bare)
+}
