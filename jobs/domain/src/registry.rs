@@ -113,13 +113,15 @@ impl Registry {
     ) -> Result<(String, Answer), Trouble> {
         let server = address.server().to_owned();
         let turns = self.queue(&server, |queue| Arc::clone(&queue.turns));
-        let Ok(Ok(turn)) = timeout_at(limit.until, turns.acquire()).await else {
-            let cause = format!("too many domains are asked for at {server}, {AT_ONCE} at a time");
-            let words = limit.words();
-            return Err(Trouble::with(
-                cause.clone(),
-                format!("{cause}, and {words} were too short; give more timeout"),
-            ));
+        // A tenth of the time is kept for asking.
+        let until = limit.until - limit.until.saturating_duration_since(limit.begin) / 10;
+        let turn = match timeout_at(until, turns.acquire()).await {
+            Ok(Ok(turn)) if Instant::now() < until => turn,
+            _ => {
+                let cause = format!("too many domains are asked for at {server}, {AT_ONCE} at a time");
+                let sentence = format!("{cause}, and {} were too short; give more timeout", limit.words());
+                return Err(Trouble::with(cause, sentence));
+            }
         };
         if self.queue(&server, |queue| queue.not_before).is_some_and(|until| Instant::now() < until) {
             return Err(limited(&server, None));

@@ -64,6 +64,15 @@ async fn each_wrong_answer_has_its_own_sentence() {
 }
 
 #[tokio::test]
+async fn a_loop_of_redirects_costs_little() {
+    let pki = Pki::new();
+    let server = Server::start(&pki, |path| status("307 Away", &format!("Location: {path}x\r\n"), "")).await;
+    let table = format!("domain = \"{NAME}\"\nserver = \"{}\"\nca_file = {:?}", server.url(), pki.ca_file());
+    assert_eq!(run(&table).await.verdict, Verdict::Unknown);
+    assert_eq!(server.asked().len(), 6, "{:?}", server.asked());
+}
+
+#[tokio::test]
 async fn slow_ones_end_with_the_time() {
     let pki = Pki::new();
     for reply in [Reply::Silence, Reply::Drip("H"), Reply::Drip("HTTP/1.1 200 OK\r\nX-")] {
@@ -96,5 +105,8 @@ async fn whom_nobody_vouches_for_is_not_believed() {
     assert_eq!(run(&table).await.verdict, Verdict::Unknown);
     let table = format!("domain = \"{NAME}\"\nserver = \"https://no-such-name.invalid/\"");
     let nowhere = run_job(&jobs(&table, registry::LIST).unwrap()[0], Duration::from_secs(2)).await;
+    let none = "the RDAP server no-such-name.invalid has no address";
+    let cause = nowhere.cause.as_deref().unwrap_or_default();
+    assert!(cause == none || cause == checker_parts::net::NO_RESOLVER, "{nowhere:?}");
     assert_eq!(nowhere.verdict, Verdict::Unknown, "that a server has no name says nothing of the domain");
 }
