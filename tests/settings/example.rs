@@ -32,7 +32,7 @@ fn the_example_loads_as_it_is_and_whole() {
         whole.push('\n');
     }
     let s = loaded(&whole);
-    assert_eq!((s.jobs.len(), s.peers.len(), s.channels.len()), (11, 2, 2));
+    assert_eq!((s.jobs.len(), s.peers.len(), s.channels.len()), (16, 2, 2));
 }
 
 #[test]
