@@ -10,8 +10,8 @@
 //! * [`one_or_many`]: settings keys that take one value or a list.
 //! * [`probe`]: ask every address of a target, and make one outcome of what they say.
 //! * [`procfs`]: what the kernel tells in `/proc`, and who is running.
-//! * [`shown`]: names that others have chosen, made fit to be shown.
 //! * [`quoted`]: what a server said, for a sentence.
+//! * [`shown`]: names that others have chosen, made fit to be shown.
 //! * [`starttls`]: go over to TLS in the middle of SMTP, IMAP, POP3, FTP, `PostgreSQL` and LDAP.
 //! * [`tls`]: whom we trust, and what went wrong in words.
 
@@ -25,7 +25,7 @@ pub mod net;
 pub mod one_or_many;
 pub mod probe;
 pub mod procfs;
-pub mod shown;
 pub mod quoted;
+pub mod shown;
 pub mod starttls;
 pub mod tls;

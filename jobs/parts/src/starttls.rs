@@ -9,6 +9,7 @@ mod ldap;
 pub use crate::lines::{SAID_MAX, Stop};
 
 use crate::lines::{self, Lines};
+use crate::quoted::quoted;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// A protocol in which TLS is begun by a command.
@@ -122,7 +123,7 @@ fn agreed(reply: &lines::Reply, code: &str, command: &str) -> Result<(), Stop> {
 async fn imap<S: AsyncRead + AsyncWrite + Unpin>(lines: &mut Lines<'_, S>) -> Result<(), Stop> {
     let greeting = lines.line().await?;
     if !greeting.starts_with("* OK") && !greeting.starts_with("* PREAUTH") {
-        return Err(Stop::Said(format!("does not greet as IMAP does, but with {}", lines::shown(greeting.as_bytes()))));
+        return Err(Stop::Said(format!("does not greet as IMAP does, but with {}", quoted(greeting.as_bytes()))));
     }
     lines.say("a1 STARTTLS").await?;
     loop {
@@ -132,7 +133,7 @@ async fn imap<S: AsyncRead + AsyncWrite + Unpin>(lines: &mut Lines<'_, S>) -> Re
         return if agreed {
             Ok(())
         } else {
-            Err(Stop::Said(format!("refuses STARTTLS: {}", lines::shown(answer.as_bytes()))))
+            Err(Stop::Said(format!("refuses STARTTLS: {}", quoted(answer.as_bytes()))))
         };
     }
 }
@@ -140,14 +141,14 @@ async fn imap<S: AsyncRead + AsyncWrite + Unpin>(lines: &mut Lines<'_, S>) -> Re
 async fn pop3<S: AsyncRead + AsyncWrite + Unpin>(lines: &mut Lines<'_, S>) -> Result<(), Stop> {
     let greeting = lines.line().await?;
     if !greeting.starts_with("+OK") {
-        return Err(Stop::Said(format!("does not greet as POP3 does, but with {}", lines::shown(greeting.as_bytes()))));
+        return Err(Stop::Said(format!("does not greet as POP3 does, but with {}", quoted(greeting.as_bytes()))));
     }
     lines.say("STLS").await?;
     let answer = lines.line().await?;
     if answer.starts_with("+OK") {
         Ok(())
     } else {
-        Err(Stop::Said(format!("refuses STLS: {}", lines::shown(answer.as_bytes()))))
+        Err(Stop::Said(format!("refuses STLS: {}", quoted(answer.as_bytes()))))
     }
 }
 
