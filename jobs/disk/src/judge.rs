@@ -32,6 +32,18 @@ pub(crate) struct Room {
 }
 
 impl Room {
+    /// From counts of blocks: all, free, free for users, and the size of one. Some file systems of networks say that less than
+    /// nothing is free for users, which comes as more than there is: then root's reserve is in use, and users have none.
+    pub(crate) fn of_blocks(all: u64, free: u64, available: u64, size: u64) -> Self {
+        let bytes = |blocks: u64| blocks.saturating_mul(size);
+        Self {
+            total: bytes(all),
+            used: bytes(all.saturating_sub(free)),
+            available: if available > all { 0 } else { bytes(available) },
+            ..Self::default()
+        }
+    }
+
     /// What a share is of: as in `df`, without what only root may have.
     fn whole(&self) -> u64 {
         self.used.saturating_add(self.available)
@@ -146,6 +158,10 @@ fn metrics(room: &Room, plan: &Plan, label: &str) -> Vec<Metric> {
 
 /// One outcome of all that a job looks at.
 pub(crate) fn outcome(mut judged: Vec<Judged>) -> Outcome {
+    if judged.is_empty() {
+        let said = "there is no local file system to look at: none is mounted, or `except` leaves all out; name one with `path`";
+        return Outcome::unknown(said, "there is no local file system to look at");
+    }
     let metrics = judged.iter_mut().flat_map(|one| std::mem::take(&mut one.metrics)).collect();
     let lines: Vec<&str> = judged.iter().map(|one| one.line.as_str()).collect();
     let detail = cut(&lines.join("\n"), 8 * 1024);
@@ -176,7 +192,6 @@ pub(crate) fn outcome(mut judged: Vec<Judged>) -> Outcome {
 
 fn good(judged: &[Judged]) -> String {
     match judged {
-        [] => "no local file system is mounted".to_owned(),
         [one] => one.line.clone(),
         many => {
             let fullest = many.iter().min_by_key(|one| one.free).map_or("", |one| one.line.as_str());

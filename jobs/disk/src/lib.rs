@@ -7,6 +7,8 @@
 //! `statvfs` can hang, at a network file system whose server is silent, and nothing can end it: the framework then gives the
 //! run up at its timeout, and leaves its thread behind.
 //!
+//! With `all`, nothing is well that was not looked at: no local file system, or more than one job looks at, is `Unknown`.
+//!
 //! Metrics: `free` in bytes and `inodes_free`; with `all`, each with its mount point.
 
 mod judge;

@@ -20,21 +20,27 @@ const LOCAL_MAX: usize = 256;
 const NO_MOUNTS: &str = "/proc/self/mountinfo cannot be read, so Checker cannot tell what is mounted";
 
 fn mounts() -> io::Result<Mounts> {
+    mounts_of(File::open("/proc/self/mountinfo")?)
+}
+
+/// Reads all of it, or nothing: what was left out would count as not mounted.
+pub(crate) fn mounts_of(file: impl Read) -> io::Result<Mounts> {
     let mut text = Vec::new();
-    File::open("/proc/self/mountinfo")?.take(MOUNTINFO_MAX).read_to_end(&mut text)?;
-    Ok(Mounts::parse(&text))
+    let read = file.take(MOUNTINFO_MAX + 1).read_to_end(&mut text)?;
+    if u64::try_from(read).is_ok_and(|read| read <= MOUNTINFO_MAX) {
+        Ok(Mounts::parse(&text))
+    } else {
+        Err(io::Error::other("it is longer than 4 MiB"))
+    }
 }
 
 fn room(path: &Path) -> Result<Room, Errno> {
     let stat = statvfs(path)?;
-    let bytes = |blocks: u64| blocks.saturating_mul(stat.f_frsize);
     Ok(Room {
-        total: bytes(stat.f_blocks),
-        used: bytes(stat.f_blocks.saturating_sub(stat.f_bfree)),
-        available: bytes(stat.f_bavail.min(stat.f_blocks)),
         inodes: stat.f_files,
         inodes_free: stat.f_favail.min(stat.f_files),
         is_read_only: stat.f_flag.contains(StatVfsMountFlags::RDONLY),
+        ..Room::of_blocks(stat.f_blocks, stat.f_bfree, stat.f_bavail, stat.f_frsize)
     })
 }
 
@@ -51,11 +57,16 @@ pub(crate) fn look(target: &Target, plan: &Plan, cx: &Context) -> Outcome {
     }
 }
 
-fn all(mounts: &Mounts, except: &[PathBuf], plan: &Plan, cx: &Context) -> Outcome {
+pub(crate) fn all(mounts: &Mounts, except: &[PathBuf], plan: &Plan, cx: &Context) -> Outcome {
     let until = Instant::now() + cx.timeout.saturating_sub(Duration::from_millis(100).min(cx.timeout / 10));
     let mut judged = Vec::new();
-    let counted = mounts.local().into_iter().filter(|mount| !except.contains(&mount.point));
-    for mount in counted.take(LOCAL_MAX) {
+    let counted: Vec<&Mount> = mounts.local().into_iter().filter(|mount| !except.contains(&mount.point)).collect();
+    if let Some(more) = counted.len().checked_sub(LOCAL_MAX).filter(|more| *more > 0) {
+        let said = format!("are not looked at: one job takes {LOCAL_MAX}; leave some out with `except`, or use `path`");
+        let cause = "there are more file systems than one job looks at";
+        judged.push(Judged::bad(format!("{more} more file systems"), Verdict::Unknown, said, Some(cause)));
+    }
+    for mount in counted.into_iter().take(LOCAL_MAX) {
         let name = shown::path(&mount.point);
         if Instant::now() >= until || cx.cancel.is_cancelled() {
             let said = format!("was not asked any more: the {} of a run were over", duration_words(cx.timeout));
@@ -65,6 +76,8 @@ fn all(mounts: &Mounts, except: &[PathBuf], plan: &Plan, cx: &Context) -> Outcom
         let label = format!(" {name}");
         judged.push(match room(&mount.point) {
             Ok(room) => judge::judge(name, &room, Some(mount), plan, &label),
+            // It was taken away since: nobody has named it, so nobody misses it.
+            Err(Errno::NOENT | Errno::NOTDIR) => continue,
             Err(why) => refused(name, why),
         });
     }

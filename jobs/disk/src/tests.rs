@@ -20,11 +20,15 @@ fn table(text: &str) -> Table<Settings> {
     Table { name: None, id: None, policy: Arc::default(), settings }
 }
 
+fn context() -> Context {
+    let scratch = std::env::temp_dir().join("checker-disk-unused");
+    Context::new(Timestamp::from_secs(0), Duration::from_secs(30), "run".to_owned(), scratch.into())
+}
+
 /// Runs the job of a table. It never awaits, so no runtime is needed.
 fn run(text: &str) -> Outcome {
     let job = Spawner::spawn(vec![table(text)]).unwrap_or_else(|e| panic!("{text}: {e:?}")).remove(0);
-    let scratch = std::env::temp_dir().join("checker-disk-unused");
-    let cx = Context::new(Timestamp::from_secs(0), Duration::from_secs(30), "run".to_owned(), scratch.into());
+    let cx = context();
     let mut running = pin!(job.execute(&cx));
     match running.as_mut().poll(&mut Task::from_waker(Waker::noop())) {
         Poll::Ready(outcome) => outcome,

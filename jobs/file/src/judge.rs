@@ -207,12 +207,12 @@ pub(crate) fn number(folder: &Path, plan: &Plan, files: u64, unfinished: u64, ot
 }
 
 /// A folder in which nothing counts.
-pub(crate) fn none(findings: &Findings, said: &str) -> Outcome {
+pub(crate) fn none(findings: &Findings, said: &str, plan: &Plan) -> Outcome {
     let outcome = match findings.gravest() {
         Some((_, sentence)) => Outcome::failed(sentence),
         None => Outcome::ok(said),
     };
-    outcome.with_metric(Metric::new("files", 0.0, ""))
+    outcome.with_metric(with_range(Metric::new("files", 0.0, ""), plan.min_files, plan.max_files))
 }
 
 /// The whole judgement.
@@ -233,12 +233,16 @@ pub(crate) fn outcome(subject: &Subject<'_>, mut findings: Findings, plan: &Plan
         )),
         None => Outcome::ok(format!("{} is a {}", subject.name, entry.kind.words())),
     };
-    let seconds = Metric::new("age", age.as_secs_f64(), "s");
-    let seconds =
-        with_range(seconds, plan.min_age.map_or(0, |min| min.as_secs()), plan.max_age.map(|max| max.as_secs()));
+    let mut seconds = with_range(
+        Metric::new("age", age.as_secs_f64(), "s"),
+        plan.min_age.map_or(0, |min| min.as_secs()),
+        plan.max_age.map(|max| max.as_secs()),
+    );
+    seconds.warning = plan.max_age_warning.map(|max| max.as_secs().to_string());
     #[expect(clippy::cast_precision_loss, reason = "a size for a chart")]
     let bytes = Metric::new("size", entry.size as f64, "B");
-    let bytes = with_range(bytes, plan.min_size.unwrap_or(0), plan.max_size);
+    let mut bytes = with_range(bytes, plan.min_size.unwrap_or(0), plan.max_size);
+    bytes.warning = plan.max_size_warning.map(|max| max.to_string());
     outcome.with_metric(seconds).with_metric(bytes)
 }
 

@@ -4,7 +4,8 @@
 //! way that could hang at a named pipe or a device. Content is read line by line up to a limit, the checksum until time runs
 //! out; neither holds more than a line in memory.
 //!
-//! All that is wrong is said together, what is gravest first. That Checker's user may not look is `Unknown`, with a cause.
+//! All that is wrong is said together, what is gravest first. That Checker's user may not look is `Unknown`, with a cause, unless
+//! what could be seen is enough to fail.
 //!
 //! Metrics: `age` in seconds, `size` in bytes, and with `newest_of` the number of `files`.
 

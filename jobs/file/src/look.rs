@@ -25,7 +25,7 @@ pub(crate) fn look(target: &Target, plan: &Plan, cx: &Context) -> Outcome {
 }
 
 /// That the file could not be looked at, and whose fault it is.
-fn hindered(path: &Path, hindrance: Hindrance, cx: &Context) -> Outcome {
+pub(crate) fn hindered(path: &Path, hindrance: Hindrance, cx: &Context) -> Outcome {
     let path = shown::path(path);
     match hindrance {
         Hindrance::NoFile => {
@@ -43,8 +43,10 @@ fn hindered(path: &Path, hindrance: Hindrance, cx: &Context) -> Outcome {
             format!("Checker's user may not look at {path}: permission denied"),
             "Checker's user may not look at a file that it should check",
         ),
-        Hindrance::Io(error) if error.raw_os_error() == Some(Errno::EIO as i32) => {
-            Outcome::failed(format!("{path} cannot be read: input/output error; the disk may be failing, see dmesg"))
+        Hindrance::Io(error)
+            if [Errno::EIO, Errno::EUCLEAN].iter().any(|e| error.raw_os_error() == Some(*e as i32)) =>
+        {
+            Outcome::failed(format!("{path} cannot be read: {error}; the disk may be failing, see dmesg"))
         }
         Hindrance::Io(error) if error.raw_os_error() == Some(Errno::ELOOP as i32) => {
             Outcome::failed(format!("{path} is a link that leads in circles"))
@@ -52,6 +54,10 @@ fn hindered(path: &Path, hindrance: Hindrance, cx: &Context) -> Outcome {
         Hindrance::Io(error) => {
             Outcome::unknown(format!("{path} cannot be looked at: {error}"), format!("files cannot be read: {error}"))
         }
+        Hindrance::Names(error) => Outcome::unknown(
+            format!("cannot tell whom {path} belongs to: the system gives no names of users and groups: {error}"),
+            "the system gives no names of users and groups",
+        ),
     }
 }
 
@@ -81,6 +87,9 @@ fn at_path(path: &Path, plan: &Plan, now: Timestamp, patience: &Patience) -> Res
 }
 
 /// Everything about one file. What can be judged without opening it comes first, and what is of the wrong type is not opened.
+///
+/// # Errors
+/// That not all could be looked at, unless what could is enough to fail.
 fn whole(
     subject: &Subject<'_>,
     path: &Path,
@@ -89,9 +98,25 @@ fn whole(
     patience: &Patience,
 ) -> Result<Findings, Hindrance> {
     let mut findings = judge::attributes(subject.entry, plan, now);
-    ownership(&mut findings, subject.entry, plan);
-    if subject.entry.kind != Type::File {
-        return Ok(findings);
+    let more = more(&mut findings, subject.entry, path, plan, patience);
+    let has_failed = findings.gravest().is_some_and(|(verdict, _)| verdict == Verdict::Failed);
+    match more {
+        Err(hindrance) if !has_failed => Err(hindrance),
+        _ => Ok(findings),
+    }
+}
+
+/// What `stat` alone does not tell.
+fn more(
+    findings: &mut Findings,
+    entry: &Entry,
+    path: &Path,
+    plan: &Plan,
+    patience: &Patience,
+) -> Result<(), Hindrance> {
+    ownership(findings, entry, plan)?;
+    if entry.kind != Type::File {
+        return Ok(());
     }
     if !plan.tests.is_empty() {
         findings.content(&read::lines(path, plan, patience)?, plan);
@@ -99,19 +124,21 @@ fn whole(
     if let Some(wanted) = &plan.sha256 {
         findings.checksum(&read::sha256(path, patience)?, wanted);
     }
-    Ok(findings)
+    Ok(())
 }
 
 /// Names are looked up only where they are asked for.
-fn ownership(findings: &mut Findings, entry: &Entry, plan: &Plan) {
+fn ownership(findings: &mut Findings, entry: &Entry, plan: &Plan) -> Result<(), Hindrance> {
+    let no_names = |errno: Errno| Hindrance::Names(errno.into());
     if let Some(wanted) = &plan.owner {
-        let name = User::from_uid(Uid::from_raw(entry.uid)).ok().flatten().map(|user| user.name);
-        findings.belongs("user", name, entry.uid, wanted);
+        let user = User::from_uid(Uid::from_raw(entry.uid)).map_err(no_names)?;
+        findings.belongs("user", user.map(|user| user.name), entry.uid, wanted);
     }
     if let Some(wanted) = &plan.group {
-        let name = Group::from_gid(Gid::from_raw(entry.gid)).ok().flatten().map(|group| group.name);
-        findings.belongs("group", name, entry.gid, wanted);
+        let group = Group::from_gid(Gid::from_raw(entry.gid)).map_err(no_names)?;
+        findings.belongs("group", group.map(|group| group.name), entry.gid, wanted);
     }
+    Ok(())
 }
 
 /// What counts in a folder. Nothing is kept but the newest, however many there are.
@@ -180,7 +207,7 @@ fn into_folder(folder: &Path, plan: &Plan, cx: &Context, patience: &Patience) ->
     }
     let (findings, said) = judge::number(folder, plan, counted.files, counted.unfinished, counted.others);
     let Some((entry, path)) = counted.newest else {
-        return Ok(judge::none(&findings, &said));
+        return Ok(judge::none(&findings, &said, plan));
     };
     let noun = if plan.kind == Some(Type::Folder) { "folder" } else { "file" };
     let name = shown::name(path.file_name().unwrap_or_default());
@@ -190,16 +217,16 @@ fn into_folder(folder: &Path, plan: &Plan, cx: &Context, patience: &Patience) ->
         format!("{name}, the newest of {} {noun}s in {},", counted.files, shown::path(folder))
     };
     let subject = Subject { name: whole_name, entry: &entry };
-    let of_newest = match whole(&subject, &path, plan, cx.now, patience) {
-        // Taken away between two looks, as when old ones are cleaned up: the next run sees what is there then.
-        Err(Hindrance::Io(error)) if error.kind() == ErrorKind::NotFound => Findings::default(),
-        other => other?,
+    // The file may be taken away between two looks, as when old ones are cleaned up: then nobody has judged it.
+    let mut outcome = match whole(&subject, &path, plan, cx.now, patience) {
+        Ok(of_newest) => judge::outcome(&subject, of_newest, plan, cx.now),
+        Err(hindrance) => hindered(&path, hindrance, cx),
     };
-    let mut outcome = judge::outcome(&subject, of_newest, plan, cx.now);
     if let Some((verdict, sentence)) = findings.gravest() {
         let also = if outcome.verdict == Verdict::Ok { String::new() } else { format!("; {}", outcome.summary) };
         outcome.summary = judge::cut(format!("{sentence}{also}"));
-        outcome.verdict = outcome.verdict.max(verdict);
+        // What is known to be broken comes before what could not be found out.
+        (outcome.verdict, outcome.cause) = (verdict, None);
     }
     #[expect(clippy::cast_precision_loss, reason = "no folder holds 2^52 files")]
     let files = Metric::new("files", counted.files as f64, "");

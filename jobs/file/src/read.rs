@@ -40,6 +40,8 @@ pub(crate) enum Hindrance {
     Slow(u64),
     /// It has become something else since it was looked at.
     NoFile,
+    /// The system could not tell the name of a user or a group.
+    Names(io::Error),
 }
 
 impl From<io::Error> for Hindrance {
@@ -69,18 +71,11 @@ pub(crate) struct Content {
 
 /// Looks at the lines of a file.
 pub(crate) fn lines(path: &Path, plan: &Plan, patience: &Patience) -> Result<Content, Hindrance> {
-    let mut file = open(path)?;
+    let file = open(path)?;
     let size = file.metadata()?.len();
     let is_part = size > plan.read_max;
-    let skip = plan.from_end && is_part;
-    if skip {
-        // One byte more: if it ends a line, what follows is a whole one.
-        file.seek(SeekFrom::Start((size - plan.read_max).saturating_sub(1)))?;
-    }
-    let mut text = BufReader::with_capacity(BLOCK, file.take(plan.read_max.saturating_add(u64::from(skip))));
-    if skip {
-        text.by_ref().take(LINE_MAX).skip_until(b'\n')?;
-    }
+    let mut text =
+        if plan.from_end && is_part { end(file, size, plan.read_max)? } else { part(file, 0, plan.read_max)? };
     let mut content = Content { is_part, hits: plan.tests.iter().map(|_| Default::default()).collect(), read: 0 };
     let mut line = Vec::new();
     loop {
@@ -103,6 +98,28 @@ pub(crate) fn lines(path: &Path, plan: &Plan, patience: &Patience) -> Result<Con
                 last.extend(line.chars().take(200));
             }
         }
+    }
+}
+
+/// So many bytes of a file, from an offset on.
+fn part(mut file: File, from: u64, max: u64) -> io::Result<BufReader<io::Take<File>>> {
+    file.seek(SeekFrom::Start(from))?;
+    Ok(BufReader::with_capacity(BLOCK, file.take(max)))
+}
+
+/// The last `max` bytes of a file that is longer, without the end of a line that begins before. But if that is all there is, it
+/// is looked at: or what must not be there would never be found in a line that is longer than `max`.
+pub(crate) fn end(file: File, size: u64, max: u64) -> io::Result<BufReader<io::Take<File>>> {
+    let from = size.saturating_sub(max);
+    // One byte more: if it ends a line, what follows is a whole one.
+    let mut text = part(file, from.saturating_sub(1), max.saturating_add(1))?;
+    match text.by_ref().take(LINE_MAX).skip_until(b'\n')? {
+        // It has become shorter since, as a log does that begins anew.
+        0 => part(text.into_inner().into_inner(), 0, max),
+        skipped if u64::try_from(skipped).is_ok_and(|skipped| skipped > max) => {
+            part(text.into_inner().into_inner(), from, max)
+        }
+        _ => Ok(text),
     }
 }
 

@@ -194,6 +194,9 @@ impl Reader<'_> {
         if plan.min_size.zip(plan.max_size_warning.or(plan.max_size)).is_some_and(|(min, max)| min > max) {
             self.note("min_size", "it is more than the largest size that is allowed, so no file can be right");
         }
+        if plan.min_size == Some(0) {
+            self.note("min_size", "every file is as large as that; leave the key out, or write as in \"1B\"");
+        }
         if s.max_files.is_some_and(|max| max < plan.min_files) {
             self.note("max_files", format!("it is less than min_files, which is {}", plan.min_files));
         }

@@ -2,7 +2,7 @@
 
 use crate::plan::{Levels, Plan, Pressure};
 use checker_job::{Metric, Outcome, Verdict};
-use checker_parts::amount::share_words;
+use checker_parts::amount::limit_words;
 use checker_parts::procfs::Process;
 use std::collections::BTreeMap;
 
@@ -44,6 +44,15 @@ pub(crate) fn some_avg60(text: &str) -> Option<u64> {
     (number <= 10_000).then_some(number)
 }
 
+/// How many processors `/proc/stat` has a line for (`proc_stat(5)`): those of the host that are online.
+pub(crate) fn cpu_lines(text: &str) -> Option<u32> {
+    let is_one = |line: &&str| {
+        let number = line.strip_prefix("cpu").and_then(|rest| rest.split(' ').next());
+        number.is_some_and(|number| number.parse::<u32>().is_ok())
+    };
+    u32::try_from(text.lines().filter(is_one).count()).ok().filter(|count| *count > 0)
+}
+
 /// How many a list such as `0-3,8` has.
 pub(crate) fn cpu_list(text: &str) -> Option<u32> {
     let mut count: u32 = 0;
@@ -71,7 +80,7 @@ pub(crate) fn judge(seen: &Seen, plan: &Plan) -> Outcome {
     for ((of, degrees, is_wanted), found) in plan.pressures.iter().zip(&seen.pressures) {
         match found {
             Ok(share) => findings.extend(degrees.judge(*share, 10_000).map(|(verdict, limit)| {
-                let (share, limit) = (share_words(*share, 10_000), limit.count_words());
+                let (share, limit) = (limit_words(*share), limit.count_words());
                 (verdict, format!("tasks wait for {} in {share} of the last minute, more than {limit}", of.words()))
             })),
             Err(why) if *is_wanted => untold = untold.or(Some((*of, why))),
@@ -84,18 +93,20 @@ pub(crate) fn judge(seen: &Seen, plan: &Plan) -> Outcome {
     let tasks = format!("{} of {} tasks are runnable", seen.averages.runnable, seen.averages.tasks);
     let outcome = match (findings.first(), untold) {
         (Some((Verdict::Failed, _)), _) => Outcome::failed(format!("{said}; {tasks}")),
-        (_, Some((of, why))) => unsaid(of, why),
+        (_, Some((of, why))) => unsaid(of, why, &said),
         (Some(_), None) => Outcome::warning(format!("{said}; {tasks}")),
         (None, None) => Outcome::ok(format!("{}; {tasks}", averages(seen))),
     };
     Outcome { metrics: metrics(seen, plan), ..outcome }
 }
 
-fn unsaid(of: Pressure, why: &str) -> Outcome {
+/// A limit cannot be judged. What only wants a look is said all the same, or nobody ever hears of it.
+fn unsaid(of: Pressure, why: &str, said: &str) -> Outcome {
     let key = of.word();
+    let known = if said.is_empty() { String::new() } else { format!("{said}; and ") };
     Outcome::unknown(
         format!(
-            "this kernel does not tell the pressure that {key}_pressure_... asks for (/proc/pressure/{key}: {why}): that wants \
+            "{known}this kernel does not tell the pressure that {key}_pressure_... asks for (/proc/pressure/{key}: {why}): that wants \
              Linux 4.20 with CONFIG_PSI, and psi=1 at its start where it is off; or take these keys out"
         ),
         "this kernel tells no pressure (PSI)",

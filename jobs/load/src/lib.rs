@@ -1,7 +1,7 @@
 //! Job kind `load`: are there more tasks than this host can do?
 //!
 //! The load averages are those of `/proc/loadavg`: tasks that run or could, and those that wait for a disk. They are of the
-//! whole host, so they are divided by its processors, and not by those that a limit leaves to Checker. Pressure is what
+//! whole host, so they are divided by its processors that are online, and not by those that a limit leaves to Checker. Pressure is what
 //! `/proc/pressure` tells: the part of the last minute in which some task had to wait.
 //!
 //! Metrics: `load1`, `load5`, `load15`, and `cpu_pressure`, `io_pressure`, `memory_pressure` in percent where the kernel tells.

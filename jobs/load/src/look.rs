@@ -30,7 +30,13 @@ pub(crate) fn look(proc: &Path, sys: &Path, plan: &Plan, cx: &Context) -> Outcom
             .map_err(|why| why.to_string())
             .and_then(|text| judge::some_avg60(&text).ok_or_else(|| "it does not hold what it should".to_owned()))
     });
-    let seen = Seen { averages, cpus: cpus(sys), pressures };
+    let Some(cpus) = cpus(proc, sys) else {
+        return Outcome::unknown(
+            "the load cannot be judged: neither /sys/devices/system/cpu/online nor /proc/stat tells how many CPUs this host has",
+            "Checker cannot tell how many CPUs this host has",
+        );
+    };
+    let seen = Seen { averages, cpus, pressures };
     let mut outcome = judge::judge(&seen, plan);
     // Looking at each process is not free, and only asked for where something is wrong.
     if outcome.verdict != Verdict::Ok {
@@ -46,12 +52,9 @@ pub(crate) fn look(proc: &Path, sys: &Path, plan: &Plan, cx: &Context) -> Outcom
     outcome
 }
 
-/// The processors of this host. The load is of the whole host too, so a limit on those that Checker may use does not matter.
-fn cpus(sys: &Path) -> u32 {
+/// The processors of this host. The load is of the whole host too, so a limit on those that Checker may use does not matter:
+/// divided by these few, the load of the host would be a false alarm. `None` where the kernel does not tell.
+fn cpus(proc: &Path, sys: &Path) -> Option<u32> {
     let online = procfs::read(&sys.join("devices/system/cpu/online")).ok();
-    let online = online.as_deref().and_then(judge::cpu_list);
-    online.unwrap_or_else(|| {
-        let usable = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-        u32::try_from(usable).unwrap_or(u32::MAX)
-    })
+    online.as_deref().and_then(judge::cpu_list).or_else(|| judge::cpu_lines(&procfs::read(&proc.join("stat")).ok()?))
 }

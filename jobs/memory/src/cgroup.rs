@@ -18,20 +18,26 @@ pub(crate) struct Limit {
 }
 
 /// The names of the files in the two versions.
-struct Files {
+pub(crate) struct Files {
     limit: &'static str,
-    usage: &'static str,
-    /// In `memory.stat`: a cache of files that can be given up.
-    cache: &'static str,
+    pub(crate) usage: &'static str,
+    /// In `memory.stat`: caches that are given up when memory is short, the same ones that `MemAvailable` counts.
+    pub(crate) caches: &'static [&'static str],
 }
 
-const V2: Files = Files { limit: "memory.max", usage: "memory.current", cache: "inactive_file" };
-const V1: Files =
-    Files { limit: "memory.limit_in_bytes", usage: "memory.usage_in_bytes", cache: "total_inactive_file" };
+pub(crate) const V2: Files = Files {
+    limit: "memory.max",
+    usage: "memory.current",
+    caches: &["inactive_file", "active_file", "slab_reclaimable"],
+};
+pub(crate) const V1: Files = Files {
+    limit: "memory.limit_in_bytes",
+    usage: "memory.usage_in_bytes",
+    caches: &["total_inactive_file", "total_active_file"],
+};
 
-/// Of our group and all above it the one with the least memory left, if any has a limit below `total`, which is what the host
-/// has. `own` is the text of `/proc/self/cgroup`, `root` where the hierarchies are mounted.
-pub(crate) fn tightest(own: &str, root: &Path, total: u64) -> Option<Limit> {
+/// Our group and all above it, as far as they have a limit below `total`, which is what the host has. `own` is the text of `/proc/self/cgroup`, `root` where the hierarchies are mounted.
+pub(crate) fn limits(own: &str, root: &Path, total: u64) -> Vec<Limit> {
     let mut found: Vec<Limit> = Vec::new();
     for line in own.lines().take(64) {
         let mut fields = line.splitn(3, ':');
@@ -44,7 +50,8 @@ pub(crate) fn tightest(own: &str, root: &Path, total: u64) -> Option<Limit> {
             found.extend(above(path, &root.join("memory"), &V1));
         }
     }
-    found.into_iter().filter(|limit| limit.bytes < total).min_by_key(|limit| limit.available)
+    found.retain(|limit| limit.bytes < total);
+    found
 }
 
 /// The limits of a group and of those above it. In a container the path may be that of the host, which is not there: then the
@@ -61,12 +68,22 @@ fn above(path: &str, root: &Path, files: &Files) -> Vec<Limit> {
 
 fn limit(group: &Path, root: &Path, files: &Files) -> Option<Limit> {
     let folder = root.join(group);
-    let read = |file: &str| procfs::read(&folder.join(file)).ok();
     // The word `max` is no number, and no limit.
-    let number = |file: &str| read(file)?.trim().parse::<u64>().ok();
-    let (bytes, used) = (number(files.limit)?, number(files.usage)?);
-    let stat = read("memory.stat").unwrap_or_default();
-    let cache = stat.lines().find_map(|line| line.strip_prefix(files.cache)?.trim().parse::<u64>().ok());
-    let used = used.saturating_sub(cache.unwrap_or(0));
-    Some(Limit { group: Path::new("/").join(group), bytes, available: bytes.saturating_sub(used) })
+    let bytes = number(&folder.join(files.limit))?;
+    let available = bytes.saturating_sub(used(&folder, files)?);
+    Some(Limit { group: Path::new("/").join(group), bytes, available })
+}
+
+fn number(file: &Path) -> Option<u64> {
+    procfs::read(file).ok()?.trim().parse().ok()
+}
+
+/// What a group uses, without what would be given up.
+pub(crate) fn used(folder: &Path, files: &Files) -> Option<u64> {
+    let stat = procfs::read(&folder.join("memory.stat")).unwrap_or_default();
+    let cache = |line: &str| {
+        let (name, bytes) = line.split_once(' ')?;
+        files.caches.contains(&name).then(|| bytes.trim().parse::<u64>().ok())?
+    };
+    Some(stat.lines().filter_map(cache).fold(number(&folder.join(files.usage))?, u64::saturating_sub))
 }

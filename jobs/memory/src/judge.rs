@@ -37,6 +37,15 @@ impl Meminfo {
     }
 }
 
+/// Of several limits the one that is worst for the plan; of equals the one that leaves least. A group above may be short in
+/// its share although more bytes are left in it than in ours.
+pub(crate) fn tightest<'a>(limits: &'a [Limit], plan: &Plan) -> Option<&'a Limit> {
+    limits.iter().max_by_key(|limit| {
+        let verdict = plan.available.judge(limit.available, limit.bytes).map(|(verdict, _)| verdict);
+        (verdict, std::cmp::Reverse(limit.available))
+    })
+}
+
 /// The judgement, without names.
 pub(crate) fn judge(memory: &Meminfo, limit: Option<&Limit>, plan: &Plan) -> Outcome {
     let mut findings: Vec<(Verdict, String)> = Vec::new();

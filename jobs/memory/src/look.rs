@@ -26,8 +26,8 @@ pub(crate) fn look(proc: &Path, cgroups: &Path, plan: &Plan, cx: &Context) -> Ou
     };
     // Without control groups there is no limit.
     let own = if plan.cgroup { procfs::read(&proc.join("self/cgroup")).unwrap_or_default() } else { String::new() };
-    let limit = cgroup::tightest(&own, cgroups, memory.total);
-    let mut outcome = judge::judge(&memory, limit.as_ref(), plan);
+    let limits = cgroup::limits(&own, cgroups, memory.total);
+    let mut outcome = judge::judge(&memory, judge::tightest(&limits, plan), plan);
     // Looking at each process is not free, and only asked for where something is wrong.
     if outcome.verdict != Verdict::Ok {
         let until = Instant::now() + NAMES_MAX.min(cx.timeout / 2);

@@ -52,6 +52,15 @@ pub fn share_words(part: u64, whole: u64) -> String {
     hundredths_words(share(part, whole))
 }
 
+/// A share of a limit, as somebody wrote it: `12.5%`, where [`share_words`] would say `12%`.
+pub fn limit_words(hundredths: u64) -> String {
+    let (whole, decimals) = (hundredths / 100, format!("{:02}", hundredths % 100));
+    match decimals.trim_end_matches('0') {
+        "" => format!("{whole}%"),
+        decimals => format!("{whole}.{decimals}%"),
+    }
+}
+
 fn hundredths_words(hundredths: u64) -> String {
     let (whole, tenth, last) = (hundredths / 100, hundredths % 100 / 10, hundredths % 10);
     match (whole, tenth, last) {
@@ -155,14 +164,14 @@ pub struct Crossed {
 impl Crossed {
     /// For what is no size.
     pub fn count_words(&self) -> String {
-        self.share.map_or_else(|| self.limit.to_string(), hundredths_words)
+        self.share.map_or_else(|| self.limit.to_string(), limit_words)
     }
 }
 
 impl fmt::Display for Crossed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.share {
-            Some(share) => write!(f, "{} ({})", hundredths_words(share), size_words(self.limit)),
+            Some(share) => write!(f, "{} ({})", limit_words(share), size_words(self.limit)),
             None => f.write_str(&size_words(self.limit)),
         }
     }
@@ -180,8 +189,18 @@ pub struct Degree<'a> {
 }
 
 impl Degree<'_> {
-    fn amount(&self) -> Result<Amount, (&'static str, String)> {
+    fn amount(&self, side: Side) -> Result<Amount, (&'static str, String)> {
         let read = self.given.map_or_else(|| Amount::parse(self.usual), |given| Amount::parse(&given.0));
+        let read = read.and_then(|amount| {
+            // A limit that nothing can cross only looks as if something were judged.
+            if side == Side::Below && amount.bytes == Some(0) {
+                return Err("nothing is ever less than that; write \"never\", or leave it out".to_owned());
+            }
+            if side == Side::Above && amount.share == Some(10_000) {
+                return Err("nothing is ever more than 100%; write \"99%\", or \"never\"".to_owned());
+            }
+            Ok(amount)
+        });
         read.map_err(|why| (self.key, why))
     }
 
@@ -199,9 +218,10 @@ impl Degrees {
     /// Reads both keys.
     ///
     /// # Errors
-    /// All that is wrong, as key and sentence; among it a critical that is not worse than the warning.
+    /// All that is wrong, as key and sentence; among it a limit that nothing can cross, and a critical that is not worse than
+    /// the warning.
     pub fn read(side: Side, warning: Degree<'_>, critical: Degree<'_>) -> Result<Self, Vec<(&'static str, String)>> {
-        let (first, second) = match (warning.amount(), critical.amount()) {
+        let (first, second) = match (warning.amount(side), critical.amount(side)) {
             (Ok(first), Ok(second)) => (first, second),
             (first, second) => return Err([first.err(), second.err()].into_iter().flatten().collect()),
         };
@@ -311,6 +331,12 @@ mod tests {
             (Verdict::Warning, "50% (50 B)".to_owned(), "50%".to_owned())
         );
         assert_eq!(used.judge(11, 12).unwrap().1.count_words(), "10");
+        // A limit is said as it was written: a value is rounded, and must not look like it.
+        let fine = degrees(Side::Below, &["12.5%"], &["10.05%"]).unwrap();
+        let said = |free| fine.judge(free, 10_000).map(|(_, limit)| (limit.count_words(), limit.to_string()));
+        let words = |count: &str, size: &str| Some((count.to_owned(), size.to_owned()));
+        assert_eq!(said(1_249), words("12.5%", "12.5% (1.2 KiB)"));
+        assert_eq!(said(1_004), words("10.05%", "10.05% (1005 B)"));
         assert_eq!((used.judge(50, 100), used.judge(10, 12)), (None, None));
         assert_eq!(used.ranges(100), [Some("50".to_owned()), None]);
     }
@@ -334,5 +360,10 @@ mod tests {
         assert_eq!(found.iter().map(|(key, _)| *key).collect::<Vec<_>>(), ["warning", "critical"]);
         assert!(found[0].1.contains("one too many") && found[1].1.contains("or \"never\""), "{found:?}");
         assert!(degrees(Side::Below, &[], &["1%"]).unwrap_err()[0].1.contains("empty"));
+        let found = degrees(Side::Below, &["1GiB"], &["0B"]).unwrap_err();
+        assert!(found[0].0 == "critical" && found[0].1.contains("nothing is ever less"), "{found:?}");
+        let found = degrees(Side::Above, &["90%"], &["100%"]).unwrap_err();
+        assert!(found[0].0 == "critical" && found[0].1.contains("nothing is ever more"), "{found:?}");
+        assert!(degrees(Side::Above, &["0B"], &["99.99%"]).is_ok() && degrees(Side::Below, &["100%"], &["1B"]).is_ok());
     }
 }

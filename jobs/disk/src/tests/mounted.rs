@@ -1,9 +1,10 @@
 //! `/proc/self/mountinfo`, as recorded on hosts of several kinds, as somebody might forge it, and as it is here.
 
+use super::*;
+use crate::look;
 use crate::mounts::{Mount, Mounts};
 use std::fs;
-use std::path::Path;
-use std::process::Command;
+use std::io::Read;
 
 /// A host with LVM, btrfs and ZFS, a snap, a network, and a disk that is mounted when it is needed.
 const HOST: &str = r"22 1 254:0 / / rw,relatime shared:1 - ext4 /dev/mapper/vg-root rw,errors=remount-ro
@@ -110,15 +111,37 @@ fn nonsense_is_left_out_and_ends() {
 #[test]
 fn here_it_says_what_findmnt_says() {
     let mounts = Mounts::parse(&fs::read("/proc/self/mountinfo").unwrap());
-    for path in ["/", "/proc", "/proc/self/status", "/usr/bin", "/dev/null"] {
+    for path in ["/", "/proc", "/proc/version", "/usr/bin", "/dev/null"] {
         let real = Path::new(path).canonicalize().unwrap();
         let out = Command::new("findmnt").args(["-rno", "TARGET,FSTYPE", "-T"]).arg(&real).output().unwrap();
         let said = String::from_utf8(out.stdout).unwrap();
-        if path.starts_with("/proc/self") {
-            continue;
-        }
         let mount = mounts.of(&real).unwrap();
         let mine = format!("{} {}", mount.point.display(), mount.fs);
         assert_eq!(Some(mine.as_str()), said.lines().next_back(), "{path}");
     }
+}
+
+fn all(text: &str) -> Outcome {
+    let plan = Spawner::spawn(vec![table("all = true")]).unwrap().remove(0).plan;
+    look::all(&Mounts::parse(text.as_bytes()), &[], &plan, &context())
+}
+
+#[test]
+fn what_is_not_looked_at_is_never_well() {
+    let nothing = all("1 0 0:20 / / rw - nfs4 server:/ rw\n");
+    assert!(nothing.verdict == Verdict::Unknown && nothing.cause.is_some(), "{nothing:?}");
+    // Taken away between the list and the look: not a failure, as nobody has named it.
+    let gone = all("1 0 8:1 / /no/such/stick rw - vfat /dev/sdx1 rw\n");
+    assert!(gone.verdict == Verdict::Unknown && gone.summary.contains("no local file system"), "{gone:?}");
+    let many: Vec<String> = (0..300).map(|n| format!("{n} 999 8:{n} / /no/such/{n} rw - ext4 /dev/x rw\n")).collect();
+    let many = all(&many.concat());
+    assert!(many.verdict == Verdict::Unknown && many.summary.starts_with("44 more file systems: are not"), "{many:?}");
+}
+
+#[test]
+fn a_list_of_mounts_that_is_too_long_is_not_read_in_part() {
+    let line = "1 0 8:1 / / rw - ext4 /dev/sda1 rw\n";
+    assert!(look::mounts_of(line.as_bytes()).unwrap().of(Path::new("/x")).is_some());
+    let why = look::mounts_of(std::io::repeat(b'x').take(1 << 30)).unwrap_err();
+    assert!(why.to_string().contains("longer than 4 MiB"), "{why}");
 }

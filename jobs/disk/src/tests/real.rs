@@ -56,7 +56,8 @@ fn tmpfs(at: &Path, options: &str) {
     must("mount", &["-t", "tmpfs", "-o", options, "tmpfs", at.to_str().unwrap()]);
 }
 
-/// A real ext4, or `None` where there are no loop devices.
+/// A real ext4, or `None` where there are no loop devices, as in most containers. What tests say of it stands in tests of its
+/// own, so that it is seen which were left out; what they guarantee is tried on what every kernel has, too.
 fn ext4(image: &Path, at: &Path, options: &str) -> Option<()> {
     File::create(image).unwrap().set_len(16 << 20).unwrap();
     if !tried("mkfs.ext4", &["-V"]) {
@@ -69,16 +70,21 @@ fn ext4(image: &Path, at: &Path, options: &str) -> Option<()> {
     if tried("mount", &["-o", options, image.to_str().unwrap(), at.to_str().unwrap()]) {
         return Some(());
     }
-    eprintln!("SKIPPED: no loop device can be had here");
+    eprintln!("SKIPPED: no loop device can be had here, so this is not tried on ext4");
     None
 }
 
-/// The numbers of `df` for a path: available, size, inodes, free inodes.
+/// The numbers of `df` for a path: available, size, inodes, free inodes; 0 for `-`, as where inodes are made as needed.
 fn df(path: &Path) -> [u64; 4] {
     let out = Command::new("df").args(["-B1", "--output=avail,size,itotal,iavail"]).arg(path).output().unwrap();
     let text = String::from_utf8(out.stdout).unwrap();
-    let numbers: Vec<u64> = text.lines().nth(1).unwrap().split_whitespace().map(|n| n.parse().unwrap()).collect();
+    let numbers: Vec<u64> = text.lines().nth(1).unwrap().split_whitespace().map(|n| n.parse().unwrap_or(0)).collect();
     numbers.try_into().unwrap()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "as metrics have it")]
+fn size(bytes: u64) -> f64 {
+    bytes as f64
 }
 
 fn measured(outcome: &Outcome) -> [u64; 4] {
@@ -190,25 +196,90 @@ fn read_only_is_a_fault_where_it_should_be_writable() {
     tmpfs(&at, "size=1m");
     let verdict = |keys: &str| run_at(&at, keys).verdict;
     assert_eq!((verdict("writable = true"), verdict("")), (Verdict::Ok, Verdict::Ok));
-    if !tried("mount", &["-o", "remount,ro", at.to_str().unwrap()]) {
-        eprintln!("SKIPPED: only root may mount something again in another way");
-        return;
-    }
+    let again = |options: &str| must("mount", &["-o", options, "tmpfs", at.to_str().unwrap()]);
+    again("remount,ro");
     assert!(File::create(at.join("file")).is_err());
     let outcome = run_at(&at, "writable = true");
     assert_eq!(outcome.verdict, Verdict::Failed);
     let said = format!("{}: it is mounted read-only; nothing can be written", at.display());
     assert_eq!(outcome.summary, said);
     assert_eq!((verdict(""), verdict("writable = false")), (Verdict::Ok, Verdict::Ok), "somebody wanted it so");
-    must("mount", &["-o", "remount,rw", at.to_str().unwrap()]);
+    again("remount,rw");
     assert_eq!(verdict("writable = true"), Verdict::Ok);
-    must("mount", &["-o", "remount,bind,ro", at.to_str().unwrap()]);
+    again("remount,bind,ro");
     assert_eq!((verdict("writable = true"), verdict("")), (Verdict::Failed, Verdict::Ok));
 }
 
+/// What an error of a disk leaves: a mount that may be written to, of a file system that may not. Here it is made by mounting
+/// one of two mounts of it again, which changes what is below the other.
 #[test]
-fn an_error_of_a_disk_is_seen_and_reserved_blocks_do_not_count() {
-    let Some(above) = inside("an_error_of_a_disk_is_seen_and_reserved_blocks_do_not_count") else { return };
+fn a_file_system_that_became_read_only_below_its_mount_fails() {
+    let Some(above) = inside("a_file_system_that_became_read_only_below_its_mount_fails") else { return };
+    let (at, other) = (above.join("data"), above.join("other"));
+    tmpfs(&at, "size=1m");
+    fs::create_dir(&other).unwrap();
+    must("mount", &["--bind", at.to_str().unwrap(), other.to_str().unwrap()]);
+    let plain = "warning = \"never\"\ncritical = \"never\"";
+    assert_eq!(run_at(&at, plain).verdict, Verdict::Ok);
+    must("mount", &["-o", "remount,ro", "tmpfs", other.to_str().unwrap()]);
+    assert!(File::create(at.join("file")).is_err());
+    let outcome = run_at(&at, plain);
+    assert_eq!(outcome.verdict, Verdict::Failed, "{outcome:?} {}", fs::read_to_string("/proc/self/mountinfo").unwrap());
+    assert!(outcome.summary.contains("the kernel has made it read-only, as after an error of the disk"), "{outcome:?}");
+    assert_eq!(run_at(&at, &format!("{plain}\nwritable = false")).verdict, Verdict::Ok);
+}
+
+#[test]
+fn the_root_of_this_host_is_measured_as_df_does() {
+    let root = Path::new("/");
+    let keys = "warning = \"never\"\ncritical = \"never\"\ninodes_warning = \"never\"\ninodes_critical = \"never\"\n\
+                writable = false";
+    // Others write to it meanwhile, so a moment is needed in which it stays the same.
+    let (told, outcome) = (0..500)
+        .find_map(|_| {
+            let (before, outcome) = (df(root), run_at(root, keys));
+            (before == df(root)).then_some((before, outcome))
+        })
+        .expect("a moment in which nobody writes");
+    assert_eq!(outcome.verdict, Verdict::Ok, "{outcome:?}");
+    let measured: Vec<(f64, Option<f64>)> = outcome.metrics.iter().map(|metric| (metric.value, metric.max)).collect();
+    let [available, all, inodes, inodes_free] = told.map(size);
+    let mut want = vec![(available, Some(all))];
+    want.extend((inodes > 0.0).then_some((inodes_free, Some(inodes))));
+    assert_eq!(measured, want, "{outcome:?}");
+}
+
+#[test]
+fn all_are_those_that_the_kernel_lists_and_what_is_mounted_twice_counts_once() {
+    let Some(above) = inside("all_are_those_that_the_kernel_lists_and_what_is_mounted_twice_counts_once") else {
+        return;
+    };
+    let keys = "warning = \"never\"\ncritical = \"never\"\ninodes_warning = \"never\"\ninodes_critical = \"never\"\n\
+                writable = false";
+    let all = |more: &str| run(&format!("all = true\n{keys}\n{more}"));
+    let named = |outcome: &Outcome| -> Vec<String> {
+        outcome.detail.lines().filter_map(|line| Some(line.split_once(": ")?.0.to_owned())).collect()
+    };
+    let before = named(&all(""));
+    let Some(first) = before.first() else {
+        // A root that is on a network, or is no disk at all: then that is what is said.
+        assert!(all("").summary.contains("no local file system"), "{:?}", all(""));
+        return;
+    };
+    let again = above.join("again");
+    fs::create_dir(&again).unwrap();
+    fs::write(above.join("again file"), "").unwrap();
+    let onto = if Path::new(first).is_dir() { again } else { above.join("again file") };
+    // With all that is mounted on it: who is not root may not uncover what lies below.
+    must("mount", &["--rbind", first, onto.to_str().unwrap()]);
+    assert_eq!(named(&all("")), before, "{first} is mounted twice now");
+    let except = named(&all(&format!("except = {first:?}")));
+    assert!(!except.contains(first) && except.len() + 1 == before.len(), "{except:?} {before:?}");
+}
+
+#[test]
+fn on_ext4_an_error_of_the_disk_is_seen_and_reserved_blocks_do_not_count() {
+    let Some(above) = inside("on_ext4_an_error_of_the_disk_is_seen_and_reserved_blocks_do_not_count") else { return };
     let at = above.join("disk");
     let Some(()) = ext4(&above.join("image"), &at, "loop,errors=remount-ro") else { return };
     let plain = "warning = \"never\"\ncritical = \"never\"\ninodes_warning = \"never\"\ninodes_critical = \"never\"";
@@ -235,8 +306,8 @@ fn an_error_of_a_disk_is_seen_and_reserved_blocks_do_not_count() {
 }
 
 #[test]
-fn all_are_the_disks_of_this_host_each_once() {
-    let Some(above) = inside("all_are_the_disks_of_this_host_each_once") else { return };
+fn on_ext4_a_disk_that_is_mounted_is_one_of_all_and_counts_once() {
+    let Some(above) = inside("on_ext4_a_disk_that_is_mounted_is_one_of_all_and_counts_once") else { return };
     let named = |outcome: &Outcome, at: &Path| {
         let prefix = format!("{}: ", at.display());
         outcome.detail.lines().filter(|line| line.starts_with(&prefix)).count()

@@ -2,7 +2,7 @@
 
 use super::*;
 use std::fs;
-use std::io::Write;
+use std::io::{Read, Write};
 
 #[test]
 fn lines_are_wanted_and_forbidden() {
@@ -44,6 +44,30 @@ fn of_a_long_file_one_end_is_read_and_that_is_said() {
     ok(&path, &format!("contains = \"first line\"\n{start}"));
     failed(&path, &format!("contains = \"last\"\n{start}"), "has no line that contains \"last\" in its first 11 B");
     ok(&path, &format!("not_contains = \"last\"\n{start}"));
+}
+
+#[test]
+fn a_line_that_is_longer_than_what_is_read_is_looked_at_all_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    for end in ["", "\n"] {
+        fs::write(&path, format!("{}ERROR{end}", "x".repeat(5_000))).unwrap();
+        let (verdict, sentence) = said(&path, "not_contains = \"ERROR\"\nread_max = \"1KiB\"");
+        assert_eq!(verdict, Verdict::Failed, "{sentence}");
+        assert!(sentence.starts_with("has a line that contains \"ERROR\" in its last 1 KiB: \"xxx"), "{sentence}");
+        ok(&path, "contains = \"ERROR\"\nread_max = \"6B\"");
+    }
+}
+
+#[test]
+fn a_log_that_begins_anew_while_it_is_opened_is_read_from_its_start() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    fs::write(&path, "ERROR\nmore\n").unwrap();
+    let mut text = String::new();
+    let as_it_was = 1 << 20;
+    crate::read::end(File::open(&path).unwrap(), as_it_was, 1_000).unwrap().read_to_string(&mut text).unwrap();
+    assert_eq!(text, "ERROR\nmore\n");
 }
 
 #[test]

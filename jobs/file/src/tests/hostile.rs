@@ -127,16 +127,36 @@ fn a_crowded_folder_costs_no_memory_and_is_given_up_in_time() {
     );
 }
 
+#[test]
+fn why_a_file_cannot_be_judged_is_told_apart() {
+    use std::io::Error;
+    let cx = Context::new(now(), HOUR, "run".to_owned(), std::env::temp_dir().into());
+    let said = |hindrance| crate::look::hindered(Path::new("/srv/dump"), hindrance, &cx);
+    for errno in [nix::errno::Errno::EIO, nix::errno::Errno::EUCLEAN] {
+        let broken = said(Hindrance::Io(Error::from(errno)));
+        assert!(broken.verdict == Verdict::Failed && broken.summary.contains("the disk may be failing"), "{broken:?}");
+    }
+    // A directory of users that is not there says nothing about the file.
+    let names = said(Hindrance::Names(Error::from(nix::errno::Errno::EIO)));
+    assert!(names.verdict == Verdict::Unknown && names.summary.contains("whom /srv/dump belongs to"), "{names:?}");
+    assert_eq!(names.cause.as_deref(), Some("the system gives no names of users and groups"));
+}
+
 /// Started again by the test below, as a user who may not look.
 #[test]
 #[ignore = "run by the test below"]
 fn as_nobody() {
     let Some(path) = std::env::var_os("CHECKER_FILE_SECRET") else { return };
+    let folder = Path::new(&path).ancestors().nth(2).unwrap();
+    let own = |keys: &str| format!("newest_of = {:?}\nname_matches = '^own$'\n{keys}", folder.to_str().unwrap());
     for (table, what) in [
         (path_table(Path::new(&path), ""), "secret/file"),
         (path_table(Path::new(&path).parent().unwrap(), "type = \"folder\""), ""),
         (format!("newest_of = {:?}", Path::new(&path).parent().unwrap()), "secret"),
-        (path_table(&Path::new(&path).with_file_name("../own"), "contains = \"x\""), "own"),
+        (path_table(&folder.join("own"), "contains = \"x\""), "/own"),
+        // The file is named, and not its folder.
+        (own("contains = \"x\""), "/own"),
+        (own("not_contains = \"x\"\nmin_size = \"1B\"\nmax_age_warning = \"1h\""), "/own"),
     ] {
         let outcome = run(&table);
         if what.is_empty() {
@@ -148,36 +168,43 @@ fn as_nobody() {
         assert!(outcome.summary.ends_with(&format!("{what}: permission denied")), "{outcome:?}");
         assert_eq!(outcome.cause.as_deref(), Some("Checker's user may not look at a file that it should check"));
     }
+    // What is known to be bad comes before what could not be found out.
+    for (table, what) in [
+        (path_table(&folder.join("own"), "contains = \"x\"\nmin_size = \"1KiB\""), "is only 4 B; at least 1 KiB"),
+        (own("contains = \"x\"\nmin_size = \"1KiB\""), "is only 4 B; at least 1 KiB"),
+        (own("contains = \"x\"\nmin_files = 9"), "at least 9 are wanted; Checker's user may not look at"),
+    ] {
+        let outcome = run(&table);
+        assert_eq!((outcome.verdict, outcome.cause.as_deref()), (Verdict::Failed, None), "{outcome:?}");
+        assert!(outcome.summary.contains(what), "{outcome:?}");
+    }
 }
 
 #[test]
 fn what_we_may_not_look_at_is_unknown() {
-    if !is_root() {
-        eprintln!("SKIPPED: only root can become another user");
-        return;
-    }
     let folder = tempfile::tempdir_in("/tmp").unwrap();
     let permit =
         |path: &Path, mode| fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
     let secret = folder.path().join("secret");
     fs::create_dir(&secret).unwrap();
     fs::write(secret.join("file"), "").unwrap();
-    fs::write(folder.path().join("own"), "").unwrap();
+    fs::write(folder.path().join("own"), "text").unwrap();
     permit(folder.path(), 0o755);
-    permit(&folder.path().join("own"), 0o600);
-    permit(&secret, 0o700);
+    permit(&folder.path().join("own"), 0);
+    permit(&secret, 0);
     // This very program, from a place that others may read.
     let program = folder.path().join("tests");
     fs::copy(std::env::current_exe().unwrap(), &program).unwrap();
     permit(&program, 0o755);
-    let done = Command::new(&program)
-        .args(["tests::hostile::as_nobody", "--exact", "--ignored"])
-        .env("CHECKER_FILE_SECRET", secret.join("file"))
-        .current_dir("/")
-        .uid(65_534)
-        .gid(65_534)
-        .output()
-        .unwrap();
+    let mut again = Command::new(&program);
+    again.args(["tests::hostile::as_nobody", "--exact", "--ignored"]);
+    again.env("CHECKER_FILE_SECRET", secret.join("file")).current_dir("/");
+    if is_root() {
+        // Root may look at everything.
+        again.uid(65_534).gid(65_534);
+    }
+    let done = again.output().unwrap();
+    permit(&secret, 0o700);
     let said = String::from_utf8_lossy(&done.stdout);
     assert!(done.status.success() && said.contains("1 passed"), "{said}");
 }

@@ -32,6 +32,7 @@ fn each_wrong_value_is_said_with_its_remedy() {
         ("max_age = \"26\"", "max_age", "write it as \"10s\""),
         ("max_age_warning = \"x\"", "max_age_warning", "is no time"),
         ("min_age = \"-1h\"", "min_age", "is no time"),
+        ("min_size = \"0B\"", "min_size", "as large as that"),
         ("min_size = \"1\"", "min_size", "\"5GiB\""),
         ("max_size = \"1 parsec\"", "max_size", "is no size"),
         ("max_size_warning = \"\"", "max_size_warning", "is no size"),

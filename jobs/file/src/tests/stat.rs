@@ -95,8 +95,11 @@ fn sizes_are_judged_in_two_degrees() {
     );
     fs::write(&path, "").unwrap();
     failed(&path, "min_size = \"1B\"", "is empty; at least 1 B is wanted");
-    let size = &run(&path_table(&path, "min_size = \"1B\"\nmax_size = \"9B\"")).metrics[1];
-    assert_eq!((size.value, size.critical.as_deref()), (0.0, Some("1:9")));
+    let keys = "min_size = \"1B\"\nmax_size = \"9B\"\nmax_size_warning = \"8B\"\nmax_age_warning = \"1min\"";
+    let metrics = run(&path_table(&path, keys)).metrics;
+    let [age, size] = metrics.as_slice() else { panic!("{metrics:?}") };
+    assert_eq!((size.value, size.warning.as_deref(), size.critical.as_deref()), (0.0, Some("8"), Some("1:9")));
+    assert_eq!((age.warning.as_deref(), age.critical.as_deref()), (Some("60"), None));
 }
 
 #[test]
