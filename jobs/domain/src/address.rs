@@ -59,7 +59,7 @@ impl Address {
         if let Some(rest) = location.strip_prefix("//") {
             return Self::parse(&format!("https://{rest}"));
         }
-        if location.contains("://") {
+        if location.split(['/', '?', '#']).next().is_some_and(|start| start.ends_with(':')) {
             return Self::parse(location);
         }
         let folder =

@@ -24,8 +24,8 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) location: Option<String>,
     pub(crate) retry_after: Option<String>,
-    /// Whether it is a page for people.
-    pub(crate) is_page: bool,
+    /// The media type without its parameters, in lower case; empty if none is said.
+    pub(crate) kind: String,
     pub(crate) body: Vec<u8>,
 }
 
@@ -169,7 +169,9 @@ async fn read(response: Response<Incoming>, max: usize, server: &str) -> Result<
         status: head.status.as_u16(),
         location: text(LOCATION),
         retry_after: text(RETRY_AFTER).map(|text| text.chars().take(40).collect()),
-        is_page: text(CONTENT_TYPE).is_some_and(|kind| kind.trim_start().to_ascii_lowercase().starts_with("text/html")),
+        kind: text(CONTENT_TYPE)
+            .and_then(|kind| Some(kind.split(';').next()?.trim().to_ascii_lowercase()))
+            .unwrap_or_default(),
         body: Vec::new(),
     };
     while let Some(frame) = body.frame().await {

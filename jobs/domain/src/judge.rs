@@ -24,9 +24,12 @@ fn day(at: Timestamp) -> String {
 }
 
 pub(crate) fn not_registered(domain: &str, server: &str) -> Outcome {
-    let hint =
-        if domain.matches('.').count() > 1 { " (write the domain as it is registered, without www)" } else { "" };
-    Outcome::failed(format!("{domain} is not registered, says {server}: anybody may register it now{hint}"))
+    let what = if domain.matches('.').count() > 1 {
+        "write it as it is registered, without www and the like; if it is so, anybody may register it now"
+    } else {
+        "anybody may register it now"
+    };
+    Outcome::failed(format!("{domain} is not registered, says {server}: {what}"))
 }
 
 /// The outcome for a domain that is registered.

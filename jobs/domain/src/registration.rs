@@ -10,7 +10,7 @@ const WORDS_MAX: usize = 80;
 /// What is said of a domain.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Registration {
-    /// In lower case, with single spaces.
+    /// As RFC 8056 writes them.
     pub(crate) states: Vec<String>,
     pub(crate) expires: Option<Timestamp>,
     pub(crate) registrar: Option<String>,
@@ -21,10 +21,10 @@ pub(crate) fn read(domain: &str, server: &str, answer: &Answer) -> Result<Option
     let trouble = |cause: String| Err(Trouble { detail: shown(&answer.body), ..Trouble::of(cause) });
     match answer.status {
         200 => {}
-        404 if !answer.is_page => return Ok(None),
+        404 if is_of_rdap(answer) => return Ok(None),
         404 => {
             return trouble(format!(
-                "{server} has no RDAP at this address (status 404, and a page for people); mend the key server"
+                "{server} has no RDAP at this address (status 404, and what it says is no answer of RDAP); mend the key server"
             ));
         }
         401 | 403 => return trouble(format!("the RDAP server {server} refuses to answer (status {})", answer.status)),
@@ -45,16 +45,40 @@ pub(crate) fn read(domain: &str, server: &str, answer: &Answer) -> Result<Option
     Ok(Some(Registration { states: states(&said), expires: expires(&said), registrar: registrar(&said) }))
 }
 
+/// Whether "not found" is said of the domain, and not of the address: by RDAP's own media type, by its form of errors (RFC 9083,
+/// section 6), or without a word, which RFC 7480, section 5.3, allows. Other servers say it of any address that is wrong.
+fn is_of_rdap(answer: &Answer) -> bool {
+    let is_error = || {
+        let said = serde_json::from_slice::<Value>(&answer.body).ok();
+        said.and_then(|said| said.get("errorCode")?.as_u64()) == Some(404)
+    };
+    answer.kind == "application/rdap+json" || answer.body.trim_ascii().is_empty() || is_error()
+}
+
 fn items<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> + use<'a> {
     value.get(key).and_then(Value::as_array).into_iter().flatten().take(1_000)
 }
 
 fn states(said: &Value) -> Vec<String> {
-    let words = |state: &str| state.split_whitespace().collect::<Vec<_>>().join(" ").to_ascii_lowercase();
-    items(said, "status").filter_map(Value::as_str).map(words).collect()
+    items(said, "status").filter_map(Value::as_str).map(plain).collect()
 }
 
-/// The registry's date; that of the registrar only where there is no other.
+/// A state as RFC 8056 writes it: "client hold". Some servers write it as EPP does ("clientHold"), or with other signs.
+fn plain(state: &str) -> String {
+    let mut text = String::new();
+    let mut was_small = false;
+    for c in state.chars() {
+        if c.is_ascii_uppercase() && was_small {
+            text.push(' ');
+        }
+        text.push(if matches!(c, '_' | '-') { ' ' } else { c.to_ascii_lowercase() });
+        was_small = c.is_ascii_lowercase();
+    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// The registry's date or that of the registrar, whatever comes first: a registry renews by itself and takes that back if the
+/// registrar, with whom it has ended, asks for it within some weeks.
 fn expires(said: &Value) -> Option<Timestamp> {
     let date_of = |action: &str| {
         let is = |event: &&Value| {
@@ -62,7 +86,7 @@ fn expires(said: &Value) -> Option<Timestamp> {
         };
         items(said, "events").filter(is).find_map(|event| event.get("eventDate").and_then(Value::as_str).and_then(date))
     };
-    date_of("expiration").or_else(|| date_of("registrar expiration"))
+    [date_of("expiration"), date_of("registrar expiration")].into_iter().flatten().min()
 }
 
 /// A date of RFC 3339; some servers leave out the offset, or the whole time.

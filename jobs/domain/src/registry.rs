@@ -23,8 +23,9 @@ const LIST_AGE: Duration = Duration::from_secs(86_400);
 const FAILURE_AGE: Duration = Duration::from_secs(60);
 /// So many queries at one server at the same time.
 const AT_ONCE: usize = 3;
-/// A server that says that it is too much is left alone for so long.
+/// A server that says that it is too much is left alone for so long, or for as long as it asks for, within a day.
 const PAUSE: Duration = Duration::from_secs(60);
+const PAUSE_MAX: Duration = Duration::from_secs(86_400);
 const REDIRECTS_MAX: usize = 5;
 
 /// Servers by top-level domain (or what is below), in lower case.
@@ -127,12 +128,13 @@ impl Registry {
             return Err(limited(&server, None));
         }
         let (last, answer) = self.follow(cx, limit, address, ANSWER_MAX).await?;
-        drop(turn);
         if answer.status == 429 {
-            let until = Instant::now() + PAUSE;
+            let until = Instant::now() + pause(answer.retry_after.as_deref());
             self.queue(&server, |queue| queue.not_before = Some(until));
             return Err(limited(&last, answer.retry_after.as_deref()));
         }
+        // Only now: whoever is next must see what was said.
+        drop(turn);
         Ok((last, answer))
     }
 
@@ -166,6 +168,12 @@ impl Registry {
         let sentence = format!("{cause} (more than {REDIRECTS_MAX} times, the last time to {})", here.server());
         Err(Trouble::with(cause, sentence))
     }
+}
+
+/// For how long a server is left alone that has answered with such a `Retry-After` (RFC 9110, section 10.2.3). A date is not read.
+pub(crate) fn pause(retry_after: Option<&str>) -> Duration {
+    let asked = retry_after.and_then(|text| text.parse().ok()).map(Duration::from_secs);
+    asked.unwrap_or(PAUSE).clamp(PAUSE, PAUSE_MAX)
 }
 
 fn limited(server: &str, retry_after: Option<&str>) -> Trouble {

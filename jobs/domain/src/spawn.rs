@@ -90,6 +90,12 @@ impl Reader<'_> {
 
     fn server(&mut self) -> Option<Address> {
         let text = self.settings.server.as_deref()?;
+        if text.contains(['?', '#']) {
+            self.note(
+                "server",
+                "\"domain/NAME\" is added to it, so it can have nothing from ? or # on; leave that out",
+            );
+        }
         self.keep("server", Address::parse(text.trim()))
     }
 

@@ -1,7 +1,7 @@
 //! What the kernel tells in `/proc` and `/sys`, read within bounds: files, and who is running.
 
 use crate::shown;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
@@ -23,7 +23,52 @@ pub fn read(path: &Path) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&text).into_owned())
 }
 
-/// One process, as `/proc/PID/stat` has it (`proc_pid_stat(5)`).
+/// `/proc/PID/stat` of one process, as far as anybody needs it (`proc_pid_stat(5)`).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stat {
+    /// Its number.
+    pub pid: u32,
+    /// The name of its program, cut by the kernel to 15 bytes, unless it has renamed itself. As it is: not fit to be shown.
+    pub name: OsString,
+    /// `R` runs or could, `S` sleeps, `D` waits for a disk or the like, `T` is stopped, `Z` is a zombie, and some more.
+    pub state: char,
+    /// The number of its parent; 0 if it has none here.
+    pub parent: u32,
+    /// The number of its session.
+    pub session: i64,
+    /// `PF_*` of the kernel's `sched.h`.
+    pub flags: u64,
+    /// When it started, in ticks of the clock since the host did, time asleep included.
+    pub started: u64,
+    /// The memory that it holds, in pages; what it shares with others is counted for each.
+    pub pages: u64,
+}
+
+impl Stat {
+    /// Reads one such file. A name may hold blanks and brackets: it ends at the last one, since only numbers follow.
+    pub fn parse(stat: &[u8]) -> Option<Self> {
+        let open = stat.iter().position(|byte| *byte == b'(')?;
+        let close = stat.iter().rposition(|byte| *byte == b')')?;
+        let pid = std::str::from_utf8(stat.get(..open)?).ok()?.trim().parse().ok()?;
+        let name = OsStr::from_bytes(stat.get(open + 1..close)?).to_owned();
+        let rest = std::str::from_utf8(stat.get(close + 1..)?).ok()?;
+        // Counted from the state, which is field 3 of all.
+        let fields: Vec<&str> = rest.split_ascii_whitespace().take(22).collect();
+        let number = |n: usize| fields.get(n).and_then(|field| field.parse::<u64>().ok());
+        Some(Self {
+            pid,
+            name,
+            state: fields.first()?.chars().next()?,
+            parent: u32::try_from(number(1)?).ok()?,
+            session: fields.get(3)?.parse().ok()?,
+            flags: number(6)?,
+            started: number(19)?,
+            pages: number(21)?,
+        })
+    }
+}
+
+/// One process, for those who only name it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
     /// Its number.
@@ -37,18 +82,10 @@ pub struct Process {
 }
 
 impl Process {
-    /// Reads one such file. A name may hold blanks and brackets: it ends at the last one.
+    /// What [`Stat::parse`] reads, in short.
     pub fn parse(stat: &[u8]) -> Option<Self> {
-        let open = stat.iter().position(|byte| *byte == b'(')?;
-        let close = stat.iter().rposition(|byte| *byte == b')')?;
-        let pid = std::str::from_utf8(stat.get(..open)?).ok()?.trim().parse().ok()?;
-        let name = shown::name(OsStr::from_bytes(stat.get(open + 1..close)?));
-        let rest = std::str::from_utf8(stat.get(close + 1..)?).ok()?;
-        let mut fields = rest.split_ascii_whitespace();
-        let state = fields.next()?.chars().next()?;
-        // Field 24 of all; the state is field 3.
-        let pages = fields.nth(20)?.parse().ok()?;
-        Some(Self { pid, name, state, pages })
+        let Stat { pid, name, state, pages, .. } = Stat::parse(stat)?;
+        Some(Self { pid, name: shown::name(&name), state, pages })
     }
 }
 
@@ -87,6 +124,9 @@ mod tests {
         let of = |name: &str| Process::parse(format!("42 ({name}) {rest}\n").as_bytes());
         let want = Process { pid: 42, name: "a) R (b".to_owned(), state: 'S', pages: 321 };
         assert_eq!(of("a) R (b"), Some(want));
+        let whole = Stat::parse(format!("42 (x) {rest}").as_bytes()).unwrap();
+        let Stat { parent, session, flags, started, pages, .. } = whole;
+        assert_eq!((parent, session, flags, started, pages), (1, 3, 5, 99, 321));
         assert_eq!(of("x\n\u{1b}[2J").map(|p| p.name), Some("x\\n\\u{1b}[2J".to_owned()));
         for bad in ["", "42", "42 (a", "42 a) S 1", "x (a) S 1 2", "42 (a)", "42 (a) S 1 2 3", ")42("] {
             assert_eq!(Process::parse(bad.as_bytes()), None, "{bad:?}");

@@ -1,9 +1,10 @@
 //! From the processes that were found to an outcome. Pure.
 
-use crate::look::Look;
+use crate::look::{Fault, Look};
 use crate::pidfile::hidden;
 use crate::proc::Stat;
 use checker_job::{Metric, Outcome, Verdict, duration_words};
+use checker_parts::amount::size_words;
 use std::fmt::Write as _;
 use std::time::Duration;
 
@@ -14,8 +15,8 @@ const SHOWN_MAX: usize = 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Memory {
     Bytes(u64),
-    /// Of what the host has.
-    Percent(u64),
+    /// Of what the host has, in hundredths of a percent.
+    Share(u64),
 }
 
 impl Memory {
@@ -23,8 +24,8 @@ impl Memory {
     fn bytes(self, host: u64) -> Option<u64> {
         match self {
             Self::Bytes(bytes) => Some(bytes),
-            Self::Percent(percent) => {
-                (host > 0).then(|| u64::try_from(u128::from(host) * u128::from(percent) / 100).unwrap_or(u64::MAX))
+            Self::Share(share) => {
+                (host > 0).then(|| u64::try_from(u128::from(host) * u128::from(share) / 10_000).unwrap_or(u64::MAX))
             }
         }
     }
@@ -68,6 +69,16 @@ pub(crate) struct Limits {
     pub(crate) restarted_within: Option<Duration>,
     pub(crate) zombies: Degrees<u64>,
     pub(crate) blocked: Degrees<u64>,
+    /// Whether one that is stopped is told: of a program that is named, and not of whatever people have put to sleep.
+    pub(crate) stopped: bool,
+}
+
+impl Limits {
+    /// Whether more processes than those that are seen could make it worse, or other.
+    fn bound_what_is_unseen(&self) -> bool {
+        let numbers = self.max.is_some() || !self.zombies.is_empty() || !self.blocked.is_empty();
+        numbers || !self.memory.is_empty() || !self.age.is_empty() || self.restarted_within.is_some()
+    }
 }
 
 /// What was found, counted.
@@ -84,13 +95,13 @@ struct Counts<'a> {
 impl<'a> Counts<'a> {
     fn of(look: &'a Look) -> Self {
         let all_in = |states: &str| look.found.iter().filter(|stat| states.contains(stat.state)).collect::<Vec<_>>();
-        let running: Vec<&Stat> = look.found.iter().filter(|stat| !"ZXxT".contains(stat.state)).collect();
+        let running: Vec<&Stat> = look.found.iter().filter(|stat| !stat.has_died() && stat.state != 'T').collect();
         Self {
             zombies: all_in("Z"),
             stopped: all_in("T"),
             blocked: all_in("D").len() as u64,
             memory: running.iter().fold(0, |sum, stat| sum.saturating_add(stat.memory)),
-            age: running.iter().map(|stat| look.uptime.saturating_sub(stat.started)).max(),
+            age: running.iter().map(|stat| look.since_boot.saturating_sub(stat.started)).max(),
             running,
         }
     }
@@ -100,26 +111,38 @@ impl<'a> Counts<'a> {
 pub(crate) fn judge(what: &str, limits: &Limits, look: &Look) -> Outcome {
     let counts = Counts::of(look);
     let few = (counts.running.len() as u64) < limits.min;
-    let outcome = if few && look.hidden {
-        let fault =
-            hidden(&format!("{} processes{what} are seen and {} wanted; more", counts.running.len(), limits.min));
-        Outcome::unknown(fault.sentence, fault.cause)
-    } else {
-        let mut found = Vec::new();
+    let mut found = Vec::new();
+    if !(few && look.hidden) {
         numbers(what, limits, &counts, few, &mut found);
-        states(what, limits, &counts, &mut found);
-        sizes(what, limits, &counts, look, &mut found);
-        // The worst first; of equals the first.
-        found.sort_by_key(|(verdict, _)| std::cmp::Reverse(*verdict));
-        let worst = found.first().map(|(verdict, _)| *verdict);
-        let said = found.into_iter().map(|(_, sentence)| sentence).collect::<Vec<_>>().join("; ");
-        match worst {
-            Some(Verdict::Failed) => Outcome::failed(said),
-            Some(_) => Outcome::warning(said),
-            None => Outcome::ok(well(what, limits, &counts)),
-        }
+    }
+    states(what, limits, &counts, &mut found);
+    sizes(what, limits, &counts, look, &mut found);
+    // The worst first; of equals the first.
+    found.sort_by_key(|(verdict, _)| std::cmp::Reverse(*verdict));
+    let worst = found.first().map(|(verdict, _)| *verdict);
+    let said = found.into_iter().map(|(_, sentence)| sentence).collect::<Vec<_>>().join("; ");
+    let outcome = match (worst, unsure(what, limits, &counts, look)) {
+        (Some(Verdict::Failed), _) => Outcome::failed(said),
+        (Some(_), None) => Outcome::warning(said),
+        (Some(_), Some(_)) if !few => Outcome::warning(said),
+        (_, Some(fault)) => Outcome::unknown(fault.sentence, fault.cause),
+        (None, None) => Outcome::ok(well(what, limits, &counts)),
     };
     metrics(limits, &counts, look).into_iter().fold(outcome, Outcome::with_metric).with_detail(detail(look))
+}
+
+/// What keeps us from saying that all is well.
+fn unsure(what: &str, limits: &Limits, counts: &Counts<'_>, look: &Look) -> Option<Fault> {
+    let (seen, wanted) = (counts.running.len(), limits.min);
+    if look.hidden && (seen as u64) < wanted {
+        return Some(hidden(&format!("{seen} processes{what} are seen and {wanted} wanted; more")));
+    }
+    if look.hidden && limits.bound_what_is_unseen() {
+        return Some(hidden(&format!("of the processes{what} that are seen none crosses a limit; others")));
+    }
+    let of_host = |memory: Option<Memory>| matches!(memory, Some(Memory::Share(_)));
+    let is_share = of_host(limits.memory.warning) || of_host(limits.memory.critical);
+    (is_share && look.memory == 0).then(|| Fault::of("/proc/meminfo does not say how much memory this host has"))
 }
 
 type Found = Vec<(Verdict, String)>;
@@ -140,7 +163,7 @@ fn well(what: &str, limits: &Limits, counts: &Counts<'_>) -> String {
     };
     let since = if count == 1 { "since" } else { "the oldest since" };
     let together = if count == 1 { "" } else { "together " };
-    let memory = bytes_words(counts.memory);
+    let memory = size_words(counts.memory);
     let (some, run) = (processes(count, what), run(count));
     format!("{some} {run}, {since} {}, with {together}{memory} of memory", duration_words(age))
 }
@@ -182,7 +205,10 @@ fn is_stopped(stat: &Stat) -> String {
 /// Zombies, stopped and blocked ones.
 fn states(what: &str, limits: &Limits, counts: &Counts<'_>, found: &mut Found) {
     let few = (counts.running.len() as u64) < limits.min;
-    if !few && let Some(stopped) = counts.stopped.first() {
+    if limits.stopped
+        && !few
+        && let Some(stopped) = counts.stopped.first()
+    {
         let count = counts.stopped.len();
         let of = if count > 1 { format!(", and {} more", count - 1) } else { String::new() };
         found.push((Verdict::Warning, format!("{}{of} (a process{what})", is_stopped(stopped))));
@@ -206,11 +232,11 @@ fn sizes(what: &str, limits: &Limits, counts: &Counts<'_>, look: &Look, found: &
     let count = counts.running.len();
     let in_bytes = bytes_of(limits.memory, look.memory);
     if let Some((verdict, limit)) = in_bytes.crossed(counts.memory) {
-        let (some, memory, limit) = (processes(count, what), bytes_words(counts.memory), bytes_words(limit));
+        let (some, memory, limit) = (processes(count, what), size_words(counts.memory), size_words(limit));
         let (take, together) = if count == 1 { ("takes", "") } else { ("take", "together ") };
         let largest = counts.running.iter().max_by_key(|stat| stat.memory);
         let largest = largest.filter(|_| count > 1).map_or_else(String::new, |stat| {
-            format!(" (the most takes process {}: {})", stat.pid, bytes_words(stat.memory))
+            format!(" (the most takes process {}: {})", stat.pid, size_words(stat.memory))
         });
         found.push((verdict, format!("{some} {take} {together}{memory} of memory, more than {limit}{largest}")));
     }
@@ -220,9 +246,12 @@ fn sizes(what: &str, limits: &Limits, counts: &Counts<'_>, look: &Look, found: &
         let (age, limit) = (duration_words(age), duration_words(limit));
         found.push((verdict, format!("process {oldest}{what} runs for {age}, longer than {limit}; does it hang?")));
     }
+    // What started soon after the host did was not restarted, and of what is hidden some may be older.
+    let after_host = look.since_boot.saturating_sub(age).saturating_sub(look.first);
     if let Some(within) = limits.restarted_within
         && age < within
-        && look.uptime > within
+        && after_host > within
+        && !look.hidden
     {
         let (age, within) = (duration_words(age), duration_words(within));
         let whose = if count == 1 { "the process" } else { "the oldest process" };
@@ -276,8 +305,8 @@ fn detail(look: &Look) -> String {
     let mut lines = String::new();
     for stat in look.found.iter().take(SHOWN_MAX) {
         let Stat { pid, name, state, parent, .. } = stat;
-        let age = duration_words(look.uptime.saturating_sub(stat.started));
-        let memory = bytes_words(stat.memory);
+        let age = duration_words(look.since_boot.saturating_sub(stat.started));
+        let memory = size_words(stat.memory);
         let line =
             writeln!(lines, "process {pid} {name:?}, state {state}, parent {parent}, age {age}, memory {memory}");
         match line {
@@ -291,24 +320,4 @@ fn detail(look: &Look) -> String {
         lines.push_str(" more");
     }
     lines.trim_end().to_owned()
-}
-
-/// Bytes for people.
-pub(crate) fn bytes_words(bytes: u64) -> String {
-    const UNITS: [&str; 5] = ["KiB", "MiB", "GiB", "TiB", "PiB"];
-    if bytes < 1024 {
-        return format!("{bytes} B");
-    }
-    let (mut whole, mut rest, mut unit) = (bytes / 1024, bytes % 1024, "KiB");
-    for larger in UNITS.into_iter().skip(1) {
-        if whole < 1024 {
-            break;
-        }
-        (rest, whole, unit) = (whole % 1024, whole / 1024, larger);
-    }
-    if whole < 10 && rest * 10 / 1024 > 0 {
-        format!("{whole}.{} {unit}", rest * 10 / 1024)
-    } else {
-        format!("{whole} {unit}")
-    }
 }

@@ -8,7 +8,8 @@
 //! * Zombies and stopped processes do not count as running, and are named.
 //! * Left out, so that nothing matches by accident: this process, what it has started, and those of its parents that are of
 //!   its own session (the shell of cron's line) or have Checker in their command line (sudo).
-//! * Where other users' processes are hidden from us (`hidepid=`, `ProtectProc=`), too few is `Unknown`.
+//! * Where other users' processes are hidden from us (`hidepid=`, `ProtectProc=`), too few is `Unknown`, and so is "none too
+//!   many": those that are hidden may cross the limit.
 //!
 //! Command lines may hold secrets: they are matched and never shown.
 
@@ -36,8 +37,7 @@ use std::time::Instant;
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// File name or whole path of the program, or the name of a script; a list makes one job each.
-    #[serde(default)]
-    pub program: OneOrMany<String>,
+    pub program: Option<OneOrMany<String>>,
     /// Text in the command line.
     pub command_contains: Option<String>,
     /// A regular expression for the command line.

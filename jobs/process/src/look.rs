@@ -19,7 +19,9 @@ pub(crate) struct Look {
     /// Whether other users' processes may be hidden from us.
     pub(crate) hidden: bool,
     /// Time since the host has started.
-    pub(crate) uptime: Duration,
+    pub(crate) since_boot: Duration,
+    /// When process 1 started, after the host: in a container, that is the start of the container. 0 if it is hidden.
+    pub(crate) first: Duration,
     /// The memory of the host in bytes; 0 if it is not known.
     pub(crate) memory: u64,
 }
@@ -58,11 +60,19 @@ pub(crate) fn user_id(select: &Select) -> Result<Option<u32>, Fault> {
 
 /// The host itself, without any process.
 pub(crate) fn host(proc: &Proc) -> Result<Look, Fault> {
+    // A /proc without us is none, or that of another container: what it shows says nothing.
+    proc.stat(proc.own).map_err(|e| Fault::reading("Checker's own process in /proc", &e))?;
+    // Process 1 is always there, and nearly never ours. Ours are always shown.
+    let first = match proc.stat(1) {
+        Ok(first) => Some(first.started),
+        Err(error) if has_ended(&error) || is_forbidden(&error) => None,
+        Err(error) => return Err(Fault::reading("the stat of process 1", &error)),
+    };
     Ok(Look {
         found: Vec::new(),
-        // Those of other users only: ours are always shown.
-        hidden: proc.hides(),
-        uptime: proc.uptime().map_err(|e| Fault::reading("/proc/uptime", &e))?,
+        hidden: first.is_none(),
+        since_boot: proc.since_boot,
+        first: first.unwrap_or_default(),
         memory: proc.memory().unwrap_or_default(),
     })
 }
@@ -86,7 +96,7 @@ pub(crate) fn all(proc: &Proc, select: &Select, enough: &dyn Fn() -> bool) -> Re
                 stats.insert(pid, stat);
             }
             Err(error) if has_ended(&error) => {}
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => look.hidden = true,
+            Err(error) if is_forbidden(&error) => look.hidden = true,
             Err(error) => return Err(Fault::reading("the stat of a process", &error)),
         }
     }
@@ -95,8 +105,15 @@ pub(crate) fn all(proc: &Proc, select: &Select, enough: &dyn Fn() -> bool) -> Re
         if enough() {
             return Err(late());
         }
-        if !family.is_ours(*pid, &stats) && fits(proc, select, user, stat) == Some(true) {
-            look.found.push(stat.clone());
+        if family.is_ours(*pid, &stats) {
+            continue;
+        }
+        match fits(proc, select, user, stat) {
+            Ok(true) => look.found.push(stat.clone()),
+            Ok(false) => {}
+            Err(error) if has_ended(&error) => {}
+            Err(error) if is_forbidden(&error) => look.hidden = true,
+            Err(error) => return Err(Fault::reading("the command line or the user of a process", &error)),
         }
     }
     // Nobody hides our own from us.
@@ -104,19 +121,27 @@ pub(crate) fn all(proc: &Proc, select: &Select, enough: &dyn Fn() -> bool) -> Re
     Ok(look)
 }
 
-/// Whether a process is meant; `None` if it has ended meanwhile.
-pub(crate) fn fits(proc: &Proc, select: &Select, user: Option<u32>, stat: &Stat) -> Option<bool> {
+/// Whether a process is meant.
+///
+/// # Errors
+/// What cannot be read of it: it has ended meanwhile, or is hidden from us.
+pub(crate) fn fits(proc: &Proc, select: &Select, user: Option<u32>, stat: &Stat) -> io::Result<bool> {
     if select.wants_a_closer_look() {
-        let words = if stat.is_kernel_thread { Vec::new() } else { proc.command_line(stat.pid).ok()? };
+        let words = if stat.is_kernel_thread { Vec::new() } else { proc.command_line(stat.pid)? };
         let closer = Closer { words, executable: proc.executable(stat.pid) };
         if !select.fits(stat, &closer) {
-            return Some(false);
+            return Ok(false);
         }
     }
     match user {
-        None => Some(true),
-        Some(user) => Some(proc.user(stat.pid).ok()? == user),
+        None => Ok(true),
+        Some(user) => Ok(proc.user(stat.pid)? == user),
     }
+}
+
+/// Whether something is hidden from us, and not gone.
+pub(crate) fn is_forbidden(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::PermissionDenied
 }
 
 /// This process and those of its parents that are here only because it is.

@@ -1,6 +1,6 @@
 //! The file in which a daemon notes its number, and the classic lie: a file that was left behind.
 
-use crate::look::{self, Fault, Look};
+use crate::look::{self, Fault, Look, is_forbidden};
 use crate::proc::{Proc, has_ended};
 use crate::select::Select;
 use std::fs::File;
@@ -34,15 +34,23 @@ pub(crate) fn look(proc: &Proc, file: &Path, select: &Select) -> Result<Look, St
         Err(error) => return Err(Stop::Ours(Fault::of(format!("process {pid} cannot be looked at: {error}")))),
     };
     match look::fits(proc, select, user, &stat) {
-        Some(true) => {}
-        Some(false) => {
+        Ok(true) => {}
+        // It has no command line any more by which it could be told.
+        Ok(false) if stat.has_died() => {}
+        Ok(false) => {
             let (name, words) = (&stat.name, select.words());
             return Err(Stop::Bad(format!(
                 "process {pid}, which {shown} names, is {name:?} and not a process{words}: {stale}, and the number has \
                  been given to another"
             )));
         }
-        None => return Err(Stop::Bad(format!("process {pid}, which {shown} names, has just ended"))),
+        Err(error) if has_ended(&error) => {
+            return Err(Stop::Bad(format!("process {pid}, which {shown} names, has just ended")));
+        }
+        Err(error) if is_forbidden(&error) => {
+            return Err(Stop::Ours(hidden(&format!("process {pid} (named by {shown})"))));
+        }
+        Err(error) => return Err(Stop::Ours(Fault::of(format!("process {pid} cannot be looked at: {error}")))),
     }
     look.found.push(stat);
     look.hidden = false;

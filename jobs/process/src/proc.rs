@@ -1,14 +1,11 @@
-//! `/proc` as text, and each file of it with a limit. The only place that knows its forms (proc(5)).
+//! What this kind reads of `/proc`, by `checker_parts::procfs` within bounds. The only place here that knows its forms (proc(5)).
 
-use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use checker_parts::procfs;
+use nix::time::{ClockId, clock_gettime};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// No `stat` and no `status` is longer.
-const TEXT_MAX: u64 = 16 * 1024;
-/// So much of a command line is matched; the kernel would give 2 MiB.
-const COMMAND_LINE_MAX: u64 = 64 * 1024;
 /// A flag of kernel threads in `stat` (`PF_KTHREAD` of the kernel's `sched.h`).
 const KERNEL_THREAD: u64 = 0x0020_0000;
 
@@ -17,6 +14,9 @@ const KERNEL_THREAD: u64 = 0x0020_0000;
 pub(crate) struct Proc {
     root: PathBuf,
     pub(crate) own: u32,
+    /// Time since the host has started, by the clock that `stat` counts in. Not `/proc/uptime`: containers (lxcfs) put the time
+    /// since their own start there, and leave `stat` as it is.
+    pub(crate) since_boot: Duration,
     ticks_per_second: u64,
     page: u64,
 }
@@ -38,15 +38,26 @@ pub(crate) struct Stat {
     pub(crate) memory: u64,
 }
 
+impl Stat {
+    /// Whether it is a zombie, or about to vanish.
+    pub(crate) fn has_died(&self) -> bool {
+        "ZXx".contains(self.state)
+    }
+}
+
 impl Proc {
     pub(crate) fn of_this_host() -> Self {
-        Self::at(Path::new("/proc"), std::process::id())
+        // Linux always has this clock.
+        let since_boot = clock_gettime(ClockId::CLOCK_BOOTTIME).map_or(Duration::ZERO, Duration::from);
+        Self::at(Path::new("/proc"), std::process::id(), since_boot)
     }
 
-    pub(crate) fn at(root: &Path, own: u32) -> Self {
+    /// One of files, in which we are the process `own`, `since_boot` after the start of the host.
+    pub(crate) fn at(root: &Path, own: u32, since_boot: Duration) -> Self {
         Self {
             root: root.to_owned(),
             own,
+            since_boot,
             ticks_per_second: rustix::param::clock_ticks_per_second().max(1),
             page: rustix::param::page_size() as u64,
         }
@@ -65,17 +76,9 @@ impl Proc {
         Ok((pids, false))
     }
 
-    /// Time since the host has started.
-    pub(crate) fn uptime(&self) -> io::Result<Duration> {
-        let text = self.text("uptime", TEXT_MAX)?;
-        let seconds = text.split_whitespace().next().and_then(|word| word.parse::<f64>().ok());
-        let read = seconds.and_then(|s| Duration::try_from_secs_f64(s).ok());
-        read.ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "uptime is no number"))
-    }
-
     /// The memory of the host, in bytes.
     pub(crate) fn memory(&self) -> io::Result<u64> {
-        let text = self.text("meminfo", TEXT_MAX)?;
+        let text = self.text("meminfo")?;
         let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"));
         let kib = line.and_then(|l| l.split_whitespace().next()).and_then(|n| n.parse::<u64>().ok());
         kib.and_then(|kib| kib.checked_mul(1024))
@@ -83,36 +86,31 @@ impl Proc {
     }
 
     pub(crate) fn stat(&self, pid: u32) -> io::Result<Stat> {
-        let text = self.text(&format!("{pid}/stat"), TEXT_MAX)?;
-        self.parse_stat(pid, &text).ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "stat has another form"))
+        let text = self.text(&format!("{pid}/stat"))?;
+        let read = procfs::Stat::parse(text.as_bytes()).and_then(|stat| self.in_units(stat));
+        read.ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "stat has another form"))
     }
 
-    /// A name may hold spaces and parentheses, as in `1 (a) S (b) R 0 ...`: it ends at the last one of the line, because
-    /// only numbers follow.
-    fn parse_stat(&self, pid: u32, text: &str) -> Option<Stat> {
-        let (before, after) = text.rsplit_once(')')?;
-        let (_, name) = before.split_once('(')?;
-        let fields: Vec<&str> = after.split_whitespace().collect();
-        let number = |n: usize| fields.get(n).and_then(|f| f.parse::<u64>().ok());
-        // Counted from the state, which is field 3 of proc(5).
-        let ticks = number(19)?;
+    /// Ticks as time, and pages as bytes.
+    fn in_units(&self, stat: procfs::Stat) -> Option<Stat> {
+        let procfs::Stat { pid, name, state, parent, session, flags, started, pages } = stat;
         let per_second = self.ticks_per_second;
-        let nanos = u32::try_from(ticks % per_second * 1_000_000_000 / per_second).ok()?;
+        let nanos = u32::try_from(started % per_second * 1_000_000_000 / per_second).ok()?;
         Some(Stat {
             pid,
-            name: name.to_owned(),
-            state: fields.first()?.chars().next()?,
-            parent: u32::try_from(number(1)?).ok()?,
-            session: fields.get(3)?.parse().ok()?,
-            is_kernel_thread: number(6)? & KERNEL_THREAD != 0,
-            started: Duration::new(ticks / per_second, nanos),
-            memory: number(21)?.saturating_mul(self.page),
+            name: name.to_string_lossy().into_owned(),
+            state,
+            parent,
+            session,
+            is_kernel_thread: flags & KERNEL_THREAD != 0,
+            started: Duration::new(started / per_second, nanos),
+            memory: pages.saturating_mul(self.page),
         })
     }
 
-    /// The words of the command line. Kernel threads and zombies have none.
+    /// The words of the command line, of which the first 64 KiB are kept. Kernel threads and zombies have none.
     pub(crate) fn command_line(&self, pid: u32) -> io::Result<Vec<String>> {
-        let text = self.text(&format!("{pid}/cmdline"), COMMAND_LINE_MAX)?;
+        let text = self.text(&format!("{pid}/cmdline"))?;
         let text = text.trim_end_matches('\0');
         if text.is_empty() { Ok(Vec::new()) } else { Ok(text.split('\0').map(str::to_owned).collect()) }
     }
@@ -127,21 +125,14 @@ impl Proc {
 
     /// The effective user. Not the owner of the folder, which is root for a process that may not be dumped.
     pub(crate) fn user(&self, pid: u32) -> io::Result<u32> {
-        let text = self.text(&format!("{pid}/status"), TEXT_MAX)?;
+        let text = self.text(&format!("{pid}/status"))?;
         let line = text.lines().find_map(|line| line.strip_prefix("Uid:"));
         let effective = line.and_then(|ids| ids.split_whitespace().nth(1)).and_then(|id| id.parse().ok());
         effective.ok_or_else(|| io::Error::new(ErrorKind::InvalidData, "status has no Uid"))
     }
 
-    /// Whether other users' processes are hidden from us. Process 1 is always there and nearly never ours.
-    pub(crate) fn hides(&self) -> bool {
-        self.stat(1).is_err()
-    }
-
-    fn text(&self, name: &str, max: u64) -> io::Result<String> {
-        let mut bytes = Vec::new();
-        File::open(self.root.join(name))?.take(max).read_to_end(&mut bytes)?;
-        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    fn text(&self, name: &str) -> io::Result<String> {
+        procfs::read(&self.root.join(name))
     }
 }
 

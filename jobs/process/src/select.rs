@@ -2,6 +2,7 @@
 
 use crate::proc::Stat;
 use regex_lite::Regex;
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -58,7 +59,7 @@ impl Select {
         words
     }
 
-    /// Whether the name of the kernel, or the lack of a wish, already says that it cannot be.
+    /// Whether command line and program must be read, or a look at `stat` will do.
     pub(crate) fn wants_a_closer_look(&self) -> bool {
         self.program.is_some() || self.contains.is_some() || self.matches.is_some()
     }
@@ -68,7 +69,7 @@ impl Select {
         let is_program = match &self.program {
             None => true,
             Some(Program::Named(name)) => is_named(name, stat, closer),
-            Some(Program::At(path)) => is_at(path, closer),
+            Some(Program::At(path)) => is_at(path, stat, closer),
         };
         if !is_program {
             return false;
@@ -93,27 +94,58 @@ fn is_named(wanted: &str, stat: &Stat, closer: &Closer) -> bool {
         return true;
     }
     // Of a long name only its start is left, and nothing else: of a zombie, say.
-    let kept = wanted.get(..NAME_KEPT).filter(|_| wanted.len() > NAME_KEPT);
-    if words.is_empty() && executable.is_none() && kept == Some(stat.name.as_str()) {
+    if words.is_empty() && executable.is_none() && stat.name == kept(wanted) {
         return true;
     }
     let runs_scripts = executable.as_deref().into_iter().chain(first).any(is_interpreter);
     runs_scripts && script(words).is_some_and(is_file)
 }
 
-fn is_at(path: &Path, closer: &Closer) -> bool {
+fn is_at(path: &Path, stat: &Stat, closer: &Closer) -> bool {
     let first = closer.words.first().map(Path::new);
     let of_script = || first.is_some_and(is_interpreter) && script(&closer.words) == Some(path);
-    closer.executable.as_deref() == Some(path) || first == Some(path) || of_script()
+    // Only root sees the file of another user's program, and nginx, sshd and PostgreSQL write a title ("nginx: master
+    // process") over the word that would say it. Their name is left, which proves no less than that word.
+    let is_titled = || closer.executable.is_none() && first.is_some_and(|word| !word.has_root());
+    let is_called_so = || path.file_name().and_then(OsStr::to_str).is_some_and(|name| stat.name == kept(name));
+    closer.executable.as_deref() == Some(path) || first == Some(path) || of_script() || (is_titled() && is_called_so())
+}
+
+/// So much of a name the kernel keeps.
+fn kept(name: &str) -> &str {
+    name.get(..NAME_KEPT).unwrap_or(name)
+}
+
+/// The name of an interpreter, without its version.
+fn interpreter(path: &Path) -> Option<&str> {
+    let name = path.file_name().and_then(OsStr::to_str)?;
+    let bare = name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.');
+    INTERPRETERS.contains(&bare).then_some(bare)
 }
 
 fn is_interpreter(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    INTERPRETERS.contains(&name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.'))
+    interpreter(path).is_some()
 }
 
-/// The first word that is no option. With `-m` and `-c` there is no script.
+/// The first word that is no option. With `-m`, `-c` and `-e` there is no script; a shell also takes `-c` among other letters,
+/// and a word after `-o`.
 fn script(words: &[String]) -> Option<&Path> {
-    let mut words = words.iter().skip(1).map(String::as_str).take_while(|w| !matches!(*w, "-c" | "-m" | "-e"));
-    words.find(|word| !word.starts_with('-')).map(Path::new)
+    let mut words = words.iter().map(String::as_str);
+    let is_shell =
+        words.next().and_then(|first| interpreter(Path::new(first))).is_some_and(|name| name.ends_with("sh"));
+    while let Some(word) = words.next() {
+        let letters = word.strip_prefix(['-', '+']).filter(|rest| is_shell && !rest.starts_with('-'));
+        match (word, letters) {
+            ("-m" | "-e", _) if !is_shell => return None,
+            ("-c", _) => return None,
+            (_, Some(letters)) if word.starts_with('-') && letters.contains('c') => return None,
+            (_, Some(letters)) if letters.ends_with(['o', 'O']) => {
+                words.next();
+            }
+            (_, Some(_)) => {}
+            _ if word.starts_with('-') => {}
+            _ => return Some(Path::new(word)),
+        }
+    }
+    None
 }

@@ -4,6 +4,8 @@ use crate::judge::{Degrees, Limits, Memory};
 use crate::select::{Program, Select};
 use crate::{ProcessJob, Settings, Spawner};
 use checker_job::{JobSpawner, SpawnError, Table, parse_duration};
+use checker_parts::amount::{parse_percent, parse_size};
+use checker_parts::one_or_many::OneOrMany;
 use regex_lite::Regex;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -15,7 +17,7 @@ pub(crate) fn spawn(tables: &[Table<Settings>]) -> Result<Vec<ProcessJob>, Vec<S
         let mut reader = Reader { settings: &table.settings, number, errors: &mut errors };
         let limits = reader.limits();
         let common = reader.common();
-        let pidfile = reader.pidfile(&common);
+        let pidfile = reader.pidfile();
         let programs = reader.programs();
         let alone = programs.len() == 1;
         for program in programs {
@@ -62,8 +64,12 @@ impl Reader<'_> {
 
     /// One job each; without a program one for all.
     fn programs(&mut self) -> Vec<Option<Program>> {
+        let settings = self.settings;
         let mut programs = Vec::new();
-        for text in &self.settings.program {
+        if settings.program.as_ref().is_some_and(OneOrMany::is_empty) {
+            self.note("program", "the list is empty; leave the key out for any program");
+        }
+        for text in settings.program.iter().flatten() {
             let path = Path::new(text);
             let program = if text.trim().is_empty() {
                 Err("it is empty; leave the key out for any program".to_owned())
@@ -112,23 +118,31 @@ impl Reader<'_> {
         Select { program: None, contains: settings.command_contains.clone(), matches, user: settings.user.clone() }
     }
 
-    fn pidfile(&mut self, common: &Select) -> Option<PathBuf> {
+    fn pidfile(&mut self) -> Option<PathBuf> {
         let settings = self.settings;
         let file = settings.pidfile.as_ref()?;
         if !file.is_absolute() {
             self.note("pidfile", format!("{} is a relative path; write the whole path, from / on", file.display()));
         }
-        if settings.program.is_empty() && !common.wants_a_closer_look() {
+        if !self.names_a_program() {
             let why =
                 "say which program it must be, with `program`: the number in a file that was left behind may be any's";
             self.note("pidfile", why);
         }
-        if settings.program.len() > 1 {
+        if settings.program.as_ref().is_some_and(|programs| programs.len() > 1) {
             self.note("pidfile", "one file names one process; write a table for each program");
         }
         for (key, given) in [("min", settings.min.is_some()), ("max", settings.max.is_some())] {
             if given {
                 self.note(key, "a pidfile names one process, which must run; leave this key out");
+            }
+        }
+        for (key, given) in [
+            ("zombies_warning", settings.zombies_warning.is_some()),
+            ("zombies_critical", settings.zombies_critical.is_some()),
+        ] {
+            if given {
+                self.note(key, "with a pidfile a zombie is a failure in any case; leave this key out");
             }
         }
         Some(file.clone())
@@ -147,7 +161,7 @@ impl Reader<'_> {
             age: self.degrees(
                 ["age_warning", "age_critical"],
                 [settings.age_warning.as_ref(), settings.age_critical.as_ref()],
-                |text| parse_duration(text),
+                |text| parse_duration(text).and_then(|time| more_than_none(time, text)),
             ),
             restarted_within: self.restarted_within(),
             zombies: self.degrees(
@@ -160,6 +174,7 @@ impl Reader<'_> {
                 [settings.blocked_warning, settings.blocked_critical],
                 Ok,
             ),
+            stopped: self.names_a_program(),
         };
         if let Some(max) = limits.max
             && limits.min > max
@@ -178,16 +193,21 @@ impl Reader<'_> {
         limits
     }
 
+    fn names_a_program(&self) -> bool {
+        let Settings { program, command_contains, command_matches, .. } = self.settings;
+        program.is_some() || command_contains.is_some() || command_matches.is_some()
+    }
+
     /// Whether it always holds that so many run.
     fn is_trivial(&self, min: u64) -> bool {
-        let Settings { program, command_contains, command_matches, user, pidfile, .. } = self.settings;
-        let any = program.is_empty() && command_contains.is_none() && command_matches.is_none() && user.is_none();
+        let Settings { user, pidfile, .. } = self.settings;
+        let any = !self.names_a_program() && user.is_none();
         min == 0 || (any && pidfile.is_none() && min <= 1)
     }
 
     fn restarted_within(&mut self) -> Option<Duration> {
         let text = self.settings.restarted_within.as_ref()?;
-        self.keep("restarted_within", parse_duration(text))
+        self.keep("restarted_within", parse_duration(text).and_then(|time| more_than_none(time, text)))
     }
 
     /// Two limits of one thing. A critical one that is not more than the warning is an error of a key that was written.
@@ -229,34 +249,26 @@ impl Comparable for Memory {
     /// A part and a size are compared when the host's memory is known; either may be more.
     fn is_more(&self, other: &Self) -> bool {
         match (self, other) {
-            (Self::Bytes(a), Self::Bytes(b)) | (Self::Percent(a), Self::Percent(b)) => a > b,
+            (Self::Bytes(a), Self::Bytes(b)) | (Self::Share(a), Self::Share(b)) => a > b,
             _ => true,
         }
     }
 }
 
+/// A time of 0 is crossed always or never.
+fn more_than_none(time: Duration, text: &str) -> Result<Duration, String> {
+    if time.is_zero() {
+        Err(format!("{text:?} is no time that could pass; leave the key out for no limit"))
+    } else {
+        Ok(time)
+    }
+}
+
 /// Reads `"512MiB"` or `"25%"`.
 fn memory(text: &str) -> Result<Memory, String> {
-    let form = || format!("{text:?} is no amount of memory; write it as \"512MiB\", \"4GiB\" or \"25%\"");
-    let bare = text.trim();
-    if let Some(percent) = bare.strip_suffix('%') {
-        let percent = percent.trim().parse().ok().filter(|p| (1..=100).contains(p));
-        return percent.map(Memory::Percent).ok_or_else(|| format!("{text:?} is no part; write 1% to 100%"));
+    if text.trim_end().ends_with('%') {
+        return parse_percent(text).map(Memory::Share);
     }
-    let digits = bare.find(|c: char| !c.is_ascii_digit()).ok_or_else(form)?;
-    let (number, unit) = bare.split_at_checked(digits).ok_or_else(form)?;
-    let number: u64 = number.parse().map_err(|_| form())?;
-    let unit: u64 = match unit.trim() {
-        "B" => 1,
-        "KiB" | "K" | "k" => 1 << 10,
-        "MiB" | "M" => 1 << 20,
-        "GiB" | "G" => 1 << 30,
-        "TiB" | "T" => 1 << 40,
-        "kB" | "KB" => 1_000,
-        "MB" => 1_000_000,
-        "GB" => 1_000_000_000,
-        "TB" => 1_000_000_000_000,
-        _ => return Err(form()),
-    };
-    number.checked_mul(unit).filter(|bytes| *bytes > 0).map(Memory::Bytes).ok_or_else(form)
+    let bytes = parse_size(text).map_err(|why| format!("{why}; or a share of the host's memory, as in \"25%\""))?;
+    if bytes > 0 { Ok(Memory::Bytes(bytes)) } else { Err(format!("{text:?} is less than any process takes")) }
 }

@@ -19,6 +19,12 @@ pub(crate) struct Wanted {
     pub(crate) restarts_critical: Option<u64>,
 }
 
+impl Wanted {
+    fn counts_restarts(&self) -> bool {
+        self.restarts_warning.is_some() || self.restarts_critical.is_some()
+    }
+}
+
 type Verdicts = Vec<(Verdict, String)>;
 
 /// The outcome of one unit. `started` is the one that a timer starts.
@@ -40,8 +46,13 @@ pub(crate) fn unit(name: &str, wanted: &Wanted, unit: &Unit, started: Option<&Un
     found.sort_by_key(|(verdict, _)| std::cmp::Reverse(*verdict));
     let worst = found.first().map_or(Verdict::Ok, |(verdict, _)| *verdict);
     let said = found.into_iter().map(|(_, sentence)| sentence).collect::<Vec<_>>().join("; ");
+    let uncounted = loaded && wanted.counts_restarts() && unit.number("NRestarts").is_none();
     let outcome = match worst {
         Verdict::Failed => Outcome::failed(said),
+        Verdict::Ok if uncounted => {
+            let cause = "this systemd does not count restarts (it does from version 235 on)";
+            Outcome::unknown(format!("{}, but {cause}; leave restarts_... out", well(name, unit)), cause)
+        }
         Verdict::Ok => Outcome::ok(well(name, unit)),
         _ => Outcome::warning(said),
     };
@@ -80,8 +91,16 @@ fn load(name: &str, wanted: &Wanted, unit: &Unit, found: &mut Verdicts) -> bool 
         "bad-setting" | "error" => {
             // systemd adds the name of its error, then the sentence in quotes.
             let said = unit.get("LoadError").split_once('"').map_or("", |(_, said)| said.trim_end_matches('"'));
-            let words = format!("the file of {name} cannot be used; see: systemd-analyze verify {name}");
-            (Verdict::Failed, if said.is_empty() { words } else { format!("{words} ({said})") })
+            let said = if said.is_empty() { String::new() } else { format!(" ({said})") };
+            let see = format!("see: systemd-analyze verify {name}{said}");
+            if runs {
+                let active = unit.get("ActiveState");
+                let words =
+                    format!("{name} is {active}, but its file cannot be used any more: it cannot be started again");
+                (Verdict::Warning, format!("{words}; {see}"))
+            } else {
+                (Verdict::Failed, format!("the file of {name} cannot be used; {see}"))
+            }
         }
         _ => return true,
     };
@@ -153,10 +172,18 @@ fn restarts(name: &str, wanted: &Wanted, unit: &Unit, found: &mut Verdicts) {
 }
 
 fn enabled(name: &str, wanted: &Wanted, unit: &Unit, found: &mut Verdicts) {
-    if wanted.must_be_enabled && unit.get("UnitFileState") == "disabled" && unit.get("LoadState") == "loaded" {
-        let words = format!("{name} is active, but not enabled: after a reboot it would not run");
-        found.push((Verdict::Warning, format!("{words} (systemctl enable {name}, or must_be_enabled = false)")));
+    if !wanted.must_be_enabled || unit.get("LoadState") != "loaded" {
+        return;
     }
+    let words = match unit.get("UnitFileState") {
+        // A timer, a socket or a path starts it, and that is enabled in its place.
+        "disabled" if !unit.get("TriggeredBy").is_empty() => return,
+        "disabled" => "is active, but not enabled: after a reboot it would not run",
+        "enabled-runtime" => "is active, but enabled only until the next reboot: after it, it would not run",
+        _ => return,
+    };
+    let remedy = format!("systemctl enable {name}, or must_be_enabled = false");
+    found.push((Verdict::Warning, format!("{name} {words} ({remedy})")));
 }
 
 fn timer(name: &str, unit: &Unit, started: &Unit, found: &mut Verdicts) {
@@ -222,12 +249,16 @@ pub(crate) fn failed(units: &[Unit], more: bool, except: &[String]) -> Outcome {
             ended(unit).map_or_else(|| name.to_owned(), |why| format!("{name}: {why}"))
         })
         .collect();
+    let at_least = if more { "at least " } else { "" };
     let outcome = match sentences.as_slice() {
+        [] if more => {
+            let cause = "systemd counts more failed units than systemctl names";
+            Outcome::unknown(format!("{cause}{besides}"), cause)
+        }
         [] => Outcome::ok(format!("no unit has failed{besides}")),
-        [one] => Outcome::failed(format!("1 unit has failed{besides}: {one}")),
+        [one] => Outcome::failed(format!("{at_least}1 unit has failed{besides}: {one}")),
         many => {
             let count = many.len();
-            let at_least = if more { "at least " } else { "" };
             Outcome::failed(format!("{at_least}{count} units have failed{besides}: {}", listed(many)))
         }
     };

@@ -32,8 +32,7 @@ use std::path::PathBuf;
 #[serde(deny_unknown_fields)]
 pub struct Settings {
     /// The unit; a list makes one job each. None: all that have failed.
-    #[serde(default)]
-    pub unit: OneOrMany<String>,
+    pub unit: Option<OneOrMany<String>>,
     /// In which it is well: `active`, `inactive`.
     #[serde(default)]
     pub state: OneOrMany<String>,

@@ -11,7 +11,9 @@ use tokio::time::Instant;
 /// What is read of a unit. What it does not have (a mount has no restarts) is left out of the answer.
 const PROPERTIES: &str = "Id,LoadState,LoadError,ActiveState,SubState,UnitFileState,Type,Result,NRestarts,ExecMainCode,\
                           ExecMainStatus,ConditionResult,ConditionTimestampMonotonic,NextElapseUSecRealtime,\
-                          NextElapseUSecMonotonic,LastTriggerUSec,Unit";
+                          NextElapseUSecMonotonic,LastTriggerUSec,Unit,TriggeredBy";
+/// How many units have failed, by the manager itself (org.freedesktop.systemd1(5)).
+const COUNT: &str = "NFailedUnits";
 /// The output of very many failed units.
 const OUTPUT_KEPT: usize = 1 << 20;
 
@@ -71,32 +73,40 @@ impl Manager {
     /// # Errors
     /// The outcome of the run, where systemd was not heard.
     pub(crate) async fn unit(&self, cx: &Context, limit: &Limit, name: &str) -> Result<Unit, Outcome> {
-        let report = self.ask(cx, limit, &[], name).await?;
+        let report = self.ask(cx, limit, PROPERTIES, &["--", name]).await?;
         let unit = parse(&report.stdout.text).into_iter().next().filter(|unit| !unit.get("ActiveState").is_empty());
         unit.ok_or_else(|| strange(&report))
     }
 
-    /// All units that have failed, and whether there are more than were read.
+    /// All units that have failed, and whether there are more than were read. The manager counts them too: a list that is empty
+    /// could also be one that was not given, and an old systemctl lists units of all states.
     ///
     /// # Errors
     /// The outcome of the run, where systemd was not heard.
     pub(crate) async fn failed(&self, cx: &Context, limit: &Limit) -> Result<(Vec<Unit>, bool), Outcome> {
-        let report = self.ask(cx, limit, &["--state=failed"], "*").await?;
-        let units = parse(&report.stdout.text);
+        let report = self.ask(cx, limit, COUNT, &[]).await?;
+        let count = parse(&report.stdout.text).first().and_then(|manager| manager.number(COUNT));
+        let count = count.ok_or_else(|| strange(&report))?;
+        if count == 0 {
+            return Ok((Vec::new(), false));
+        }
+        let report = self.ask(cx, limit, PROPERTIES, &["--state=failed", "--", "*"]).await?;
+        let mut units = parse(&report.stdout.text);
         // What does not name its unit is not what we have asked for.
         if units.iter().any(|unit| unit.get("Id").is_empty())
             || (units.is_empty() && !report.stdout.text.trim().is_empty())
         {
             return Err(strange(&report));
         }
-        Ok((units, report.stdout.truncated))
+        units.retain(|unit| unit.get("ActiveState") == "failed");
+        let more = report.stdout.truncated || (units.len() as u64) < count;
+        Ok((units, more))
     }
 
-    async fn ask(&self, cx: &Context, limit: &Limit, options: &[&str], name: &str) -> Result<Report, Outcome> {
-        let mut words = vec![self.systemctl.as_str(), "show", "--no-pager", "--property", PROPERTIES];
-        words.extend(options);
+    async fn ask(&self, cx: &Context, limit: &Limit, properties: &str, rest: &[&str]) -> Result<Report, Outcome> {
+        let mut words = vec![self.systemctl.as_str(), "show", "--no-pager", "--property", properties];
         words.extend(self.of_user.is_some().then_some("--user"));
-        words.extend(["--", name]);
+        words.extend(rest);
         let mut program = Program::new(words);
         program.output_kept = OUTPUT_KEPT;
         if let Some(directory) = &self.of_user {

@@ -43,14 +43,15 @@ impl Reader<'_> {
 
     fn targets(&mut self, wanted: &Wanted) -> Vec<Target> {
         let settings = self.settings;
-        if settings.unit.is_empty() {
-            return vec![Target::Failed(self.except())];
+        let Some(units) = &settings.unit else { return vec![Target::Failed(self.except())] };
+        if units.is_empty() {
+            self.note("unit", "the list is empty; leave the key out for all units that have failed");
         }
         if !settings.except.is_empty() {
             self.note("except", "with `unit` only that unit is looked at; leave one of both keys out");
         }
         let mut names = Vec::new();
-        for text in &settings.unit {
+        for text in units {
             match name::whole(text) {
                 Err(why) => self.note("unit", why),
                 Ok(name) if names.contains(&name) => {
@@ -59,7 +60,22 @@ impl Reader<'_> {
                 Ok(name) => names.push(name),
             }
         }
+        self.restarts_of(&names);
         names.into_iter().map(|name| Target::Unit(name, wanted.clone())).collect()
+    }
+
+    /// Only services are restarted by systemd.
+    fn restarts_of(&mut self, names: &[String]) {
+        let settings = self.settings;
+        let Some(other) = names.iter().find(|name| !name.ends_with(".service")) else { return };
+        for (key, given) in [
+            ("restarts_warning", settings.restarts_warning.is_some()),
+            ("restarts_critical", settings.restarts_critical.is_some()),
+        ] {
+            if given {
+                self.note(key, format!("systemd restarts services alone, and {other} is none; leave this key out"));
+            }
+        }
     }
 
     fn except(&mut self) -> Vec<String> {
@@ -97,6 +113,12 @@ impl Reader<'_> {
             self.note("restarts_critical", "it must be more than `restarts_warning`, or nobody is ever warned");
         }
         let is = |word: &str| settings.state.iter().any(|state| state == word);
+        if settings.must_be_enabled == Some(true) && is("inactive") && !is("active") {
+            self.note(
+                "must_be_enabled",
+                "it is about a unit that is active, and `state` wants none; leave one of both out",
+            );
+        }
         Wanted {
             active: settings.state.is_empty() || is("active"),
             inactive: is("inactive"),

@@ -1,8 +1,10 @@
-//! A real systemd that manages the units of a test, and a program in its place for answers that it does not give.
+//! A real systemd that manages the units of a test, what one has said, and a program in its place for answers that it does not
+//! give.
 
 mod judging;
 mod manager;
 mod real;
+mod recorded;
 mod settings;
 mod strange;
 mod timers;

@@ -22,6 +22,7 @@ fn each_wrong_key_says_what_to_write() {
         ("domain = \"a.b\"\nserver = \"http://rdap.example/\"", "server: \"http://rdap.example/\" is not https"),
         ("domain = \"a.b\"\nserver = \"rdap.example\"", "server: \"rdap.example\" is no https address"),
         ("domain = \"a.b\"\nserver = \"https://me:pw@rdap.example/\"", "holds a login"),
+        ("domain = \"a.b\"\nserver = \"https://rdap.example/?key=x\"", "server: \"domain/NAME\" is added to it"),
         ("domain = \"a.b\"\nca_file = \"/nowhere/ca.pem\"", "ca_file: cannot read the CA file /nowhere/ca.pem"),
     ] {
         let errors = jobs(settings, LIST).unwrap_err();
@@ -50,6 +51,9 @@ fn redirects_lead_where_they_say() {
         ("//b.example", "b.example:443 b.example /"),
         ("/c", "rdap.example:443 rdap.example /c"),
         ("c", "rdap.example:443 rdap.example /v1/domain/c"),
+        ("/c?to=https://x.example/", "rdap.example:443 rdap.example /c?to=https://x.example/"),
+        ("/c://d", "rdap.example:443 rdap.example /c://d"),
+        ("c?to=https://x.example/", "rdap.example:443 rdap.example /v1/domain/c?to=https://x.example/"),
         ("https://[2001:db8::1]/c", "[2001:db8::1]:443 [2001:db8::1] /c"),
     ] {
         assert_eq!(joined(location).as_deref(), Ok(wanted), "{location}");

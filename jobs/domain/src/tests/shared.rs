@@ -63,6 +63,13 @@ async fn a_server_that_has_enough_is_left_alone() {
     assert!(server.asked().len() <= 3, "{:?}", server.asked());
 }
 
+#[test]
+fn a_server_is_left_alone_for_as_long_as_it_asks_within_reason() {
+    let seconds = |text| registry::pause(text).as_secs();
+    assert_eq!((seconds(None), seconds(Some("5")), seconds(Some("7200"))), (60, 60, 7_200));
+    assert_eq!((seconds(Some("99999999999")), seconds(Some("Wed, 21 Oct 2026 07:28:00 GMT"))), (86_400, 60));
+}
+
 #[tokio::test]
 async fn whoever_gets_no_turn_says_so() {
     let pki = Pki::new();

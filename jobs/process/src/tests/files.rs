@@ -81,4 +81,8 @@ fn a_process_that_is_a_zombie_does_not_run_whatever_the_file_says() {
     let dead = until(&format!("program = {name:?}\npidfile = {file:?}"), |o| o.summary.contains("zombie"));
     assert_eq!(dead.verdict, Verdict::Failed);
     assert!(dead.summary.starts_with(&format!("no process of {name} runs; process ")), "{dead:?}");
+    // What it is told by went with its command line.
+    let dead = run(&format!("program = {path:?}\ncommand_contains = \"0\"\npidfile = {file:?}"));
+    assert!(dead.summary.starts_with(&format!("no process of {path} with \"0\"")), "{dead:?}");
+    assert!(dead.summary.contains("is a zombie that its parent"), "{dead:?}");
 }

@@ -1,9 +1,10 @@
 //! Judging values, and a `/proc` of files: kernel threads, blocked processes, a host that has just started.
 
 use super::*;
-use crate::judge::{Degrees, Limits, Memory, bytes_words, judge};
+use crate::judge::{Degrees, Limits, Memory, judge};
 use crate::look::Look;
 use crate::proc::Stat;
+use crate::select::{Closer, Program, Select};
 use std::fs;
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -14,7 +15,7 @@ fn stat(pid: u32, state: char, age: Duration, memory: u64) -> Stat {
 }
 
 fn look(found: Vec<Stat>) -> Look {
-    Look { found, hidden: false, uptime: 1_000 * HOUR, memory: 8 << 30 }
+    Look { found, hidden: false, since_boot: 1_000 * HOUR, first: Duration::ZERO, memory: 8 << 30 }
 }
 
 fn judged(limits: Limits, found: Vec<Stat>) -> (Verdict, String) {
@@ -28,10 +29,10 @@ fn each_limit_has_two_degrees_and_the_worst_is_first() {
     let memory = |warning, critical| Limits { memory: Degrees { warning, critical }, ..Limits::default() };
     let at = Memory::Bytes((3 << 30) + (512 << 20));
     assert_eq!(judged(memory(Some(at), None), three()).0, Verdict::Ok, "at the limit is not over it");
-    let (verdict, said) = judged(memory(Some(Memory::Percent(25)), Some(Memory::Percent(43))), three());
+    let (verdict, said) = judged(memory(Some(Memory::Share(2_500)), Some(Memory::Share(4_300))), three());
     let words = "3 processes of x take together 3.5 GiB of memory, more than 3.4 GiB (the most takes process 6: 2 GiB)";
     assert_eq!((verdict, said.as_str()), (Verdict::Failed, words));
-    let (verdict, said) = judged(memory(Some(Memory::Percent(25)), Some(Memory::Bytes(4 << 30))), three());
+    let (verdict, said) = judged(memory(Some(Memory::Share(2_500)), Some(Memory::Bytes(4 << 30))), three());
     assert!(verdict == Verdict::Warning && said.contains("more than 2 GiB (the most"), "{said}");
     let old = Limits {
         age: Degrees { warning: Some(HOUR), critical: Some(2 * HOUR) },
@@ -56,8 +57,14 @@ fn a_restart_is_one_only_where_the_host_is_older() {
     assert_eq!(said, "the oldest process of x has started 2 h ago, within 10 h: it was restarted");
     // Workers come and go; the oldest one counts.
     assert_eq!(judged(limits, vec![stat(5, 'S', HOUR, 1), stat(6, 'S', 20 * HOUR, 1)]).0, Verdict::Ok);
-    let young = Look { uptime: 2 * HOUR, ..look(vec![Stat { started: HOUR, ..stat(5, 'S', HOUR, 1) }]) };
-    assert_eq!(judge("", &limits, &young).verdict, Verdict::Ok, "the host itself has just started");
+    let started = |since_boot, first, started| {
+        let look = Look { since_boot, first, ..look(vec![Stat { started, ..stat(5, 'S', HOUR, 1) }]) };
+        judge("", &limits, &look).verdict
+    };
+    assert_eq!(started(2 * HOUR, Duration::ZERO, HOUR), Verdict::Ok, "the host itself has just started");
+    assert_eq!(started(11 * HOUR, Duration::ZERO, 2 * HOUR), Verdict::Ok, "as slowly as the host starts");
+    assert_eq!(started(90 * HOUR, 80 * HOUR, 81 * HOUR), Verdict::Ok, "the container has just started");
+    assert_eq!(started(90 * HOUR, 60 * HOUR, 81 * HOUR), Verdict::Warning);
 }
 
 #[test]
@@ -65,7 +72,7 @@ fn metrics_carry_the_limits() {
     let limits = Limits {
         min: 1,
         max: Some(9),
-        memory: Degrees { warning: Some(Memory::Percent(50)), critical: None },
+        memory: Degrees { warning: Some(Memory::Share(5_000)), critical: None },
         age: Degrees { warning: None, critical: Some(HOUR) },
         zombies: Degrees { warning: Some(3), critical: Some(4) },
         ..Limits::default()
@@ -98,27 +105,100 @@ fn too_few_of_what_is_hidden_is_no_failure_and_too_many_is_one() {
 }
 
 #[test]
-fn bytes_are_read_by_people() {
-    for (bytes, words) in [
-        (0, "0 B"),
-        (1_023, "1023 B"),
-        (1_024, "1 KiB"),
-        (1_536, "1.5 KiB"),
-        (10 << 20, "10 MiB"),
-        ((3 << 30) + (512 << 20), "3.5 GiB"),
-        (u64::MAX, "16383 PiB"),
+fn none_too_many_of_what_is_hidden_is_not_known() {
+    let hidden = |found| Look { hidden: true, ..look(found) };
+    let none = judge(" of x", &Limits { max: Some(0), ..Limits::default() }, &hidden(Vec::new()));
+    assert_eq!(none.verdict, Verdict::Unknown);
+    assert!(
+        none.summary.starts_with("of the processes of x that are seen none crosses a limit; others may run, but "),
+        "{none:?}"
+    );
+    let one = || hidden(vec![stat(5, 'S', HOUR, 4_096)]);
+    let limits = Limits { min: 1, ..Limits::default() };
+    let (some, far) = (Degrees { warning: Some(1_000), critical: None }, Some(Memory::Bytes(1 << 40)));
+    for limits in [
+        Limits { zombies: some, ..limits },
+        Limits { blocked: some, ..limits },
+        Limits { memory: Degrees { warning: None, critical: far }, ..limits },
+        Limits { age: Degrees { warning: Some(2_000 * HOUR), critical: None }, ..limits },
+        // Of those that are hidden one may be older.
+        Limits { restarted_within: Some(2 * HOUR), ..limits },
     ] {
-        assert_eq!(bytes_words(bytes), words);
+        assert_eq!(judge("", &limits, &one()).verdict, Verdict::Unknown, "{limits:?}");
+    }
+    // What is seen is bad enough.
+    let old = Limits { age: Degrees { warning: Some(Duration::from_secs(1)), critical: None }, ..limits };
+    assert_eq!(judge("", &old, &one()).verdict, Verdict::Warning);
+    let few = Limits { min: 2, ..old };
+    assert_eq!(judge("", &few, &one()).verdict, Verdict::Unknown);
+    let worse = Limits { age: Degrees { warning: None, critical: Some(Duration::from_secs(1)) }, ..few };
+    assert_eq!(judge("", &worse, &one()).verdict, Verdict::Failed);
+}
+
+#[test]
+fn a_share_of_an_unknown_memory_is_not_well() {
+    let limits =
+        Limits { memory: Degrees { warning: Some(Memory::Share(9_000)), critical: None }, ..Limits::default() };
+    let unknown = Look { memory: 0, ..look(vec![stat(5, 'S', HOUR, 1)]) };
+    let outcome = judge("", &limits, &unknown);
+    assert_eq!(outcome.cause.as_deref(), Some("/proc/meminfo does not say how much memory this host has"));
+    assert_eq!(judge("", &limits, &look(vec![stat(5, 'S', HOUR, 1)])).verdict, Verdict::Ok);
+}
+
+#[test]
+fn a_title_in_the_place_of_the_words_leaves_the_name() {
+    let fits = |path: &str, name: &str, words: &[&str], executable: Option<&str>| {
+        let select = Select { program: Some(Program::At(path.into())), ..Select::default() };
+        let closer = Closer {
+            words: words.iter().map(|&word| word.to_owned()).collect(),
+            executable: executable.map(Into::into),
+        };
+        select.fits(&Stat { name: name.to_owned(), ..stat(5, 'S', HOUR, 1) }, &closer)
+    };
+    let (path, title) = ("/usr/sbin/nginx", "nginx: master process /usr/sbin/nginx");
+    assert!(fits(path, "nginx", &[title], None), "the program of another user");
+    assert!(!fits(path, "other", &[title], None));
+    assert!(!fits(path, "nginx", &["/opt/nginx"], None), "it says that it is another");
+    assert!(!fits(path, "nginx", &[title], Some("/opt/nginx")), "we see that it is another");
+    assert!(!fits(path, "nginx", &[], None), "a thread of the kernel");
+    assert!(fits("/x/a-name-of-thirty-bytes", "a-name-of-thirt", &["a title"], None));
+}
+
+#[test]
+fn the_script_of_a_shell_is_no_word_of_its_options() {
+    let fits = |line: &str| {
+        let select = Select { program: Some(Program::Named("backup".to_owned())), ..Select::default() };
+        let closer = Closer { words: line.split('|').map(str::to_owned).collect(), executable: None };
+        select.fits(&stat(5, 'S', HOUR, 1), &closer)
+    };
+    for line in [
+        "/bin/bash|-euo|pipefail|/opt/backup",
+        "sh|+x|/opt/backup",
+        "bash|--norc|-e|/opt/backup",
+        "python3|-u|/opt/backup",
+    ] {
+        assert!(fits(line), "{line}");
+    }
+    for line in
+        ["sh|-c|sleep 9; /opt/backup", "bash|-lc|sleep 9; /opt/backup", "perl|-e|/opt/backup", "python3|-m|backup"]
+    {
+        assert!(!fits(line), "{line}");
     }
 }
 
-/// A `/proc` of files. Each process: number, `stat` from the name on, words of its command line.
+/// We, in the `/proc` of files.
+const OWN: u32 = 77;
+
+/// A `/proc` of files. Each process: number, `stat` from the name on, words of its command line. We are always there. How long
+/// the host runs is not read there: the `uptime` of a container is another.
 fn files(processes: &[(u32, &str, &[&str])]) -> tempfile::TempDir {
     let root = tempfile::tempdir().unwrap();
-    fs::write(root.path().join("uptime"), "1000.50 10.00\n").unwrap();
+    let own = format!("(we) {}", fields('R', 0, 0));
+    let own = (processes.iter().all(|(pid, ..)| *pid != OWN)).then_some((OWN, own.as_str(), &["we"][..]));
+    fs::write(root.path().join("uptime"), "7.50 1.00\n").unwrap();
     fs::write(root.path().join("meminfo"), "MemTotal:       1024 kB\nMemFree: 1 kB\n").unwrap();
     fs::write(root.path().join("version"), "no process").unwrap();
-    for (pid, stat, words) in processes {
+    for (pid, stat, words) in processes.iter().copied().chain(own) {
         let folder = root.path().join(pid.to_string());
         fs::create_dir(&folder).unwrap();
         fs::write(folder.join("stat"), format!("{pid} {stat}")).unwrap();
@@ -134,7 +214,7 @@ fn fields(state: char, parent: u32, flags: u64) -> String {
 
 fn run_in(root: &Path, settings: &str) -> Outcome {
     let job = jobs(settings).unwrap().remove(0);
-    job.execute_in(&Proc::at(root, 77), &context())
+    job.execute_in(&Proc::at(root, OWN, Duration::from_millis(1_000_500)), &context())
 }
 
 #[test]
@@ -181,13 +261,17 @@ fn what_is_no_proc_is_our_fault() {
     let nothing = tempfile::tempdir().unwrap();
     let outcome = run_in(nothing.path(), "program = \"x\"");
     assert_eq!(outcome.verdict, Verdict::Unknown);
-    assert!(outcome.summary.starts_with("/proc/uptime cannot be read: "), "{outcome:?}");
+    assert!(outcome.summary.starts_with("Checker's own process in /proc cannot be read: "), "{outcome:?}");
     let garbage = files(&[(1, "(init", &[])]);
     let outcome = run_in(garbage.path(), "program = \"x\"");
     assert_eq!(
         outcome.cause.as_deref(),
-        Some("the stat of a process cannot be read: stat has another form; is /proc mounted?")
+        Some("the stat of process 1 cannot be read: stat has another form; is /proc mounted?")
     );
+    let init = format!("(init) {}", fields('S', 0, 0));
+    let later = files(&[(1, &init, &["init"]), (8, "(x", &[])]);
+    let outcome = run_in(later.path(), "program = \"x\"");
+    assert!(outcome.summary.starts_with("the stat of a process cannot be read: "), "{outcome:?}");
     let late = jobs("program = \"x\"").unwrap().remove(0);
     let cx = context();
     cx.cancel.cancel();
@@ -202,4 +286,38 @@ fn families_that_are_a_loop_end() {
     // We are 77, and 5 and 6 are of our session.
     let outcome = run_in(root.path(), "program = \"x\"\nmax = 1");
     assert_eq!(outcome.verdict, Verdict::Ok, "{outcome:?}");
+}
+
+#[test]
+fn what_is_shown_in_part_is_hidden_or_strange_and_not_missing() {
+    let of = |name: &str| format!("({name}) {}", fields('S', 1, 0));
+    let (init, daemon) = (of("init"), of("daemon"));
+    // As where `hidepid=` hides process 1.
+    let alone = files(&[(9, &daemon, &["other"])]);
+    for table in ["program = \"x\"", "program = \"x\"\nmax = 0"] {
+        let outcome = run_in(alone.path(), table);
+        assert_eq!(outcome.verdict, Verdict::Unknown, "{outcome:?}");
+        assert!(outcome.cause.is_some_and(|cause| cause.starts_with("other users' processes are hidden")));
+    }
+    // It runs, but its command line or user cannot be read.
+    let strange = files(&[(1, &init, &["init"]), (9, &daemon, &["daemon"])]);
+    let user = run_in(strange.path(), "program = \"daemon\"\nuser = \"5\"\nmin = 0\nmax = 0");
+    assert_eq!(user.verdict, Verdict::Ok, "one that has ended is not there: {user:?}");
+    fs::write(strange.path().join("9/status"), "Name: daemon\n").unwrap();
+    let user = run_in(strange.path(), "program = \"daemon\"\nuser = \"5\"");
+    assert_eq!(user.verdict, Verdict::Unknown, "{user:?}");
+    fs::remove_file(strange.path().join("9/cmdline")).unwrap();
+    fs::create_dir(strange.path().join("9/cmdline")).unwrap();
+    let words = run_in(strange.path(), "program = \"daemon\"");
+    assert!(words.summary.starts_with("the command line or the user of a process cannot be read: "), "{words:?}");
+    assert_eq!(words.verdict, Verdict::Unknown);
+    let file = strange.path().join("pid");
+    fs::write(&file, "9").unwrap();
+    let named = run_in(strange.path(), &format!("program = \"daemon\"\npidfile = {file:?}"));
+    assert_eq!(named.verdict, Verdict::Unknown, "{named:?}");
+    // Nobody is told that all sleeping editors of this host are stopped.
+    let asleep = format!("(vim) {}", fields('T', 1, 0));
+    let root = files(&[(1, &init, &["init"]), (9, &asleep, &["vim"])]);
+    assert_eq!(run_in(root.path(), "blocked_critical = 9").verdict, Verdict::Ok);
+    assert_eq!(run_in(root.path(), "program = \"vim\"\nmin = 0\nmax = 9").verdict, Verdict::Warning);
 }

@@ -50,6 +50,10 @@ fn states_of_old_and_new_systemds_are_judged() {
     let masked = judged("LoadState=masked\nActiveState=active\nSubState=running\n");
     let said = "x.service is active, but masked: it cannot be started again (systemctl unmask x.service)";
     assert_eq!(masked, (Verdict::Warning, said.to_owned()));
+    let broken = judged("LoadState=bad-setting\nActiveState=active\nSubState=running\nLoadError=x.y \"It is bad.\"\n");
+    let said = "x.service is active, but its file cannot be used any more: it cannot be started again; see: systemd-analyze \
+                verify x.service (It is bad.)";
+    assert_eq!(broken, (Verdict::Warning, said.to_owned()));
     let dies = judged("LoadState=not-found\nActiveState=failed\nSubState=failed\n");
     assert_eq!(dies.0, Verdict::Failed, "{dies:?}");
 }
@@ -71,6 +75,30 @@ fn a_running_service_may_have_been_restarted_too_often() {
     );
     assert_eq!(with(None, Some(3)).verdict, Verdict::Failed);
     assert_eq!(with(None, None).metrics.len(), 1);
+    let old = parse(&text.replace("NRestarts=4\n", ""));
+    let outcome = unit("x.service", &Wanted { restarts_critical: Some(9), ..wanted() }, &old[0], None);
+    assert_eq!(outcome.verdict, Verdict::Unknown, "a limit that was not looked at: {outcome:?}");
+    assert_eq!(unit("x.service", &wanted(), &old[0], None).verdict, Verdict::Ok);
+}
+
+#[test]
+fn what_is_started_by_another_or_until_the_reboot_is_not_enabled() {
+    let of = |more: &str| judged(&format!("LoadState=loaded\nActiveState=active\nSubState=running\n{more}"));
+    assert_eq!(of("UnitFileState=disabled\nTriggeredBy=\n").0, Verdict::Warning);
+    assert_eq!(of("UnitFileState=disabled\nTriggeredBy=x.socket\n").0, Verdict::Ok);
+    let (verdict, said) = of("UnitFileState=enabled-runtime\nTriggeredBy=\n");
+    assert_eq!(verdict, Verdict::Warning);
+    assert!(said.starts_with("x.service is active, but enabled only until the next reboot"), "{said}");
+}
+
+#[test]
+fn units_that_are_counted_and_not_named_are_not_well() {
+    let one = parse("Id=a.service\nActiveState=failed\n");
+    let except = ["a".to_owned()];
+    assert_eq!(failed(&[], true, &[]).verdict, Verdict::Unknown);
+    assert_eq!(failed(&one, true, &except).verdict, Verdict::Unknown);
+    assert_eq!(failed(&one, false, &except).verdict, Verdict::Ok);
+    assert_eq!(failed(&one, true, &[]).summary, "at least 1 unit has failed: a.service");
 }
 
 #[test]

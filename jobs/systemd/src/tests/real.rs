@@ -3,9 +3,13 @@
 use super::manager::{Manager, inside};
 use super::*;
 
-const UNITS: [(&str, &str); 17] = [
+const UNITS: [(&str, &str); 20] = [
     ("fine.service", "[Service]\nExecStart=/bin/sleep 100\n[Install]\nWantedBy=default.target\n"),
     ("loose.service", "[Service]\nExecStart=/bin/sleep 100\n[Install]\nWantedBy=default.target\n"),
+    // Not enabled, and held by a timer.
+    ("held.service", "[Service]\nExecStart=/bin/sleep 100\n[Install]\nWantedBy=default.target\n"),
+    ("held.timer", "[Timer]\nOnCalendar=daily\n"),
+    ("spoilt.service", "[Service]\nExecStart=/bin/sleep 100\n"),
     ("code.service", "[Service]\nExecStart=/bin/sh -c \"exit 3\"\n"),
     ("shot.service", "[Service]\nExecStart=/bin/sleep 100\n"),
     ("noexec.service", "[Service]\nExecStart=/nonexistent/program\n"),
@@ -42,7 +46,20 @@ fn what_runs_and_what_does_not_is_told_apart() {
 fn states(manager: &Manager) {
     use Verdict::{Failed, Ok, Warning};
     manager.systemctl(&["enable", "fine"]);
-    manager.begin(&["fine", "loose", "starts", "stops", "work", "done", "gone", "wants", "unmet"]);
+    manager.begin(&[
+        "fine",
+        "loose",
+        "starts",
+        "stops",
+        "work",
+        "done",
+        "gone",
+        "wants",
+        "unmet",
+        "held.timer",
+        "held",
+        "spoilt",
+    ]);
     says(manager, "fine", "", (Ok, "fine.service is active (running)"));
     says(
         manager,
@@ -68,6 +85,14 @@ fn states(manager: &Manager) {
     says(manager, "stops", "state = \"inactive\"", (Ok, "stops.service is deactivating (stop)"));
     let unmet = "unmet.service does not run (dead): a condition in its file (Condition...=) does not hold";
     says(manager, "unmet", "", (Failed, unmet));
+    says(manager, "held", "", (Ok, "held.service is active (running)"));
+    says(manager, "timers.target", "", (Ok, "timers.target is active (active)"));
+    without_files(manager);
+}
+
+/// What becomes of those whose files are gone, masked or spoilt.
+fn without_files(manager: &Manager) {
+    use Verdict::{Failed, Ok, Warning};
     until(&format!("unit = \"gone\"\n{}", manager.keys()), |o| o.verdict == Ok);
     std::fs::remove_file(manager.unit_file("gone.service")).unwrap();
     manager.systemctl(&["daemon-reload"]);
@@ -80,10 +105,15 @@ fn states(manager: &Manager) {
     says(manager, "missing.socket", "", (Failed, missing));
     let none = (Ok, "there is no unit missing.socket, and none is wanted");
     says(manager, "missing.socket", "state = \"inactive\"", none);
+    until(&format!("unit = \"spoilt\"\n{}", manager.keys()), |o| o.verdict == Ok);
+    std::fs::write(manager.unit_file("spoilt.service"), "[Service]\n").unwrap();
+    manager.systemctl(&["daemon-reload"]);
+    let spoilt = "spoilt.service is active, but its file cannot be used any more: it cannot be started again; see: \
+                  systemd-analyze verify spoilt.service (Unit spoilt.service has a bad unit file setting.)";
+    says(manager, "spoilt", "", (Warning, spoilt));
     let bad = "the file of bad.service cannot be used; see: systemd-analyze verify bad.service (Unit bad.service has a bad \
                unit file setting.)";
     says(manager, "bad", "", (Failed, bad));
-    says(manager, "timers.target", "", (Ok, "timers.target is active (active)"));
 }
 
 #[test]

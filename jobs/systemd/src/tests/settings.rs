@@ -14,6 +14,19 @@ fn each_wrong_key_says_what_to_write() {
         ("unit = \"a\"\nstate = \"running\"", "state: \"running\" is not known; use \"active\", \"inactive\", or both"),
         ("unit = \"a\"\nexcept = \"b\"", "except: with `unit` only that unit is looked at"),
         ("unit = \"a\"\nrestarts_warning = 5\nrestarts_critical = 5", "restarts_critical: it must be more than"),
+        ("unit = []", "unit: the list is empty; leave the key out"),
+        (
+            "unit = [\"a\", \"b.timer\"]\nrestarts_warning = 1",
+            "restarts_warning: systemd restarts services alone, and b.timer",
+        ),
+        (
+            "unit = \"a.mount\"\nrestarts_critical = 1",
+            "restarts_critical: systemd restarts services alone, and a.mount",
+        ),
+        (
+            "unit = \"a\"\nstate = \"inactive\"\nmust_be_enabled = true",
+            "must_be_enabled: it is about a unit that is active",
+        ),
         ("state = \"active\"", "state: it is about one unit"),
         ("must_be_enabled = true", "must_be_enabled: it is about one unit"),
         ("restarts_warning = 1", "restarts_warning: it is about one unit"),

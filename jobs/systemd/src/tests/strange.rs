@@ -45,6 +45,11 @@ fn answers_that_systemctl_never_gives_are_no_failures() {
     for (script, settings, said) in [
         ("exit 0", "unit = \"x\"", "systemctl answers \"\", which is not what was asked"),
         ("echo Id=x", "unit = \"x\"", "systemctl answers \"Id=x\", which is not"),
+        ("exit 0", "", "systemctl answers \"\", which is not what was asked"),
+        ("echo NFailedUnits=", "", "systemctl answers \"NFailedUnits=\", which is not"),
+        ("echo NFailedUnits=2", "", "which is not what was asked"),
+        // It names units, and none that has failed.
+        ("printf 'NFailedUnits=2\\nId=x.service\\nActiveState=active\\n'", "", "systemd counts more failed units than"),
         ("echo hello", "unit = \"x\"", "systemctl answers \"hello\", which is not"),
         ("echo hello", "", "systemctl answers \"hello\", which is not"),
         ("printf 'A=b\\n'", "", "systemctl answers \"A=b\", which is not"),
@@ -71,6 +76,14 @@ fn answers_that_systemctl_never_gives_are_no_failures() {
 fn what_is_asked_for_is_one_unit_and_no_option() {
     let script = "for word; do last=$word; done; printf 'Id=x\\nActiveState=active\\nSubState=%s\\nLoadState=loaded\\n' \
                   \"$last $#\"";
+    let failed = "case \"$*\" in *NFailedUnits*) echo NFailedUnits=1;; *) printf 'Id=a.service\\nActiveState=active\\n\\n'
+                  printf 'Id=b.service\\nActiveState=failed\\nResult=timeout\\n\\nId=c.mount\\nActiveState=inactive\\n';; esac";
+    let outcome = with(failed, "");
+    assert!(
+        outcome.summary.starts_with("1 unit has failed: b.service: it did not"),
+        "an old one lists all: {outcome:?}"
+    );
+    assert_eq!(with("echo NFailedUnits=0", "").summary, "no unit has failed");
     let outcome = with(script, "unit = \"-.mount\"");
     assert_eq!(outcome.summary, "-.mount is active (-.mount 6)", "{outcome:?}");
     assert_eq!(outcome.verdict, Verdict::Ok);
