@@ -6,6 +6,9 @@ use checker_parts::net::NO_ROUTE;
 use checker_parts::probe::{Problem, unresolved};
 use std::time::Duration;
 
+/// The clocks of two hosts differ a little.
+const FUTURE_MAX: Duration = Duration::from_secs(3_600);
+
 /// What is too old, and what is too much.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Limits {
@@ -28,7 +31,11 @@ pub(crate) fn judge(folder: &str, user: &str, limits: &Limits, survey: &Survey, 
     let age = survey.newest.map(|newest| now.since(Timestamp::from_micros(newest.as_microsecond())));
     let count = survey.messages;
     let holds = if count == 1 { "1 message".to_owned() } else { format!("{count} messages") };
-    let findings = [of_age(limits, age, folder, count), of_count(limits, count, folder)];
+    let ahead = survey.newest.map(|newest| Timestamp::from_micros(newest.as_microsecond()).since(now));
+    let findings = [
+        of_age(limits, age, folder, count).or_else(|| of_future(limits, ahead, folder)),
+        of_count(limits, count, folder),
+    ];
     let mut findings: Vec<(Verdict, String)> = findings.into_iter().flatten().collect();
     findings.sort_by_key(|(verdict, _)| *verdict != Verdict::Failed);
     let sentence = findings.iter().map(|(_, sentence)| sentence.as_str()).collect::<Vec<_>>().join("; ");
@@ -67,6 +74,14 @@ fn of_age(limits: &Limits, age: Option<Duration>, folder: &str, count: u32) -> O
         };
         Some((verdict, sentence))
     })
+}
+
+/// Who puts a message into a folder may choose its date, and one from the future would hide for long that no more come.
+fn of_future(limits: &Limits, ahead: Option<Duration>, folder: &str) -> Option<(Verdict, String)> {
+    limits.age_warning.or(limits.age_critical)?;
+    let ahead = duration_words(ahead.filter(|ahead| *ahead > FUTURE_MAX)?);
+    let sentence = format!("newest message in {folder:?} is dated {ahead} in the future, so its age says nothing");
+    Some((Verdict::Warning, format!("{sentence}; see to the clocks, or take the message out")))
 }
 
 fn of_count(limits: &Limits, count: u32, folder: &str) -> Option<(Verdict, String)> {

@@ -32,8 +32,12 @@ pub(crate) fn spawn(tables: &[Table<Settings>]) -> Result<Vec<ImapJob>, Vec<Spaw
             let usual = if endpoint.port() == IMAP { Security::Starttls } else { Security::Tls };
             let security = security.unwrap_or(usual);
             reader.is_sound(endpoint, security, logs_in);
-            // Who has several mailboxes on one server has a job for each.
-            let target = if logs_in { format!("{user}@{endpoint}") } else { endpoint.to_string() };
+            // Who has several mailboxes on one server has a job for each, and for each folder of interest.
+            let target = match (&table.settings.folder, logs_in) {
+                (_, false) => endpoint.to_string(),
+                (None, true) => format!("{user}@{endpoint}"),
+                (Some(folder), true) => format!("{user}@{endpoint}/{folder}"),
+            };
             let (id, policy) = table.job(KIND, &target, endpoints.len() == 1);
             let account = ImapAccount {
                 host: endpoint.host().to_owned(),
@@ -111,6 +115,9 @@ impl Reader<'_> {
 
     fn trust(&mut self, trusts: &mut Trusts) -> Arc<Trust> {
         let file = &self.settings.ca_file;
+        if file.is_some() && self.settings.security.as_deref() == Some("none") {
+            self.note("ca_file", "it is of no use without TLS; take it out, or `security = \"none\"`");
+        }
         if let Some(trust) = trusts.get(file) {
             return trust.clone();
         }

@@ -47,6 +47,9 @@ pub fn read_file(path: &Path) -> Result<Hidden, String> {
 
 fn read_file_of(path: &Path, credentials: Option<&Path>) -> Result<Hidden, String> {
     let shown = path.display();
+    if path.is_relative() {
+        return Err(format!("{shown} is a relative path; write the whole path, from / on"));
+    }
     let unreadable = |e: std::io::Error| format!("cannot read the secret file {shown}: {e}");
     let is_file = std::fs::metadata(path).map_err(unreadable)?.is_file();
     if !is_file {
@@ -54,13 +57,7 @@ fn read_file_of(path: &Path, credentials: Option<&Path>) -> Result<Hidden, Strin
     }
     let mut file = File::open(path).map_err(unreadable)?;
     let meta = file.metadata().map_err(unreadable)?;
-    let delivered = path.starts_with("/run/secrets") || credentials.is_some_and(|dir| path.starts_with(dir));
-    if meta.mode() & 0o077 != 0 && !delivered {
-        return Err(format!(
-            "the secret file {shown} can be read or written by others (mode {:03o}); run: chmod 600 {shown}",
-            meta.mode() & 0o777
-        ));
-    }
+    ours_alone_of(path, "secret file", meta.mode(), credentials)?;
     if meta.len() > SECRET_MAX {
         return Err(format!("the secret file {shown} is larger than 64 KiB; it must hold one line"));
     }
@@ -79,6 +76,29 @@ fn read_file_of(path: &Path, credentials: Option<&Path>) -> Result<Hidden, Strin
         ));
     }
     Ok(Hidden(line.to_owned()))
+}
+
+/// Sees that others can neither read nor write a file of this mode: whoever can has the secret. Who has it delivered, by
+/// systemd (`LoadCredential=`) or as a secret of a container, cannot choose its mode; it is kept from others in another way.
+///
+/// # Errors
+/// A sentence with the remedy, that calls the file `what`.
+pub(crate) fn ours_alone(path: &Path, what: &str, mode: u32) -> Result<(), String> {
+    let systemd = std::env::var_os("CREDENTIALS_DIRECTORY");
+    ours_alone_of(path, what, mode, systemd.as_deref().map(Path::new))
+}
+
+fn ours_alone_of(path: &Path, what: &str, mode: u32, credentials: Option<&Path>) -> Result<(), String> {
+    // Every path begins with an empty one, and with the root.
+    let credentials = credentials.filter(|dir| dir.is_absolute() && dir.parent().is_some());
+    let delivered = path.starts_with("/run/secrets") || credentials.is_some_and(|dir| path.starts_with(dir));
+    if mode & 0o077 != 0 && !delivered {
+        let (shown, mode) = (path.display(), mode & 0o777);
+        return Err(format!(
+            "the {what} {shown} can be read or written by others (mode {mode:03o}); run: chmod 600 {shown}"
+        ));
+    }
+    Ok(())
 }
 
 /// The secrets of a job, so that a server that echoes them cannot bring them into a message.
@@ -127,6 +147,10 @@ mod tests {
         assert!(error.contains("mode 640") && error.contains("chmod 600"), "{error}");
         let read = read_file_of(&open, Some(dir.path())).unwrap();
         assert_eq!(read.reveal(), "hunter2-secret");
+        for nowhere in ["", "/", "secrets"] {
+            let error = read_file_of(&open, Some(Path::new(nowhere))).unwrap_err();
+            assert!(error.contains("mode 640"), "{nowhere:?}: {error}");
+        }
         let closed = write(dir.path(), "closed", "hunter2-secret\r\n", 0o600);
         assert_eq!(read_file_of(&closed, None).unwrap().reveal(), "hunter2-secret");
         assert_eq!(format!("{read:?}"), "(hidden)");
@@ -142,6 +166,8 @@ mod tests {
         }
         let error = read_file_of(dir.path(), None).unwrap_err();
         assert!(error.contains("is no file"), "{error}");
+        let error = read_file_of(Path::new("secret"), None).unwrap_err();
+        assert_eq!(error, "secret is a relative path; write the whole path, from / on");
         let error = read_file_of(&dir.path().join("none"), None).unwrap_err();
         assert!(error.contains("none: No such file"), "{error}");
     }

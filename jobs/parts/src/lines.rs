@@ -1,5 +1,6 @@
 //! The protocols that talk in lines, and what may come of it: SMTP, IMAP, POP3, FTP. What a server says is bounded.
 
+use crate::hidden::Scrubber;
 use crate::quoted::quoted;
 use std::fmt;
 use std::io;
@@ -38,6 +39,7 @@ pub struct Lines<'a, S> {
     stream: &'a mut S,
     came: Vec<u8>,
     total: usize,
+    scrubber: Scrubber,
 }
 
 /// An answer of SMTP or FTP: three digits, and one line or several.
@@ -64,7 +66,19 @@ impl Reply {
 impl<'a, S: AsyncRead + AsyncWrite + Unpin> Lines<'a, S> {
     /// Those of this stream, of which nothing has been read.
     pub fn new(stream: &'a mut S) -> Self {
-        Self { stream, came: Vec::new(), total: 0 }
+        Self { stream, came: Vec::new(), total: 0, scrubber: Scrubber::default() }
+    }
+
+    /// Without these secrets in what is told of the server's words. They are taken out before the words are cut short: half
+    /// a secret is not found any more.
+    #[must_use]
+    pub fn hiding(self, scrubber: &Scrubber) -> Self {
+        Self { scrubber: scrubber.clone(), ..self }
+    }
+
+    /// What the server said, in quotes.
+    fn shown(&self, said: &[u8]) -> String {
+        quoted(self.scrubber.scrub(String::from_utf8_lossy(said).into_owned()).as_bytes())
     }
 
     /// The next line, without its end.
@@ -77,12 +91,13 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Lines<'a, S> {
             let mut more = [0; 2_048];
             let count = self.stream.read(&mut more).await?;
             if count == 0 {
-                let said = if self.came.is_empty() { String::new() } else { format!(" after {}", quoted(&self.came)) };
+                let said =
+                    if self.came.is_empty() { String::new() } else { format!(" after {}", self.shown(&self.came)) };
                 return Err(Stop::Said(format!("closed the connection{said}")));
             }
             self.total += count;
             if self.total > SAID_MAX {
-                let head = quoted(&self.came);
+                let head = self.shown(&self.came);
                 return Err(Stop::Said(format!("says more than {} KiB: {head}", SAID_MAX / 1024)));
             }
             self.came.extend_from_slice(more.get(..count).unwrap_or_default());
@@ -96,7 +111,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Lines<'a, S> {
         Ok(())
     }
 
-    /// The next reply of a protocol with three digits.
+    /// The next reply of a protocol with three digits. The code of all its lines is the same (RFC 5321, 4.2.1): where it is
+    /// not, each client would believe another one.
     pub async fn reply(&mut self, protocol: &str) -> Result<Reply, Stop> {
         let mut reply = Reply { code: String::new(), lines: Vec::new() };
         loop {
@@ -106,15 +122,16 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin> Lines<'a, S> {
             let is_code = code.len() == 3 && code.bytes().all(|b| b.is_ascii_digit());
             // FTP may have lines of any form between the first one and the last.
             let within = protocol == "FTP" && !reply.code.is_empty() && code != reply.code;
-            if !within && !(is_code && (last || rest.starts_with('-'))) {
-                let line = quoted(line.as_bytes());
+            let changes = !reply.code.is_empty() && code != reply.code;
+            if !within && (changes || !(is_code && (last || rest.starts_with('-')))) {
+                let line = self.shown(line.as_bytes());
                 return Err(Stop::Said(format!("does not answer as {protocol} does, but with {line}")));
             }
             if within {
                 continue;
             }
             code.clone_into(&mut reply.code);
-            reply.lines.push(rest.get(1..).unwrap_or_default().to_owned());
+            reply.lines.push(self.scrubber.scrub(rest.get(1..).unwrap_or_default().to_owned()));
             if last {
                 return Ok(reply);
             }

@@ -85,10 +85,12 @@ impl Password {
     /// The words of a server without the password, which some repeat, and without signs that a terminal would obey.
     fn scrub(&self, words: &str) -> String {
         let quoted = self.0.replace('\\', "\\\\").replace('"', "\\\"");
+        // As `mend` leaves it of what is not ASCII.
+        let plain = |secret: &str| secret.bytes().map(|b| if b.is_ascii() { char::from(b) } else { '?' }).collect();
         let mut words = words.to_owned();
-        for secret in [&quoted, &self.0] {
+        for secret in [plain(&quoted), plain(&self.0), quoted, self.0.clone()] {
             if !secret.is_empty() {
-                words = words.replace(secret.as_str(), "(hidden)");
+                words = words.replace(&secret, "(hidden)");
             }
         }
         error::clean_words(words.as_bytes())

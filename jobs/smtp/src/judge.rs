@@ -38,9 +38,11 @@ fn is_good(reply: &Reply) -> bool {
     reply.code.starts_with('2')
 }
 
-/// A server that wants a login before any mail is no open relay. Who must get mail gets none from it, though.
+/// A server that wants a login before any mail is no open relay. Who must get mail gets none from it, though; and one that
+/// only wants TLS first, by the same code (RFC 3207, 4), has said nothing of what it would take then.
 fn wants_login(plan: &Plan, reply: &Reply) -> bool {
-    plan.rcpt_to.is_empty() && reply.code == "530"
+    let wants_tls = reply.lines.iter().any(|line| line.to_ascii_uppercase().contains("TLS"));
+    plan.rcpt_to.is_empty() && reply.code == "530" && !wants_tls
 }
 
 fn turned_down(name: &str, mail: &str, reply: &Reply) -> (Verdict, String) {

@@ -73,6 +73,12 @@ impl Reader<'_> {
         if settings.user.is_some() && security == Some(Security::None) {
             self.note("user", "a password is never sent without TLS; take the login out, or `security = \"none\"`");
         }
+        if security == Some(Security::None) {
+            let of_tls = [("server_name", settings.server_name.is_some()), ("ca_file", settings.ca_file.is_some())];
+            for (key, _) in of_tls.into_iter().filter(|(_, is_set)| *is_set) {
+                self.note(key, "it is of no use without TLS; take it out, or `security = \"none\"`");
+            }
+        }
         if settings.user.is_some() && !settings.expect_refused.is_empty() {
             let message = "a server relays for those who are logged in; make a table of its own for this, without user";
             self.note("expect_refused", message);
@@ -84,15 +90,15 @@ impl Reader<'_> {
         if settings.mail_from.is_some() && settings.rcpt_to.is_empty() && settings.expect_refused.is_empty() {
             self.note("mail_from", "it is of no use without rcpt_to or expect_refused");
         }
-        Common {
-            security,
-            trust: self.trust(trusts),
-            login,
-            scrubber,
-            mail_from,
-            rcpt_to: self.addresses("rcpt_to", &settings.rcpt_to),
-            expect_refused: self.addresses("expect_refused", &settings.expect_refused),
+        let rcpt_to = self.addresses("rcpt_to", &settings.rcpt_to);
+        let expect_refused = self.addresses("expect_refused", &settings.expect_refused);
+        for both in expect_refused.iter().filter(|address| rcpt_to.contains(address)) {
+            self.note(
+                "expect_refused",
+                format!("{both} stands in rcpt_to too; mail for it cannot be taken and refused"),
+            );
         }
+        Common { security, trust: self.trust(trusts), login, scrubber, mail_from, rcpt_to, expect_refused }
     }
 
     fn endpoints(&mut self) -> Vec<Endpoint> {

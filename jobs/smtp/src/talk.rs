@@ -4,13 +4,16 @@ use crate::plan::{Login, Plan};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use checker_parts::lines::{Lines, Reply, Stop};
+use checker_parts::probe::Limit;
 use checker_parts::starttls::our_name;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 /// The end of the talk is waited for no longer: all is known by then.
 const FAREWELL: Duration = Duration::from_millis(500);
+/// It ends so long before the run, or what is known would be lost with it.
+const MARGIN: Duration = Duration::from_millis(10);
 
 const SMTP: &str = "SMTP";
 
@@ -60,21 +63,38 @@ pub(crate) async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     stream: &mut S,
     greeted: bool,
     phase: &mut Phase,
+    limit: &Limit,
 ) -> Result<Talked, Stop> {
-    let mut talk = Talk { plan, lines: Lines::new(stream), phase };
-    if !greeted {
-        *talk.phase = Phase::Greeting;
-        talk.lines.greeting(SMTP, "220").await?;
-    }
-    let talked = talk.through().await;
+    let mut talk = Talk { plan, lines: Lines::new(stream).hiding(&plan.scrubber), phase };
+    let talked = talk.through(greeted).await;
     if !matches!(talked, Err(Stop::Broken(_))) {
-        drop(timeout(FAREWELL, talk.ask("QUIT")).await);
+        quit(&mut talk.lines, limit).await;
     }
     talked
 }
 
+/// Ends politely, so that the server's log does not tell of a lost connection. What is begun of a mail is forgotten with it
+/// (RFC 5321, 4.1.1.10). Nothing depends on the answer.
+pub(crate) async fn quit<S: AsyncRead + AsyncWrite + Unpin>(lines: &mut Lines<'_, S>, limit: &Limit) {
+    let goodbye = async {
+        lines.say("QUIT").await?;
+        lines.reply(SMTP).await
+    };
+    drop(timeout_at(farewell(limit), goodbye).await);
+}
+
+/// Until when an end is waited for that begins now.
+pub(crate) fn farewell(limit: &Limit) -> Instant {
+    let last = limit.until.checked_sub(MARGIN).unwrap_or(limit.until);
+    last.min(Instant::now() + FAREWELL)
+}
+
 impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
-    async fn through(&mut self) -> Result<Talked, Stop> {
+    async fn through(&mut self, greeted: bool) -> Result<Talked, Stop> {
+        if !greeted {
+            *self.phase = Phase::Greeting;
+            self.lines.greeting(SMTP, "220").await?;
+        }
         *self.phase = Phase::Hello;
         let hello = self.ask(&format!("EHLO {}", our_name())).await?;
         if hello.code != "250" {
@@ -92,13 +112,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
         Ok(talked)
     }
 
-    /// Says a line and waits for the answer, in which no password stands.
+    /// Says a line and waits for the answer.
     async fn ask(&mut self, line: &str) -> Result<Reply, Stop> {
         self.lines.say(line).await?;
-        let mut reply = self.lines.reply(SMTP).await?;
-        for line in &mut reply.lines {
-            *line = self.plan.scrubber.scrub(std::mem::take(line));
-        }
+        let reply = self.lines.reply(SMTP).await?;
         if reply.code == "421" {
             return Err(Stop::Said(format!("ends the talk: {}", reply.quoted())));
         }
@@ -153,8 +170,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
                 answers.push(Answer { address: address.clone(), reply });
             }
         }
-        // What is begun is forgotten; its answer says nothing.
-        self.ask("RSET").await?;
         Ok(())
     }
 }

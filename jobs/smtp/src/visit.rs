@@ -2,23 +2,19 @@
 
 use crate::judge::judge;
 use crate::plan::{Plan, Security};
-use crate::talk::{Phase, Talked, talk};
+use crate::talk::{Phase, Talked, farewell, quit, talk};
 use checker_job::Outcome;
-use checker_parts::lines::Stop;
+use checker_parts::lines::{Lines, Stop};
 use checker_parts::net::{self, Line, Trouble};
 use checker_parts::probe::{Limit, Problem};
 use checker_parts::starttls::{self, Protocol};
 use checker_parts::tls::{Fault, is_tls_error};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use std::time::Duration;
 use tokio::io::AsyncWriteExt as _;
-use tokio::time::{timeout, timeout_at};
+use tokio::time::timeout_at;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-
-/// The end of TLS is waited for no longer.
-const FAREWELL: Duration = Duration::from_millis(500);
 
 /// What ended the talk before its time.
 enum End {
@@ -41,7 +37,7 @@ impl From<io::Error> for End {
 /// Talks with the server at `to`, and judges it.
 pub(crate) async fn visit(plan: &Plan, to: SocketAddr, limit: &Limit) -> Result<Outcome, Problem> {
     let mut phase = Phase::Connecting;
-    let end = match timeout_at(limit.until, converse(plan, to, &mut phase)).await {
+    let end = match timeout_at(limit.until, converse(plan, to, &mut phase, limit)).await {
         Ok(Ok(talked)) => return Ok(judge(plan, &talked)),
         Ok(Err(end)) => Some(end),
         Err(_) => None,
@@ -52,20 +48,25 @@ pub(crate) async fn visit(plan: &Plan, to: SocketAddr, limit: &Limit) -> Result<
     }
 }
 
-async fn converse(plan: &Plan, to: SocketAddr, phase: &mut Phase) -> Result<Talked, End> {
+async fn converse(plan: &Plan, to: SocketAddr, phase: &mut Phase, limit: &Limit) -> Result<Talked, End> {
     let mut line = net::dial(to).await?;
     if plan.security == Security::None {
-        return Ok(talk(plan, &mut line, false, phase).await?);
+        return Ok(talk(plan, &mut line, false, phase, limit).await?);
     }
     let greeted = plan.security == Security::Starttls;
     if greeted {
         *phase = Phase::BeforeTls;
-        starttls::begin(&mut line, Protocol::Smtp).await?;
+        if let Err(stop) = starttls::begin(&mut line, Protocol::Smtp).await {
+            if matches!(stop, Stop::Said(_)) {
+                quit(&mut Lines::new(&mut line), limit).await;
+            }
+            return Err(stop.into());
+        }
     }
     *phase = Phase::Handshake;
     let mut stream = protected(plan, line).await?;
-    let talked = talk(plan, &mut stream, greeted, phase).await;
-    drop(timeout(FAREWELL, stream.shutdown()).await);
+    let talked = talk(plan, &mut stream, greeted, phase, limit).await;
+    drop(timeout_at(farewell(limit), stream.shutdown()).await);
     Ok(talked?)
 }
 

@@ -54,7 +54,7 @@ pub(crate) async fn prove<S: AsyncRead + AsyncWrite + Unpin>(
     });
     let hash =
         hash.map_err(|_| End::Said("sends a half of the key exchange that is no point of its curve".to_owned()))?;
-    verified(kind, algorithm, reply.blob, hash.as_ref(), reply.signature).map_err(End::Said)
+    verified(kind, algorithm, reply.blob, hash.as_ref(), reply.signature)
 }
 
 fn reply(message: &[u8]) -> Option<Reply<'_>> {

@@ -1,5 +1,6 @@
 //! Host keys, and what they sign with (RFC 4253, 6.6; RFC 5656, 3; RFC 8332; RFC 8709).
 
+use crate::end::End;
 use crate::fields::Fields;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
@@ -47,6 +48,9 @@ impl KeyKind {
     }
 }
 
+/// The lengths of RSA keys that ring verifies.
+const RSA_BITS: std::ops::RangeInclusive<usize> = 1_024..=8_192;
+
 /// RSA with SHA-1, which is broken (RFC 8332, 1).
 pub(crate) const SHA1: &str = "ssh-rsa";
 
@@ -69,28 +73,34 @@ pub(crate) fn fingerprint(blob: &[u8]) -> String {
 /// Verifies a server's signature over `hash` by the key `blob`.
 ///
 /// # Errors
-/// The end of a sentence that begins with the server.
+/// [`End::Said`], or [`End::Unverifiable`].
 pub(crate) fn verified(
     kind: KeyKind,
     algorithm: &str,
     blob: &[u8],
     hash: &[u8],
     signature: &[u8],
-) -> Result<HostKey, String> {
+) -> Result<HostKey, End> {
     let fingerprint = fingerprint(blob);
-    let unreadable = || format!("shows a host key or a signature that cannot be read ({}, {fingerprint})", kind.word());
+    let unreadable =
+        || End::Said(format!("shows a host key or a signature that cannot be read ({}, {fingerprint})", kind.word()));
     let mut signed = Fields(signature);
     if signed.text() != Some(algorithm) {
-        return Err(format!("signs in another way than {algorithm}, on which it had agreed"));
+        return Err(End::Said(format!("signs in another way than {algorithm}, on which it had agreed")));
     }
     let signed = signed.string().ok_or_else(unreadable)?;
     let (is_good, bits) = checked(kind, algorithm, blob, hash, signed).ok_or_else(unreadable)?;
+    if let Some(bits) = bits.filter(|bits| !RSA_BITS.contains(bits)) {
+        let (least, most) = (RSA_BITS.start(), RSA_BITS.end());
+        let sentence = format!("its RSA key {fingerprint} has {bits} bits, and Checker verifies {least} to {most}");
+        return Err(End::Unverifiable(sentence));
+    }
     if !is_good {
-        return Err(format!(
+        return Err(End::Said(format!(
             "shows the host key {} {fingerprint} and does not prove that it holds it: its signature is wrong. Somebody may \
              stand in between; do not log in",
             kind.word()
-        ));
+        )));
     }
     Ok(HostKey { kind, fingerprint, algorithm: algorithm.to_owned(), bits })
 }

@@ -44,8 +44,7 @@ pub struct Settings {
     /// Where to connect; a list makes one job each.
     pub address: OneOrMany<String>,
     /// The host keys of which the server must hold one.
-    #[serde(default)]
-    pub host_key: OneOrMany<String>,
+    pub host_key: Option<OneOrMany<String>>,
     /// A file with host keys.
     pub known_hosts: Option<PathBuf>,
     /// What the server must call itself, in part.

@@ -30,9 +30,9 @@ impl Pins {
         kinds
     }
 
-    /// Whether one of them may be of any kind.
-    pub(crate) fn of_any_kind(&self) -> bool {
-        self.good.iter().any(|pin| pin.kind.is_none())
+    /// Whether one of them may be of this kind.
+    pub(crate) fn may_be(&self, kind: KeyKind) -> bool {
+        self.good.iter().any(|pin| pin.kind.is_none_or(|of_pin| of_pin == kind))
     }
 
     /// Whether this key will do.

@@ -13,10 +13,12 @@ use checker_parts::quoted::quoted;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{Instant, timeout_at};
 
 /// The end of the talk is waited for no longer: all is known by then.
 const FAREWELL: Duration = Duration::from_millis(500);
+/// It ends so long before the run, or what is known would be lost with it.
+const MARGIN: Duration = Duration::from_millis(10);
 
 /// What a server shows.
 #[derive(Debug)]
@@ -43,8 +45,8 @@ struct Shown {
     kinds: Vec<KeyKind>,
 }
 
-/// Asks the server at `to`, once; and once more for each other kind of key while the one that is wanted was not among them
-/// and may be of that kind.
+/// Asks the server at `to`, once; and once more for each other kind of key while none that will do was among them and one of
+/// that kind may.
 pub(crate) async fn seen(pins: &Pins, to: SocketAddr, limit: &Limit) -> Result<Seen, Problem> {
     let mut wanted = pins.kinds();
     let first = one(&wanted, to, limit).await?;
@@ -52,8 +54,9 @@ pub(crate) async fn seen(pins: &Pins, to: SocketAddr, limit: &Limit) -> Result<S
         Ok(key) => vec![key],
         Err(why) => return Ok(Seen { server: first.server, keys: Err(why) }),
     };
-    while pins.of_any_kind() && !keys.iter().any(|key| pins.hold(key)) {
-        wanted.retain(|kind| first.kinds.contains(kind) && keys.iter().all(|key| key.kind != *kind));
+    while !keys.iter().any(|key| pins.hold(key)) {
+        let is_shown = |kind: KeyKind| keys.iter().any(|key| key.kind == kind);
+        wanted.retain(|kind| first.kinds.contains(kind) && pins.may_be(*kind) && !is_shown(*kind));
         if wanted.is_empty() {
             break;
         }
@@ -94,7 +97,10 @@ async fn converse(wanted: &[KeyKind], to: SocketAddr, limit: &Limit, phase: &mut
             if matches!(proved, Err(End::Said(_))) {
                 goodbye(&mut wire, limit).await;
             }
-            Ok(proved?)
+            match proved {
+                Err(End::Unverifiable(why)) => Err(why),
+                proved => Ok(proved?),
+            }
         }
         (None, _) => {
             Err(format!("its key exchanges are unknown to Checker: {}", quoted(offers.exchanges().as_bytes())))
@@ -109,8 +115,8 @@ async fn converse(wanted: &[KeyKind], to: SocketAddr, limit: &Limit, phase: &mut
 
 /// Ends politely. Nothing depends on it.
 async fn goodbye<S: AsyncRead + AsyncWrite + Unpin>(wire: &mut Wire<S>, limit: &Limit) {
-    let left = limit.until.saturating_duration_since(Instant::now());
-    drop(timeout(FAREWELL.min(left), wire.leave()).await);
+    let last = limit.until.checked_sub(MARGIN).unwrap_or(limit.until);
+    drop(timeout_at(last.min(Instant::now() + FAREWELL), wire.leave()).await);
 }
 
 /// Words the end; without one, time ran out.
@@ -128,7 +134,7 @@ fn explain(to: SocketAddr, limit: &Limit, phase: &Phase, end: Option<End>) -> Pr
     }
     let within = format!("within {}", limit.words());
     let sentence = match (end, phase) {
-        (Some(End::Said(what)), _) => return Problem::target(format!("{to} {what}")),
+        (Some(End::Said(what) | End::Unverifiable(what)), _) => return Problem::target(format!("{to} {what}")),
         (None, Phase::Greeting(said)) if said.is_empty() => {
             format!("{to} accepts the connection, but does not say that it is an SSH server {within}")
         }

@@ -4,6 +4,7 @@ use crate::pins::{self, Pins};
 use crate::{KIND, Settings, SshJob, known_hosts};
 use checker_job::{SpawnError, Table};
 use checker_parts::net::Endpoint;
+use checker_parts::one_or_many::OneOrMany;
 
 /// Makes the jobs of all tables.
 pub(crate) fn spawn(tables: &[Table<Settings>]) -> Result<Vec<SshJob>, Vec<SpawnError>> {
@@ -71,7 +72,12 @@ impl Reader<'_> {
 
     fn given(&mut self) -> Pins {
         let mut pins = Pins::default();
-        for text in &self.settings.host_key {
+        let settings = self.settings;
+        let given = settings.host_key.as_ref();
+        if given.is_some_and(OneOrMany::is_empty) {
+            self.note("host_key", "the list is empty, and any key would do; name one, or leave the key out");
+        }
+        for text in given.into_iter().flatten() {
             let Some(pin) = self.keep("host_key", pins::read(text)) else { continue };
             if pins.good.iter().any(|known| known.fingerprint == pin.fingerprint) {
                 self.note("host_key", format!("{} stands in the list twice; take one out", pin.fingerprint));
@@ -84,7 +90,7 @@ impl Reader<'_> {
 
     fn known_hosts(&mut self) -> Option<String> {
         let path = self.settings.known_hosts.as_ref()?;
-        if !self.settings.host_key.is_empty() {
+        if self.settings.host_key.is_some() {
             self.note("known_hosts", "host_key is set as well; take one of both out");
             return None;
         }

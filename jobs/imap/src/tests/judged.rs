@@ -62,6 +62,16 @@ fn age_and_count_are_judged_in_two_degrees() {
     ] {
         assert_eq!((outcome.verdict, outcome.summary.as_str()), (verdict, sentence));
     }
+    // A date of its own choice, and an hour of clocks that differ.
+    let at = |ahead: u64, limits: &Limits| {
+        let newest = std::time::SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000 + ahead);
+        let survey = Survey { messages: 1, newest: Some(newest.try_into().unwrap()) };
+        judge("Reports", "me", limits, &survey, Timestamp::from_secs(1_000_000_000))
+    };
+    let ahead = at(50 * HOUR, &age);
+    assert_eq!(ahead.verdict, Verdict::Warning);
+    assert!(ahead.summary.starts_with("newest message in \"Reports\" is dated 2 d 2 h in the future"), "{ahead:?}");
+    assert_eq!((at(HOUR, &age).verdict, at(50 * HOUR, &count).verdict), (Verdict::Ok, Verdict::Ok));
     let outcome = of(11, Some(2), &both);
     let metrics: Vec<_> =
         outcome.metrics.iter().map(|m| (&*m.label, m.value, m.warning.as_deref(), m.critical.as_deref())).collect();

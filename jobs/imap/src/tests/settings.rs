@@ -40,6 +40,10 @@ fn each_wrong_key_says_what_to_write() {
         (format!("{a}user = \"me\""), "user: a user needs pass_file"),
         (format!("{a}pass_file = \"{good}\""), "pass_file: a password needs user"),
         (format!("{a}user = \"me\"\npass_file = \"{open}\""), "can be read or written by others (mode 644)"),
+        (
+            "address = \"127.0.0.1:143\"\nsecurity = \"none\"\nca_file = \"/etc/passwd\"".to_owned(),
+            "ca_file: it is of no use without TLS",
+        ),
         (format!("{a}user = \"\"\npass_file = \"{good}\""), "user: it is empty"),
         (format!("{a}folder = \"Work\""), "folder: only a user sees a folder; set user and pass_file"),
         (format!("{a}messages_warning = 5"), "messages_warning: only a user sees"),
@@ -60,6 +64,8 @@ fn each_wrong_key_says_what_to_write() {
     let job = jobs(&u).unwrap().remove(0);
     assert!(!format!("{job:?}").contains("s3cret"), "{job:?}");
     assert_eq!(job.id().as_str(), "imap:me@a.example:993");
+    let job = jobs(&format!("{u}folder = \"Reports\"")).unwrap().remove(0);
+    assert_eq!(job.id().as_str(), "imap:me@a.example:993/Reports");
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn resolve(host: &str, port: u16, until: &Until) -> Result<Vec<SocketAddr>, Why>
 
 /// Tries one address after the other; each gets its share of what is left.
 fn dial(addresses: &[SocketAddr], until: &Until) -> Result<(TcpStream, SocketAddr), Why> {
-    let mut why = Why::Slow("the connection".to_owned());
+    let mut why = None;
     for (at, &to) in addresses.iter().enumerate() {
         let Some(left) = until.left() else { break };
         let others = u32::try_from(addresses.len() - at).unwrap_or(1);
@@ -91,11 +91,18 @@ fn dial(addresses: &[SocketAddr], until: &Until) -> Result<(TcpStream, SocketAdd
                 tcp.set_nodelay(true).ok();
                 return Ok((tcp, to));
             }
-            Err(e) if e.kind() == ErrorKind::TimedOut => why = Why::Connect(Trouble::TimedOut, to),
-            Err(e) => why = Why::Connect(Trouble::of(&e, to), to),
+            Err(e) if e.kind() == ErrorKind::TimedOut => why = Some(graver(why, Trouble::TimedOut, to)),
+            Err(e) => why = Some(graver(why, Trouble::of(&e, to), to)),
         }
     }
-    Err(why)
+    Err(why.unwrap_or_else(|| Why::Slow("the connection".to_owned())))
+}
+
+/// Of several addresses one tells why. What the target does there counts more than what this host lacks to ask another one,
+/// such as IPv6, or no target with both would ever be found dead.
+fn graver(before: Option<Why>, trouble: Trouble, to: SocketAddr) -> Why {
+    let is_ours = matches!(trouble, Trouble::NoRoute | Trouble::Forbidden | Trouble::Ours(_));
+    before.filter(|_| is_ours).unwrap_or(Why::Connect(trouble, to))
 }
 
 /// Talks until the server waits for TLS.
@@ -211,5 +218,21 @@ impl Write for Way {
             Line::Tls(tls) => tls.flush(),
             Line::Plain(timed) => timed.flush(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_target_does_counts_more_than_what_this_host_lacks() {
+        let (v4, v6) = ("192.0.2.1:993".parse().unwrap(), "[2001:db8::1]:993".parse().unwrap());
+        let (refused, silent) = (Why::Connect(Trouble::Refused, v4), Why::Connect(Trouble::TimedOut, v4));
+        let no_route = Why::Connect(Trouble::NoRoute, v6);
+        assert_eq!(graver(None, Trouble::NoRoute, v6), no_route);
+        assert_eq!(graver(Some(refused.clone()), Trouble::NoRoute, v6), refused);
+        assert_eq!(graver(Some(no_route), Trouble::TimedOut, v4), silent);
+        assert_eq!(graver(Some(silent), Trouble::Refused, v4), refused);
     }
 }

@@ -3,8 +3,6 @@
 //! Only what our own commands ask for is of use. All else (warnings, flags, counts, replies of extensions) is left out:
 //! much of it the crate cannot read, and some of it makes it panic.
 
-use super::error::clean_words;
-
 /// Lists in lists: what we ask for has two levels. The crate's parser calls itself for each.
 const DEPTH_MAX: u32 = 4;
 
@@ -15,7 +13,7 @@ pub(super) enum Verdict {
     Keep(Vec<u8>),
     /// Nobody needs it, nor what follows in its literals.
     Drop,
-    /// The server says goodbye. Holds its words.
+    /// The server says goodbye. Holds its words as they came.
     Bye(String),
     /// It would do harm. Says why.
     Harm(String),
@@ -31,7 +29,7 @@ pub(super) fn first(line: &[u8]) -> Verdict {
     let word = words.next().unwrap_or_default().to_ascii_uppercase();
     let second = words.next().unwrap_or_default().to_ascii_uppercase();
     match (word.as_slice(), second.as_slice()) {
-        (b"BYE", _) => Verdict::Bye(clean_words(reply.get(4..).unwrap_or_default())),
+        (b"BYE", _) => Verdict::Bye(String::from_utf8_lossy(reply.get(4..).unwrap_or_default()).trim().to_owned()),
         (b"LIST", _) => Verdict::Keep(list(line)),
         (b"SEARCH" | b"CAPABILITY", _) => Verdict::Keep(ended(plain(line))),
         (number, b"EXISTS") if is_number(number) => Verdict::Keep(ended(plain(line))),

@@ -91,7 +91,11 @@ struct Hit {
 impl<'a, S: Read + Write> Talk<'a, S> {
     /// Reads the greeting and logs in.
     fn begin(stream: S, user: &str, pass: &'a Password, until: &'a Until) -> Result<Self, Why> {
-        let client = greeted(stream, pass, until)?;
+        Self::login(greeted(stream, pass, until)?, user, pass, until)
+    }
+
+    /// Logs in.
+    fn login(client: imap::Client<Guard<S>>, user: &str, pass: &'a Password, until: &'a Until) -> Result<Self, Why> {
         let step = "its answer to the login";
         let session = client.login(user, &pass.0).map_err(|(e, _)| match e {
             Error::No(no) => refused(user, &pass.scrub(&no.information)),
@@ -136,12 +140,9 @@ impl<'a, S: Read + Write> Talk<'a, S> {
     fn folders(&mut self) -> Result<Vec<Folder>, Why> {
         self.step = "its abilities".into();
         let abilities = self.session.capabilities().map_err(|e| self.explain(e))?;
-        let has = |wanted: &str| {
-            abilities.iter().any(|c| matches!(c, imap_proto::Capability::Atom(a) if a.eq_ignore_ascii_case(wanted)))
-        };
-        self.uidplus = has("UIDPLUS");
+        self.uidplus = has(&abilities, "UIDPLUS");
         // Some tell what folders are for only when they are asked in the extended form.
-        let extended = has("SPECIAL-USE") && has("LIST-EXTENDED");
+        let extended = has(&abilities, "SPECIAL-USE") && has(&abilities, "LIST-EXTENDED");
         self.step = "its list of folders".into();
         let pattern = if extended { "\"*\" RETURN (SPECIAL-USE)" } else { "\"*\"" };
         let names = match self.session.list(Some(""), Some(pattern)) {
@@ -363,6 +364,10 @@ fn set(uids: &[u32]) -> String {
     words.join(",")
 }
 
+fn has(abilities: &imap::types::Capabilities, wanted: &str) -> bool {
+    abilities.iter().any(|c| matches!(c, imap_proto::Capability::Atom(a) if a.eq_ignore_ascii_case(wanted)))
+}
+
 /// A client that has read the greeting.
 fn greeted<S: Read + Write>(stream: S, pass: &Password, until: &Until) -> Result<imap::Client<Guard<S>>, Why> {
     let mut client = imap::Client::new(Guard::new(stream, until.clone()));
@@ -397,8 +402,8 @@ fn explain(error: Error, step: &str, pass: &Password) -> Why {
         Error::Bye(bye) => Why::Bye(step, pass.scrub(&bye.information)),
         Error::TagMismatch(_) => Why::Garbage(step, "the answer to a command that was not given".to_owned()),
         Error::Parse(imap::error::ParseError::Invalid(what)) => {
-            let begin = what.get(..what.len().min(60)).unwrap_or_default();
-            Why::Garbage(step, pass.scrub(&String::from_utf8_lossy(begin)))
+            // Half a password would not be found any more.
+            Why::Garbage(step, pass.scrub(&String::from_utf8_lossy(&what)).chars().take(60).collect())
         }
         other => Why::Garbage(step, pass.scrub(&other.to_string())),
     }

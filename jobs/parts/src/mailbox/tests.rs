@@ -253,6 +253,9 @@ fn each_fault_has_its_sentence() {
         ),
         (&[HELLO, OK, ABLE, b"* LIST () \"/\" {99999999999999999999}\r\n"], "announces 18446744073709551615 bytes"),
     ];
+    // Words that are cut in the middle of the password.
+    let found = why(&[HELLO, format!("* BYE {}hunter2\r\n", "x".repeat(196)).as_bytes()]);
+    assert!(found.contains("ended the session") && !found.contains("hunt"), "{found}");
     for (answers, sentence) in cases {
         let found = why(answers);
         assert!(found.starts_with("mail server: ") && found.contains(sentence), "wanted {sentence}, got {found}");
@@ -397,6 +400,7 @@ fn the_password_does_not_show_itself() {
     assert_eq!(account.at(), "mail server [::1]:993");
     assert_eq!(account.pass.scrub("LOGIN \"a\\\"b\\\\c\" a\"b\\c\u{1b}"), "LOGIN \"(hidden)\" (hidden) ");
     assert_eq!(Password::new("").scrub("fine"), "fine");
+    assert_eq!(Password::new("gehe\u{ef}m").scrub("no gehe\u{ef}m, no gehe??m"), "no (hidden), no (hidden)");
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Handshakes in which any certificate is taken, for who judges it afterwards; and a certificate of our own.
 
 use super::{read_certificates, read_pem};
+use crate::hidden::ours_alone;
 use rustls::client::Resumption;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
@@ -54,15 +55,8 @@ impl ClientIdentity {
 
 /// Whoever can read a key can be us.
 fn seen_by_us_alone(key: &Path) -> Result<(), String> {
-    let shown = key.display();
-    let mode = std::fs::metadata(key).map_err(|e| format!("cannot read the client key {shown}: {e}"))?.mode() & 0o777;
-    let credentials = std::env::var_os("CREDENTIALS_DIRECTORY");
-    let delivered = key.starts_with("/run/secrets") || credentials.is_some_and(|folder| key.starts_with(folder));
-    if mode & 0o077 != 0 && !delivered {
-        let remedy = format!("(mode {mode:03o}); run: chmod 600 {shown}");
-        return Err(format!("the client key {shown} can be read or written by others {remedy}"));
-    }
-    Ok(())
+    let meta = std::fs::metadata(key).map_err(|e| format!("cannot read the client key {}: {e}", key.display()))?;
+    ours_alone(key, "client key", meta.mode())
 }
 
 static NONE: CertificateDer<'static> = CertificateDer::from_slice(&[]);

@@ -64,6 +64,16 @@ fn a_server_that_never_ends_is_left() {
 }
 
 #[test]
+fn a_server_that_says_too_much_is_left_before_the_time_is_over() {
+    for piece in [&[b'2'; 4_096][..], b"220-more\r\n"] {
+        let at = server(move |mut stream| while stream.write_all(piece).is_ok() {});
+        let outcome = run_for(&format!("address = \"{at}\"\nsecurity = \"none\"\n"), Duration::from_secs(60));
+        assert_eq!(outcome.verdict, Verdict::Failed, "{outcome:?}");
+        assert!(outcome.summary.contains("says more than 64 KiB"), "{outcome:?}");
+    }
+}
+
+#[test]
 fn stands_fire() {
     let silent = says(b"", true);
     let broken = says(b"220 hi\r\n", false);

@@ -36,6 +36,13 @@ fn each_wrong_key_says_what_to_write() {
             format!("{a}user = \"me\"\npass_file = \"{good}\"\nsecurity = \"none\""),
             "user: a password is never sent without TLS",
         ),
+        (format!("{a}security = \"none\"\nserver_name = \"b.example\""), "server_name: it is of no use without TLS"),
+        (format!("{a}security = \"none\"\nca_file = \"/etc/passwd\""), "ca_file: it is of no use without TLS"),
+        (format!("{a}user = \"me\"\npass_file = \"good\""), "pass_file: good is a relative path"),
+        (
+            format!("{a}rcpt_to = \"a@b.c\"\nexpect_refused = \"<a@b.c>\""),
+            "expect_refused: a@b.c stands in rcpt_to too",
+        ),
         (format!("{a}user = \"\"\npass_file = \"{good}\""), "user: it is empty"),
         (
             format!("{a}user = \"me\"\npass_file = \"{good}\"\nexpect_refused = \"a@b.c\""),

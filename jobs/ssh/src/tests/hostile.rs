@@ -134,6 +134,23 @@ fn a_server_that_never_ends_is_left() {
 }
 
 #[test]
+fn a_server_that_says_too_much_is_left_before_the_time_is_over() {
+    for (head, piece, wanted) in [
+        (HELLO, packet(&[2, 0, 0, 0, 0]).repeat(100), "says more than 128 KiB during the key exchange"),
+        (b"", b"line\r\n".repeat(500), "is no SSH server: it says 16 KiB and no SSH identification"),
+        (b"", vec![b'x'; 4_096], "is no SSH server: it says 16 KiB and no SSH identification"),
+    ] {
+        let at = server(move |mut stream| {
+            drop(stream.write_all(head));
+            while stream.write_all(&piece).is_ok() {}
+        });
+        let outcome = run_for(&format!("address = \"{at}\"\n"), Duration::from_secs(60));
+        assert_eq!(outcome.verdict, Verdict::Failed, "{outcome:?}");
+        assert!(outcome.summary.contains(wanted), "{outcome:?}");
+    }
+}
+
+#[test]
 fn stands_fire() {
     let silent = says(vec![], true);
     let broken = says(vec![HELLO.to_vec(), vec![0; 64]], false);

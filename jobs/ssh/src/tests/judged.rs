@@ -1,8 +1,10 @@
 //! What may be said of a server, without one.
 
+use crate::end::End;
+use crate::fields::put;
 use crate::identification::Identification;
 use crate::judge::judge;
-use crate::key::{HostKey, KeyKind};
+use crate::key::{HostKey, KeyKind, verified};
 use crate::pins::{Pin, Pins};
 use crate::probe::Seen;
 use checker_job::{Outcome, Verdict};
@@ -23,6 +25,27 @@ fn pins(fingerprints: &[(&str, Option<KeyKind>)]) -> Pins {
 
 fn judged(pins: &Pins, seen: &Seen) -> Outcome {
     judge(&Endpoint::parse("ns.example:22").unwrap(), pins, None, seen)
+}
+
+#[test]
+fn an_rsa_key_that_is_too_long_or_too_short_proves_nothing_and_is_no_fraud() {
+    for (bytes, known) in [(96, false), (128, true), (1_024, true), (1_025, false), (2_048, false)] {
+        let (mut blob, mut signature) = (Vec::new(), Vec::new());
+        for field in [&b"ssh-rsa"[..], &[1, 0, 1], &[&[0][..], &vec![0xc1; bytes]].concat()] {
+            put(&mut blob, field);
+        }
+        for field in [&b"rsa-sha2-512"[..], &vec![7; bytes]] {
+            put(&mut signature, field);
+        }
+        let end = verified(KeyKind::Rsa, "rsa-sha2-512", &blob, &[7; 32], &signature).unwrap_err();
+        match end {
+            End::Said(what) if known => assert!(what.contains("its signature is wrong"), "{what}"),
+            End::Unverifiable(what) if !known => {
+                assert!(what.contains(&format!("has {} bits, and Checker verifies 1024 to 8192", bytes * 8)), "{what}");
+            }
+            end => panic!("{bytes}: {end:?}"),
+        }
+    }
 }
 
 #[test]

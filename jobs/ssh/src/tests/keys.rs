@@ -49,6 +49,25 @@ fn a_changed_key_is_told_with_both_fingerprints() {
 }
 
 #[test]
+fn any_of_several_whole_keys_will_do() {
+    if !openssh() {
+        return;
+    }
+    // One of its kinds was made anew, and the other is still as it was.
+    let (old, new) = (Keys::new(&["ed25519"]), Keys::new(&["ed25519", "rsa 3072"]));
+    let sshd = Sshd::start(&new, "");
+    let pins = format!("host_key = [\"{}\", \"{}\"]", old.public("ed25519"), new.public("rsa 3072"));
+    let outcome = run(sshd.at, &pins);
+    assert_eq!(outcome.verdict, Verdict::Ok, "{outcome:?}");
+    assert!(outcome.summary.contains(&new.fingerprint("rsa 3072")), "{outcome:?}");
+    // A kind that cannot be the wanted one is not asked for.
+    let outcome = run(sshd.at, &format!("host_key = \"{}\"", old.public("ed25519")));
+    assert_eq!(outcome.verdict, Verdict::Failed, "{outcome:?}");
+    assert!(!outcome.detail.contains(&new.fingerprint("rsa 3072")), "{outcome:?}");
+    sshd.logs_times(3, "Checker has seen enough");
+}
+
+#[test]
 fn a_fingerprint_is_looked_for_among_all_keys_of_a_server() {
     if !openssh() {
         return;

@@ -25,6 +25,7 @@ fn each_wrong_key_says_what_to_write() {
             "address = \"a:22\"\nhost_key = \"SHA256:short\"".to_owned(),
             "host_key: \"SHA256:short\" is no whole fingerprint",
         ),
+        ("address = \"a:22\"\nhost_key = []".to_owned(), "host_key: the list is empty, and any key would do"),
         (format!("address = \"a:22\"\nhost_key = \"{MD5}\""), "use the one that `ssh-keygen -lf FILE` shows"),
         (format!("address = \"a:22\"\nhost_key = \"MD5:{MD5}\""), "use the one that `ssh-keygen -lf FILE` shows"),
         ("address = \"a:22\"\nhost_key = \"hello\"".to_owned(), "write \"SHA256:...\" or a whole line of a .pub file"),

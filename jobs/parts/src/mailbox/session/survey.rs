@@ -1,6 +1,6 @@
 //! How many messages a folder holds, and when the newest came.
 
-use super::{GOODBYE, Talk, clean_words, explain, greeted, unharmed};
+use super::{GOODBYE, Talk, clean_words, explain, greeted, has, unharmed};
 use crate::mailbox::error::Why;
 use crate::mailbox::until::Until;
 use crate::mailbox::{Password, Survey};
@@ -39,7 +39,14 @@ pub(in crate::mailbox) fn survey<S: Read + Write>(
     until: &Until,
 ) -> Result<Survey, Why> {
     unharmed(|| {
-        let mut talk = Talk::begin(stream, user, pass, until)?;
+        let mut client = greeted(stream, pass, until)?;
+        let abilities = client.capabilities().map_err(|error| explain(error, "its abilities", pass))?;
+        // Then no password may be sent at all (RFC 3501, 6.2.3).
+        if has(&abilities, "LOGINDISABLED") {
+            let words = "it allows no login by password on this connection (LOGINDISABLED)";
+            return Err(Why::LoginUnavailable(words.to_owned()));
+        }
+        let mut talk = Talk::login(client, user, pass, until)?;
         let survey = talk.survey(folder)?;
         talk.end();
         Ok(survey)
@@ -54,8 +61,19 @@ impl<S: Read + Write> Talk<'_, S> {
             Ok(opened) => opened.exists,
             Err(error) => return Err(Why::Folder(wanted.to_owned(), self.refusal(error)?)),
         };
-        let newest = if messages == 0 { None } else { self.newest(messages)? };
-        Ok(Survey { messages, newest })
+        if messages == 0 {
+            return Ok(Survey { messages, newest: None });
+        }
+        self.step = "the dates of its newest messages".into();
+        match self.newest(messages) {
+            Ok(newest) => Ok(Survey { messages, newest }),
+            // Somebody may have emptied it meanwhile. Else what cannot be read is no folder that is well.
+            Err(refused @ (Error::No(_) | Error::Bad(_))) => match self.session.examine(&name) {
+                Ok(opened) if opened.exists == 0 => Ok(Survey { messages: 0, newest: None }),
+                _ => Err(self.explain(refused)),
+            },
+            Err(error) => Err(self.explain(error)),
+        }
     }
 
     /// The folder's name as the server has it. People write it as they read it.
@@ -75,14 +93,9 @@ impl<S: Read + Write> Talk<'_, S> {
 
     /// The latest date among the newest messages. The header is asked for in its first bytes only, because a reply without
     /// any part of a message is not told from what servers say by themselves.
-    fn newest(&mut self, messages: u32) -> Result<Option<Timestamp>, Why> {
-        self.step = "the dates of its newest messages".into();
+    fn newest(&mut self, messages: u32) -> Result<Option<Timestamp>, Error> {
         let first = messages.saturating_sub(DATED - 1).max(1);
-        let fetched = match self.session.fetch(format!("{first}:*"), "(UID INTERNALDATE BODY.PEEK[HEADER]<0.16>)") {
-            // Somebody may have emptied it meanwhile.
-            Err(Error::No(_) | Error::Bad(_)) => return Ok(None),
-            other => other.map_err(|error| self.explain(error))?,
-        };
+        let fetched = self.session.fetch(format!("{first}:*"), "(UID INTERNALDATE BODY.PEEK[HEADER]<0.16>)")?;
         let dates = fetched.iter().filter_map(|m| Timestamp::from_second(m.internal_date()?.timestamp()).ok());
         Ok(dates.max())
     }

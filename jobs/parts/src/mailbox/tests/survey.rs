@@ -23,12 +23,12 @@ fn dated(dates: &[&str]) -> Vec<u8> {
 fn the_newest_counts_wherever_it_stands_and_nothing_is_changed() {
     let three: &[u8] = b"* 3 EXISTS\r\n$ OK done\r\n";
     let dates = dated(&["17-Jul-1996 02:44:25 -0700", "18-Jul-1996 02:44:25 -0700", "16-Jul-1996 02:44:25 -0700"]);
-    let (survey, said) = surveyed("inbox", &[HELLO, OK, ABLE, LIST, three, &dates, OK]);
+    let (survey, said) = surveyed("inbox", &[HELLO, ABLE, OK, ABLE, LIST, three, &dates, OK]);
     let survey = survey.unwrap();
     assert_eq!(survey.messages, 3);
     assert_eq!(survey.newest.unwrap().to_string(), "1996-07-18T09:44:25Z");
     assert!(said.contains("EXAMINE ") && !said.contains("SELECT") && !said.contains("BODY["), "{said}");
-    let (survey, said) = surveyed("Entwürfe", &[HELLO, OK, ABLE, LIST, b"* 0 EXISTS\r\n$ OK done\r\n", OK]);
+    let (survey, said) = surveyed("Entwürfe", &[HELLO, ABLE, OK, ABLE, LIST, b"* 0 EXISTS\r\n$ OK done\r\n", OK]);
     assert_eq!(survey, Ok(Survey { messages: 0, newest: None }));
     assert!(said.contains("EXAMINE \"Entw&APw-rfe\"") && !said.contains("FETCH"), "{said}");
 }
@@ -36,19 +36,33 @@ fn the_newest_counts_wherever_it_stands_and_nothing_is_changed() {
 #[test]
 fn of_a_large_folder_only_the_end_is_read() {
     let many: &[u8] = b"* 100000 EXISTS\r\n$ OK done\r\n";
-    let (survey, said) = surveyed("INBOX", &[HELLO, OK, ABLE, LIST, many, &dated(&["17-Jul-1996 02:44:25 -0700"]), OK]);
+    let (survey, said) =
+        surveyed("INBOX", &[HELLO, ABLE, OK, ABLE, LIST, many, &dated(&["17-Jul-1996 02:44:25 -0700"]), OK]);
     assert_eq!(survey.unwrap().messages, 100_000);
     assert!(said.contains("FETCH 99993:* "), "{said}");
 }
 
 #[test]
 fn a_folder_that_is_not_there_or_closed_is_told() {
-    let (missing, _) = surveyed("Work", &[HELLO, OK, ABLE, LIST]);
+    let (missing, _) = surveyed("Work", &[HELLO, ABLE, OK, ABLE, LIST]);
     assert_eq!(missing.unwrap_err(), "mail server: there is no folder \"Work\", but \"INBOX\", \"Entwürfe\"");
-    let (closed, _) = surveyed("Entwürfe", &[HELLO, OK, ABLE, LIST, b"$ NO [NOPERM] not yours\r\n"]);
+    let (closed, _) = surveyed("Entwürfe", &[HELLO, ABLE, OK, ABLE, LIST, b"$ NO [NOPERM] not yours\r\n"]);
     assert_eq!(closed.unwrap_err(), "mail server: the folder \"Entwürfe\" cannot be opened: [NOPERM] not yours");
-    let (emptied, _) = surveyed("INBOX", &[HELLO, OK, ABLE, LIST, ONE, b"$ NO gone\r\n", OK]);
-    assert_eq!(emptied, Ok(Survey { messages: 1, newest: None }));
+    let none: &[u8] = b"* 0 EXISTS\r\n$ OK done\r\n";
+    let (emptied, _) = surveyed("INBOX", &[HELLO, ABLE, OK, ABLE, LIST, ONE, b"$ NO gone\r\n", none, OK]);
+    assert_eq!(emptied, Ok(Survey { messages: 0, newest: None }));
+    let (damaged, _) = surveyed("INBOX", &[HELLO, ABLE, OK, ABLE, LIST, ONE, b"$ NO [SERVERBUG] bad index\r\n", ONE]);
+    let said = "mail server: refused while we waited for the dates of its newest messages: [SERVERBUG] bad index";
+    assert_eq!(damaged.unwrap_err(), said);
+}
+
+#[test]
+fn no_password_is_sent_to_who_wants_none() {
+    let able: &[u8] = b"* CAPABILITY IMAP4rev1 STARTTLS LOGINDISABLED\r\n$ OK done\r\n";
+    let (survey, said) = surveyed("INBOX", &[HELLO, able, OK, ABLE, LIST]);
+    let why = survey.unwrap_err();
+    assert!(why.contains("the password is not at fault: it allows no login by password"), "{why}");
+    assert!(!said.contains("hunter2") && !said.contains("LOGIN"), "{said}");
 }
 
 #[test]
