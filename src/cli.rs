@@ -15,6 +15,7 @@ mod exit;
 mod init;
 mod jobs;
 mod key;
+mod new_job;
 mod peers;
 mod status;
 mod test;
@@ -88,6 +89,7 @@ fn dispatch(cx: &mut Cx<'_>, command: &Command) -> Result<Exit, Failure> {
         Command::Ack(a) => ack::ack(cx, a),
         Command::Silence(a) => ack::silence(cx, a),
         Command::Key => key::run(cx),
+        Command::NewJob(a) => new_job::run(cx, a),
         Command::Demo(a) => demo::run(cx, a),
         Command::Apart => apart::run(cx),
     }

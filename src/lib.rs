@@ -10,7 +10,8 @@
 //! 5. What is told: [`node`] (troubles of our own), [`outbox`], [`message`], [`channel`].
 //! 6. What nodes say to each other: [`peer`].
 //! 7. What each pass does for the watch over Checker itself: [`rounds`]. What runs beside the passes: the [`daemon`], which passes and commands reach over [`control`].
-//! 8. Beside all: [`clock`], the only place that reads the time, and [`log`].
+//! 8. What a programmer begins with: [`new_job`].
+//! 9. Beside all: [`clock`], the only place that reads the time, and [`log`].
 
 pub mod apart;
 pub mod bundled;
@@ -26,6 +27,7 @@ pub mod drill;
 pub mod fuzzing;
 pub mod log;
 pub mod message;
+pub mod new_job;
 pub mod node;
 pub mod outbox;
 pub mod pass;

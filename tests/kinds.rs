@@ -2,4 +2,5 @@
 
 mod imap;
 mod smtp;
+mod own;
 mod tls;

@@ -72,6 +72,8 @@ pub(super) enum Command {
     Silence(Silence),
     /// Print this node's public key, which peers pin; makes it at the first use
     Key,
+    /// Write a job kind of your own to begin with: crate, dependency and the line in the list
+    NewJob(NewJob),
     /// Show the whole life of an alert, on this machine, in half a minute
     Demo(Demo),
     /// Not for hands: a pass starts this to run jobs that may end their process
@@ -94,6 +96,19 @@ pub(super) struct Daemon {
     /// Start a pass each minute too, where there is no cron: in a container
     #[arg(long)]
     pub(super) cron: bool,
+}
+
+#[derive(Args, Debug, Default)]
+pub(super) struct NewJob {
+    /// What it is called in the settings: `backup` for `[[job.backup]]`
+    #[arg(value_name = "NAME")]
+    pub(super) name: String,
+    /// Write a package of its own there instead: Checker with this kind, and with all that it comes with
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) outside: Option<PathBuf>,
+    /// Where Checker's sources are [default: around the folder that we are in]
+    #[arg(long, value_name = "FOLDER")]
+    pub(super) checker: Option<PathBuf>,
 }
 
 #[derive(Args, Debug, Default)]
