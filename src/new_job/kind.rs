@@ -14,7 +14,7 @@ const MANIFEST: &str = include_str!("../../jobs/example/Cargo.toml");
 const OF_ITSELF: [(&str, &str); 2] = [
     (" Also the crate to copy for a kind of your own: see jobs/README.md.", ""),
     (
-        "//! It is useful as it is, and it is the crate to copy for a kind of your own (`jobs/README.md` has the three steps).\n",
+        "//! It is useful as it is, and it is the crate to copy for a kind of your own (`checker new-job NAME` copies it).\n",
         "//! It began as a copy of the kind `example`.\n",
     ),
 ];

@@ -32,7 +32,9 @@ fn the_example_loads_as_it_is_and_whole() {
         whole.push('\n');
     }
     let s = loaded(&whole);
-    assert_eq!((s.jobs.len(), s.peers.len(), s.channels.len()), (16, 2, 2));
+    let tables = whole.lines().filter(|line| line.starts_with("[[job.")).count();
+    assert!(tables > 10, "{tables}");
+    assert_eq!((s.jobs.len(), s.peers.len(), s.channels.len()), (tables, 2, 2));
 }
 
 #[test]

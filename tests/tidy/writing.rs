@@ -2,11 +2,14 @@
 //! files here.
 
 #[expect(unreachable_pub, reason = "as in a crate of its own")]
+mod listing;
+#[expect(unreachable_pub, reason = "as in a crate of its own")]
 mod many;
 #[expect(unreachable_pub, reason = "as in a crate of its own")]
 mod one;
 
-const COMPILED: [&str; 2] = [include_str!("writing/one.rs"), include_str!("writing/many.rs")];
+const COMPILED: [&str; 3] =
+    [include_str!("writing/one.rs"), include_str!("writing/listing.rs"), include_str!("writing/many.rs")];
 
 /// Each block marked as Rust is compiled. A whole `main.rs` is another program and cannot be.
 pub(super) fn blocks_are_compiled(document: &str) -> Vec<String> {

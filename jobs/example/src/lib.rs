@@ -1,6 +1,6 @@
 //! Job kind `example`: a file must be there, be fresh, and hold enough lines.
 //!
-//! It is useful as it is, and it is the crate to copy for a kind of your own (`jobs/README.md` has the three steps).
+//! It is useful as it is, and it is the crate to copy for a kind of your own (`checker new-job NAME` copies it).
 //! Read it from top to bottom; what you would change for yours is said at each part.
 //!
 //! A kind has four parts: its **settings**, which are what a user writes; its **job**, which is one thing to check; how a
