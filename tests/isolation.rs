@@ -16,7 +16,9 @@ pub(crate) fn program() -> &'static Path {
         let root =
             std::env::var_os("CARGO_MANIFEST_DIR").map_or_else(|| env!("CARGO_MANIFEST_DIR").into(), PathBuf::from);
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| env!("CARGO").into());
-        let build = Command::new(cargo).args(["build", "--quiet", "--example", "bad_jobs"]).current_dir(root).output();
+        // Of the whole workspace, as the tests are built: else crates that have other features then would be built again.
+        let words = ["build", "--quiet", "--locked", "--workspace", "--example", "bad_jobs"];
+        let build = Command::new(cargo).args(words).current_dir(root).output();
         let build = build.expect("cargo starts");
         assert!(build.status.success(), "{}", String::from_utf8_lossy(&build.stderr));
         let folder = Path::new(env!("CARGO_BIN_EXE_checker")).parent().expect("a folder");

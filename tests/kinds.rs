@@ -1,6 +1,6 @@
 //! Job kinds against real servers, by the real program.
 
 mod imap;
-mod smtp;
 mod own;
+mod smtp;
 mod tls;

@@ -47,10 +47,14 @@ impl Job for ListingJob {
         let listing = self.settings.listing.display();
         let entry = match wanted(&self.settings.entry, cx.now, &TimeZone::system()) {
             Ok(entry) => entry,
-            Err(why) => return Outcome::unknown(format!("cannot tell yesterday's entry: {why}"), "no date to look for"),
+            Err(why) => {
+                return Outcome::unknown(format!("cannot tell yesterday's entry: {why}"), "no date to look for");
+            }
         };
         match read(&self.settings.listing) {
-            Ok(text) if text.lines().any(|line| line.contains(&entry)) => Outcome::ok(format!("{listing} holds {entry}")),
+            Ok(text) if text.lines().any(|line| line.contains(&entry)) => {
+                Outcome::ok(format!("{listing} holds {entry}"))
+            }
             Ok(text) => {
                 let last = text.lines().last().unwrap_or("nothing at all");
                 Outcome::failed(format!("{listing} does not hold {entry}; it ends with: {last}"))
@@ -81,7 +85,7 @@ failure_threshold = 1                # with the default of 2 it would be told a 
         let mut jobs = Vec::new();
         for (index, table) in tables.into_iter().enumerate() {
             let entry = &table.settings.entry;
-            let on = |day| wanted(entry, Timestamp::from_secs(day * 86_400), &TimeZone::UTC);
+            let on = |day: i64| wanted(entry, Timestamp::from_secs(day * 86_400), &TimeZone::UTC);
             match (on(1), on(2)) {
                 (Ok(one), Ok(other)) if one != other => {}
                 // It would be found for ever, once it stood there.
