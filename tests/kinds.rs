@@ -1,5 +1,6 @@
 //! Job kinds against real servers, by the real program.
 
+mod dns;
 mod imap;
 mod own;
 mod smtp;

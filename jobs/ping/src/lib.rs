@@ -1,0 +1,111 @@
+//! Job kind `ping`: does a host answer pings, how many, and how fast.
+//!
+//! Every address of a name is pinged at the same time. What counts is the part that is lost and the average time of the
+//! others, each in two degrees. Where routers say why a host cannot be reached, their words are told.
+//!
+//! A run has a socket of its own for each address: a datagram socket for ICMP where the kernel allows that
+//! (`net.ipv4.ping_group_range`), else a raw one (root, or `CAP_NET_RAW`). Each ping carries random bytes, and only an answer
+//! with them counts. Times are taken before a ping is sent and, by the kernel, when its answer comes in: other jobs on the same
+//! thread do not make a host look slow.
+//!
+//! Metrics: `loss` in percent, `rtt` and `rtt_max` in seconds, of the worst address.
+
+mod judge;
+mod packet;
+mod pings;
+mod plan;
+mod reasons;
+mod socket;
+mod spawn;
+
+#[cfg(test)]
+mod tests;
+
+use checker_job::{Context, HANDLES, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
+use checker_parts::net::Endpoint;
+use checker_parts::one_or_many::OneOrMany;
+use checker_parts::probe::{Limit, addresses, each};
+use plan::Plan;
+use serde::Deserialize;
+use std::sync::Arc;
+
+const KIND: &str = "ping";
+
+/// The keys of `[[job.ping]]`.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Whom to ping; a list makes one job each.
+    pub address: OneOrMany<String>,
+    /// How many pings.
+    pub count: Option<u32>,
+    /// The time between them.
+    pub interval: Option<String>,
+    /// Warn when so many are lost.
+    pub loss_warning: Option<String>,
+    /// Fail when so many are lost.
+    pub loss_critical: Option<String>,
+    /// Warn when the average takes longer.
+    pub rtt_warning: Option<String>,
+    /// Fail when the average takes longer.
+    pub rtt_critical: Option<String>,
+    /// The bytes in each.
+    pub size: Option<u32>,
+    /// The family of addresses.
+    pub ip: Option<String>,
+}
+
+/// A host to ping.
+#[derive(Debug)]
+pub struct PingJob {
+    id: JobId,
+    policy: Policy,
+    /// The port says nothing: it lets the host be resolved as other kinds do.
+    endpoint: Endpoint,
+    plan: Arc<Plan>,
+}
+
+impl Job for PingJob {
+    fn id(&self) -> &JobId {
+        &self.id
+    }
+
+    fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// One socket for an address. A name has a few, and the resolver needs one.
+    fn handles(&self) -> usize {
+        if self.endpoint.literal().is_some() { 1 } else { HANDLES }
+    }
+
+    async fn execute(&self, cx: &Context) -> Outcome {
+        let limit = Limit::of(cx.timeout);
+        let mut found = match addresses(cx, &self.endpoint, &limit).await {
+            Ok(found) => found,
+            Err(outcome) => return outcome,
+        };
+        found.retain(|to| self.plan.family.takes(to.ip()));
+        if found.is_empty() {
+            return judge::no_such_family(self.endpoint.host(), &self.plan);
+        }
+        let tried = each(&found, |to| pings::ping(&self.plan, to, &limit)).await;
+        judge::all(&self.plan, self.endpoint.host(), &tried)
+    }
+}
+
+/// The job kind `ping`.
+#[derive(Debug)]
+pub struct Spawner;
+
+impl JobSpawner for Spawner {
+    const KIND: &'static str = KIND;
+    const EXAMPLE: &'static str = include_str!("../example.cfg");
+    const BLOCKING: bool = false;
+    type Settings = Settings;
+    type Job = PingJob;
+
+    fn spawn(tables: Vec<Table<Settings>>) -> Result<Vec<PingJob>, Vec<SpawnError>> {
+        spawn::spawn(&tables)
+    }
+}
