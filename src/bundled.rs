@@ -20,6 +20,7 @@ pub fn bundled() -> Registry {
         .with::<checker_process::Spawner>()
         .with::<checker_systemd::Spawner>()
         .with::<checker_dns::Spawner>()
+        .with::<checker_ping::Spawner>()
         .with::<checker_command::Spawner>()
         .with::<checker_example::Spawner>()
 }

@@ -8,7 +8,9 @@
 //! with them counts. Times are taken before a ping is sent and, by the kernel, when its answer comes in: other jobs on the same
 //! thread do not make a host look slow.
 //!
-//! Metrics: `loss` in percent, `rtt` and `rtt_max` in seconds, of the worst address.
+//! The first ping leaves at a random moment within `interval`: many jobs do not send all at once.
+//!
+//! Metrics: `loss` in percent; `rtt` (the average), `rtt_min` and `rtt_max` in seconds; of the worst address.
 
 mod judge;
 mod packet;
@@ -87,10 +89,10 @@ impl Job for PingJob {
         };
         found.retain(|to| self.plan.family.takes(to.ip()));
         if found.is_empty() {
-            return judge::no_such_family(self.endpoint.host(), &self.plan);
+            return judge::no_such_family(self.endpoint.host(), self.plan.family);
         }
         let tried = each(&found, |to| pings::ping(&self.plan, to, &limit)).await;
-        judge::all(&self.plan, self.endpoint.host(), &tried)
+        judge::all(&self.plan, self.endpoint.host(), &tried, &limit)
     }
 }
 

@@ -74,7 +74,8 @@ impl Pings {
     /// Reads what came in. It may begin with the header of IP, as it does on raw sockets for IPv4.
     pub(crate) fn said(&self, packet: &[u8]) -> Said {
         let packet = self.without_ip(packet);
-        let (Some([kind, 0, _, _, _, _, high, low]), Some(payload)) = (packet.get(..HEADER), packet.get(HEADER..)) else {
+        let (Some([kind, 0, _, _, _, _, high, low]), Some(payload)) = (packet.get(..HEADER), packet.get(HEADER..))
+        else {
             return Said::Foreign;
         };
         let number = u16::from_be_bytes([*high, *low]);

@@ -27,10 +27,10 @@ pub(crate) struct Plan {
     /// 1 to 100.
     pub(crate) count: u16,
     pub(crate) interval: Duration,
-    /// In percent, 1 to 100.
-    pub(crate) loss_warning: u32,
-    /// In percent, 1 to 100.
-    pub(crate) loss_critical: u32,
+    /// More than this is crossed; in hundredths of a percent, as `amount::parse_percent` reads it.
+    pub(crate) loss_warning: u64,
+    /// As above.
+    pub(crate) loss_critical: u64,
     pub(crate) rtt_warning: Option<Duration>,
     pub(crate) rtt_critical: Option<Duration>,
     /// Bytes behind the header of ICMP.

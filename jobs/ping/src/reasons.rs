@@ -15,8 +15,8 @@ pub(crate) struct Reason {
 }
 
 impl Reason {
-    /// As the end of a sentence.
-    pub(crate) fn words(self, version: Version) -> String {
+    /// As the end of a sentence about the host `to`.
+    pub(crate) fn words(self, version: Version, to: IpAddr) -> String {
         let unreachable = match version {
             Version::Four => (self.kind, self.code) == (3, 1),
             Version::Six => (self.kind, self.code) == (1, 3),
@@ -26,6 +26,7 @@ impl Reason {
         }
         let who = match self.by {
             Some(_) if self.by_us => "this host itself".to_owned(),
+            Some(by) if by == to => "it".to_owned(),
             Some(by) => format!("the router {by}"),
             None => "a router".to_owned(),
         };

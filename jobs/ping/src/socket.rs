@@ -5,16 +5,19 @@ use crate::reasons::Reason;
 use nix::errno::Errno;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
 use nix::sys::time::TimeSpec;
-use socket2::{Domain, Protocol, SockFilter, Type};
+use socket2::{Domain, Protocol, SockFilter, SockRef, Type};
 use std::io::{self, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::AsRawFd;
 use std::time::Duration;
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+use tokio::net::UdpSocket;
 
 /// A message of ICMP, of either version, as the origin of an error (`SO_EE_ORIGIN_ICMP`, `SO_EE_ORIGIN_ICMP6`).
 const ORIGIN_ICMP: [u8; 2] = [2, 3];
+
+/// So many words about earlier packets may come before one is sent; what is said more often is about this one.
+const HEARSAY_MAX: u32 = 8;
 
 /// Why there is no socket.
 #[derive(Debug)]
@@ -39,7 +42,9 @@ pub(crate) enum Event {
 /// A connected socket: only the address itself answers on it.
 #[derive(Debug)]
 pub(crate) struct Socket {
-    fd: AsyncFd<socket2::Socket>,
+    /// No UDP is spoken on it. It is the runtime's type for sockets whose packets stay whole, and takes the calls that are
+    /// made here as they are.
+    inner: UdpSocket,
     /// The kernel sets the id of what is sent, and sorts what comes by it.
     pub(crate) is_datagram: bool,
     own: Option<IpAddr>,
@@ -76,43 +81,47 @@ impl Socket {
         };
         ready().map_err(NoSocket::Failed)?;
         let own = socket.local_addr().ok().and_then(|at| at.as_socket()).map(|at| at.ip());
-        let interest = Interest::READABLE.add(Interest::WRITABLE).add(Interest::ERROR);
-        let fd = AsyncFd::with_interest(socket, interest).map_err(NoSocket::Failed)?;
-        Ok(Self { fd, is_datagram, own })
+        let inner = UdpSocket::from_std(socket.into()).map_err(NoSocket::Failed)?;
+        Ok(Self { inner, is_datagram, own })
     }
 
-    /// Sends a packet. What a router said about an earlier one is no error of this one.
-    pub(crate) async fn send(&self, packet: &[u8]) -> io::Result<()> {
-        let once = || self.fd.async_io(Interest::WRITABLE, |socket| socket.send(packet));
-        match once().await {
-            Err(error) if is_hearsay(&error) => once().await.map(drop),
-            done => done.map(drop),
+    /// Sends a packet, at once or not at all. What a router said about an earlier one is no error of this one.
+    ///
+    /// # Errors
+    /// What the system says; `WouldBlock`, if there is no room for it now.
+    pub(crate) fn send(&self, packet: &[u8]) -> io::Result<()> {
+        let mut tries = 0;
+        loop {
+            // The runtime would first wait for word that there is room.
+            match SockRef::from(&self.inner).send(packet) {
+                Err(error) if is_hearsay(&error) && tries < HEARSAY_MAX => tries += 1,
+                done => return done.map(drop),
+            }
         }
     }
 
     /// The next event; `buffer` holds its bytes.
     pub(crate) async fn receive(&self, buffer: &mut [u8]) -> Event {
-        let read = self.fd.async_io(Interest::READABLE.add(Interest::ERROR), |socket| {
-            if let Some(event) = self.reason(socket, buffer)? {
-                return Ok(event);
-            }
-            match self.packet(socket, buffer) {
-                // Its reason is in the queue by now.
-                Err(error) if is_hearsay(&error) => match self.reason(socket, buffer)? {
-                    Some(event) => Ok(event),
-                    None => Ok(Event::Error(error)),
-                },
-                done => done,
+        let read = self.inner.async_io(Interest::READABLE.add(Interest::ERROR), || {
+            loop {
+                if let Some(event) = self.reason(buffer)? {
+                    return Ok(event);
+                }
+                match self.packet(buffer) {
+                    // Its reason is in the queue by now. The system says it once.
+                    Err(error) if is_hearsay(&error) => {}
+                    done => return done,
+                }
             }
         });
         read.await.unwrap_or_else(Event::Error)
     }
 
-    fn packet(&self, socket: &socket2::Socket, buffer: &mut [u8]) -> io::Result<Event> {
+    fn packet(&self, buffer: &mut [u8]) -> io::Result<Event> {
         let mut control = nix::cmsg_space!(TimeSpec);
         let mut parts = [IoSliceMut::new(buffer)];
         let came =
-            recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::MSG_DONTWAIT)?;
+            recvmsg::<SockaddrStorage>(self.inner.as_raw_fd(), &mut parts, Some(&mut control), MsgFlags::MSG_DONTWAIT)?;
         let stamp = came.cmsgs().ok().and_then(|mut all| {
             all.find_map(|one| match one {
                 ControlMessageOwned::ScmTimestampns(at) => Some(Duration::from(at)),
@@ -123,12 +132,12 @@ impl Socket {
     }
 
     /// The next one in the queue of errors.
-    fn reason(&self, socket: &socket2::Socket, buffer: &mut [u8]) -> io::Result<Option<Event>> {
+    fn reason(&self, buffer: &mut [u8]) -> io::Result<Option<Event>> {
         // Room for the error, who caused it, and a time.
         let mut control = vec![0; 256];
         let mut parts = [IoSliceMut::new(buffer)];
         let flags = MsgFlags::MSG_ERRQUEUE | MsgFlags::MSG_DONTWAIT;
-        let came = match recvmsg::<SockaddrStorage>(socket.as_raw_fd(), &mut parts, Some(&mut control), flags) {
+        let came = match recvmsg::<SockaddrStorage>(self.inner.as_raw_fd(), &mut parts, Some(&mut control), flags) {
             Err(Errno::EAGAIN) => return Ok(None),
             came => came?,
         };
