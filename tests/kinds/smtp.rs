@@ -6,9 +6,7 @@ use crate::support::{mail, need};
 /// A table with more keys.
 fn table(name: &str, port: u16, more: &str) -> String {
     let server_name = if more.contains("\"none\"") { "" } else { "server_name = \"localhost\"\n" };
-    format!(
-        "[[job.smtp]]\nname = \"{name}\"\nid = \"{name}\"\naddress = \"127.0.0.1:{port}\"\n{server_name}{more}\n\n"
-    )
+    format!("[[job.smtp]]\nname = \"{name}\"\nid = \"{name}\"\naddress = \"127.0.0.1:{port}\"\n{server_name}{more}\n\n")
 }
 
 #[test]
