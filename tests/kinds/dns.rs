@@ -18,7 +18,8 @@ fn this_hosts_resolvers_are_judged_themselves() {
         let conf = std::fs::read_to_string(resolver.conf()).unwrap();
         conf.lines().next().and_then(|line| line.strip_prefix("nameserver ")).map(|ip| format!("{ip}:53")).unwrap()
     });
-    let conf: String = servers.iter().map(|at| format!("nameserver {}\n", at.trim_end_matches(":53"))).collect();
+    let lines: Vec<String> = servers.iter().map(|at| format!("nameserver {}\n", at.trim_end_matches(":53"))).collect();
+    let conf = lines.concat();
     std::fs::write(first.conf(), conf).unwrap();
     let look = |verdict: &str, sentence: &str| -> Done {
         let done = done(&first.used_by(&home.command(&["try", "names"])).output().unwrap());
