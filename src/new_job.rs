@@ -1,7 +1,7 @@
 //! A new job kind, written from the example: the crate, the dependency and the line in the list, in a checkout of Checker; or a
 //! package of one's own that is Checker and the kind.
 //!
-//! What is to be written is worked out first ([`kind`]), then it is written, and nothing that is there is overwritten.
+//! What is to be written is worked out first ([`Kind`]), then it is written, and nothing that is there is overwritten.
 
 mod checkout;
 mod kind;
