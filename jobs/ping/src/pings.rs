@@ -60,6 +60,7 @@ pub(crate) struct Sent {
 enum State {
     Open,
     Answered,
+    /// Never to be answered well.
     Refused,
 }
 
@@ -69,25 +70,21 @@ enum State {
 /// What keeps this host from it.
 pub(crate) async fn ping(plan: &Plan, to: SocketAddr, limit: &Limit) -> Result<Came, Problem> {
     let version = if to.is_ipv4() { Version::Four } else { Version::Six };
-    let mut random = [0; TOKEN + 4];
-    let none = |_| Problem::Ours("this host has no random numbers".to_owned(), Blame::Shortage);
-    SystemRandom::new().fill(&mut random).map_err(none)?;
-    let (token, rest) = random.split_first_chunk::<TOKEN>().unwrap_or((&[0; TOKEN], &[]));
-    let [id @ .., s1, s2] = rest else { return Ok(Came::Forbidden) };
-    let id = id.iter().fold(0, |id: u16, byte| id << 8 | u16::from(*byte));
+    let id = u16::from_be_bytes(random()?);
     let socket = match Socket::open(to, version, id) {
         Ok(socket) => socket,
         Err(NoSocket::Forbidden) => return Ok(Came::Forbidden),
         Err(NoSocket::Failed(error)) => return Err(hindered(&error, to)),
     };
-    let first = Instant::now() + plan.interval.mul_f64(f64::from(u16::from_be_bytes([*s1, *s2])) / 65_536.0);
+    let share = f64::from(u16::from_be_bytes(random()?)) / 65_536.0;
     let mut run = Run {
         plan,
         to,
         limit,
-        pings: Pings::new(version, id, *token, plan.size),
+        pings: Pings::new(version, id, random::<TOKEN>()?, plan.size),
         socket,
-        next: first,
+        next: Instant::now() + plan.interval.mul_f64(share),
+        full: false,
         sent: Vec::with_capacity(usize::from(plan.count)),
         seen: Seen {
             version,
@@ -100,7 +97,19 @@ pub(crate) async fn ping(plan: &Plan, to: SocketAddr, limit: &Limit) -> Result<C
         },
     };
     run.go().await?;
+    if run.sent.is_empty() {
+        let why = if run.full { "this host has no room for pings left" } else { "no time was left to ping" };
+        return Err(Problem::Ours(why.to_owned(), Blame::Shortage));
+    }
     Ok(Came::Seen(run.seen))
+}
+
+fn random<const N: usize>() -> Result<[u8; N], Problem> {
+    let mut bytes = [0; N];
+    match SystemRandom::new().fill(&mut bytes) {
+        Ok(()) => Ok(bytes),
+        Err(_) => Err(Problem::Ours("this host has no random numbers".to_owned(), Blame::Shortage)),
+    }
 }
 
 struct Run<'a> {
@@ -111,6 +120,8 @@ struct Run<'a> {
     socket: Socket,
     /// When the next ping leaves.
     next: Instant,
+    /// There was no room for one.
+    full: bool,
     sent: Vec<Sent>,
     seen: Seen,
 }
@@ -169,7 +180,11 @@ impl Run<'_> {
                 self.seen.sent = number + 1;
                 self.next = now + self.plan.interval;
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.next = now + PAUSE,
+            Err(error) if is_full(&error) => {
+                self.full = true;
+                self.next = now + PAUSE;
+                return Ok(true);
+            }
             Err(error) => return Err(hindered(&error, self.to)),
         }
         Ok(number + 1 < self.plan.count)
@@ -182,14 +197,18 @@ impl Run<'_> {
                 let bytes = buffer.get(..*length).unwrap_or_default();
                 match self.pings.said(bytes) {
                     Said::Answer(number) => self.answered(number, *stamp, now),
-                    Said::Changed(number) if self.sent.get(usize::from(number)).is_some() => self.seen.changed += 1,
-                    Said::Changed(_) | Said::Foreign => {}
+                    Said::Changed(number) => {
+                        if let Some(ping) = self.open(number) {
+                            ping.state = State::Refused;
+                            self.seen.changed += 1;
+                        }
+                    }
+                    Said::Foreign => {}
                 }
             }
             Event::Reason(length, reason) => {
                 let quoted = self.pings.quoted(buffer.get(..*length).unwrap_or_default(), self.socket.is_datagram);
-                let ping = quoted.and_then(|number| self.sent.get_mut(usize::from(number)));
-                if let Some(ping) = ping.filter(|ping| ping.state == State::Open) {
+                if let Some(ping) = quoted.and_then(|number| self.open(number)) {
                     ping.state = State::Refused;
                     *self.seen.reasons.entry(*reason).or_default() += 1;
                 }
@@ -197,6 +216,11 @@ impl Run<'_> {
             Event::Error(error) => return Err(hindered(error, self.to)),
         }
         Ok(())
+    }
+
+    /// The ping with this number, if it is still on its way.
+    fn open(&mut self, number: u16) -> Option<&mut Sent> {
+        self.sent.get_mut(usize::from(number)).filter(|ping| ping.state == State::Open)
     }
 
     fn answered(&mut self, number: u16, stamp: Option<Duration>, now: Instant) {
@@ -221,13 +245,19 @@ fn clock() -> Duration {
     SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
+/// What the kernel says while many packets wait to leave.
+fn is_full(error: &io::Error) -> bool {
+    let full = [Errno::EAGAIN, Errno::ENOBUFS];
+    error.raw_os_error().is_some_and(|code| full.contains(&Errno::from_raw(code)))
+}
+
 /// What keeps us from sending to `to`.
 fn hindered(error: &io::Error, to: SocketAddr) -> Problem {
     let routes = |what: &str| Problem::Ours(format!("this host's own routes {what}"), Blame::NoRoute);
     // What ip-route(8) has for routes that lead nowhere. A firewall says EPERM.
     match error.raw_os_error().map(Errno::from_raw) {
         Some(Errno::EINVAL) => return routes("drop what goes there (blackhole)"),
-        Some(Errno::EACCES) => return routes("forbid to go there (prohibit)"),
+        Some(Errno::EACCES) => return routes("forbid to go there (prohibit, or a broadcast address)"),
         _ => {}
     }
     let trouble = Trouble::of(error, to);

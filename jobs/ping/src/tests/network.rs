@@ -1,10 +1,13 @@
 //! The kernel's answers, and what routers, firewalls and routes make of pings: by each sort of socket.
 
 use super::world::{World, allow_datagrams, in_a_home, shell};
-use super::{hostile, look_at_all};
+use super::{hostile, job, look_at_all};
 use crate::packet::Version;
+use crate::pings::ping;
 use crate::socket::Socket;
 use checker_job::{Blame, Outcome, Verdict};
+use checker_parts::probe::{Limit, Problem};
+use std::time::Duration;
 
 #[test]
 fn by_datagram_sockets() {
@@ -97,6 +100,11 @@ fn all(is_datagram: bool) {
         let socket = runtime.block_on(async { Socket::open(to.parse().unwrap(), version, 1) }).unwrap();
         assert_eq!(socket.is_datagram, is_datagram, "{to}");
     }
+    // A run that has spent its time on the name, say.
+    let over = Limit::of(Duration::ZERO);
+    let plan = job("address = \"127.0.0.1\"\ninterval = \"500ms\"").plan;
+    let none = runtime.block_on(ping(&plan, "127.0.0.1:7".parse().unwrap(), &over)).unwrap_err();
+    assert_eq!(none, Problem::Ours("no time was left to ping".to_owned(), Blame::Shortage));
     let mut looks = healthy();
     looks.extend(lost());
     looks.extend(told());
@@ -190,7 +198,7 @@ fn ours(is_datagram: bool) -> Vec<Look> {
     for net in ["192.0.2.", "2001:db8::"] {
         for (last, sentence, blame) in [
             ("51", ": this host has no route", Blame::NoRoute),
-            ("52", ": this host's own routes forbid to go there (prohibit)", Blame::NoRoute),
+            ("52", ": this host's own routes forbid to go there (prohibit, or a broadcast address)", Blame::NoRoute),
             ("53", ": this host's own routes drop what goes there (blackhole)", Blame::NoRoute),
             ("54", ": this host's own firewall forbids the connection", Blame::Firewall),
         ] {
