@@ -2,7 +2,7 @@
 
 use super::world::{World, allow_datagrams, in_a_home, shell};
 use super::{hostile, job, look_at_all};
-use crate::packet::Version;
+use crate::packet::{Pings, TOKEN, Version};
 use crate::pings::ping;
 use crate::socket::Socket;
 use checker_job::{Blame, Outcome, Verdict};
@@ -100,6 +100,14 @@ fn all(is_datagram: bool) {
         let socket = runtime.block_on(async { Socket::open(to.parse().unwrap(), version, 1) }).unwrap();
         assert_eq!(socket.is_datagram, is_datagram, "{to}");
     }
+    // The first one is refused before the second one leaves, and nobody has looked yet.
+    runtime.block_on(async {
+        let socket = Socket::open("192.0.2.11:7".parse().unwrap(), Version::Four, 1).unwrap();
+        let pings = Pings::new(Version::Four, 1, [1; TOKEN], 56);
+        socket.send(&pings.request(0)).unwrap();
+        std::thread::sleep(Duration::from_millis(50));
+        socket.send(&pings.request(1)).expect("what was said of the first is no error of the second");
+    });
     // A run that has spent its time on the name, say.
     let over = Limit::of(Duration::ZERO);
     let plan = job("address = \"127.0.0.1\"\ninterval = \"500ms\"").plan;
