@@ -1,6 +1,5 @@
-use crate::{Context, Failure, JobId, Message, Outcome, Policy, Recovery};
+use crate::{Context, Failure, JobId, Message, Outcome, Policy, Recovery, SpawnError};
 use serde::de::DeserializeOwned;
-use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -93,37 +92,3 @@ impl<S> Table<S> {
         (id, Policy { name, ..Policy::clone(&self.policy) })
     }
 }
-
-/// A problem with one table, found by the kind itself.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SpawnError {
-    /// Index into the `Vec` that [`JobSpawner::spawn`] was given.
-    pub table: usize,
-    /// The key at fault, or `None` for the table as a whole.
-    pub key: Option<String>,
-    /// What is wrong and what to do, as a sentence without a full stop.
-    pub message: String,
-}
-
-impl SpawnError {
-    /// A problem of `key` in table number `table`.
-    pub fn key(table: usize, key: &str, message: impl Into<String>) -> Self {
-        Self { table, key: Some(key.to_owned()), message: message.into() }
-    }
-
-    /// A problem of table number `table` as a whole.
-    pub fn table(table: usize, message: impl Into<String>) -> Self {
-        Self { table, key: None, message: message.into() }
-    }
-}
-
-impl fmt::Display for SpawnError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.key {
-            Some(key) => write!(f, "{key}: {}", self.message),
-            None => f.write_str(&self.message),
-        }
-    }
-}
-
-impl std::error::Error for SpawnError {}

@@ -5,7 +5,8 @@
 //!
 //! In the order in which a job meets them:
 //!
-//! 1. [`Table`] and [`SpawnError`]: what the settings said, already split into common keys and the kind's own.
+//! 1. [`Table`]: what the settings said, already split into common keys and the kind's own; [`SpawnError`] and
+//!    [`TableErrors`]: what is wrong with it.
 //! 2. [`JobId`] and [`Policy`]: who the job is, how often it runs and when it tells.
 //! 3. [`Context`], [`Outcome`] and [`Blame`]: what a run is given, what it answers, and whose fault that may be.
 //! 4. [`Failure`], [`Recovery`] and [`Message`]: how it words its troubles, if the standard wording does not do.
@@ -15,6 +16,7 @@
 
 mod blame;
 mod context;
+mod errors;
 mod id;
 mod job;
 mod message;
@@ -27,8 +29,9 @@ pub mod conformance;
 
 pub use blame::Blame;
 pub use context::{Cancel, Context};
+pub use errors::{SpawnError, TableErrors};
 pub use id::JobId;
-pub use job::{HANDLES, Job, JobSpawner, SpawnError, Table};
+pub use job::{HANDLES, Job, JobSpawner, Table};
 pub use message::{Failure, Message, Recovery};
 pub use outcome::{Metric, OUTCOME_VERSION, Outcome, Verdict};
 pub use policy::{COMMON_KEYS, Frequency, Notify, Policy, Remind, duration_words, parse_duration};

@@ -28,7 +28,7 @@ mod wire;
 mod tests;
 
 use checker_job::{Context, HANDLES, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
-use checker_parts::probe::Limit;
+use checker_parts::probe::{Limit, handles};
 use plan::{Plan, Servers};
 use std::sync::Arc;
 
@@ -53,11 +53,10 @@ impl Job for DnsJob {
         &self.policy
     }
 
-    /// One socket for an address. A name has a few, and the resolver needs one.
     fn handles(&self) -> usize {
         match &self.plan.servers {
             Servers::System(_) => HANDLES,
-            Servers::Named(list) => list.iter().map(|s| if s.literal().is_some() { 1 } else { HANDLES }).sum(),
+            Servers::Named(list) => list.iter().map(handles).sum(),
         }
     }
 

@@ -4,7 +4,7 @@ use crate::expect::{Expected, Match, wanted};
 use crate::plan::{Plan, Servers};
 use crate::settings::Settings;
 use crate::{DnsJob, KIND, system};
-use checker_job::{SpawnError, Table, parse_duration};
+use checker_job::{SpawnError, Table, TableErrors, parse_duration};
 use checker_parts::net::Endpoint;
 use domain::base::{Name, Rtype};
 use std::net::IpAddr;
@@ -42,9 +42,8 @@ const SERVERS_MAX: usize = 16;
 pub(crate) fn spawn(tables: &[Table<Settings>]) -> Result<Vec<DnsJob>, Vec<SpawnError>> {
     let (mut jobs, mut errors) = (Vec::with_capacity(tables.len()), Vec::new());
     for (index, table) in tables.iter().enumerate() {
-        let mut reader = Reader { settings: &table.settings, problems: Vec::new() };
+        let mut reader = Reader { settings: &table.settings, errors: TableErrors::new(index, &mut errors) };
         let plan = reader.plan();
-        errors.extend(reader.problems.drain(..).map(|(key, why)| SpawnError::key(index, key, why)));
         if let Some(plan) = plan {
             let (id, policy) = table.job(KIND, &target(&plan), true);
             jobs.push(DnsJob { id, policy, plan: Arc::new(plan) });
@@ -66,24 +65,16 @@ fn target(plan: &Plan) -> String {
 
 struct Reader<'a> {
     settings: &'a Settings,
-    problems: Vec<(&'static str, String)>,
+    errors: TableErrors<'a>,
 }
 
 impl Reader<'_> {
-    fn note(&mut self, key: &'static str, why: impl Into<String>) {
-        self.problems.push((key, why.into()));
-    }
-
-    fn keep<T>(&mut self, key: &'static str, result: Result<T, String>) -> Option<T> {
-        result.map_err(|why| self.note(key, why)).ok()
-    }
-
     /// The plan; to be used only if there are no problems.
     fn plan(&mut self) -> Option<Plan> {
         let settings = self.settings;
         let rtype = rtype(settings.r#type.as_deref().unwrap_or("A"));
-        let rtype = self.keep("type", rtype);
-        let name = self.keep("query", name(&settings.query, rtype));
+        let rtype = self.errors.keep("type", rtype);
+        let name = self.errors.keep("query", name(&settings.query, rtype));
         let servers = self.servers();
         let expected = rtype.map(|rtype| self.expected(rtype));
         let (latency_warning, latency_critical) = self.latencies();
@@ -91,7 +82,7 @@ impl Reader<'_> {
             None | Some("udp") => false,
             Some("tcp") => true,
             Some(other) => {
-                self.note("transport", format!("{other:?} is not known; use \"udp\" or \"tcp\""));
+                self.errors.note("transport", format!("{other:?} is not known; use \"udp\" or \"tcp\""));
                 false
             }
         };
@@ -115,21 +106,12 @@ impl Reader<'_> {
     fn servers(&mut self) -> Servers {
         let Some(given) = &self.settings.server else { return Servers::System(PathBuf::from(system::FILE)) };
         if given.is_empty() {
-            self.note("server", "the list is empty; leave the key out to ask the resolvers of this host");
+            self.errors.note("server", "the list is empty; leave the key out to ask the resolvers of this host");
         }
         if given.len() > SERVERS_MAX {
-            self.note("server", format!("more than {SERVERS_MAX} servers; make several jobs of them"));
+            self.errors.note("server", format!("more than {SERVERS_MAX} servers; make several jobs of them"));
         }
-        let mut servers: Vec<Endpoint> = Vec::new();
-        for text in given {
-            let Some(server) = self.keep("server", server(text)) else { continue };
-            if servers.contains(&server) {
-                self.note("server", format!("{server} stands in the list twice; take one out"));
-            } else {
-                servers.push(server);
-            }
-        }
-        Servers::Named(servers)
+        Servers::Named(self.errors.each("server", given, |text| server(text), Endpoint::to_string))
     }
 
     fn expected(&mut self, rtype: Rtype) -> Expected {
@@ -139,31 +121,32 @@ impl Reader<'_> {
             Some("contains") => Match::Contains,
             Some("any") => Match::Any,
             Some(other) => {
-                self.note("match", format!("{other:?} is not known; use \"exact\", \"contains\" or \"any\""));
+                self.errors.note("match", format!("{other:?} is not known; use \"exact\", \"contains\" or \"any\""));
                 Match::Exact
             }
         };
         if settings.r#match.is_some() && settings.expect.is_none() {
-            self.note("match", "there is nothing to compare with; set expect, or leave it out");
+            self.errors.note("match", "there is nothing to compare with; set expect, or leave it out");
         }
         let code = settings.expect_rcode.as_deref().map(str::to_ascii_uppercase);
         match code.as_deref() {
             None | Some("NOERROR") => {}
             Some(code) => {
                 if settings.expect.is_some() {
-                    self.note("expect", format!("an answer {code} has no records; leave expect or expect_rcode out"));
+                    self.errors
+                        .note("expect", format!("an answer {code} has no records; leave expect or expect_rcode out"));
                 }
                 return self.code(code);
             }
         }
         let Some(given) = &settings.expect else { return Expected::Some };
         if given.is_empty() {
-            self.note("expect", "the list is empty; to expect no records write expect_rcode = \"NODATA\"");
+            self.errors.note("expect", "the list is empty; to expect no records write expect_rcode = \"NODATA\"");
         }
         let read = given.iter().map(|text| wanted(rtype, text));
         let mut records = std::collections::BTreeSet::new();
         for record in read.collect::<Vec<_>>() {
-            records.extend(self.keep("expect", record));
+            records.extend(self.errors.keep("expect", record));
         }
         Expected::Records(records, how)
     }
@@ -174,7 +157,7 @@ impl Reader<'_> {
         }
         let Some(code) = CODES.iter().find(|code| **code == given) else {
             let known = CODES.map(|code| format!("\"{code}\"")).join(", ");
-            self.note("expect_rcode", format!("{given:?} is not known; use \"NOERROR\", \"NODATA\", {known}"));
+            self.errors.note("expect_rcode", format!("{given:?} is not known; use \"NOERROR\", \"NODATA\", {known}"));
             return Expected::Some;
         };
         Expected::Code(code)
@@ -184,7 +167,7 @@ impl Reader<'_> {
         let time = parse_duration(text?).and_then(|time| {
             if time.is_zero() { Err("no answer takes no time; write it as \"500ms\"".to_owned()) } else { Ok(time) }
         });
-        self.keep(key, time)
+        self.errors.keep(key, time)
     }
 
     fn latencies(&mut self) -> (Option<Duration>, Option<Duration>) {
@@ -192,7 +175,7 @@ impl Reader<'_> {
         let warning = self.latency("latency_warning", settings.latency_warning.as_deref());
         let critical = self.latency("latency_critical", settings.latency_critical.as_deref());
         if warning.zip(critical).is_some_and(|(warning, critical)| warning >= critical) {
-            self.note("latency_warning", "it must be shorter than latency_critical, or nobody is ever warned");
+            self.errors.note("latency_warning", "it must be shorter than latency_critical, or nobody is ever warned");
         }
         (warning, critical)
     }

@@ -4,7 +4,7 @@ use crate::address::Address;
 use crate::judge::Limits;
 use crate::registry::{LIST, Registry};
 use crate::{DomainJob, Settings, Spawner};
-use checker_job::{JobSpawner, SpawnError, Table, parse_duration};
+use checker_job::{JobSpawner, SpawnError, Table, TableErrors, parse_duration};
 use checker_parts::tls::Trust;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -29,7 +29,7 @@ pub(crate) fn spawn(tables: &[Table<Settings>]) -> Result<Vec<DomainJob>, Vec<Sp
 pub(crate) fn with_list(tables: &[Table<Settings>], list: &Address) -> Result<Vec<DomainJob>, Vec<SpawnError>> {
     let (mut jobs, mut errors, mut registries) = (Vec::new(), Vec::new(), Registries::new());
     for (number, table) in tables.iter().enumerate() {
-        let mut reader = Reader { settings: &table.settings, number, errors: &mut errors };
+        let mut reader = Reader { settings: &table.settings, errors: TableErrors::new(number, &mut errors) };
         let limits = reader.limits();
         let server = reader.server();
         let registry = reader.registry(&mut registries, list);
@@ -47,43 +47,25 @@ pub(crate) fn with_list(tables: &[Table<Settings>], list: &Address) -> Result<Ve
 /// Reads one table. A wrong key is noted and replaced by its default, so that the others are read too.
 struct Reader<'a> {
     settings: &'a Settings,
-    number: usize,
-    errors: &'a mut Vec<SpawnError>,
+    errors: TableErrors<'a>,
 }
 
 impl Reader<'_> {
-    fn note(&mut self, key: &str, message: impl Into<String>) {
-        self.errors.push(SpawnError::key(self.number, key, message));
-    }
-
-    fn keep<T>(&mut self, key: &str, result: Result<T, String>) -> Option<T> {
-        result.map_err(|why| self.note(key, why)).ok()
-    }
-
     fn domains(&mut self) -> Vec<String> {
-        let mut domains = Vec::new();
         if self.settings.domain.is_empty() {
-            self.note("domain", "the list is empty; name at least one, as in \"example.com\"");
+            self.errors.note("domain", "the list is empty; name at least one, as in \"example.com\"");
         }
-        for text in &self.settings.domain {
-            let Some(domain) = self.keep("domain", domain(text)) else { continue };
-            if domains.contains(&domain) {
-                self.note("domain", format!("{domain} stands in the list twice; take one out"));
-            } else {
-                domains.push(domain);
-            }
-        }
-        domains
+        self.errors.each("domain", &self.settings.domain, |text| domain(text), String::clone)
     }
 
     fn limits(&mut self) -> Limits {
         let settings = self.settings;
         let read = |text: &Option<String>| text.as_deref().map(parse_duration);
-        let warning = read(&settings.warning).and_then(|time| self.keep("warning", time)).unwrap_or(WARNING);
-        let critical = read(&settings.critical).and_then(|time| self.keep("critical", time)).unwrap_or(CRITICAL);
+        let warning = read(&settings.warning).and_then(|time| self.errors.keep("warning", time)).unwrap_or(WARNING);
+        let critical = read(&settings.critical).and_then(|time| self.errors.keep("critical", time)).unwrap_or(CRITICAL);
         if critical >= warning {
             let key = if settings.warning.is_some() { "warning" } else { "critical" };
-            self.note(key, "`warning` must be more than `critical`, or nobody is ever warned");
+            self.errors.note(key, "`warning` must be more than `critical`, or nobody is ever warned");
         }
         Limits { warning, critical }
     }
@@ -91,12 +73,12 @@ impl Reader<'_> {
     fn server(&mut self) -> Option<Address> {
         let text = self.settings.server.as_deref()?;
         if text.contains(['?', '#']) {
-            self.note(
+            self.errors.note(
                 "server",
                 "\"domain/NAME\" is added to it, so it can have nothing from ? or # on; leave that out",
             );
         }
-        self.keep("server", Address::parse(text.trim()))
+        self.errors.keep("server", Address::parse(text.trim()))
     }
 
     fn registry(&mut self, registries: &mut Registries, list: &Address) -> Arc<Registry> {
@@ -104,7 +86,7 @@ impl Reader<'_> {
         if let Some(registry) = registries.get(file) {
             return Arc::clone(registry);
         }
-        let own = file.as_ref().and_then(|path| self.keep("ca_file", Trust::with_ca_file(path, &[b"http/1.1"])));
+        let own = file.as_ref().and_then(|path| self.errors.keep("ca_file", Trust::with_ca_file(path, &[b"http/1.1"])));
         let trust = own.unwrap_or_else(|| Trust::system(&[b"http/1.1"]));
         let registry = Arc::new(Registry::new(trust, list.clone()));
         registries.insert(file.clone(), Arc::clone(&registry));

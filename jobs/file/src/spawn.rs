@@ -3,11 +3,11 @@
 use crate::entry::Type;
 use crate::plan::{Pattern, Plan, Target, Test};
 use crate::{FileJob, KIND, Settings};
-use checker_job::{SpawnError, Table, parse_duration};
+use checker_job::{SpawnError, Table, TableErrors, parse_duration};
 use checker_parts::amount::parse_size;
 use checker_parts::one_or_many::OneOrMany;
+use checker_parts::paths::whole;
 use regex_lite::{Regex, RegexBuilder};
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ const REGEX_MAX: usize = 1 << 18;
 pub(crate) fn spawn(tables: &[Table<Settings>]) -> Result<Vec<FileJob>, Vec<SpawnError>> {
     let (mut jobs, mut errors) = (Vec::new(), Vec::new());
     for (number, table) in tables.iter().enumerate() {
-        let mut reader = Reader { s: &table.settings, number, errors: &mut errors };
+        let mut reader = Reader { s: &table.settings, errors: TableErrors::new(number, &mut errors) };
         let targets = reader.targets();
         let plan = Arc::new(reader.plan());
         reader.contradictions(&plan);
@@ -38,50 +38,29 @@ pub(crate) fn spawn(tables: &[Table<Settings>]) -> Result<Vec<FileJob>, Vec<Spaw
 /// Reads one table. A wrong key is noted and taken for one that is not given, so that the others are read too.
 struct Reader<'a> {
     s: &'a Settings,
-    number: usize,
-    errors: &'a mut Vec<SpawnError>,
+    errors: TableErrors<'a>,
 }
 
 impl Reader<'_> {
-    fn note(&mut self, key: &str, message: impl Into<String>) {
-        self.errors.push(SpawnError::key(self.number, key, message));
-    }
-
-    fn keep<T>(&mut self, key: &str, result: Result<T, String>) -> Option<T> {
-        result.map_err(|why| self.note(key, why)).ok()
-    }
-
     fn targets(&mut self) -> Vec<Target> {
         let s = self.s;
         let (key, paths) = match (&s.path, &s.newest_of) {
             (Some(paths), None) => ("path", paths),
             (None, Some(folders)) => ("newest_of", folders),
             (Some(_), Some(_)) => {
-                self.note("newest_of", "there is `path` too; take one out, or make two tables");
+                self.errors.note("newest_of", "there is `path` too; take one out, or make two tables");
                 return Vec::new();
             }
             (None, None) => {
                 let message = "say what to look at: `path = \"/whole/path\"` or `newest_of = \"/whole/folder\"`";
-                self.errors.push(SpawnError::table(self.number, message));
+                self.errors.note_whole(message);
                 return Vec::new();
             }
         };
         if paths.is_empty() {
-            self.note(key, "the list is empty; name at least one, as in \"/var/log/backup.log\"");
+            self.errors.note(key, "the list is empty; name at least one, as in \"/var/log/backup.log\"");
         }
-        let mut seen: Vec<PathBuf> = Vec::new();
-        for path in paths {
-            let shown = path.display();
-            if !path.is_absolute() {
-                self.note(key, format!("{shown} is a relative path; write the whole path, from / on"));
-            } else if path.as_os_str().as_encoded_bytes().contains(&0) {
-                self.note(key, format!("{:?} holds a NUL, which no path can", path.display().to_string()));
-            } else if seen.contains(path) {
-                self.note(key, format!("{shown} stands in the list twice; take one out"));
-            } else {
-                seen.push(path.clone());
-            }
-        }
+        let seen = self.errors.each(key, paths, |path| whole(path), |path| path.display().to_string());
         let target = if key == "path" { Target::Path } else { Target::NewestOf };
         seen.into_iter().map(target).collect()
     }
@@ -89,7 +68,7 @@ impl Reader<'_> {
     fn plan(&mut self) -> Plan {
         let s = self.s;
         let kind = self.kind();
-        let name_matches = s.name_matches.as_deref().and_then(|text| self.keep("name_matches", regex(text)));
+        let name_matches = s.name_matches.as_deref().and_then(|text| self.errors.keep("name_matches", regex(text)));
         let mut tests = Vec::new();
         self.texts("contains", &s.contains, true, &mut tests);
         self.texts("not_contains", &s.not_contains, false, &mut tests);
@@ -97,13 +76,13 @@ impl Reader<'_> {
         self.regexes("not_matches", &s.not_matches, false, &mut tests);
         let read_max = self.size("read_max", s.read_max.as_deref());
         if read_max == Some(0) {
-            self.note("read_max", "nothing would be read; leave the key out, or write as in \"10MiB\"");
+            self.errors.note("read_max", "nothing would be read; leave the key out, or write as in \"10MiB\"");
         }
         let from_end = match s.read_from.as_deref() {
             None | Some("end") => true,
             Some("start") => false,
             Some(other) => {
-                self.note("read_from", format!("{other:?} is not known; use \"end\" or \"start\""));
+                self.errors.note("read_from", format!("{other:?} is not known; use \"end\" or \"start\""));
                 true
             }
         };
@@ -123,10 +102,10 @@ impl Reader<'_> {
             tests,
             read_max: read_max.unwrap_or(READ_MAX),
             from_end,
-            sha256: s.sha256.as_deref().and_then(|text| self.keep("sha256", sha256(text))),
+            sha256: s.sha256.as_deref().and_then(|text| self.errors.keep("sha256", sha256(text))),
             owner: self.name("owner", s.owner.as_deref()),
             group: self.name("group", s.group.as_deref()),
-            mode: s.mode.as_deref().and_then(|text| self.keep("mode", mode(text))),
+            mode: s.mode.as_deref().and_then(|text| self.errors.keep("mode", mode(text))),
         }
     }
 
@@ -135,25 +114,25 @@ impl Reader<'_> {
         let is_in_folder = self.s.newest_of.is_some();
         let kind = Type::ALL.into_iter().find(|kind| kind.word() == word);
         if is_in_folder && !matches!(kind, Some(Type::File | Type::Folder)) {
-            self.note("type", format!("with `newest_of`, {word:?} does not go; use \"file\" or \"folder\""));
+            self.errors.note("type", format!("with `newest_of`, {word:?} does not go; use \"file\" or \"folder\""));
         } else if kind.is_none() && word != "any" {
             let known = Type::ALL.map(|kind| format!("\"{}\"", kind.word())).join(", ");
-            self.note("type", format!("{word:?} is not known; use {known} or \"any\""));
+            self.errors.note("type", format!("{word:?} is not known; use {known} or \"any\""));
         }
         kind
     }
 
     fn time(&mut self, key: &str, text: Option<&str>) -> Option<Duration> {
-        text.and_then(|text| self.keep(key, parse_duration(text)))
+        text.and_then(|text| self.errors.keep(key, parse_duration(text)))
     }
 
     fn size(&mut self, key: &str, text: Option<&str>) -> Option<u64> {
-        text.and_then(|text| self.keep(key, parse_size(text)))
+        text.and_then(|text| self.errors.keep(key, parse_size(text)))
     }
 
     fn name(&mut self, key: &str, text: Option<&str>) -> Option<String> {
         if text.is_some_and(str::is_empty) {
-            self.note(key, "it is empty; write a name or a number, or leave the key out");
+            self.errors.note(key, "it is empty; write a name or a number, or leave the key out");
         }
         text.map(str::to_owned)
     }
@@ -161,10 +140,10 @@ impl Reader<'_> {
     fn texts(&mut self, key: &str, given: &OneOrMany<String>, wanted: bool, tests: &mut Vec<Test>) {
         for text in given {
             if text.is_empty() {
-                self.note(key, "an empty text is in every line; leave it out");
+                self.errors.note(key, "an empty text is in every line; leave it out");
             }
             if text.contains(['\n', '\r']) {
-                self.note(key, "each line is looked at for itself, so a text with a line break is in none");
+                self.errors.note(key, "each line is looked at for itself, so a text with a line break is in none");
             }
             tests.push(Test { pattern: Pattern::Text(text.clone()), wanted });
         }
@@ -172,7 +151,7 @@ impl Reader<'_> {
 
     fn regexes(&mut self, key: &str, given: &OneOrMany<String>, wanted: bool, tests: &mut Vec<Test>) {
         for text in given {
-            let read = self.keep(key, regex(text));
+            let read = self.errors.keep(key, regex(text));
             tests.extend(read.map(|regex| Test { pattern: Pattern::Regex(regex), wanted }));
         }
     }
@@ -183,34 +162,36 @@ impl Reader<'_> {
         self.unused();
         let reaches = |low: Option<Duration>, high: Option<Duration>| low.zip(high).is_some_and(|(l, h)| l >= h);
         if reaches(plan.max_age_warning, plan.max_age) {
-            self.note("max_age_warning", "it must be less than `max_age`, or nobody is ever warned");
+            self.errors.note("max_age_warning", "it must be less than `max_age`, or nobody is ever warned");
         }
         if reaches(plan.min_age, plan.max_age_warning.or(plan.max_age)) {
-            self.note("min_age", "it must be less than the greatest age that is allowed, or no file can be right");
+            self.errors
+                .note("min_age", "it must be less than the greatest age that is allowed, or no file can be right");
         }
         if plan.max_size_warning.zip(plan.max_size).is_some_and(|(w, m)| w >= m) {
-            self.note("max_size_warning", "it must be less than `max_size`, or nobody is ever warned");
+            self.errors.note("max_size_warning", "it must be less than `max_size`, or nobody is ever warned");
         }
         if plan.min_size.zip(plan.max_size_warning.or(plan.max_size)).is_some_and(|(min, max)| min > max) {
-            self.note("min_size", "it is more than the largest size that is allowed, so no file can be right");
+            self.errors.note("min_size", "it is more than the largest size that is allowed, so no file can be right");
         }
         if plan.min_size == Some(0) {
-            self.note("min_size", "every file is as large as that; leave the key out, or write as in \"1B\"");
+            self.errors.note("min_size", "every file is as large as that; leave the key out, or write as in \"1B\"");
         }
         if s.max_files.is_some_and(|max| max < plan.min_files) {
-            self.note("max_files", format!("it is less than min_files, which is {}", plan.min_files));
+            self.errors.note("max_files", format!("it is less than min_files, which is {}", plan.min_files));
         }
         let sized = [("min_size", s.min_size.is_some()), ("max_size", s.max_size.is_some())];
         let sized = sized.into_iter().chain([("max_size_warning", s.max_size_warning.is_some())]);
         if plan.kind != Some(Type::File) {
             for (key, _) in sized.chain(self.content_keys()).filter(|(_, given)| *given) {
                 let message = "only of a file can that be said; take it out, or `type`, which is something else";
-                self.note(key, message);
+                self.errors.note(key, message);
             }
         }
         if plan.tests.is_empty() && (s.read_max.is_some() || s.read_from.is_some()) {
             let key = if s.read_max.is_some() { "read_max" } else { "read_from" };
-            self.note(key, "nothing is read without `contains`, `matches` or the like; add one, or take this out");
+            self.errors
+                .note(key, "nothing is read without `contains`, `matches` or the like; add one, or take this out");
         }
     }
 
@@ -235,7 +216,7 @@ impl Reader<'_> {
         ];
         if s.newest_of.is_none() {
             for (key, _) in of_folders.into_iter().filter(|(_, given)| *given) {
-                self.note(key, "it goes with `newest_of` only; take it out");
+                self.errors.note(key, "it goes with `newest_of` only; take it out");
             }
         }
         if !s.absent {
@@ -256,7 +237,7 @@ impl Reader<'_> {
             ("mode", s.mode.is_some()),
         ];
         for (key, _) in judged.into_iter().chain(self.content_keys()).filter(|(_, given)| *given) {
-            self.note(key, "with `absent = true` there is nothing more to judge; take one of the two out");
+            self.errors.note(key, "with `absent = true` there is nothing more to judge; take one of the two out");
         }
     }
 }

@@ -7,16 +7,14 @@ use crate::plan::{Condition, Plan, Redirects};
 use crate::proxy::Proxy;
 use crate::settings::Settings;
 use crate::url::Url;
-use checker_job::{SpawnError, Table, parse_duration};
+use checker_job::{SpawnError, Table, TableErrors, parse_duration};
 use checker_parts::hidden::{Hidden, Scrubber};
-use checker_parts::tls::{Trust, server_name};
+use checker_parts::tls::{Trusts, server_name};
 use hyper::body::Bytes;
 use hyper::http::Method;
 use hyper::http::header::AUTHORIZATION;
 use regex_lite::Regex;
-use std::collections::BTreeMap;
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -26,17 +24,14 @@ const REDIRECTS_MAX: u8 = 5;
 
 mod headers;
 
-/// One `Trust` for each distinct CA file, so that ten thousand jobs share one configuration.
-type Trusts = BTreeMap<Option<PathBuf>, Arc<Trust>>;
-
 /// Makes the jobs of all tables.
 pub(crate) fn spawn(tables: &[Table<Settings>]) -> Result<Vec<HttpJob>, Vec<SpawnError>> {
-    let mut trusts = Trusts::new();
+    let mut trusts = Trusts::new(&[b"http/1.1"]);
     let (mut jobs, mut errors) = (Vec::new(), Vec::new());
     let mut last: Option<(&Settings, Arc<Plan>)> = None;
     for (number, table) in tables.iter().enumerate() {
         let settings = &table.settings;
-        let mut reader = Reader { settings, number, errors: &mut errors };
+        let mut reader = Reader { settings, errors: TableErrors::new(number, &mut errors) };
         let urls = reader.urls();
         // Tables that differ in nothing but their URL are many: they share one plan.
         let plan = match &last {
@@ -56,42 +51,23 @@ pub(crate) fn spawn(tables: &[Table<Settings>]) -> Result<Vec<HttpJob>, Vec<Spaw
 /// Reads one table. A wrong key is noted and replaced by its default, so that the others are read too.
 struct Reader<'a> {
     settings: &'a Settings,
-    number: usize,
-    errors: &'a mut Vec<SpawnError>,
+    errors: TableErrors<'a>,
 }
 
 impl Reader<'_> {
-    fn note(&mut self, key: &str, message: impl Into<String>) {
-        self.errors.push(SpawnError::key(self.number, key, message));
-    }
-
-    fn keep<T>(&mut self, key: &str, result: Result<T, String>) -> Option<T> {
-        result.map_err(|why| self.note(key, why)).ok()
-    }
-
     fn urls(&mut self) -> Vec<Url> {
         let texts = &self.settings.url.0;
         if texts.is_empty() {
-            self.note("url", "name at least one URL");
+            self.errors.note("url", "name at least one URL");
         }
-        let mut urls: Vec<Url> = Vec::new();
-        for text in texts {
-            let read = Url::parse(text).and_then(|url| {
-                if url.tls {
-                    server_name(url.host())?;
-                }
-                Ok(url)
-            });
-            let Some(url) = self.keep("url", read) else {
-                continue;
-            };
-            if urls.iter().any(|u| u.whole() == url.whole()) {
-                self.note("url", format!("{} is listed twice", url.whole()));
-            } else {
-                urls.push(url);
+        let read = |text: &String| {
+            let url = Url::parse(text)?;
+            if url.tls {
+                server_name(url.host())?;
             }
-        }
-        urls
+            Ok(url)
+        };
+        self.errors.each("url", texts, read, Url::whole)
     }
 
     fn plan(&mut self, urls: &[Url], trusts: &mut Trusts) -> Plan {
@@ -119,7 +95,7 @@ impl Reader<'_> {
             latency_critical,
             redirects: self.redirects(),
             redirects_max: settings.redirects_max.unwrap_or(REDIRECTS_MAX),
-            trust: self.trust(trusts),
+            trust: trusts.of(&mut self.errors, settings.ca_file.as_ref()),
             proxy,
             address,
             family,
@@ -133,14 +109,14 @@ impl Reader<'_> {
             let text = text.as_ref()?;
             let positive = parse_duration(text)
                 .and_then(|d| if d.is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(d) });
-            self.keep(key, positive)
+            self.errors.keep(key, positive)
         };
         let warning = read("latency_warning", &s.latency_warning);
         let critical = read("latency_critical", &s.latency_critical);
         if let (Some(w), Some(c)) = (warning, critical)
             && w >= c
         {
-            self.note("latency_warning", "must be shorter than latency_critical");
+            self.errors.note("latency_warning", "must be shorter than latency_critical");
         }
         (warning, critical)
     }
@@ -152,7 +128,7 @@ impl Reader<'_> {
         for (key, list) in texts {
             for text in &list.0 {
                 if text.is_empty() {
-                    self.note(key, "an empty text is in every body");
+                    self.errors.note(key, "an empty text is in every body");
                 }
                 conditions.push(match key {
                     "body_contains" => Condition::Contains(text.clone()),
@@ -162,11 +138,11 @@ impl Reader<'_> {
         }
         for text in &s.body_matches.0 {
             let regex = Regex::new(text).map_err(|e| format!("{text:?} is no regular expression: {e}"));
-            conditions.extend(self.keep("body_matches", regex).map(Condition::Matches));
+            conditions.extend(self.errors.keep("body_matches", regex).map(Condition::Matches));
         }
         for text in &s.json.0 {
             let test = JsonTest::parse(text);
-            conditions.extend(self.keep("json", test).map(Condition::Json));
+            conditions.extend(self.errors.keep("json", test).map(Condition::Json));
         }
         conditions
     }
@@ -177,14 +153,15 @@ impl Reader<'_> {
         let upper = text.to_ascii_uppercase();
         let method = Method::from_bytes(upper.as_bytes()).unwrap_or_default();
         if method == Method::CONNECT || method.as_str() != upper {
-            self.note("method", format!("{text:?} is no method to ask with; use GET, HEAD, POST, PUT or the like"));
+            self.errors
+                .note("method", format!("{text:?} is no method to ask with; use GET, HEAD, POST, PUT or the like"));
         }
         if method == Method::HEAD && !conditions.is_empty() {
-            self.note("method", "an answer to HEAD has no body, so no condition on the body can hold; use GET");
+            self.errors.note("method", "an answer to HEAD has no body, so no condition on the body can hold; use GET");
         }
         let body = s.body.as_ref().map_or("", Hidden::reveal);
         if !body.is_empty() && matches!(method, Method::GET | Method::HEAD) {
-            self.note("body", format!("a body goes with POST, PUT or PATCH, not with {method}; set method"));
+            self.errors.note("body", format!("a body goes with POST, PUT or PATCH, not with {method}; set method"));
         }
         // A form that logs in holds a password. What is shorter is a word that may stand anywhere.
         if body.len() >= 8 {
@@ -196,10 +173,10 @@ impl Reader<'_> {
     fn body_max(&mut self, conditions: &[Condition]) -> u64 {
         let max = self.settings.body_max.unwrap_or(BODY_MAX);
         if max > BODY_MAX_LIMIT {
-            self.note("body_max", format!("at most {BODY_MAX_LIMIT} (64 MiB): it is kept in memory"));
+            self.errors.note("body_max", format!("at most {BODY_MAX_LIMIT} (64 MiB): it is kept in memory"));
         }
         if max == 0 && !conditions.is_empty() {
-            self.note("body_max", "with 0 no body is read, so no condition on the body can hold");
+            self.errors.note("body_max", "with 0 no body is read, so no condition on the body can hold");
         }
         max
     }
@@ -210,53 +187,41 @@ impl Reader<'_> {
             Some("follow") => Redirects::Follow,
             Some("never") => Redirects::Never,
             Some(other) => {
-                self.note("redirects", format!("{other:?} is not known; use same_host, follow or never"));
+                self.errors.note("redirects", format!("{other:?} is not known; use same_host, follow or never"));
                 Redirects::SameHost
             }
         }
     }
 
-    fn trust(&mut self, trusts: &mut Trusts) -> Arc<Trust> {
-        let file = &self.settings.ca_file;
-        if let Some(trust) = trusts.get(file) {
-            return trust.clone();
-        }
-        let alpn: &[&[u8]] = &[b"http/1.1"];
-        let trust = file.as_ref().and_then(|path| self.keep("ca_file", Trust::with_ca_file(path, alpn)));
-        let trust = Arc::new(trust.unwrap_or_else(|| Trust::system(alpn)));
-        trusts.insert(file.clone(), trust.clone());
-        trust
-    }
-
     /// Proxy, fixed address and family.
     fn way(&mut self, urls: &[Url]) -> (Option<Proxy>, Option<IpAddr>, Family) {
         let s = self.settings;
-        let proxy = s.proxy.as_ref().and_then(|text| self.keep("proxy", Proxy::parse(text.reveal())));
+        let proxy = s.proxy.as_ref().and_then(|text| self.errors.keep("proxy", Proxy::parse(text.reveal())));
         let address = s.address.as_ref().and_then(|text| {
             let read = text.trim_matches(['[', ']']).parse::<IpAddr>();
             let form = |_| format!("{text:?} is no IP address; the port comes from the URL");
-            self.keep("address", read.map_err(form))
+            self.errors.keep("address", read.map_err(form))
         });
         let family = match s.ip.as_deref() {
             None | Some("any") => Family::Any,
             Some("4") => Family::V4,
             Some("6") => Family::V6,
             Some(other) => {
-                self.note("ip", format!("{other:?} is not known; use \"any\", \"4\" or \"6\""));
+                self.errors.note("ip", format!("{other:?} is not known; use \"any\", \"4\" or \"6\""));
                 Family::Any
             }
         };
         if s.address.is_some() && s.proxy.is_some() {
-            self.note("address", "with a proxy it is the proxy that connects; leave one of them out");
+            self.errors.note("address", "with a proxy it is the proxy that connects; leave one of them out");
         }
         if s.address.is_some() && s.ip.is_some() {
-            self.note("ip", "address already says which; leave one of them out");
+            self.errors.note("ip", "address already says which; leave one of them out");
         }
         let literal = |url: &&Url| url.endpoint.literal().is_some_and(|a| !family.takes(a.ip()));
         if let Some(url) = urls.iter().find(literal)
             && s.proxy.is_none()
         {
-            self.note("ip", format!("{} is of the other family", url.whole()));
+            self.errors.note("ip", format!("{} is of the other family", url.whole()));
         }
         (proxy, address, family)
     }

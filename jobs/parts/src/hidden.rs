@@ -1,5 +1,7 @@
 //! Secrets: how they are read, and how they stay out of everything that people see.
 
+use crate::paths::whole;
+use checker_job::TableErrors;
 use serde::Deserialize;
 use std::fmt;
 use std::fs::File;
@@ -45,11 +47,30 @@ pub fn read_file(path: &Path) -> Result<Hidden, String> {
     read_file_of(path, systemd.as_deref().map(Path::new))
 }
 
+/// User and password of a table, by its keys `user` and `pass_file`: both or neither. What is wrong is noted.
+pub fn login(errors: &mut TableErrors<'_>, user: Option<&str>, file: Option<&Path>) -> Option<(String, Hidden)> {
+    let (user, file) = match (user, file) {
+        (Some(user), Some(file)) => (user, file),
+        (Some(_), None) => {
+            errors.note("user", "a user needs pass_file, the file that holds the password");
+            return None;
+        }
+        (None, Some(_)) => {
+            errors.note("pass_file", "a password needs user");
+            return None;
+        }
+        (None, None) => return None,
+    };
+    if user.is_empty() || user.chars().any(char::is_control) {
+        errors.note("user", "it is empty, or holds a control character");
+    }
+    let pass = errors.keep("pass_file", read_file(file))?;
+    Some((user.to_owned(), pass))
+}
+
 fn read_file_of(path: &Path, credentials: Option<&Path>) -> Result<Hidden, String> {
     let shown = path.display();
-    if path.is_relative() {
-        return Err(format!("{shown} is a relative path; write the whole path, from / on"));
-    }
+    whole(path)?;
     let unreadable = |e: std::io::Error| format!("cannot read the secret file {shown}: {e}");
     let is_file = std::fs::metadata(path).map_err(unreadable)?.is_file();
     if !is_file {

@@ -8,6 +8,7 @@
 //! * [`mailbox`]: find our own mail in a mailbox, and take it away again. The only place that knows IMAP.
 //! * [`net`]: read `"host:port"`, resolve it, and tell whose fault it is that a connection failed.
 //! * [`one_or_many`]: settings keys that take one value or a list.
+//! * [`paths`]: paths that mean the same wherever a pass is started.
 //! * [`probe`]: ask every address of a target, and make one outcome of what they say.
 //! * [`procfs`]: what the kernel tells in `/proc`, and who is running.
 //! * [`quoted`]: what a server said, for a sentence.
@@ -23,6 +24,7 @@ pub mod lines;
 pub mod mailbox;
 pub mod net;
 pub mod one_or_many;
+pub mod paths;
 pub mod probe;
 pub mod procfs;
 pub mod quoted;

@@ -4,9 +4,11 @@
 //! here, once, and only positive local evidence makes one ours: no route, a silent resolver, no file handles.
 
 mod dial;
+mod list;
 
 use checker_job::Blame;
 pub use dial::{Line, dial};
+pub use list::endpoints;
 use nix::errno::Errno;
 use std::fmt;
 use std::io;
@@ -36,7 +38,16 @@ impl Endpoint {
     /// # Errors
     /// A sentence without a full stop that says what is wrong and what to write.
     pub fn parse(text: &str) -> Result<Self, String> {
+        Self::parse_like(text, "ns.example.com:53")
+    }
+
+    /// As [`parse`](Self::parse), where errors show an address such as `example`.
+    ///
+    /// # Errors
+    /// Those of [`parse`](Self::parse).
+    pub fn parse_like(text: &str, example: &str) -> Result<Self, String> {
         let text = text.trim();
+        let (name, usual) = example.rsplit_once(':').unwrap_or((example, "53"));
         // To look for one byte costs a fraction of what looking for three characters does, and most addresses have none.
         if text.as_bytes().contains(&b'/')
             && let Some((scheme, rest)) = text.split_once("://")
@@ -44,11 +55,11 @@ impl Endpoint {
             let rest = rest.split('/').next().unwrap_or_default();
             return Err(format!("leave out {scheme}:// and what follows the port, as in \"{}\"", with_port(rest)));
         }
-        let (host, port) = split(text)?;
+        let (host, port) = split(text, usual)?;
         if host.is_empty() {
-            return Err(format!("\"{text}\" has no host; write it before the port, as in \"ns.example.com{text}\""));
+            return Err(format!("\"{text}\" has no host; write it before the port, as in \"{name}{text}\""));
         }
-        let port = port_of(port, host)?;
+        let port = port_of(port, host, usual)?;
         if let Some(inner) = host.strip_prefix('[') {
             let inner = inner.trim_end_matches(']');
             let (address, zone) = inner.split_once('%').map_or((inner, None), |(a, z)| (a, Some(z)));
@@ -132,14 +143,14 @@ fn shown(text: &str, host: &str, port: u16) -> Box<str> {
 }
 
 fn with_port(host: &str) -> String {
-    match split(host) {
+    match split(host, "443") {
         Ok((_, Some(_))) => host.to_owned(),
         _ => format!("{host}:443"),
     }
 }
 
 /// Host (with its brackets) and port, if there is one.
-fn split(text: &str) -> Result<(&str, Option<&str>), String> {
+fn split<'t>(text: &'t str, usual: &str) -> Result<(&'t str, Option<&'t str>), String> {
     if text.starts_with('[') {
         let end = text
             .find(']')
@@ -159,20 +170,20 @@ fn split(text: &str) -> Result<(&str, Option<&str>), String> {
     };
     if colon(port).is_some() {
         return Err(format!(
-            "\"{text}\" has more than one colon; write an IPv6 address in brackets, as in \"[2001:db8::1]:53\""
+            "\"{text}\" has more than one colon; write an IPv6 address in brackets, as in \"[2001:db8::1]:{usual}\""
         ));
     }
     Ok((host, Some(port)))
 }
 
-fn port_of(port: Option<&str>, host: &str) -> Result<u16, String> {
+fn port_of(port: Option<&str>, host: &str, usual: &str) -> Result<u16, String> {
     let Some(port) = port else {
-        return Err(format!("\"{host}\" has no port; add it, as in \"{host}:53\""));
+        return Err(format!("\"{host}\" has no port; add it, as in \"{host}:{usual}\""));
     };
     let digits = !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit());
     match port.parse::<u16>() {
         Ok(port) if port > 0 && digits => Ok(port),
-        _ => Err(format!("\"{port}\" is no port; write a number from 1 to 65535, as in \"{host}:53\"")),
+        _ => Err(format!("\"{port}\" is no port; write a number from 1 to 65535, as in \"{host}:{usual}\"")),
     }
 }
 

@@ -4,7 +4,7 @@
 //! ask a server ask each address: [`addresses`], then [`each`], then [`merged`].
 
 use crate::net::{self, Endpoint, NO_RESOLVER, NO_ROUTE, ResolveError, Trouble};
-use checker_job::{Blame, Context, Outcome, Verdict, duration_words};
+use checker_job::{Blame, Context, HANDLES, Metric, Outcome, Verdict, duration_words};
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
@@ -34,6 +34,18 @@ impl Limit {
         let begin = Instant::now();
         let margin = Duration::from_millis(50).min(timeout / 10);
         Self { begin, until: begin + timeout.saturating_sub(margin), timeout }
+    }
+
+    /// The outcome with the metric `time`, in seconds since the run began, where the target works: elsewhere it would only
+    /// tell how long we wait.
+    #[must_use]
+    pub fn timed(&self, outcome: Outcome) -> Outcome {
+        #[expect(clippy::cast_precision_loss, reason = "no run takes 2^52 microseconds")]
+        let time = self.begin.elapsed().as_micros() as f64 / 1e6;
+        match outcome.verdict {
+            Verdict::Ok | Verdict::Warning => outcome.with_metric(Metric::new("time", time, "s")),
+            Verdict::Failed | Verdict::Unknown => outcome,
+        }
     }
 
     /// As the settings know it.
@@ -101,6 +113,12 @@ impl Problem {
 
 /// What came of one address.
 pub type Tried<T> = (SocketAddr, Result<T, Problem>);
+
+/// The handles of a run that asks every address, for [`Job::handles`](checker_job::Job::handles): a socket for each. A name
+/// has a few, and the resolver needs one.
+pub fn handles(endpoint: &Endpoint) -> usize {
+    if endpoint.literal().is_some() { 1 } else { HANDLES }
+}
 
 /// All addresses of the target, in the system's order.
 ///

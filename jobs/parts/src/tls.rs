@@ -17,9 +17,11 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 mod inspect;
+mod trusts;
 mod words;
 
 pub use inspect::{ClientIdentity, inspecting};
+pub use trusts::Trusts;
 pub use words::{Fault, is_tls_error};
 
 /// The cause of every outcome that could not be judged because this host has no CA certificates.

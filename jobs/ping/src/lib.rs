@@ -23,10 +23,10 @@ mod spawn;
 #[cfg(test)]
 mod tests;
 
-use checker_job::{Context, HANDLES, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
+use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
 use checker_parts::net::Endpoint;
 use checker_parts::one_or_many::OneOrMany;
-use checker_parts::probe::{Limit, addresses, each};
+use checker_parts::probe::{Limit, addresses, each, handles};
 use plan::Plan;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -76,9 +76,8 @@ impl Job for PingJob {
         &self.policy
     }
 
-    /// One socket for an address. A name has a few, and the resolver needs one.
     fn handles(&self) -> usize {
-        if self.endpoint.literal().is_some() { 1 } else { HANDLES }
+        handles(&self.endpoint)
     }
 
     async fn execute(&self, cx: &Context) -> Outcome {

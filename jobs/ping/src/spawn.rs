@@ -4,7 +4,7 @@ use crate::packet::TOKEN;
 use crate::pings::LEAST;
 use crate::plan::{Family, Plan};
 use crate::{KIND, PingJob, Settings};
-use checker_job::{SpawnError, Table, duration_words, parse_duration};
+use checker_job::{SpawnError, Table, TableErrors, duration_words, parse_duration};
 use checker_parts::amount::parse_percent;
 use checker_parts::net::Endpoint;
 use std::net::IpAddr;
@@ -28,10 +28,9 @@ const PORT: u16 = 7;
 pub(crate) fn spawn(tables: &[Table<Settings>]) -> Result<Vec<PingJob>, Vec<SpawnError>> {
     let (mut jobs, mut errors) = (Vec::with_capacity(tables.len()), Vec::new());
     for (index, table) in tables.iter().enumerate() {
-        let mut reader = Reader { settings: &table.settings, problems: Vec::new() };
+        let mut reader = Reader { settings: &table.settings, errors: TableErrors::new(index, &mut errors) };
         let plan = Arc::new(reader.plan(table.policy.timeout));
         let hosts = reader.hosts(plan.family);
-        errors.extend(reader.problems.drain(..).map(|(key, why)| SpawnError::key(index, key, why)));
         for endpoint in hosts {
             let (id, policy) =
                 table.job(KIND, &target(endpoint.host(), plan.family), table.settings.address.len() == 1);
@@ -57,18 +56,10 @@ fn words(time: Duration) -> String {
 
 struct Reader<'a> {
     settings: &'a Settings,
-    problems: Vec<(&'static str, String)>,
+    errors: TableErrors<'a>,
 }
 
 impl Reader<'_> {
-    fn note(&mut self, key: &'static str, why: impl Into<String>) {
-        self.problems.push((key, why.into()));
-    }
-
-    fn keep<T>(&mut self, key: &'static str, result: Result<T, String>) -> Option<T> {
-        result.map_err(|why| self.note(key, why)).ok()
-    }
-
     /// The plan; to be used only if there are no problems.
     fn plan(&mut self, timeout: Duration) -> Plan {
         let settings = self.settings;
@@ -83,7 +74,7 @@ impl Reader<'_> {
             Some("4") => Family::Four,
             Some("6") => Family::Six,
             Some(other) => {
-                self.note("ip", format!("{other:?} is not known; use \"4\", \"6\" or \"any\""));
+                self.errors.note("ip", format!("{other:?} is not known; use \"4\", \"6\" or \"any\""));
                 Family::Any
             }
         };
@@ -110,16 +101,17 @@ impl Reader<'_> {
         if range.contains(&number) {
             return number;
         }
-        self.note(key, format!("{number} is not from {} to {}", range.start(), range.end()));
+        self.errors.note(key, format!("{number} is not from {} to {}", range.start(), range.end()));
         usual
     }
 
     fn interval(&mut self, count: u32, timeout: Duration) -> Duration {
         let given = self.settings.interval.as_deref().map(parse_duration);
-        let interval = given.and_then(|given| self.keep("interval", given)).unwrap_or(INTERVAL);
+        let interval = given.and_then(|given| self.errors.keep("interval", given)).unwrap_or(INTERVAL);
         if interval < INTERVAL_LEAST {
             let least = words(INTERVAL_LEAST);
-            self.note("interval", format!("it must be {least} or more: networks take quicker pings for an attack"));
+            self.errors
+                .note("interval", format!("it must be {least} or more: networks take quicker pings for an attack"));
         }
         // The first one may wait as long as the others.
         let takes = interval * count + LEAST;
@@ -137,7 +129,7 @@ impl Reader<'_> {
                 words(takes),
                 words(timeout)
             );
-            self.note(key, why);
+            self.errors.note(key, why);
         }
         interval
     }
@@ -146,7 +138,7 @@ impl Reader<'_> {
         let settings = self.settings;
         let mut read = |key, given: Option<&str>, usual: &str| {
             let share = parse_percent(given.unwrap_or(usual));
-            self.keep(key, share)
+            self.errors.keep(key, share)
         };
         let warning = read("loss_warning", settings.loss_warning.as_deref(), LOSS_WARNING);
         let critical = read("loss_critical", settings.loss_critical.as_deref(), LOSS_CRITICAL);
@@ -164,7 +156,7 @@ impl Reader<'_> {
                 let other = usual(&settings.loss_critical, LOSS_CRITICAL);
                 ("loss_warning", format!("less than loss_critical (which is {other})"))
             };
-            self.note(key, format!("it must be {why}, or nobody is ever warned; set both"));
+            self.errors.note(key, format!("it must be {why}, or nobody is ever warned; set both"));
         }
         (warning.unwrap_or_default(), critical.unwrap_or_default())
     }
@@ -180,30 +172,22 @@ impl Reader<'_> {
                 }
                 time => Ok(time),
             });
-            self.keep(key, time)
+            self.errors.keep(key, time)
         };
         let warning = read("rtt_warning", settings.rtt_warning.as_deref());
         let critical = read("rtt_critical", settings.rtt_critical.as_deref());
         if warning.zip(critical).is_some_and(|(warning, critical)| warning >= critical) {
-            self.note("rtt_warning", "it must be shorter than rtt_critical, or nobody is ever warned");
+            self.errors.note("rtt_warning", "it must be shorter than rtt_critical, or nobody is ever warned");
         }
         (warning, critical)
     }
 
     fn hosts(&mut self, family: Family) -> Vec<Endpoint> {
         if self.settings.address.is_empty() {
-            self.note("address", "the list is empty; name at least one, as in \"router.example.com\"");
+            self.errors.note("address", "the list is empty; name at least one, as in \"router.example.com\"");
         }
-        let mut hosts: Vec<Endpoint> = Vec::new();
-        for text in &self.settings.address {
-            let Some(host) = self.keep("address", host(text, family)) else { continue };
-            if hosts.contains(&host) {
-                self.note("address", format!("{} stands in the list twice; take one out", host.host()));
-            } else {
-                hosts.push(host);
-            }
-        }
-        hosts
+        let list = &self.settings.address;
+        self.errors.each("address", list, |text| host(text, family), |host| host.host().to_owned())
     }
 }
 

@@ -19,6 +19,16 @@ pub(crate) enum Program {
     At(PathBuf),
 }
 
+impl Program {
+    /// As somebody wrote it.
+    pub(crate) fn shown(&self) -> String {
+        match self {
+            Self::Named(name) => name.clone(),
+            Self::At(path) => path.display().to_string(),
+        }
+    }
+}
+
 /// What a process must be. What is not given fits all.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Select {

@@ -3,9 +3,10 @@
 use crate::judge::{Degrees, Limits, Memory};
 use crate::select::{Program, Select};
 use crate::{ProcessJob, Settings, Spawner};
-use checker_job::{JobSpawner, SpawnError, Table, parse_duration};
+use checker_job::{JobSpawner, SpawnError, Table, TableErrors, parse_duration};
 use checker_parts::amount::{parse_percent, parse_size};
 use checker_parts::one_or_many::OneOrMany;
+use checker_parts::paths::whole;
 use regex_lite::Regex;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use std::time::Duration;
 pub(crate) fn spawn(tables: &[Table<Settings>]) -> Result<Vec<ProcessJob>, Vec<SpawnError>> {
     let (mut jobs, mut errors) = (Vec::new(), Vec::new());
     for (number, table) in tables.iter().enumerate() {
-        let mut reader = Reader { settings: &table.settings, number, errors: &mut errors };
+        let mut reader = Reader { settings: &table.settings, errors: TableErrors::new(number, &mut errors) };
         let limits = reader.limits();
         let common = reader.common();
         let pidfile = reader.pidfile();
@@ -31,10 +32,7 @@ pub(crate) fn spawn(tables: &[Table<Settings>]) -> Result<Vec<ProcessJob>, Vec<S
 
 /// What tells one job from another.
 fn target(select: &Select, pidfile: Option<&Path>) -> String {
-    let program = select.program.as_ref().map(|program| match program {
-        Program::Named(name) => name.clone(),
-        Program::At(path) => path.display().to_string(),
-    });
+    let program = select.program.as_ref().map(Program::shown);
     let parts = [
         program,
         select.contains.clone(),
@@ -49,49 +47,19 @@ fn target(select: &Select, pidfile: Option<&Path>) -> String {
 /// Reads one table. A wrong key is noted and left out, so that the others are read too.
 struct Reader<'a> {
     settings: &'a Settings,
-    number: usize,
-    errors: &'a mut Vec<SpawnError>,
+    errors: TableErrors<'a>,
 }
 
 impl Reader<'_> {
-    fn note(&mut self, key: &str, message: impl Into<String>) {
-        self.errors.push(SpawnError::key(self.number, key, message));
-    }
-
-    fn keep<T>(&mut self, key: &str, result: Result<T, String>) -> Option<T> {
-        result.map_err(|why| self.note(key, why)).ok()
-    }
-
     /// One job each; without a program one for all.
     fn programs(&mut self) -> Vec<Option<Program>> {
         let settings = self.settings;
-        let mut programs = Vec::new();
         if settings.program.as_ref().is_some_and(OneOrMany::is_empty) {
-            self.note("program", "the list is empty; leave the key out for any program");
+            self.errors.note("program", "the list is empty; leave the key out for any program");
         }
-        for text in settings.program.iter().flatten() {
-            let path = Path::new(text);
-            let program = if text.trim().is_empty() {
-                Err("it is empty; leave the key out for any program".to_owned())
-            } else if path.is_absolute() {
-                Ok(Program::At(path.to_owned()))
-            } else if text.contains('/') {
-                Err(format!("{text} is a relative path; write the whole path, from / on, or the name alone"))
-            } else if text.contains(' ') {
-                let words =
-                    format!("{text:?} holds a space; name the program alone, and its arguments in command_contains");
-                // A file's name may hold spaces, but nearly always arguments are meant.
-                Err(format!("{words} (or the whole path, if its name has spaces)"))
-            } else {
-                Ok(Program::Named(text.clone()))
-            };
-            let Some(program) = self.keep("program", program).map(Some) else { continue };
-            if programs.contains(&program) {
-                self.note("program", format!("{text} stands in the list twice; take one out"));
-            } else {
-                programs.push(program);
-            }
-        }
+        let list = settings.program.iter().flatten();
+        let found = self.errors.each("program", list, |text| program(text), Program::shown);
+        let mut programs: Vec<Option<Program>> = found.into_iter().map(Some).collect();
         if programs.is_empty() {
             programs.push(None);
         }
@@ -107,34 +75,32 @@ impl Reader<'_> {
             ("user", &settings.user),
         ] {
             if text.as_ref().is_some_and(|text| text.trim().is_empty()) {
-                self.note(key, "it is empty; leave the key out");
+                self.errors.note(key, "it is empty; leave the key out");
             }
         }
         let regex = settings
             .command_matches
             .as_ref()
             .map(|text| Regex::new(text).map_err(|why| format!("{text:?} is no regular expression: {why}")));
-        let matches = regex.and_then(|regex| self.keep("command_matches", regex));
+        let matches = regex.and_then(|regex| self.errors.keep("command_matches", regex));
         Select { program: None, contains: settings.command_contains.clone(), matches, user: settings.user.clone() }
     }
 
     fn pidfile(&mut self) -> Option<PathBuf> {
         let settings = self.settings;
         let file = settings.pidfile.as_ref()?;
-        if !file.is_absolute() {
-            self.note("pidfile", format!("{} is a relative path; write the whole path, from / on", file.display()));
-        }
+        self.errors.keep("pidfile", whole(file));
         if !self.names_a_program() {
             let why =
                 "say which program it must be, with `program`: the number in a file that was left behind may be any's";
-            self.note("pidfile", why);
+            self.errors.note("pidfile", why);
         }
         if settings.program.as_ref().is_some_and(|programs| programs.len() > 1) {
-            self.note("pidfile", "one file names one process; write a table for each program");
+            self.errors.note("pidfile", "one file names one process; write a table for each program");
         }
         for (key, given) in [("min", settings.min.is_some()), ("max", settings.max.is_some())] {
             if given {
-                self.note(key, "a pidfile names one process, which must run; leave this key out");
+                self.errors.note(key, "a pidfile names one process, which must run; leave this key out");
             }
         }
         for (key, given) in [
@@ -142,7 +108,7 @@ impl Reader<'_> {
             ("zombies_critical", settings.zombies_critical.is_some()),
         ] {
             if given {
-                self.note(key, "with a pidfile a zombie is a failure in any case; leave this key out");
+                self.errors.note(key, "with a pidfile a zombie is a failure in any case; leave this key out");
             }
         }
         Some(file.clone())
@@ -180,15 +146,14 @@ impl Reader<'_> {
             && limits.min > max
         {
             let key = if settings.min.is_some() { "min" } else { "max" };
-            self.note(key, format!("at least {} and at most {max} cannot both be", limits.min));
+            self.errors.note(key, format!("at least {} and at most {max} cannot both be", limits.min));
         }
         let nothing = limits.max.is_none() && limits.memory.is_empty() && limits.age.is_empty();
         let nothing = nothing && limits.restarted_within.is_none();
         if nothing && limits.zombies.is_empty() && limits.blocked.is_empty() && self.is_trivial(limits.min) {
-            self.errors.push(SpawnError::table(
-                self.number,
+            self.errors.note_whole(
                 "nothing is asked that could fail; name a `program`, or give a limit such as `max` or `zombies_warning`",
-            ));
+            );
         }
         limits
     }
@@ -207,7 +172,7 @@ impl Reader<'_> {
 
     fn restarted_within(&mut self) -> Option<Duration> {
         let text = self.settings.restarted_within.as_ref()?;
-        self.keep("restarted_within", parse_duration(text).and_then(|time| more_than_none(time, text)))
+        self.errors.keep("restarted_within", parse_duration(text).and_then(|time| more_than_none(time, text)))
     }
 
     /// Two limits of one thing. A critical one that is not more than the warning is an error of a key that was written.
@@ -217,12 +182,12 @@ impl Reader<'_> {
         [warning, critical]: [Option<S>; 2],
         read: impl Fn(S) -> Result<T, String>,
     ) -> Degrees<T> {
-        let warning = warning.and_then(|value| self.keep(warning_key, read(value)));
-        let critical = critical.and_then(|value| self.keep(critical_key, read(value)));
+        let warning = warning.and_then(|value| self.errors.keep(warning_key, read(value)));
+        let critical = critical.and_then(|value| self.errors.keep(critical_key, read(value)));
         if let (Some(warning), Some(critical)) = (warning, critical)
             && !critical.is_more(&warning)
         {
-            self.note(critical_key, format!("it must be more than `{warning_key}`, or nobody is ever warned"));
+            self.errors.note(critical_key, format!("it must be more than `{warning_key}`, or nobody is ever warned"));
         }
         Degrees { warning, critical }
     }
@@ -271,4 +236,22 @@ fn memory(text: &str) -> Result<Memory, String> {
     }
     let bytes = parse_size(text).map_err(|why| format!("{why}; or a share of the host's memory, as in \"25%\""))?;
     if bytes > 0 { Ok(Memory::Bytes(bytes)) } else { Err(format!("{text:?} is less than any process takes")) }
+}
+
+/// A program as it is looked for.
+fn program(text: &str) -> Result<Program, String> {
+    let path = Path::new(text);
+    if text.trim().is_empty() {
+        Err("it is empty; leave the key out for any program".to_owned())
+    } else if path.is_absolute() {
+        Ok(Program::At(path.to_owned()))
+    } else if text.contains('/') {
+        Err(format!("{text} is a relative path; write the whole path, from / on, or the name alone"))
+    } else if text.contains(' ') {
+        let words = format!("{text:?} holds a space; name the program alone, and its arguments in command_contains");
+        // A file's name may hold spaces, but nearly always arguments are meant.
+        Err(format!("{words} (or the whole path, if its name has spaces)"))
+    } else {
+        Ok(Program::Named(text.to_owned()))
+    }
 }

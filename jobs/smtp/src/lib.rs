@@ -19,10 +19,10 @@ mod talk;
 mod tests;
 mod visit;
 
-use checker_job::{Context, HANDLES, Job, JobId, JobSpawner, Metric, Outcome, Policy, SpawnError, Table, Verdict};
+use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
 use checker_parts::net::Endpoint;
 use checker_parts::one_or_many::OneOrMany;
-use checker_parts::probe::{Limit, addresses, each, merged};
+use checker_parts::probe::{Limit, addresses, each, handles, merged};
 use plan::Plan;
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -74,9 +74,8 @@ impl Job for SmtpJob {
         &self.policy
     }
 
-    /// One socket for an address. A name has a few, and the resolver needs one.
     fn handles(&self) -> usize {
-        if self.endpoint.literal().is_some() { 1 } else { HANDLES }
+        handles(&self.endpoint)
     }
 
     async fn execute(&self, cx: &Context) -> Outcome {
@@ -86,13 +85,7 @@ impl Job for SmtpJob {
             Err(outcome) => return outcome,
         };
         let tried = each(&addresses, |to| visit::visit(&self.plan, to, &limit)).await;
-        let outcome = merged(&self.endpoint, tried);
-        #[expect(clippy::cast_precision_loss, reason = "no run takes 2^52 microseconds")]
-        let time = limit.begin.elapsed().as_micros() as f64 / 1e6;
-        match outcome.verdict {
-            Verdict::Ok | Verdict::Warning => outcome.with_metric(Metric::new("time", time, "s")),
-            _ => outcome,
-        }
+        limit.timed(merged(&self.endpoint, tried))
     }
 }
 

@@ -26,10 +26,10 @@ mod spawn;
 mod tests;
 mod wire;
 
-use checker_job::{Context, HANDLES, Job, JobId, JobSpawner, Metric, Outcome, Policy, SpawnError, Table, Verdict};
+use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
 use checker_parts::net::Endpoint;
 use checker_parts::one_or_many::OneOrMany;
-use checker_parts::probe::{Limit, Problem, addresses, each, merged};
+use checker_parts::probe::{Limit, Problem, addresses, each, handles, merged};
 use pins::Pins;
 use serde::Deserialize;
 use std::net::SocketAddr;
@@ -70,9 +70,8 @@ impl Job for SshJob {
         &self.policy
     }
 
-    /// One socket for an address. A name has a few, and the resolver needs one.
     fn handles(&self) -> usize {
-        if self.endpoint.literal().is_some() { 1 } else { HANDLES }
+        handles(&self.endpoint)
     }
 
     async fn execute(&self, cx: &Context) -> Outcome {
@@ -82,13 +81,7 @@ impl Job for SshJob {
             Err(outcome) => return outcome,
         };
         let tried = each(&addresses, |to| self.one(to, &limit)).await;
-        let outcome = merged(&self.endpoint, tried);
-        #[expect(clippy::cast_precision_loss, reason = "no run takes 2^52 microseconds")]
-        let time = limit.begin.elapsed().as_micros() as f64 / 1e6;
-        match outcome.verdict {
-            Verdict::Ok | Verdict::Warning => outcome.with_metric(Metric::new("time", time, "s")),
-            _ => outcome,
-        }
+        limit.timed(merged(&self.endpoint, tried))
     }
 }
 

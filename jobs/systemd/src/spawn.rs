@@ -4,14 +4,15 @@ use crate::judge::Wanted;
 use crate::name;
 use crate::show::Manager;
 use crate::{Settings, Spawner, SystemdJob, Target};
-use checker_job::{JobSpawner, SpawnError, Table};
+use checker_job::{JobSpawner, SpawnError, Table, TableErrors};
+use checker_parts::paths::whole;
 use std::path::PathBuf;
 
 /// Makes the jobs of all tables.
 pub(crate) fn spawn(tables: &[Table<Settings>]) -> Result<Vec<SystemdJob>, Vec<SpawnError>> {
     let (mut jobs, mut errors) = (Vec::new(), Vec::new());
     for (number, table) in tables.iter().enumerate() {
-        let mut reader = Reader { settings: &table.settings, number, errors: &mut errors };
+        let mut reader = Reader { settings: &table.settings, errors: TableErrors::new(number, &mut errors) };
         let manager = reader.manager();
         let wanted = reader.wanted();
         let whose = if table.settings.user { " (user)" } else { "" };
@@ -32,34 +33,20 @@ pub(crate) fn spawn(tables: &[Table<Settings>]) -> Result<Vec<SystemdJob>, Vec<S
 /// Reads one table. A wrong key is noted and left out, so that the others are read too.
 struct Reader<'a> {
     settings: &'a Settings,
-    number: usize,
-    errors: &'a mut Vec<SpawnError>,
+    errors: TableErrors<'a>,
 }
 
 impl Reader<'_> {
-    fn note(&mut self, key: &str, message: impl Into<String>) {
-        self.errors.push(SpawnError::key(self.number, key, message));
-    }
-
     fn targets(&mut self, wanted: &Wanted) -> Vec<Target> {
         let settings = self.settings;
         let Some(units) = &settings.unit else { return vec![Target::Failed(self.except())] };
         if units.is_empty() {
-            self.note("unit", "the list is empty; leave the key out for all units that have failed");
+            self.errors.note("unit", "the list is empty; leave the key out for all units that have failed");
         }
         if !settings.except.is_empty() {
-            self.note("except", "with `unit` only that unit is looked at; leave one of both keys out");
+            self.errors.note("except", "with `unit` only that unit is looked at; leave one of both keys out");
         }
-        let mut names = Vec::new();
-        for text in units {
-            match name::whole(text) {
-                Err(why) => self.note("unit", why),
-                Ok(name) if names.contains(&name) => {
-                    self.note("unit", format!("{name} stands in the list twice; take one out"));
-                }
-                Ok(name) => names.push(name),
-            }
-        }
+        let names = self.errors.each("unit", units, |text| name::whole(text), String::clone);
         self.restarts_of(&names);
         names.into_iter().map(|name| Target::Unit(name, wanted.clone())).collect()
     }
@@ -73,7 +60,8 @@ impl Reader<'_> {
             ("restarts_critical", settings.restarts_critical.is_some()),
         ] {
             if given {
-                self.note(key, format!("systemd restarts services alone, and {other} is none; leave this key out"));
+                self.errors
+                    .note(key, format!("systemd restarts services alone, and {other} is none; leave this key out"));
             }
         }
     }
@@ -87,14 +75,14 @@ impl Reader<'_> {
             ("restarts_critical", settings.restarts_critical.is_some()),
         ] {
             if given {
-                self.note(key, "it is about one unit; name that with `unit`, or leave this key out");
+                self.errors.note(key, "it is about one unit; name that with `unit`, or leave this key out");
             }
         }
         for pattern in &settings.except {
             if pattern.matches('*').count() > 1 {
-                self.note("except", format!("{pattern:?} has more than one *; write more patterns instead"));
+                self.errors.note("except", format!("{pattern:?} has more than one *; write more patterns instead"));
             } else if pattern.trim_matches('*').is_empty() {
-                self.note("except", format!("{pattern:?} fits every unit, so nothing would be looked at"));
+                self.errors.note("except", format!("{pattern:?} fits every unit, so nothing would be looked at"));
             }
         }
         settings.except.iter().cloned().collect()
@@ -104,17 +92,17 @@ impl Reader<'_> {
         let settings = self.settings;
         for word in &settings.state {
             if !["active", "inactive"].contains(&word.as_str()) {
-                self.note("state", format!("{word:?} is not known; use \"active\", \"inactive\", or both"));
+                self.errors.note("state", format!("{word:?} is not known; use \"active\", \"inactive\", or both"));
             }
         }
         if let (Some(warning), Some(critical)) = (settings.restarts_warning, settings.restarts_critical)
             && critical <= warning
         {
-            self.note("restarts_critical", "it must be more than `restarts_warning`, or nobody is ever warned");
+            self.errors.note("restarts_critical", "it must be more than `restarts_warning`, or nobody is ever warned");
         }
         let is = |word: &str| settings.state.iter().any(|state| state == word);
         if settings.must_be_enabled == Some(true) && is("inactive") && !is("active") {
-            self.note(
+            self.errors.note(
                 "must_be_enabled",
                 "it is about a unit that is active, and `state` wants none; leave one of both out",
             );
@@ -132,13 +120,12 @@ impl Reader<'_> {
         let settings = self.settings;
         if let Some(directory) = &settings.runtime_directory {
             if !settings.user {
-                self.note(
+                self.errors.note(
                     "runtime_directory",
                     "only the manager of a user has one; set user = true, or leave this key out",
                 );
-            } else if !directory.is_absolute() {
-                let shown = directory.display();
-                self.note("runtime_directory", format!("{shown} is a relative path; write the whole path, from / on"));
+            } else {
+                self.errors.keep("runtime_directory", whole(directory));
             }
         }
         let usual = || PathBuf::from(format!("/run/user/{}", nix::unistd::geteuid()));

@@ -14,10 +14,10 @@ mod probe;
 #[cfg(test)]
 mod tests;
 
-use checker_job::{Context, HANDLES, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
-use checker_parts::net::Endpoint;
+use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table, TableErrors};
+use checker_parts::net::{Endpoint, endpoints};
 use checker_parts::one_or_many::OneOrMany;
-use checker_parts::probe::{Limit, addresses, each};
+use checker_parts::probe::{Limit, addresses, each, handles};
 use probe::Talk;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -52,9 +52,8 @@ impl Job for TcpJob {
         &self.policy
     }
 
-    /// One socket for an address. A name has a few, and the resolver needs one.
     fn handles(&self) -> usize {
-        if self.endpoint.literal().is_some() { 1 } else { HANDLES }
+        handles(&self.endpoint)
     }
 
     async fn execute(&self, cx: &Context) -> Outcome {
@@ -86,32 +85,22 @@ impl JobSpawner for Spawner {
 
     fn spawn(tables: Vec<Table<Settings>>) -> Result<Vec<TcpJob>, Vec<SpawnError>> {
         let mut jobs = Vec::with_capacity(tables.len());
-        let (mut errors, mut problems) = (Vec::new(), Vec::new());
+        let mut errors = Vec::new();
         // Most tables say nothing but where to connect: they share what is said there.
         let silence = Arc::new(Talk { send: Vec::new(), expect: String::new() });
         for (index, table) in tables.iter().enumerate() {
-            jobs_of(table, &silence, &mut jobs, &mut problems);
-            errors.extend(problems.drain(..).map(|(key, message)| SpawnError::key(index, key, message)));
+            jobs_of(table, &silence, &mut jobs, &mut TableErrors::new(index, &mut errors));
         }
         if errors.is_empty() { Ok(jobs) } else { Err(errors) }
     }
 }
 
-/// Adds the jobs of one table to `jobs`, and all that is wrong with it to `problems`, as key and sentence.
-fn jobs_of(
-    table: &Table<Settings>,
-    silence: &Arc<Talk>,
-    jobs: &mut Vec<TcpJob>,
-    problems: &mut Vec<(&'static str, String)>,
-) {
+/// Adds the jobs of one table to `jobs`, and notes all that is wrong with it.
+fn jobs_of(table: &Table<Settings>, silence: &Arc<Talk>, jobs: &mut Vec<TcpJob>, errors: &mut TableErrors<'_>) {
     let Settings { address, send, expect } = &table.settings;
-    if address.is_empty() {
-        let message = "the list is empty; name at least one, as in \"ns.example.com:53\"";
-        problems.push(("address", message.to_owned()));
-    }
     for (key, text) in [("send", send), ("expect", expect)] {
         if text.as_ref().is_some_and(String::is_empty) {
-            problems.push((key, "it is empty; leave the key out".to_owned()));
+            errors.note(key, "it is empty; leave the key out");
         }
     }
     let talk = match (send, expect) {
@@ -121,20 +110,7 @@ fn jobs_of(
             expect: expect.clone().unwrap_or_default(),
         }),
     };
-    let first = jobs.len();
-    for text in address {
-        let endpoint = match Endpoint::parse(text) {
-            Ok(endpoint) => endpoint,
-            Err(message) => {
-                problems.push(("address", message));
-                continue;
-            }
-        };
-        if jobs.iter().skip(first).any(|job| job.endpoint == endpoint) {
-            let message = format!("{endpoint} stands in the list twice; take one out");
-            problems.push(("address", message));
-            continue;
-        }
+    for endpoint in endpoints(errors, address, "ns.example.com:53") {
         let (id, policy) = table.job(Spawner::KIND, endpoint.as_str(), address.len() == 1);
         jobs.push(TcpJob { id, policy, endpoint, talk: Arc::clone(&talk) });
     }

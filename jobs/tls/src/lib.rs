@@ -17,10 +17,10 @@ mod judge;
 mod plan;
 mod spawn;
 
-use checker_job::{Context, HANDLES, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
+use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
 use checker_parts::net::Endpoint;
 use checker_parts::one_or_many::OneOrMany;
-use checker_parts::probe::{Limit, Problem, addresses, each, merged};
+use checker_parts::probe::{Limit, Problem, addresses, each, handles, merged};
 use handshake::Ask;
 use plan::{Host, Plan};
 use serde::Deserialize;
@@ -75,9 +75,8 @@ impl Job for TlsJob {
         &self.policy
     }
 
-    /// One socket for an address. A name has a few, and the resolver needs one.
     fn handles(&self) -> usize {
-        if self.endpoint.literal().is_some() { 1 } else { HANDLES }
+        handles(&self.endpoint)
     }
 
     async fn execute(&self, cx: &Context) -> Outcome {

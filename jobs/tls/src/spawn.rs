@@ -3,8 +3,8 @@
 use crate::certificate::Certificate;
 use crate::plan::{Host, Left, Plan};
 use crate::{KIND, Settings, TlsJob};
-use checker_job::{SpawnError, Table, parse_duration};
-use checker_parts::net::Endpoint;
+use checker_job::{SpawnError, Table, TableErrors, parse_duration};
+use checker_parts::net::{Endpoint, endpoints};
 use checker_parts::starttls::Protocol;
 use checker_parts::tls::{ClientIdentity, Trust, inspecting, server_name};
 use rustls::ClientConfig;
@@ -32,9 +32,9 @@ struct Shared {
 pub(crate) fn spawn(tables: &[Table<Settings>]) -> Result<Vec<TlsJob>, Vec<SpawnError>> {
     let (mut jobs, mut errors, mut shared) = (Vec::new(), Vec::new(), Shared::default());
     for (number, table) in tables.iter().enumerate() {
-        let mut reader = Reader { settings: &table.settings, number, errors: &mut errors };
+        let mut reader = Reader { settings: &table.settings, errors: TableErrors::new(number, &mut errors) };
         let plan = reader.plan(&mut shared).map(Arc::new);
-        let endpoints = reader.endpoints();
+        let endpoints = endpoints(&mut reader.errors, &table.settings.address, "www.example.com:443");
         let alone = endpoints.len() == 1;
         for endpoint in endpoints {
             let (Some(host), Some(plan)) = (reader.host(&endpoint), plan.clone()) else { continue };
@@ -48,19 +48,10 @@ pub(crate) fn spawn(tables: &[Table<Settings>]) -> Result<Vec<TlsJob>, Vec<Spawn
 /// Reads one table. A wrong key is noted and replaced by its default, so that the others are read too.
 struct Reader<'a> {
     settings: &'a Settings,
-    number: usize,
-    errors: &'a mut Vec<SpawnError>,
+    errors: TableErrors<'a>,
 }
 
 impl Reader<'_> {
-    fn note(&mut self, key: &str, message: impl Into<String>) {
-        self.errors.push(SpawnError::key(self.number, key, message));
-    }
-
-    fn keep<T>(&mut self, key: &str, result: Result<T, String>) -> Option<T> {
-        result.map_err(|why| self.note(key, why)).ok()
-    }
-
     fn plan(&mut self, shared: &mut Shared) -> Option<Plan> {
         let (warning, critical) = self.limits();
         let judged = self.judged();
@@ -70,7 +61,7 @@ impl Reader<'_> {
         let starttls = self.starttls();
         let (config, client) = match client {
             Some((certificate, identity)) => {
-                (self.keep("client_certificate", inspecting(Some(&identity)))?, Some(certificate))
+                (self.errors.keep("client_certificate", inspecting(Some(&identity)))?, Some(certificate))
             }
             None => (self.plain(shared)?, None),
         };
@@ -80,7 +71,7 @@ impl Reader<'_> {
 
     fn plain(&mut self, shared: &mut Shared) -> Option<Arc<ClientConfig>> {
         if shared.config.is_none() {
-            shared.config = self.keep("address", inspecting(None));
+            shared.config = self.errors.keep("address", inspecting(None));
         }
         shared.config.clone()
     }
@@ -94,31 +85,16 @@ impl Reader<'_> {
             // The key that somebody wrote is the one to mend.
             if self.settings.warning.is_empty() {
                 let usual = format!("{:?} and {:?}", WARNING[0], WARNING[1]);
-                self.note("critical", format!("it must be less than `warning`, which is {usual}; set that too"));
+                self.errors.note("critical", format!("it must be less than `warning`, which is {usual}; set that too"));
             } else {
                 let usual = format!("{:?} and {:?}", CRITICAL[0], CRITICAL[1]);
                 let usual =
                     if self.settings.critical.is_empty() { format!(", which is {usual}") } else { String::new() };
-                self.note("warning", format!("it must be more than `critical`{usual}, or nobody is ever warned"));
+                self.errors
+                    .note("warning", format!("it must be more than `critical`{usual}, or nobody is ever warned"));
             }
         }
         (warning, critical)
-    }
-
-    fn endpoints(&mut self) -> Vec<Endpoint> {
-        let mut endpoints: Vec<Endpoint> = Vec::new();
-        if self.settings.address.is_empty() {
-            self.note("address", "the list is empty; name at least one, as in \"www.example.com:443\"");
-        }
-        for text in &self.settings.address {
-            let Some(endpoint) = self.keep("address", Endpoint::parse(text)) else { continue };
-            if endpoints.contains(&endpoint) {
-                self.note("address", format!("{endpoint} stands in the list twice; take one out"));
-            } else {
-                endpoints.push(endpoint);
-            }
-        }
-        endpoints
     }
 
     fn host(&mut self, endpoint: &Endpoint) -> Option<Host> {
@@ -126,7 +102,7 @@ impl Reader<'_> {
             Some(name) => ("server_name", name.as_str()),
             None => ("address", endpoint.host()),
         };
-        let name = self.keep(key, server_name(shown).map_err(|why| format!("{why}; set server_name")))?;
+        let name = self.errors.keep(key, server_name(shown).map_err(|why| format!("{why}; set server_name")))?;
         Some(Host { name, shown: shown.to_owned() })
     }
 
@@ -142,15 +118,15 @@ impl Reader<'_> {
             let twice = if let Some(percent) = text.strip_suffix('%') {
                 let part = percent.trim().parse::<u32>().ok().filter(|p| (1..100).contains(p));
                 let part = part.ok_or_else(|| format!("{text:?} is no part; write a whole number from 1% to 99%"));
-                let Some(part) = self.keep(key, part) else { continue };
+                let Some(part) = self.errors.keep(key, part) else { continue };
                 left.part.replace(part).is_some()
             } else {
                 let time = parse_duration(text).map_err(|why| format!("{why}; or a part of the life, as in \"25%\""));
-                let Some(time) = self.keep(key, time) else { continue };
+                let Some(time) = self.errors.keep(key, time) else { continue };
                 left.time.replace(time).is_some()
             };
             if twice {
-                self.note(key, format!("{text:?} is one too many: give one time, one part, or one of each"));
+                self.errors.note(key, format!("{text:?} is one too many: give one time, one part, or one of each"));
             }
         }
         left
@@ -160,17 +136,18 @@ impl Reader<'_> {
         let word = self.settings.starttls.as_deref()?;
         let known = Protocol::ALL.map(|p| format!("\"{}\"", p.word())).join(", ");
         let protocol = Protocol::of(word).ok_or_else(|| format!("{word:?} is not known; use one of {known}"));
-        self.keep("starttls", protocol)
+        self.errors.keep("starttls", protocol)
     }
 
     fn judged(&mut self) -> Vec<String> {
         let Some(given) = &self.settings.judge else { return JUDGED.map(str::to_owned).to_vec() };
         if given.is_empty() {
-            self.note("judge", "then nothing is judged; leave the key out");
+            self.errors.note("judge", "then nothing is judged; leave the key out");
         }
         for word in given {
             if !JUDGED.contains(&word.as_str()) {
-                self.note("judge", format!("{word:?} is not known; use some of \"expiry\", \"chain\", \"host\""));
+                self.errors
+                    .note("judge", format!("{word:?} is not known; use some of \"expiry\", \"chain\", \"host\""));
             }
         }
         given.iter().cloned().collect()
@@ -181,7 +158,7 @@ impl Reader<'_> {
         if let Some(known) = shared.authorities.get(file) {
             return known.clone();
         }
-        let trust = file.as_ref().and_then(|path| self.keep("ca_file", Trust::with_ca_file(path, &[])));
+        let trust = file.as_ref().and_then(|path| self.errors.keep("ca_file", Trust::with_ca_file(path, &[])));
         let trust = trust.unwrap_or_else(|| Trust::system(&[]));
         // One that cannot be read here can still be trusted; only its end is not seen.
         let anchors = trust.own().iter().filter_map(|der| Certificate::read(der).ok()).collect();
@@ -195,19 +172,20 @@ impl Reader<'_> {
             (None, None) => return None,
             (Some(certificate), Some(key)) => (certificate, key),
             (Some(_), None) => {
-                self.note("client_certificate", "its key is missing; set client_key to the PEM file of it");
+                self.errors.note("client_certificate", "its key is missing; set client_key to the PEM file of it");
                 return None;
             }
             (None, Some(_)) => {
-                self.note("client_key", "its certificate is missing; set client_certificate to the PEM file of it");
+                self.errors
+                    .note("client_key", "its certificate is missing; set client_certificate to the PEM file of it");
                 return None;
             }
         };
         let identity = ClientIdentity::read(certificate, key).map_err(|(is_key, why)| {
-            self.note(if is_key { "client_key" } else { "client_certificate" }, why);
+            self.errors.note(if is_key { "client_key" } else { "client_certificate" }, why);
         });
         let identity = identity.ok()?;
         let read = Certificate::read(identity.certificate()).map_err(|why| format!("{}: {why}", certificate.display()));
-        self.keep("client_certificate", read).map(|certificate| (certificate, identity))
+        self.errors.keep("client_certificate", read).map(|certificate| (certificate, identity))
     }
 }

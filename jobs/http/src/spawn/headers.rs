@@ -31,7 +31,7 @@ impl Reader<'_> {
     fn header(&mut self, name: &str, value: &Hidden, scrubber: &mut Scrubber) -> Option<(HeaderName, HeaderValue)> {
         let key = "headers";
         let Ok(known) = HeaderName::from_bytes(name.as_bytes()) else {
-            self.note(key, format!("{name:?} is no name of a header"));
+            self.errors.note(key, format!("{name:?} is no name of a header"));
             return None;
         };
         if matches!(
@@ -47,11 +47,11 @@ impl Reader<'_> {
                 | "proxy-authorization"
                 | "proxy-connection"
         ) {
-            self.note(key, format!("the header {name} belongs to Checker; leave it out"));
+            self.errors.note(key, format!("the header {name} belongs to Checker; leave it out"));
             return None;
         }
         let Ok(mut sent) = HeaderValue::from_str(value.reveal()) else {
-            self.note(
+            self.errors.note(
                 key,
                 format!("the value of {name} holds a line break or another character that a header cannot carry"),
             );
@@ -75,41 +75,41 @@ impl Reader<'_> {
         let s = self.settings;
         let header = s.headers.keys().any(|k| k.eq_ignore_ascii_case("authorization"));
         if header && (s.user.is_some() || s.bearer_file.is_some()) {
-            self.note("headers", "Authorization is given twice; leave it out of the headers");
+            self.errors.note("headers", "Authorization is given twice; leave it out of the headers");
         }
         let value = match (&s.user, &s.pass_file, &s.bearer_file) {
             (None, None, None) => return None,
             (Some(_), _, Some(_)) | (None, Some(_), Some(_)) => {
-                self.note("bearer_file", "give either bearer_file or user and pass_file");
+                self.errors.note("bearer_file", "give either bearer_file or user and pass_file");
                 return None;
             }
             (Some(_), None, None) => {
-                self.note("user", "a user needs pass_file, the file that holds the password");
+                self.errors.note("user", "a user needs pass_file, the file that holds the password");
                 return None;
             }
             (None, Some(_), None) => {
-                self.note("pass_file", "a password needs user");
+                self.errors.note("pass_file", "a password needs user");
                 return None;
             }
             (Some(user), Some(file), None) => {
                 if user.contains(':') {
-                    self.note("user", "a user of the basic login cannot hold a colon");
+                    self.errors.note("user", "a user of the basic login cannot hold a colon");
                 }
-                let pass = self.keep("pass_file", hidden::read_file(file))?;
+                let pass = self.errors.keep("pass_file", hidden::read_file(file))?;
                 scrubber.add(pass.reveal());
                 let coded = STANDARD.encode(format!("{user}:{}", pass.reveal()));
                 scrubber.add(&coded);
                 format!("Basic {coded}")
             }
             (None, None, Some(file)) => {
-                let token = self.keep("bearer_file", hidden::read_file(file))?;
+                let token = self.errors.keep("bearer_file", hidden::read_file(file))?;
                 scrubber.add(token.reveal());
                 format!("Bearer {}", token.reveal())
             }
         };
         let value = HeaderValue::from_str(&value)
             .map_err(|_| "the secret holds a character that a header cannot carry".to_owned());
-        let mut value = self.keep(if s.user.is_some() { "pass_file" } else { "bearer_file" }, value)?;
+        let mut value = self.errors.keep(if s.user.is_some() { "pass_file" } else { "bearer_file" }, value)?;
         value.set_sensitive(true);
         Some(value)
     }
