@@ -71,6 +71,16 @@ pub fn under_fire<S: JobSpawner>(settings: &str) {
     }
 }
 
+/// One table with these keys of the kind's own, and with the built-in policy: for tests of what a kind makes of it.
+///
+/// # Panics
+/// If the kind does not take these keys, with the sentence that a user would see.
+#[expect(clippy::panic, reason = "a conformance kit reports by panicking inside a test")]
+pub fn table<S: JobSpawner>(keys: &str) -> Table<S::Settings> {
+    let settings = toml::from_str(keys).unwrap_or_else(|e| panic!("{keys}: {e}"));
+    Table { name: None, id: None, policy: Arc::default(), settings }
+}
+
 #[expect(clippy::panic, reason = "a conformance kit reports by panicking inside a test")]
 fn example_tables(kind: &str, example: &str) -> Vec<toml::Table> {
     let parsed: toml::Table = example.parse().unwrap_or_else(|e| panic!("EXAMPLE of {kind} is no TOML: {e}"));

@@ -6,6 +6,7 @@ mod real;
 mod settings;
 
 use super::*;
+use checker_job::conformance::table;
 use checker_job::{Timestamp, Verdict};
 use std::future::Future;
 use std::path::Path;
@@ -14,12 +15,6 @@ use std::process::Command;
 use std::task::{Context as Task, Poll, Waker};
 use std::time::Duration;
 
-/// A table as people write it.
-fn table(text: &str) -> Table<Settings> {
-    let settings = toml::from_str(text).unwrap_or_else(|e| panic!("{text}: {e}"));
-    Table { name: None, id: None, policy: Arc::default(), settings }
-}
-
 fn context() -> Context {
     let scratch = std::env::temp_dir().join("checker-disk-unused");
     Context::new(Timestamp::from_secs(0), Duration::from_secs(30), "run".to_owned(), scratch.into())
@@ -27,7 +22,7 @@ fn context() -> Context {
 
 /// Runs the job of a table. It never awaits, so no runtime is needed.
 fn run(text: &str) -> Outcome {
-    let job = Spawner::spawn(vec![table(text)]).unwrap_or_else(|e| panic!("{text}: {e:?}")).remove(0);
+    let job = Spawner::spawn(vec![table::<Spawner>(text)]).unwrap_or_else(|e| panic!("{text}: {e:?}")).remove(0);
     let cx = context();
     let mut running = pin!(job.execute(&cx));
     match running.as_mut().poll(&mut Task::from_waker(Waker::noop())) {

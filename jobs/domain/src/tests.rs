@@ -35,7 +35,7 @@ fn now() -> Timestamp {
 
 /// The jobs of one table, or what is wrong with it. The list of servers is at this address.
 fn jobs(settings: &str, list: &str) -> Result<Vec<DomainJob>, Vec<String>> {
-    let table = Table { name: None, id: None, policy: Arc::default(), settings: toml::from_str(settings).unwrap() };
+    let table = checker_job::conformance::table::<Spawner>(settings);
     let shown = |e: &SpawnError| format!("{}: {}", e.key.as_deref().unwrap_or(""), e.message);
     let list = Address::parse(list).unwrap();
     spawn::with_list(&[table], &list).map_err(|errors| errors.iter().map(shown).collect())

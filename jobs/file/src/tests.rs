@@ -7,6 +7,7 @@ mod settings;
 mod stat;
 
 use super::*;
+use checker_job::conformance::table;
 use checker_job::{Timestamp, Verdict};
 use std::fs::{File, Metadata};
 use std::future::Future;
@@ -18,14 +19,8 @@ use std::time::{Duration, SystemTime};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 
-/// A table as people write it.
-fn table(text: &str) -> Table<Settings> {
-    let settings = toml::from_str(text).unwrap_or_else(|e| panic!("{text}: {e}"));
-    Table { name: None, id: None, policy: Arc::default(), settings }
-}
-
 fn job(text: &str) -> FileJob {
-    Spawner::spawn(vec![table(text)]).unwrap_or_else(|e| panic!("{text}: {e:?}")).remove(0)
+    Spawner::spawn(vec![table::<Spawner>(text)]).unwrap_or_else(|e| panic!("{text}: {e:?}")).remove(0)
 }
 
 fn now() -> Timestamp {

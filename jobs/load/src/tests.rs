@@ -1,22 +1,16 @@
 //! This host's own `/proc`, recorded ones, and forged ones.
 
 use super::*;
+use checker_job::conformance::table;
 use checker_job::{Timestamp, Verdict};
 use checker_parts::procfs::Process;
 use judge::{Averages, Seen, cpu_lines, cpu_list, judge, some_avg60, who};
 use plan::Plan;
 use std::fs;
-use std::sync::Arc;
 use std::time::Duration;
 
-/// A table as people write it.
-fn table(text: &str) -> Table<Settings> {
-    let settings = toml::from_str(text).unwrap_or_else(|e| panic!("{text}: {e}"));
-    Table { name: None, id: None, policy: Arc::default(), settings }
-}
-
 fn plan(text: &str) -> Plan {
-    Spawner::spawn(vec![table(text)]).unwrap_or_else(|e| panic!("{text}: {e:?}")).remove(0).plan
+    Spawner::spawn(vec![table::<Spawner>(text)]).unwrap_or_else(|e| panic!("{text}: {e:?}")).remove(0).plan
 }
 
 fn context() -> Context {
@@ -277,13 +271,14 @@ fn each_wrong_key_is_said_with_its_remedy() {
             "more than",
         ),
     ] {
-        let found = Spawner::spawn(vec![table(text)]).err().unwrap_or_else(|| panic!("accepted: {text}"));
+        let found = Spawner::spawn(vec![table::<Spawner>(text)]).err().unwrap_or_else(|| panic!("accepted: {text}"));
         let is_it = found.len() == 1 && found[0].key.as_deref() == Some(key) && found[0].message.contains(why);
         assert!(is_it, "{text}: {found:?}");
     }
     let word = toml::from_str::<Settings>("warning = \"none\"").unwrap_err();
     assert!(word.message().contains("write a number, as in 4 or 1.5, or \"never\""), "{word}");
-    let all = Spawner::spawn(vec![table("warning = 0\ncritical = []\nio_pressure_critical = \"x\"")]).unwrap_err();
+    let all =
+        Spawner::spawn(vec![table::<Spawner>("warning = 0\ncritical = []\nio_pressure_critical = \"x\"")]).unwrap_err();
     let keys: Vec<_> = all.iter().map(|e| e.key.as_deref().unwrap()).collect();
     assert_eq!(keys, ["warning", "critical", "io_pressure_critical"]);
 }

@@ -2,26 +2,20 @@
 
 use super::*;
 use cgroup::{Limit, limits};
+use checker_job::conformance::table;
 use checker_job::{Timestamp, Verdict};
 use checker_parts::procfs::Process;
 use judge::{Meminfo, judge, largest};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
-use std::sync::Arc;
 use std::time::Duration;
 
 const MIB: u64 = 1 << 20;
 const GIB: u64 = 1 << 30;
 
-/// A table as people write it.
-fn table(text: &str) -> Table<Settings> {
-    let settings = toml::from_str(text).unwrap_or_else(|e| panic!("{text}: {e}"));
-    Table { name: None, id: None, policy: Arc::default(), settings }
-}
-
 fn plan(text: &str) -> Plan {
-    Spawner::spawn(vec![table(text)]).unwrap_or_else(|e| panic!("{text}: {e:?}")).remove(0).plan
+    Spawner::spawn(vec![table::<Spawner>(text)]).unwrap_or_else(|e| panic!("{text}: {e:?}")).remove(0).plan
 }
 
 fn context() -> Context {
@@ -374,11 +368,12 @@ fn each_wrong_key_is_said_with_its_remedy() {
         ("swap_warning = \"0%\"", "swap_warning", "is no share"),
         ("swap_warning = \"90%\"\nswap_critical = \"80%\"", "swap_critical", "more than swap_warning"),
     ] {
-        let found = Spawner::spawn(vec![table(text)]).err().unwrap_or_else(|| panic!("accepted: {text}"));
+        let found = Spawner::spawn(vec![table::<Spawner>(text)]).err().unwrap_or_else(|| panic!("accepted: {text}"));
         let is_it = found.len() == 1 && found[0].key.as_deref() == Some(key) && found[0].message.contains(why);
         assert!(is_it, "{text}: {found:?}");
     }
-    let all = Spawner::spawn(vec![table("warning = \"x\"\ncritical = \"y\"\nswap_critical = \"z\"")]).unwrap_err();
+    let all =
+        Spawner::spawn(vec![table::<Spawner>("warning = \"x\"\ncritical = \"y\"\nswap_critical = \"z\"")]).unwrap_err();
     let keys: Vec<_> = all.iter().map(|e| e.key.as_deref().unwrap()).collect();
     assert_eq!(keys, ["warning", "critical", "swap_critical"]);
 }

@@ -33,8 +33,7 @@ fn stands_fire() {
 
 /// The jobs of one table, or what is wrong with it.
 fn jobs(settings: &str) -> Result<Vec<ProcessJob>, Vec<String>> {
-    let settings = toml::from_str(settings).unwrap();
-    let table = Table { name: None, id: None, policy: Arc::default(), settings };
+    let table = checker_job::conformance::table::<Spawner>(settings);
     let shown = |e: &SpawnError| format!("{}: {}", e.key.as_deref().unwrap_or(""), e.message);
     Spawner::spawn(vec![table]).map_err(|errors| errors.iter().map(shown).collect())
 }

@@ -8,7 +8,7 @@ const GIB: u64 = 1 << 30;
 
 fn plan(text: &str) -> Arc<Plan> {
     let text = format!("path = \"/\"\n{text}");
-    Spawner::spawn(vec![table(&text)]).unwrap().remove(0).plan
+    Spawner::spawn(vec![table::<Spawner>(&text)]).unwrap().remove(0).plan
 }
 
 fn room(total: u64, available: u64) -> Room {

@@ -122,7 +122,7 @@ fn here_it_says_what_findmnt_says() {
 }
 
 fn all(text: &str) -> Outcome {
-    let plan = Spawner::spawn(vec![table("all = true")]).unwrap().remove(0).plan;
+    let plan = Spawner::spawn(vec![table::<Spawner>("all = true")]).unwrap().remove(0).plan;
     look::all(&Mounts::parse(text.as_bytes()), &[], &plan, &context())
 }
 

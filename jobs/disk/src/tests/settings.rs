@@ -3,7 +3,7 @@
 use super::*;
 
 fn refused(text: &str) -> Vec<(String, String)> {
-    let errors = Spawner::spawn(vec![table(text)]).err().unwrap_or_else(|| panic!("accepted: {text}"));
+    let errors = Spawner::spawn(vec![table::<Spawner>(text)]).err().unwrap_or_else(|| panic!("accepted: {text}"));
     errors.into_iter().map(|e| (e.key.unwrap_or_default(), e.message)).collect()
 }
 
@@ -45,7 +45,8 @@ fn each_wrong_key_is_said_with_its_remedy() {
 
 #[test]
 fn a_list_makes_one_job_each_and_all_are_one() {
-    let jobs = Spawner::spawn(vec![table("path = [\"/\", \"/var\"]"), table("all = true")]).unwrap();
+    let jobs =
+        Spawner::spawn(vec![table::<Spawner>("path = [\"/\", \"/var\"]"), table::<Spawner>("all = true")]).unwrap();
     let ids: Vec<_> = jobs.iter().map(|job| job.id.as_str()).collect();
     assert_eq!(ids, ["disk:/", "disk:/var", "disk:all local file systems"]);
 }

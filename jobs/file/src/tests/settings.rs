@@ -4,7 +4,7 @@ use super::*;
 
 /// The keys that are refused, and why.
 fn refused(text: &str) -> Vec<(String, String)> {
-    let errors = Spawner::spawn(vec![table(text)]).err().unwrap_or_else(|| panic!("accepted: {text}"));
+    let errors = Spawner::spawn(vec![table::<Spawner>(text)]).err().unwrap_or_else(|| panic!("accepted: {text}"));
     errors.into_iter().map(|e| (e.key.unwrap_or_default(), e.message)).collect()
 }
 
@@ -86,9 +86,9 @@ fn keys_that_contradict_each_other_are_refused() {
 
 #[test]
 fn a_list_makes_one_job_each_with_ids_of_their_own() {
-    let mut two = table("path = [\"/a\", \"/b\"]");
+    let mut two = table::<Spawner>("path = [\"/a\", \"/b\"]");
     two.name = Some("files".to_owned());
-    let folder = table("newest_of = \"/a\"");
+    let folder = table::<Spawner>("newest_of = \"/a\"");
     let jobs = Spawner::spawn(vec![two, folder]).unwrap();
     let told: Vec<_> = jobs.iter().map(|job| (job.id.as_str(), job.policy.name.as_str())).collect();
     let want = [("file:/a", "files (/a)"), ("file:/b", "files (/b)"), ("file:newest of /a", "newest of /a")];

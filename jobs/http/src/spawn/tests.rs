@@ -50,7 +50,7 @@ fn a_list_of_urls_makes_one_job_each() {
 const WRONG: &[(&str, &str, &str)] = &[
     ("url = []", "url", "name at least one URL"),
     ("url = \"a.example\"", "url", "must start with http:// or https://"),
-    ("url = [\"http://a.example\", \"http://a.example/\"]", "url", "listed twice"),
+    ("url = [\"http://a.example\", \"http://a.example/\"]", "url", "stands in the list twice"),
     ("url = \"https://-a-.example/\"", "url", "no host name that a certificate can carry"),
     ("url = \"http://a\"\nmethod = \"GET IT\"", "method", "use GET, HEAD, POST"),
     ("url = \"http://a\"\nmethod = \"connect\"", "method", "is no method to ask with"),

@@ -1,7 +1,7 @@
 //! Servers on loopback, and jobs made from settings as a user writes them.
 
 use checker_http::{HttpJob, Spawner};
-use checker_job::{Context, Job, JobSpawner, Outcome, Table, Timestamp};
+use checker_job::{Context, Job, JobSpawner, Outcome, Timestamp};
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 /// The job that one table makes.
 pub(crate) fn job(settings: &str) -> HttpJob {
-    let table = Table { name: None, id: None, policy: Arc::default(), settings: toml::from_str(settings).unwrap() };
+    let table = checker_job::conformance::table::<Spawner>(settings);
     Spawner::spawn(vec![table]).unwrap().remove(0)
 }
 

@@ -1,15 +1,13 @@
 //! Settings that are wrong, each with what to do.
 
-use crate::{ImapJob, Settings, Spawner};
-use checker_job::{Job as _, JobSpawner as _, SpawnError, Table};
+use crate::{ImapJob, Spawner};
+use checker_job::{Job as _, JobSpawner as _, SpawnError};
 use checker_parts::mailbox::Security;
 use std::os::unix::fs::PermissionsExt as _;
-use std::sync::Arc;
 
 /// The jobs of one table with these keys.
 pub(crate) fn jobs(settings: &str) -> Result<Vec<ImapJob>, Vec<SpawnError>> {
-    let settings: Settings = toml::from_str(settings).unwrap();
-    Spawner::spawn(vec![Table { name: None, id: None, policy: Arc::default(), settings }])
+    Spawner::spawn(vec![checker_job::conformance::table::<Spawner>(settings)])
 }
 
 #[test]

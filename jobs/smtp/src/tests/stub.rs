@@ -1,7 +1,7 @@
 //! A server that follows a script, without TLS; and jobs of a table.
 
-use crate::{Settings, SmtpJob, Spawner};
-use checker_job::{Context, Job as _, JobSpawner as _, Outcome, SpawnError, Table, Timestamp};
+use crate::{SmtpJob, Spawner};
+use checker_job::{Context, Job as _, JobSpawner as _, Outcome, SpawnError, Timestamp};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
@@ -52,8 +52,7 @@ pub(crate) fn scripted(script: Script) -> (SocketAddr, Arc<Mutex<Vec<String>>>) 
 
 /// The jobs of one table with these keys.
 pub(crate) fn jobs(settings: &str) -> Result<Vec<SmtpJob>, Vec<SpawnError>> {
-    let settings: Settings = toml::from_str(settings).unwrap();
-    Spawner::spawn(vec![Table { name: None, id: None, policy: Arc::default(), settings }])
+    Spawner::spawn(vec![checker_job::conformance::table::<Spawner>(settings)])
 }
 
 pub(crate) fn run_for(settings: &str, timeout: Duration) -> Outcome {

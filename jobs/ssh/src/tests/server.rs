@@ -1,7 +1,7 @@
 //! OpenSSH's server in a folder of its own, and one in between that changes what it says.
 
-use crate::{Settings, Spawner, SshJob};
-use checker_job::{Context, Job as _, JobSpawner as _, Outcome, SpawnError, Table, Timestamp};
+use crate::{Spawner, SshJob};
+use checker_job::{Context, Job as _, JobSpawner as _, Outcome, SpawnError, Timestamp};
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -9,7 +9,6 @@ use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
@@ -186,8 +185,7 @@ pub(crate) fn between(to: SocketAddr, change: fn(usize, Vec<u8>) -> Vec<u8>) -> 
 
 /// The jobs of one table with these keys.
 pub(crate) fn jobs(settings: &str) -> Result<Vec<SshJob>, Vec<SpawnError>> {
-    let settings: Settings = toml::from_str(settings).unwrap();
-    Spawner::spawn(vec![Table { name: None, id: None, policy: Arc::default(), settings }])
+    Spawner::spawn(vec![checker_job::conformance::table::<Spawner>(settings)])
 }
 
 pub(crate) fn run_for(settings: &str, timeout: Duration) -> Outcome {

@@ -1,12 +1,11 @@
 //! `openssl s_server` on loopback, and one run of a job against it.
 
 use crate::authority::{Authority, openssl};
-use checker_job::{Context, Job, JobSpawner, Outcome, SpawnError, Table, Timestamp};
+use checker_job::{Context, Job, JobSpawner, Outcome, SpawnError, Timestamp};
 use checker_tls::{Spawner, TlsJob};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A server that ends with the test, by its process handle.
@@ -65,7 +64,7 @@ impl Server {
 
 /// The jobs of one table, or what is wrong with it.
 pub(crate) fn jobs(settings: &str) -> Result<Vec<TlsJob>, Vec<String>> {
-    let table = Table { name: None, id: None, policy: Arc::default(), settings: toml::from_str(settings).unwrap() };
+    let table = checker_job::conformance::table::<Spawner>(settings);
     let shown = |e: &SpawnError| format!("{}: {}", e.key.as_deref().unwrap_or(""), e.message);
     Spawner::spawn(vec![table]).map_err(|errors| errors.iter().map(shown).collect())
 }
