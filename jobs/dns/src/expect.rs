@@ -73,7 +73,13 @@ pub(crate) fn wanted(rtype: Rtype, text: &str) -> Result<String, String> {
         Rtype::NS | Rtype::CNAME | Rtype::PTR => (true, "host.example.com", 1),
         Rtype::SOA => (true, "ns.example.com hostmaster.example.com 2024010101 3600 900 604800 300", 7),
         Rtype::CAA => (true, "0 issue letsencrypt.org", 3),
-        _ => return if text.is_empty() { Err("it is empty".to_owned()) } else { Ok(normal(rtype, text)) },
+        _ => {
+            return if text.is_empty() {
+                Err("it is empty; write a record as dig +short shows it, or leave it out".to_owned())
+            } else {
+                Ok(normal(rtype, text))
+            };
+        }
     };
     let normal = normal(rtype, text);
     let enough =

@@ -51,7 +51,10 @@ pub(crate) fn judge(
             let cause = format!("the RDAP server {server} does not say when domains expire");
             return Err(Trouble::with(
                 cause.clone(),
-                format!("it is registered{with}, but {cause}; some registries keep it to themselves"),
+                format!(
+                    "it is registered{with}, but {cause}; some registries keep it to themselves: take the job \
+                         out, or watch the date by another way (kind command)"
+                ),
             ));
         }
         return Ok(outcome(found, String::new(), said));

@@ -27,7 +27,13 @@ pub(crate) fn read(domain: &str, server: &str, answer: &Answer) -> Result<Option
                 "{server} has no RDAP at this address (status 404, and what it says is no answer of RDAP); mend the key server"
             ));
         }
-        401 | 403 => return trouble(format!("the RDAP server {server} refuses to answer (status {})", answer.status)),
+        401 | 403 => {
+            return trouble(format!(
+                "the RDAP server {server} refuses to answer (status {}): it may have locked this host out, so ask less often; or look \
+                         at its rules",
+                answer.status
+            ));
+        }
         status @ 500.. => return trouble(format!("the RDAP server {server} is out of order (status {status})")),
         status => return trouble(format!("the RDAP server {server} answers with status {status}")),
     }

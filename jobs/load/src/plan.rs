@@ -125,8 +125,9 @@ pub(crate) fn plan(s: &Settings) -> Result<Plan, Vec<Problem>> {
         ),
     ]
     .map(|(of, warning, critical)| {
-        let is_wanted = warning.1.is_some() || critical.1.is_some();
-        pressure(warning, critical, &mut problems).map(|degrees| (of, degrees, is_wanted))
+        let degrees = pressure(warning, critical, &mut problems)?;
+        let is_wanted = degrees.warning.share.is_some() || degrees.critical.share.is_some();
+        Some((of, degrees, is_wanted))
     });
     match pressures {
         [Some(cpu), Some(io), Some(memory)] if problems.is_empty() => {

@@ -62,7 +62,10 @@ pub fn login(errors: &mut TableErrors<'_>, user: Option<&str>, file: Option<&Pat
         (None, None) => return None,
     };
     if user.is_empty() || user.chars().any(char::is_control) {
-        errors.note("user", "it is empty, or holds a control character");
+        errors.note(
+            "user",
+            "it is empty, or holds a control character; write the account's name as your mail program has it",
+        );
     }
     let pass = errors.keep("pass_file", read_file(file))?;
     Some((user.to_owned(), pass))

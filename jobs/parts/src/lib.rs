@@ -5,7 +5,8 @@
 //! * [`handles`]: how many files and sockets this process may have open, and that children do not inherit our way.
 //! * [`hidden`]: passwords from files that others cannot read, and that are never shown.
 //! * [`lines`]: protocols that talk in lines.
-//! * [`mailbox`]: find our own mail in a mailbox, and take it away again. The only place that knows IMAP.
+//! * [`mailbox`]: greet a mail server, see what a folder holds, find our own mail and take it away again. The only place that
+//!   knows IMAP.
 //! * [`net`]: read `"host:port"`, resolve it, and tell whose fault it is that a connection failed.
 //! * [`one_or_many`]: settings keys that take one value or a list.
 //! * [`paths`]: paths that mean the same wherever a pass is started.

@@ -12,8 +12,8 @@ use std::time::Duration;
 
 /// The cause where the system does not let us ping, and what to do.
 const FORBIDDEN: &str = "the system does not let Checker send pings";
-const REMEDY: &str = "allow it by sysctl net.ipv4.ping_group_range=\"0 2147483647\", or by setcap cap_net_raw+ep on Checker's \
-                      program";
+const REMEDY: &str = "allow it by sysctl net.ipv4.ping_group_range=\"0 2147483647\" (docs/operating.md, \"What some kinds \
+                      need\", has another way)";
 
 /// The outcome where a name has addresses, and none of the family that is wanted.
 pub(crate) fn no_such_family(host: &str, family: Family) -> Outcome {

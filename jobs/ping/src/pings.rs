@@ -98,7 +98,11 @@ pub(crate) async fn ping(plan: &Plan, to: SocketAddr, limit: &Limit) -> Result<C
     };
     run.go().await?;
     if run.sent.is_empty() {
-        let why = if run.full { "this host has no room for pings left" } else { "no time was left to ping" };
+        let why = if run.full {
+            "this host has no room for pings left"
+        } else {
+            "no time was left to ping: the name took too long to resolve"
+        };
         return Err(Problem::Ours(why.to_owned(), Blame::Shortage));
     }
     Ok(Came::Seen(run.seen))

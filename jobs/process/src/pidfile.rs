@@ -60,7 +60,9 @@ pub(crate) fn look(proc: &Proc, file: &Path, select: &Select) -> Result<Look, St
 /// What hinders us where other users' processes are not shown.
 pub(crate) fn hidden(whom: &str) -> Fault {
     let cause = "other users' processes are hidden from Checker (hidepid= of /proc, or ProtectProc= of its unit)";
-    Fault { cause: cause.to_owned(), sentence: format!("{whom} may run, but {cause}") }
+    let remedy =
+        "mount /proc with gid= of a group of Checker's user, take ProtectProc= out, or set `user` if they are its own";
+    Fault { cause: cause.to_owned(), sentence: format!("{whom} may run, but {cause}; {remedy}") }
 }
 
 fn number(file: &Path) -> Result<u32, Stop> {

@@ -82,7 +82,7 @@ impl Reader<'_> {
         for both in expect_refused.iter().filter(|address| rcpt_to.contains(address)) {
             self.errors.note(
                 "expect_refused",
-                format!("{both} stands in rcpt_to too; mail for it cannot be taken and refused"),
+                format!("{both} stands in rcpt_to too; mail for it cannot be taken and refused, so take it out of one of both"),
             );
         }
         Common {

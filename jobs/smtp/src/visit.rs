@@ -98,7 +98,11 @@ fn explain(plan: &Plan, to: SocketAddr, limit: &Limit, phase: Phase, end: Option
         None => {
             let sentence = format!("{to} does not answer {} within {}", words(phase), limit.words());
             let patience = match phase {
-                Phase::BeforeTls | Phase::Greeting => "; some servers let strangers wait, then a longer timeout helps",
+                Phase::BeforeTls => {
+                    "; does this port speak TLS from the first byte (security = \"tls\")? Some servers also let strangers wait: then \
+                     a longer timeout helps"
+                }
+                Phase::Greeting => "; some servers let strangers wait, then a longer timeout helps",
                 _ => "",
             };
             return Problem::Target(format!("{sentence}{patience}"), net::silence(to));

@@ -10,6 +10,8 @@ pub(crate) enum End {
     Closed,
     /// What the server said or did, as the end of a sentence that begins with the server.
     Said(String),
+    /// What the server does is what somebody does who stands in between: the end of a sentence that begins with the server.
+    Forged(String),
     /// What the server shows is nothing that we can verify, so nothing is known of it. Its host key; the end of a sentence
     /// that begins with it.
     Unverifiable(String),

@@ -2,7 +2,7 @@
 
 use crate::key::{HostKey, SHA1};
 use crate::pins::{Pin, Pins};
-use crate::probe::Seen;
+use crate::probe::{Seen, Unproved};
 use checker_job::{Outcome, Verdict};
 use checker_parts::net::Endpoint;
 
@@ -23,7 +23,8 @@ pub(crate) fn judge(endpoint: &Endpoint, pins: &Pins, software: Option<&str>, se
     let proved = seen.keys.as_ref().ok().and_then(|keys| keys.iter().find(|key| pins.hold(key)).or(keys.first()));
     match (&seen.keys, proved) {
         (Ok(keys), Some(key)) => findings.extend(of_keys(endpoint, pins, keys, key)),
-        (Err(why), _) if !pins.good.is_empty() => {
+        (Err(Unproved::Forged(what)), _) => findings.push((Verdict::Failed, format!("{endpoint} {what}"))),
+        (Err(Unproved::Unverifiable(why)), _) if !pins.good.is_empty() => {
             findings.push((Verdict::Unknown, format!("host key of {endpoint} cannot be verified: {why}")));
         }
         _ => {}
@@ -43,7 +44,9 @@ fn well(pins: &Pins, seen: &Seen, software: &str, proved: Option<&HostKey>) -> S
             format!("{software} answers; its host key is {}, and any would do: set host_key to pin it", key.fingerprint)
         }
         (Some(key), _) => format!("{software} answers and holds its host key {} {}", key.kind.word(), key.fingerprint),
-        (None, Err(why)) => format!("{software} answers; its host key was not looked at: {why}"),
+        (None, Err(Unproved::Unverifiable(why) | Unproved::Forged(why))) => {
+            format!("{software} answers; its host key was not looked at: {why}")
+        }
         (None, Ok(_)) => format!("{software} answers"),
     }
 }

@@ -73,7 +73,7 @@ pub(crate) fn fingerprint(blob: &[u8]) -> String {
 /// Verifies a server's signature over `hash` by the key `blob`.
 ///
 /// # Errors
-/// [`End::Said`], or [`End::Unverifiable`].
+/// [`End::Said`], [`End::Forged`] or [`End::Unverifiable`].
 pub(crate) fn verified(
     kind: KeyKind,
     algorithm: &str,
@@ -96,7 +96,7 @@ pub(crate) fn verified(
         return Err(End::Unverifiable(sentence));
     }
     if !is_good {
-        return Err(End::Said(format!(
+        return Err(End::Forged(format!(
             "shows the host key {} {fingerprint} and does not prove that it holds it: its signature is wrong. Somebody may \
              stand in between; do not log in",
             kind.word()

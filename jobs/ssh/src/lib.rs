@@ -6,8 +6,8 @@
 //! The exchange is a few hundred lines of our own on top of ring, which the program has anyway. A whole SSH library would bring
 //! some eighty crates, among them a second set of all ciphers, and would not tell in which phase a server failed.
 //!
-//! What hinders us (a silent resolver, no route, a server whose kinds of keys we cannot read) is never said of the target: the
-//! outcome is `Unknown` with a cause.
+//! What hinders us (a silent resolver, no route, and, where a key is pinned, a server whose kinds of keys we cannot read) is
+//! never said of the target: the outcome is `Unknown` with a cause.
 //!
 //! Metric: `time` in seconds, from the start of the run until the slowest address had proved its key.
 

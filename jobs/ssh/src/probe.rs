@@ -24,9 +24,17 @@ const MARGIN: Duration = Duration::from_millis(10);
 #[derive(Debug)]
 pub(crate) struct Seen {
     pub(crate) server: Identification,
-    /// The keys that it holds, in the order in which it was asked for them; or why there is none, as the end of a sentence
-    /// that begins with the server.
-    pub(crate) keys: Result<Vec<HostKey>, String>,
+    /// The keys that it holds, in the order in which it was asked for them; or why there is none.
+    pub(crate) keys: Result<Vec<HostKey>, Unproved>,
+}
+
+/// Why a server has proved no key. Each holds the end of a sentence that begins with the server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Unproved {
+    /// It shows nothing that we can verify.
+    Unverifiable(String),
+    /// It shows a key that it does not hold.
+    Forged(String),
 }
 
 /// How far it came.
@@ -40,7 +48,7 @@ enum Phase {
 /// What one connection shows.
 struct Shown {
     server: Identification,
-    key: Result<HostKey, String>,
+    key: Result<HostKey, Unproved>,
     /// The kinds of which the server has keys.
     kinds: Vec<KeyKind>,
 }
@@ -62,6 +70,7 @@ pub(crate) async fn seen(pins: &Pins, to: SocketAddr, limit: &Limit) -> Result<S
         }
         match one(&wanted, to, limit).await?.key {
             Ok(key) if keys.iter().all(|known| known.kind != key.kind) => keys.push(key),
+            Err(forged @ Unproved::Forged(_)) => return Ok(Seen { server: first.server, keys: Err(forged) }),
             _ => break,
         }
     }
@@ -98,15 +107,18 @@ async fn converse(wanted: &[KeyKind], to: SocketAddr, limit: &Limit, phase: &mut
                 goodbye(&mut wire, limit).await;
             }
             match proved {
-                Err(End::Unverifiable(why)) => Err(why),
+                Err(End::Unverifiable(why)) => Err(Unproved::Unverifiable(why)),
+                Err(End::Forged(why)) => Err(Unproved::Forged(why)),
                 proved => Ok(proved?),
             }
         }
         (None, _) => {
-            Err(format!("its key exchanges are unknown to Checker: {}", quoted(offers.exchanges().as_bytes())))
+            let offered = quoted(offers.exchanges().as_bytes());
+            Err(Unproved::Unverifiable(format!("its key exchanges are unknown to Checker: {offered}")))
         }
         (_, None) => {
-            Err(format!("its kinds of host keys are unknown to Checker: {}", quoted(offers.host_keys().as_bytes())))
+            let offered = quoted(offers.host_keys().as_bytes());
+            Err(Unproved::Unverifiable(format!("its kinds of host keys are unknown to Checker: {offered}")))
         }
     };
     goodbye(&mut wire, limit).await;
@@ -134,7 +146,9 @@ fn explain(to: SocketAddr, limit: &Limit, phase: &Phase, end: Option<End>) -> Pr
     }
     let within = format!("within {}", limit.words());
     let sentence = match (end, phase) {
-        (Some(End::Said(what) | End::Unverifiable(what)), _) => return Problem::target(format!("{to} {what}")),
+        (Some(End::Said(what) | End::Forged(what) | End::Unverifiable(what)), _) => {
+            return Problem::target(format!("{to} {what}"));
+        }
         (None, Phase::Greeting(said)) if said.is_empty() => {
             format!("{to} accepts the connection, but does not say that it is an SSH server {within}")
         }

@@ -223,7 +223,7 @@ fn next(unit: &Unit) -> Option<String> {
 fn well(name: &str, unit: &Unit) -> String {
     let (active, sub) = (unit.get("ActiveState"), unit.get("SubState"));
     match (unit.get("LoadState"), active) {
-        ("not-found", _) => format!("there is no unit {name}, and none is wanted"),
+        ("not-found", _) => format!("there is no unit {name}, which is well by `state`; is its name right?"),
         ("masked", _) => format!("{name} is masked and does not run, as wanted"),
         (_, "active") => match next(unit) {
             Some(next) => format!("{name} is active ({sub}); it elapses next: {next}"),

@@ -142,7 +142,8 @@ impl Manager {
             }
             (_, first) => match report.exit {
                 Exit::Exited(code) => format!("systemctl ended with exit code {code} and said {:?}", shown(first)),
-                other => format!("systemctl was ended ({other:?})"),
+                Exit::Signalled(signal) => format!("systemctl was killed by signal {signal}"),
+                _ => "systemctl was ended, because it said too much".to_owned(),
             },
         };
         Outcome::unknown(cause.clone(), cause).with_detail(said.chars().take(2_000).collect::<String>())

@@ -46,7 +46,7 @@ fn inside_where_neither_is_allowed() {
     for outcome in look_at_all(&tables) {
         assert_eq!((outcome.verdict, outcome.blame), (Verdict::Unknown, None), "{outcome:?}");
         assert_eq!(outcome.cause.as_deref(), Some("the system does not let Checker send pings"));
-        let remedy = "; allow it by sysctl net.ipv4.ping_group_range=\"0 2147483647\", or by setcap cap_net_raw+ep on";
+        let remedy = "; allow it by sysctl net.ipv4.ping_group_range=\"0 2147483647\" (docs/operating.md, ";
         assert!(outcome.summary.contains(remedy) && outcome.metrics.is_empty(), "{outcome:?}");
     }
     allow_datagrams();
@@ -112,7 +112,10 @@ fn all(is_datagram: bool) {
     let over = Limit::of(Duration::ZERO);
     let plan = job("address = \"127.0.0.1\"\ninterval = \"500ms\"").plan;
     let none = runtime.block_on(ping(&plan, "127.0.0.1:7".parse().unwrap(), &over)).unwrap_err();
-    assert_eq!(none, Problem::Ours("no time was left to ping".to_owned(), Blame::Shortage));
+    assert_eq!(
+        none,
+        Problem::Ours("no time was left to ping: the name took too long to resolve".to_owned(), Blame::Shortage)
+    );
     let mut looks = healthy();
     looks.extend(lost());
     looks.extend(told());

@@ -6,7 +6,7 @@ use crate::fields::put;
 use crate::wire::packet;
 use checker_job::{Outcome, Verdict};
 use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::time::{Duration, Instant};
 
 const HELLO: &[u8] = b"SSH-2.0-Stub_1.0\r\n";
@@ -27,7 +27,11 @@ fn says(pieces: Vec<Vec<u8>>, stays: bool) -> SocketAddr {
         let mut line = [0; 17];
         drop(stream.read_exact(&mut line));
         drop(stream.write_all(&pieces.concat()));
-        while stays && stream.read(&mut [0; 1_024]).is_ok_and(|count| count > 0) {}
+        if !stays {
+            // What we have not read by then would make it a reset.
+            drop(stream.shutdown(Shutdown::Write));
+        }
+        while stream.read(&mut [0; 1_024]).is_ok_and(|count| count > 0) {}
     })
 }
 

@@ -6,11 +6,11 @@ use crate::identification::Identification;
 use crate::judge::judge;
 use crate::key::{HostKey, KeyKind, verified};
 use crate::pins::{Pin, Pins};
-use crate::probe::Seen;
+use crate::probe::{Seen, Unproved};
 use checker_job::{Outcome, Verdict};
 use checker_parts::net::Endpoint;
 
-fn seen(line: &[u8], keys: Result<Vec<HostKey>, String>) -> Seen {
+fn seen(line: &[u8], keys: Result<Vec<HostKey>, Unproved>) -> Seen {
     Seen { server: Identification::of(line).unwrap(), keys }
 }
 
@@ -39,7 +39,7 @@ fn an_rsa_key_that_is_too_long_or_too_short_proves_nothing_and_is_no_fraud() {
         }
         let end = verified(KeyKind::Rsa, "rsa-sha2-512", &blob, &[7; 32], &signature).unwrap_err();
         match end {
-            End::Said(what) if known => assert!(what.contains("its signature is wrong"), "{what}"),
+            End::Forged(what) if known => assert!(what.contains("its signature is wrong"), "{what}"),
             End::Unverifiable(what) if !known => {
                 assert!(what.contains(&format!("has {} bits, and Checker verifies 1024 to 8192", bytes * 8)), "{what}");
             }
@@ -70,7 +70,23 @@ fn what_is_worst_counts_and_is_said_first() {
                 (and 1 others that would do)";
     assert!(outcome.summary.starts_with(said), "{outcome:?}");
     assert!(outcome.summary.contains("; server still speaks SSH 1"), "{outcome:?}");
-    let unread = judged(&both, &seen(b"SSH-1.99-Old_3", Err("its key exchanges are odd".to_owned())));
+    let unread =
+        judged(&both, &seen(b"SSH-1.99-Old_3", Err(Unproved::Unverifiable("its key exchanges are odd".to_owned()))));
     assert_eq!(unread.verdict, Verdict::Unknown);
     assert!(unread.summary.starts_with("host key of ns.example:22 cannot be verified: its key"), "{unread:?}");
+}
+
+#[test]
+fn who_shows_a_key_and_does_not_hold_it_fails_whatever_another_address_does() {
+    let forged = || Err(Unproved::Forged("shows a host key and does not prove that it holds it".to_owned()));
+    for pins in [pins(&[]), pins(&[("SHA256:a", None)])] {
+        let outcome = judged(&pins, &seen(b"SSH-2.0-New_9", forged()));
+        assert_eq!(outcome.verdict, Verdict::Failed, "{outcome:?}");
+        assert_eq!(outcome.summary, "ns.example:22 shows a host key and does not prove that it holds it");
+        let good = judged(&pins, &seen(b"SSH-2.0-New_9", Ok(vec![key(KeyKind::Ed25519, "SHA256:a")])));
+        let at = |port: u16| ([127, 0, 0, 1], port).into();
+        let tried = vec![(at(1), Ok(good)), (at(2), Ok(outcome))];
+        let both = checker_parts::probe::merged(&Endpoint::parse("ns.example:22").unwrap(), tried);
+        assert_eq!(both.verdict, Verdict::Failed, "{both:?}");
+    }
 }

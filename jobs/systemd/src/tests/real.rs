@@ -103,7 +103,7 @@ fn without_files(manager: &Manager) {
     says(manager, "masked", "state = \"inactive\"", (Ok, "masked.service is masked and does not run, as wanted"));
     let missing = "there is no unit missing.socket on this host; install it, or mend the key unit";
     says(manager, "missing.socket", "", (Failed, missing));
-    let none = (Ok, "there is no unit missing.socket, and none is wanted");
+    let none = (Ok, "there is no unit missing.socket, which is well by `state`; is its name right?");
     says(manager, "missing.socket", "state = \"inactive\"", none);
     until(&format!("unit = \"spoilt\"\n{}", manager.keys()), |o| o.verdict == Ok);
     std::fs::write(manager.unit_file("spoilt.service"), "[Service]\n").unwrap();
