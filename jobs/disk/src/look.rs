@@ -127,7 +127,7 @@ fn refused(name: String, why: Errno) -> Judged {
         Errno::ACCESS | Errno::PERM => Judged::bad(
             name,
             Verdict::Unknown,
-            "Checker's user may not look there: permission denied".to_owned(),
+            "Checker's user may not look there: permission denied; give it leave (docs/operating.md, \"What some kinds need\")".to_owned(),
             Some("Checker's user may not look at a file system that it should check"),
         ),
         // The file system answers that it is broken, or its server is gone.

@@ -4,7 +4,7 @@ use crate::address::Address;
 use crate::judge::Limits;
 use crate::registry::{LIST, Registry};
 use crate::{DomainJob, Settings, Spawner};
-use checker_job::{JobSpawner, SpawnError, Table, TableErrors, parse_duration};
+use checker_job::{JobSpawner, SpawnError, Table, TableErrors, duration_words, parse_duration};
 use checker_parts::tls::Trust;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -64,8 +64,16 @@ impl Reader<'_> {
         let warning = read(&settings.warning).and_then(|time| self.errors.keep("warning", time)).unwrap_or(WARNING);
         let critical = read(&settings.critical).and_then(|time| self.errors.keep("critical", time)).unwrap_or(CRITICAL);
         if critical >= warning {
-            let key = if settings.warning.is_some() { "warning" } else { "critical" };
-            self.errors.note(key, "`warning` must be more than `critical`, or nobody is ever warned");
+            // The key that somebody wrote is the one to mend.
+            let (key, word, other, time, given) = match &settings.critical {
+                Some(_) => ("critical", "less", "warning", warning, &settings.warning),
+                None => ("warning", "more", "critical", critical, &settings.critical),
+            };
+            let usual = if given.is_some() { "" } else { " by default" };
+            let time = duration_words(time);
+            let message =
+                format!("it must be {word} than `{other}`, which is {time}{usual}, or nobody is ever warned; set both");
+            self.errors.note(key, message);
         }
         Limits { warning, critical }
     }

@@ -40,7 +40,9 @@ pub(crate) fn hindered(path: &Path, hindrance: Hindrance, cx: &Context) -> Outco
             "a file or folder is too large to be looked through in the time of a run",
         ),
         Hindrance::Io(error) if error.kind() == ErrorKind::PermissionDenied => Outcome::unknown(
-            format!("Checker's user may not look at {path}: permission denied"),
+            format!(
+                "Checker's user may not look at {path}: permission denied; give it leave (docs/operating.md, \"What some kinds need\")"
+            ),
             "Checker's user may not look at a file that it should check",
         ),
         Hindrance::Io(error)

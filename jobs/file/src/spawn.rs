@@ -184,7 +184,7 @@ impl Reader<'_> {
         let sized = sized.into_iter().chain([("max_size_warning", s.max_size_warning.is_some())]);
         if plan.kind != Some(Type::File) {
             for (key, _) in sized.chain(self.content_keys()).filter(|(_, given)| *given) {
-                let message = "only of a file can that be said; take it out, or `type`, which is something else";
+                let message = "this is judged of files alone; take it out, or set `type = \"file\"`";
                 self.errors.note(key, message);
             }
         }

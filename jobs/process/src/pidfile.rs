@@ -76,7 +76,12 @@ fn number(file: &Path) -> Result<u32, Stop> {
         Err(error) if error.kind() == ErrorKind::InvalidInput => return Err(Stop::Bad(format!("{shown} {error}"))),
         Err(error) if error.kind() == ErrorKind::PermissionDenied => {
             let cause = "Checker's user may not read a file that it should check".to_owned();
-            return Err(Stop::Ours(Fault { cause, sentence: format!("Checker's user may not read {shown}") }));
+            return Err(Stop::Ours(Fault {
+                cause,
+                sentence: format!(
+                    "Checker's user may not read {shown}; give it leave (docs/operating.md, \"What some kinds need\")"
+                ),
+            }));
         }
         Err(error) => return Err(Stop::Ours(Fault::of(format!("{shown} cannot be read: {error}")))),
     };

@@ -101,7 +101,13 @@ impl Reader<'_> {
             Some(name) => ("server_name", name.as_str()),
             None => ("address", endpoint.host()),
         };
-        let name = self.errors.keep(key, server_name(host).map_err(|why| format!("{why}; set server_name")))?;
+        let name = self.errors.keep(
+            key,
+            server_name(host).map_err(|why| match key {
+                "address" => format!("{why}; set server_name"),
+                _ => format!("{why}; write a host's name, as in \"www.example.com\""),
+            }),
+        )?;
         let usual = if endpoint.port() == SUBMISSIONS { Security::Tls } else { Security::Starttls };
         Some(Plan {
             security: common.security.unwrap_or(usual),

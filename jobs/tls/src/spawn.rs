@@ -102,7 +102,13 @@ impl Reader<'_> {
             Some(name) => ("server_name", name.as_str()),
             None => ("address", endpoint.host()),
         };
-        let name = self.errors.keep(key, server_name(shown).map_err(|why| format!("{why}; set server_name")))?;
+        let name = self.errors.keep(
+            key,
+            server_name(shown).map_err(|why| match key {
+                "address" => format!("{why}; set server_name"),
+                _ => format!("{why}; write a host's name, as in \"www.example.com\""),
+            }),
+        )?;
         Some(Host { name, shown: shown.to_owned() })
     }
 

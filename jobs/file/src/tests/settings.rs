@@ -67,8 +67,8 @@ fn keys_that_contradict_each_other_are_refused() {
         ("min_age = \"2h\"\nmax_age = \"1h\"", "min_age", "no file can be right"),
         ("max_size_warning = \"2GiB\"\nmax_size = \"1GiB\"", "max_size_warning", "less than `max_size`"),
         ("min_size = \"2GiB\"\nmax_size = \"1GiB\"", "min_size", "no file can be right"),
-        ("type = \"fifo\"\ncontains = \"x\"", "contains", "only of a file"),
-        ("type = \"folder\"\nmin_size = \"1B\"", "min_size", "only of a file"),
+        ("type = \"fifo\"\ncontains = \"x\"", "contains", "judged of files alone"),
+        ("type = \"folder\"\nmin_size = \"1B\"", "min_size", "judged of files alone"),
         (
             "type = \"any\"\nsha256 = \"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\"",
             "sha256",
