@@ -119,13 +119,13 @@ impl Reader<'_> {
     fn manager(&mut self) -> Manager {
         let settings = self.settings;
         if let Some(directory) = &settings.runtime_directory {
-            if !settings.user {
+            if settings.user {
+                self.errors.keep("runtime_directory", whole(directory));
+            } else {
                 self.errors.note(
                     "runtime_directory",
                     "only the manager of a user has one; set user = true, or leave this key out",
                 );
-            } else {
-                self.errors.keep("runtime_directory", whole(directory));
             }
         }
         let usual = || PathBuf::from(format!("/run/user/{}", nix::unistd::geteuid()));
