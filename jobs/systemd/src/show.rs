@@ -118,7 +118,7 @@ impl Manager {
             Exit::Exited(0) => Ok(report),
             Exit::TimedOut => {
                 let cause = format!("systemd does not answer systemctl within {}", limit.words());
-                Err(Outcome::unknown(cause.clone(), cause))
+                Err(self.by_hand(&cause))
             }
             _ => Err(self.unheard(&report)),
         }
@@ -128,26 +128,37 @@ impl Manager {
     fn unheard(&self, report: &Report) -> Outcome {
         let said = report.stderr.text.trim();
         let first = said.lines().next().unwrap_or("nothing").trim();
-        let cause = match (&self.of_user, first) {
+        let outcome = match (&self.of_user, first) {
             (None, first) if first.contains("not been booted with systemd") => {
-                "systemd does not run here (a container?): process 1 is another program".to_owned()
+                unknown("systemd does not run here (a container?): process 1 is another program".to_owned())
             }
-            (Some(directory), first) if first.contains("Failed to connect") => format!(
+            (Some(directory), first) if first.contains("Failed to connect") => unknown(format!(
                 "the systemd manager of this user does not answer at {}; is the user logged in, or allowed to linger \
                  (loginctl enable-linger)?",
                 directory.display()
-            ),
+            )),
             (None, first) if first.contains("Failed to connect") => {
-                format!("systemd does not answer: systemctl says {:?}", shown(first))
+                self.by_hand(&format!("systemd does not answer: systemctl says {:?}", shown(first)))
             }
-            (_, first) => match report.exit {
+            (_, first) => self.by_hand(&match report.exit {
                 Exit::Exited(code) => format!("systemctl ended with exit code {code} and said {:?}", shown(first)),
                 Exit::Signalled(signal) => format!("systemctl was killed by signal {signal}"),
-                _ => "systemctl was ended, because it said too much".to_owned(),
-            },
+                Exit::TimedOut | Exit::Flooded => "systemctl was ended, because it said too much".to_owned(),
+            }),
         };
-        Outcome::unknown(cause.clone(), cause).with_detail(said.chars().take(2_000).collect::<String>())
+        outcome.with_detail(said.chars().take(2_000).collect::<String>())
     }
+
+    /// We do not know, and this is how somebody may find out why.
+    fn by_hand(&self, cause: &str) -> Outcome {
+        let user = if self.of_user.is_some() { "--user " } else { "" };
+        let remedy = format!("try as Checker's user: systemctl {user}show --property NFailedUnits");
+        Outcome::unknown(format!("{cause}; {remedy}"), cause)
+    }
+}
+
+fn unknown(cause: String) -> Outcome {
+    Outcome::unknown(cause.clone(), cause)
 }
 
 fn not_started(error: &StartError) -> Outcome {
@@ -155,7 +166,7 @@ fn not_started(error: &StartError) -> Outcome {
         StartError::Missing { .. } => "there is no systemctl on this host, so no systemd either".to_owned(),
         other => other.to_string(),
     };
-    let outcome = Outcome::unknown(cause.clone(), cause);
+    let outcome = unknown(cause);
     Outcome { blame: error.is_shortage().then_some(Blame::Shortage), ..outcome }
 }
 
