@@ -1,4 +1,5 @@
 use super::*;
+use nix::errno::Errno;
 
 fn at(last: u8) -> SocketAddr {
     SocketAddr::new([192, 0, 2, last].into(), 443)
@@ -84,4 +85,52 @@ fn a_name_that_is_not_there_is_the_targets_fault() {
     assert!(failed.summary.starts_with("could not resolve ns.example.com: there is no such name"));
     let silent = unresolved("ns.example.com", ResolveError::NoResolver("Try again".to_owned()));
     assert_eq!((silent.verdict, silent.cause.as_deref()), (Verdict::Unknown, Some("the resolver does not answer")));
+}
+
+#[test]
+fn each_error_of_a_connection_has_its_own_sentence_and_its_own_blame() {
+    let limit = Limit::of(Duration::from_secs(10));
+    let after = |errno: Errno| {
+        let error = io::Error::from_raw_os_error(errno as i32);
+        Problem::connecting(SocketAddr::new([127, 0, 0, 1].into(), 443), Some(&error), &limit)
+    };
+    let late = Problem::connecting(at(1), None, &limit);
+    let sentence = "timed out connecting to 192.0.2.1:443 after 10 s".to_owned();
+    assert_eq!(late, Problem::Target(sentence, Some(Blame::Silence)), "our time ran out");
+    for (errno, sentence) in [
+        (Errno::ECONNREFUSED, "127.0.0.1:443 refuses the connection"),
+        (Errno::ECONNRESET, "127.0.0.1:443 reset the connection"),
+        (Errno::ETIMEDOUT, "timed out connecting to 127.0.0.1:443"),
+        (Errno::EHOSTUNREACH, "127.0.0.1:443 is not there: the network answers that it cannot be reached"),
+    ] {
+        assert_eq!(after(errno), Problem::target(sentence));
+    }
+    let broken = after(Errno::EPROTO);
+    assert!(matches!(&broken, Problem::Target(s, None) if s.starts_with("the connection to 127.0.0.1:443 broke: ")));
+    assert_eq!(after(Errno::EAFNOSUPPORT), Problem::NoRoute);
+    assert_eq!(after(Errno::EPERM), Problem::Ours(net::FORBIDDEN.to_owned(), Blame::Firewall));
+    let short = "this host has no file handle left".to_owned();
+    assert_eq!(after(Errno::EMFILE), Problem::Ours(short, Blame::Shortage));
+}
+
+#[test]
+fn a_run_ends_before_the_framework_ends_it() {
+    for (timeout, least) in [(10_000, 9_950), (100, 90)] {
+        let limit = Limit::of(Duration::from_millis(timeout));
+        assert_eq!(limit.until - limit.begin, Duration::from_millis(least));
+    }
+}
+
+#[test]
+fn all_addresses_are_asked_at_the_same_time() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let addresses = [at(1), at(2), at(3)];
+    let met = tokio::sync::Barrier::new(addresses.len());
+    let met = &met;
+    let all = each(&addresses, |to| async move {
+        met.wait().await;
+        Ok::<_, Problem>(to)
+    });
+    let tried = runtime.block_on(async { tokio::time::timeout(Duration::from_secs(5), all).await });
+    assert_eq!(tried.expect("none waits for another"), addresses.map(|to| (to, Ok(to))));
 }

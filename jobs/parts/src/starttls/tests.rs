@@ -120,12 +120,42 @@ fn each_refusal_says_what_the_server_said() {
 }
 
 #[test]
+fn what_comes_in_plain_text_after_the_consent_ends_it_in_each_protocol() {
+    use Protocol::{Ftp, Imap, Ldap, Pop3, Postgres, Smtp};
+    let slipped_in: [(Protocol, &'static [Step]); 6] = [
+        (Smtp, &[(b"", b"220 hi\r\n"), (b"EHLO", b"250 STARTTLS\r\n"), (b"STARTTLS", b"220 go\r\n250 slipped in\r\n")]),
+        (Imap, &[(b"", b"* OK hi\r\n"), (b"a1 STARTTLS", b"a1 OK begin\r\n* 1 EXISTS\r\n")]),
+        (Pop3, &[(b"", b"+OK hi\r\n"), (b"STLS", b"+OK begin\r\n+")]),
+        (Ftp, &[(b"", b"220 hi\r\n"), (b"AUTH TLS", b"234 begin\r\n230 come in\r\n")]),
+        (Postgres, &[(&[0, 0, 0, 8, 4, 210, 22, 47], b"SR")]),
+        (Ldap, &[(&[0x30, 0x1d], &[0x30, 0x0c, 2, 1, 1, 0x78, 7, 0x0a, 1, 0, 4, 0, 4, 0, 0x30])]),
+    ];
+    assert_eq!(slipped_in.map(|(protocol, _)| protocol), Protocol::ALL);
+    for (protocol, script) in slipped_in {
+        let why = against(protocol, script).unwrap_err();
+        assert!(why.starts_with("goes on in plain text after it has agreed to TLS"), "{protocol:?}: {why}");
+    }
+}
+
+#[test]
 fn a_server_that_never_ends_is_left() {
     const ENDLESS: &[u8] = &[b'2'; SAID_MAX + 10];
     for protocol in [Protocol::Smtp, Protocol::Imap, Protocol::Pop3, Protocol::Ftp] {
         let why = against(protocol, &[(b"", ENDLESS)]).unwrap_err();
         assert!(why.starts_with("says more than 64 KiB: \"222"), "{why}");
         assert!(why.len() < 400, "{}", why.len());
+    }
+    // Each line is short, and none is the last.
+    let lines: [(Protocol, &[Step], &[u8]); 3] = [
+        (Protocol::Smtp, &[], b"220-and so on\r\n"),
+        (Protocol::Ftp, &[], b"220-and so on\r\n"),
+        (Protocol::Imap, &[(b"", b"* OK hi\r\n"), (b"a1 STARTTLS", b"")], b"* and so on\r\n"),
+    ];
+    for (protocol, first, line) in lines {
+        let endless: &'static [u8] = line.repeat(SAID_MAX / line.len() + 1).leak();
+        let script: &'static [Step] = [first, &[(b"", endless)]].concat().leak();
+        let why = against(protocol, script).unwrap_err();
+        assert!(why.starts_with("says more than 64 KiB"), "{protocol:?}: {why}");
     }
     let huge: &'static [Step] = &[(&[0x30, 0x1d], &[0x30, 0x84, 0x7f, 0xff, 0xff, 0xff])];
     assert!(against(Protocol::Ldap, huge).unwrap_err().starts_with("does not answer as LDAP does"));
