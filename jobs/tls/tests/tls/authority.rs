@@ -89,6 +89,12 @@ impl Authority {
         self.sign(&format!("{of}.csr"), name, by, days);
     }
 
+    /// Puts certificates into one file, `name`, one after the other.
+    pub(crate) fn join(&self, all: &[&str], name: &str) {
+        let read = |one: &&str| std::fs::read_to_string(self.file(&format!("{one}.pem"))).unwrap();
+        std::fs::write(self.file(&format!("{name}.pem")), all.iter().map(read).collect::<String>()).unwrap();
+    }
+
     fn sign(&self, request: &str, name: &str, by: &str, days: (&str, &str)) {
         let (from, until) = (stamp(days.0), stamp(days.1));
         let (by_certificate, by_key, out) = (format!("{by}.pem"), format!("{by}.key"), format!("{name}.pem"));

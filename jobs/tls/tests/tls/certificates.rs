@@ -1,7 +1,7 @@
 //! Certificates of every sort, judged at every time.
 
 use crate::authority::{Authority, NINETY, Wanted, openssl};
-use crate::server::{Server, day, run, table};
+use crate::server::{Server, day, run, run_all, table};
 use checker_job::Verdict;
 
 #[test]
@@ -104,6 +104,8 @@ fn one_that_it_depends_on_may_end_first() {
     ] {
         let outcome = run(&table, now);
         assert_eq!((outcome.verdict, outcome.summary), (verdict, sentence));
+        let left = f64::from(i32::try_from(day(10, 10, 0).secs() - now.secs()).unwrap()) / 86_400.0;
+        assert!((outcome.metrics[0].value - left).abs() < 0.01, "{:?}", outcome.metrics);
     }
     let chain = run(&format!("{table}judge = \"chain\"\n"), day(10, 12, 1));
     assert_eq!(
@@ -111,6 +113,24 @@ fn one_that_it_depends_on_may_end_first() {
         (Verdict::Failed, format!("{brief} expired 2 d 1 h ago, on 2026-10-10")),
         "nobody vouches any more"
     );
+}
+
+#[test]
+fn of_several_that_it_depends_on_the_first_to_end_is_named() {
+    if openssl().is_none() {
+        return;
+    }
+    let authority = Authority::new();
+    let (sooner, later) = (("2026-01-01", "2026-10-10"), ("2026-01-01", "2026-10-15"));
+    for (upper, lower, days) in [("u1", "l1", (sooner, later)), ("u2", "l2", (later, sooner))] {
+        authority.issue(&Wanted { name: upper, by: "root", hosts: None, days: days.0 });
+        authority.issue(&Wanted { name: lower, by: upper, hosts: None, days: days.1 });
+        authority.issue(&Wanted { name: "leaf", by: lower, ..NINETY });
+        authority.join(&[lower, upper], "chain");
+        let server = Server::start(&authority, "leaf", Some("chain"), &[]);
+        let outcome = run(&table(&authority, server.at, ""), day(10, 1, 0));
+        assert!(outcome.summary.ends_with(", which it depends on, expires in 9 d, on 2026-10-10"), "{outcome:?}");
+    }
 }
 
 #[test]
@@ -152,9 +172,7 @@ fn one_that_nobody_needs_may_end() {
     // `middle` again, with the same key, by an authority that is not trusted: a cross-signature that has had its day.
     authority.issue(&Wanted { name: "former", by: "former", hosts: None, days: ("2020-01-01", "2026-09-15") });
     authority.sign_again("middle", "crossed", "former", ("2020-01-01", "2026-09-15"));
-    let chain = authority.file("chain.pem");
-    let both = ["crossed.pem", "middle.pem"].map(|name| std::fs::read_to_string(authority.file(name)).unwrap());
-    std::fs::write(chain, both.concat()).unwrap();
+    authority.join(&["crossed", "middle"], "chain");
     let server = Server::start(&authority, "server", Some("chain"), &[]);
     let outcome = run(&table(&authority, server.at, ""), day(10, 1, 0));
     assert_eq!(outcome.summary, "certificate of server is good for another 60 d, until 2026-11-30", "{outcome:?}");
@@ -179,6 +197,94 @@ fn the_own_authority_may_end_first() {
         let outcome = run(&table, now);
         assert_eq!((outcome.verdict, outcome.summary), (verdict, sentence));
     }
+}
+
+#[test]
+fn each_table_trusts_its_own_authorities_alone() {
+    if openssl().is_none() {
+        return;
+    }
+    let authority = Authority::new();
+    authority.issue(&Wanted { name: "house", by: "house", hosts: None, days: ("2020-01-01", "2040-01-01") });
+    let server = Server::start(&authority, "server", Some("middle"), &[]);
+    let knows = table(&authority, server.at, "");
+    let stranger = knows.replace("root.pem", "house.pem");
+    for (tables, verdicts) in [
+        ([&*knows, &*stranger], [Verdict::Ok, Verdict::Failed]),
+        ([&*stranger, &*knows], [Verdict::Failed, Verdict::Ok]),
+    ] {
+        let outcomes = run_all(&tables, day(10, 1, 0));
+        assert_eq!(outcomes.iter().map(|o| o.verdict).collect::<Vec<_>>(), verdicts, "{outcomes:?}");
+    }
+}
+
+#[test]
+fn the_host_is_asked_for_by_its_name() {
+    if openssl().is_none() {
+        return;
+    }
+    let authority = Authority::new();
+    authority.issue(&Wanted { name: "usual", by: "root", hosts: Some("DNS:usual.example.test"), ..NINETY });
+    let (certificate, key) = ["server.pem", "server.key"].map(|f| authority.file(f).display().to_string()).into();
+    let (middle, cert2, key2) = (authority.file("middle.pem").display().to_string(), certificate, key);
+    let by_name = ["-servername", "www.example.test", "-cert2", &cert2, "-key2", &key2, "-CAfile", &middle];
+    let server = Server::start(&authority, "usual", Some("middle"), &by_name);
+    let table = table(&authority, server.at, "judge = [\"expiry\", \"host\"]\n");
+    let asked = run(&table, day(10, 1, 0)).summary;
+    assert_eq!(asked, "certificate of server is good for another 60 d, until 2026-11-30");
+    let usual = run(&table.replace("www.example.test", "usual.example.test"), day(10, 1, 0)).summary;
+    assert_eq!(usual, "certificate of usual is good for another 60 d, until 2026-11-30");
+}
+
+#[test]
+fn names_in_a_certificate_do_not_fill_the_line_nor_break_it() {
+    if openssl().is_none() {
+        return;
+    }
+    let authority = Authority::new();
+    let name = format!("a\u{1b}[31m{}", "x".repeat(58));
+    let long = format!("{}.example.test", "h".repeat(63));
+    let hosts = format!("DNS:www.example.test,DNS:{long},DNS:c.test,DNS:d.test,DNS:e.test,DNS:f.test,DNS:g.test");
+    authority.issue(&Wanted { name: &name, by: "root", hosts: Some(&hosts), ..NINETY });
+    let server = Server::start(&authority, &name, None, &[]);
+    let outcome = run(&table(&authority, server.at, ""), day(10, 1, 0));
+    let shown = format!("a[31m{}", "x".repeat(54));
+    assert_eq!(outcome.summary, format!("certificate of {shown} is good for another 60 d, until 2026-11-30"));
+    let h = "h".repeat(60);
+    let line = format!("\"{shown}\" (for www.example.test, {h}, c.test, d.test, e.test and 2 more), from \"root\": ");
+    assert!(outcome.detail.starts_with(&line), "{}", outcome.detail);
+}
+
+/// Run by the test below in a process of its own, because it needs another environment.
+#[test]
+#[ignore = "started by without_ca_certificates_on_this_host_nothing_is_said_of_the_target"]
+fn child_without_ca_certificates() {
+    let authority = Authority::new();
+    let server = Server::start(&authority, "server", Some("middle"), &[]);
+    let table = format!("address = \"{}\"\nserver_name = \"www.example.test\"\n", server.at);
+    let hindered = run(&table, day(10, 1, 0));
+    let cause = Some("no system CA certificates");
+    assert_eq!((hindered.verdict, hindered.cause.as_deref()), (Verdict::Unknown, cause), "{hindered:?}");
+    assert!(hindered.summary.contains("install the package ca-certificates"), "{hindered:?}");
+    let old = run(&table, day(12, 3, 1));
+    assert_eq!((old.verdict, old.cause.as_deref()), (Verdict::Failed, None), "{old:?}");
+    assert!(old.summary.starts_with("certificate expired 3 d ago, on 2026-11-30; this host has no CA"), "{old:?}");
+    assert_eq!(run(&format!("{table}judge = [\"expiry\", \"host\"]\n"), day(10, 1, 0)).verdict, Verdict::Ok);
+}
+
+#[test]
+fn without_ca_certificates_on_this_host_nothing_is_said_of_the_target() {
+    if openssl().is_none() {
+        return;
+    }
+    let out = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--ignored", "--exact", "certificates::child_without_ca_certificates"])
+        .env("SSL_CERT_FILE", "/nonexistent/ca.pem")
+        .env("SSL_CERT_DIR", "/nonexistent")
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&out.stdout).into_owned();
+    assert!(out.status.success() && said.contains("1 passed"), "{said}{}", String::from_utf8_lossy(&out.stderr));
 }
 
 #[test]
@@ -227,6 +333,9 @@ fn a_server_that_vouches_for_itself_is_trusted_where_the_settings_name_it() {
     let named = table(&authority, server.at, "").replace("root.pem", "self.pem");
     assert_eq!(run(&named, now).verdict, Verdict::Ok);
     assert_eq!(run(&named, day(12, 3, 0)).verdict, Verdict::Failed, "it ends all the same");
+    let server = Server::start(&authority, "server", None, &[]);
+    let named = table(&authority, server.at, "").replace("root.pem", "server.pem");
+    assert_eq!(run(&named, now).verdict, Verdict::Ok, "whoever has signed it");
 }
 
 #[test]

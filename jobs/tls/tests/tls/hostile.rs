@@ -1,8 +1,12 @@
 //! Servers that are slow, endless, broken, or none.
 
 use crate::authority::{Authority, openssl};
-use crate::server::{day, run_for, table};
+use crate::server::{day, jobs, run_for, run_job, table};
 use checker_job::{Outcome, Verdict};
+use rustls::crypto::ring;
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::version::{TLS12, TLS13};
+use rustls::{HandshakeKind, ServerConfig, ServerConnection, StreamOwned, SupportedProtocolVersion};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use std::io::{Read, Write};
@@ -78,26 +82,76 @@ fn a_server_that_says_nothing_is_named_with_what_was_said_to_it() {
     assert!(outcome.summary.contains(" does not answer in the talk before TLS (POP3) within 1"), "{outcome:?}");
 }
 
+fn read(authority: &Authority, name: &str) -> CertificateDer<'static> {
+    CertificateDer::from_pem_file(authority.file(&format!("{name}.pem"))).unwrap()
+}
+
+/// A server that shows these certificates, whether or not it holds the key of the first, and tells of each handshake.
+fn with_tls(
+    authority: &Authority,
+    shown: Vec<CertificateDer<'static>>,
+    key: &str,
+    versions: &[&'static SupportedProtocolVersion],
+    tell: impl Fn(Option<HandshakeKind>) + Send + 'static,
+) -> SocketAddr {
+    let key = PrivateKeyDer::from_pem_file(authority.file(&format!("{key}.key"))).unwrap();
+    let key = CertifiedKey::new(shown, ring::sign::any_supported_type(&key).unwrap());
+    let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        .with_protocol_versions(versions)
+        .unwrap()
+        .with_no_client_auth()
+        .with_cert_resolver(Arc::new(SingleCertAndKey::from(key)));
+    let config = Arc::new(config);
+    server(move |stream| {
+        let mut stream = StreamOwned::new(ServerConnection::new(config.clone()).unwrap(), stream);
+        drop(stream.read(&mut [0; 100]));
+        tell(stream.conn.handshake_kind());
+    })
+}
+
+#[test]
+fn each_run_looks_at_the_certificate_anew() {
+    if openssl().is_none() {
+        return;
+    }
+    let authority = Authority::new();
+    for version in [&TLS12, &TLS13] {
+        let shown = vec![read(&authority, "server"), read(&authority, "middle")];
+        let (tell, told) = std::sync::mpsc::channel();
+        let at = with_tls(&authority, shown, "server", &[version], move |kind| tell.send(kind).unwrap());
+        let job = jobs(&table(&authority, at, "")).unwrap().remove(0);
+        for run in 1..=3 {
+            assert_eq!(run_job(&job, day(10, 1, 0), Duration::from_secs(5)).verdict, Verdict::Ok);
+            let kind = told.recv_timeout(Duration::from_secs(5)).unwrap();
+            assert_eq!(kind, Some(HandshakeKind::Full), "run {run}, {version:?}");
+        }
+    }
+}
+
+#[test]
+fn of_endless_certificates_the_first_few_are_looked_at() {
+    if openssl().is_none() {
+        return;
+    }
+    let authority = Authority::new();
+    let mut shown = vec![read(&authority, "server")];
+    shown.resize(30, read(&authority, "middle"));
+    let at = with_tls(&authority, shown, "server", &[&TLS13], drop);
+    let outcome = run_for(&table(&authority, at, ""), day(10, 1, 0), Duration::from_secs(5));
+    assert_eq!(outcome.verdict, Verdict::Ok, "{outcome:?}");
+    let lines: Vec<&str> = outcome.detail.lines().collect();
+    assert!(lines.len() == 11 && lines[10] == "and 20 more, which are not looked at", "{lines:?}");
+}
+
 #[test]
 fn a_certificate_that_cannot_be_read_is_only_a_pity_if_it_is_not_the_servers_own() {
     if openssl().is_none() {
         return;
     }
     let authority = Authority::new();
-    let read = |name: &str| CertificateDer::from_pem_file(authority.file(name)).unwrap();
-    let key = || PrivateKeyDer::from_pem_file(authority.file("server.key")).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![read("server.pem"), CertificateDer::from(vec![0x30; 100]), read("middle.pem")], key())
-        .unwrap();
-    let config = Arc::new(config);
-    let at = server(move |stream| {
-        let connection = rustls::ServerConnection::new(config.clone()).unwrap();
-        drop(rustls::StreamOwned::new(connection, stream).read(&mut [0; 100]));
-    });
+    let damaged = CertificateDer::from(vec![0x30; 100]);
+    let shown = vec![read(&authority, "server"), damaged, read(&authority, "middle")];
+    let at = with_tls(&authority, shown, "server", &[&TLS13], drop);
     let outcome = run_for(&table(&authority, at, ""), day(10, 1, 0), Duration::from_secs(5));
     assert_eq!(outcome.verdict, Verdict::Ok, "{outcome:?}");
     let lines: Vec<&str> = outcome.detail.lines().collect();

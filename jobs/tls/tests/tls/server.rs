@@ -64,9 +64,14 @@ impl Server {
 
 /// The jobs of one table, or what is wrong with it.
 pub(crate) fn jobs(settings: &str) -> Result<Vec<TlsJob>, Vec<String>> {
-    let table = checker_job::conformance::table::<Spawner>(settings);
+    jobs_of(&[settings])
+}
+
+/// The jobs of these tables.
+fn jobs_of(tables: &[&str]) -> Result<Vec<TlsJob>, Vec<String>> {
+    let table = |text: &&str| checker_job::conformance::table::<Spawner>(text);
     let shown = |e: &SpawnError| format!("{}: {}", e.key.as_deref().unwrap_or(""), e.message);
-    Spawner::spawn(vec![table]).map_err(|errors| errors.iter().map(shown).collect())
+    Spawner::spawn(tables.iter().map(table).collect()).map_err(|errors| errors.iter().map(shown).collect())
 }
 
 /// The first second of a day of 2026, and some hours.
@@ -82,7 +87,15 @@ pub(crate) fn run(settings: &str, now: Timestamp) -> Outcome {
 
 /// The same with another timeout, and holds it to that: the framework would cut it off there.
 pub(crate) fn run_for(settings: &str, now: Timestamp, timeout: Duration) -> Outcome {
-    let job = jobs(settings).unwrap().remove(0);
+    run_job(&jobs(settings).unwrap().remove(0), now, timeout)
+}
+
+/// Runs the jobs of these tables, which are read together, one after the other.
+pub(crate) fn run_all(tables: &[&str], now: Timestamp) -> Vec<Outcome> {
+    jobs_of(tables).unwrap().iter().map(|job| run_job(job, now, Duration::from_secs(10))).collect()
+}
+
+pub(crate) fn run_job(job: &TlsJob, now: Timestamp, timeout: Duration) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let cx = Context::new(now, timeout, "run".to_owned(), Path::new("/nonexistent").into());
