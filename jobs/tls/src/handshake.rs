@@ -8,6 +8,7 @@ use checker_parts::net::{self, Line, Trouble};
 use checker_parts::probe::{Limit, Problem};
 use checker_parts::starttls::{self, Stop};
 use checker_parts::tls::is_tls_error;
+use rustls::{CertificateError, Error};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -157,6 +158,9 @@ fn explain(ask: &Ask<'_>, to: SocketAddr, phase: Phase, end: Option<End>) -> Pro
     let Some(error) = error else {
         return Problem::Target(format!("{to} does not answer {step} within {}", limit.words()), net::silence(to));
     };
+    if has_no_key(error) {
+        return Problem::target(format!("{to}: server does not hold the key of the certificate that it shows"));
+    }
     if is_tls_error(error) || error.kind() == ErrorKind::UnexpectedEof {
         let fault = plan.trust.explain(error, &host.shown);
         return Problem::target(format!("{to}: {}", refused(ask, fault.sentence)));
@@ -170,6 +174,12 @@ fn explain(ask: &Ask<'_>, to: SocketAddr, phase: Phase, end: Option<End>) -> Pro
         _ => format!("the connection to {to} broke {step}: {error}"),
     };
     Problem::Target(sentence, trouble.blame(to))
+}
+
+/// The handshake takes any certificate, so the only signature that can be wrong is that of the handshake itself.
+fn has_no_key(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref::<Error>());
+    matches!(inner, Some(Error::InvalidCertificate(CertificateError::BadSignature)))
 }
 
 /// A refusal mostly has to do with our certificate, where we show one.

@@ -110,6 +110,22 @@ fn with_tls(
 }
 
 #[test]
+fn who_shows_a_certificate_must_hold_its_key() {
+    if openssl().is_none() {
+        return;
+    }
+    let authority = Authority::new();
+    for version in [&TLS12, &TLS13] {
+        let shown = vec![read(&authority, "server"), read(&authority, "middle")];
+        // Anybody has the certificate.
+        let at = with_tls(&authority, shown, "root", &[version], drop);
+        let outcome = run_for(&table(&authority, at, ""), day(10, 1, 0), Duration::from_secs(5));
+        let wanted = format!("{at}: server does not hold the key of the certificate that it shows");
+        assert_eq!((outcome.verdict, outcome.summary), (Verdict::Failed, wanted), "{version:?}");
+    }
+}
+
+#[test]
 fn each_run_looks_at_the_certificate_anew() {
     if openssl().is_none() {
         return;
