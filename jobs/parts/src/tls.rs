@@ -83,10 +83,10 @@ impl Trust {
         &self.own
     }
 
-    /// The authorities that are trusted besides this one of the CA file.
-    pub fn roots_without(&self, one: &CertificateDer<'_>) -> RootCertStore {
+    /// The authorities that are trusted besides these of the CA file.
+    pub fn roots_without(&self, some: &[&CertificateDer<'_>]) -> RootCertStore {
         let mut roots = system_roots().cloned().unwrap_or_else(|_| RootCertStore::empty());
-        roots.add_parsable_certificates(self.own.iter().filter(|own| *own != one).cloned());
+        roots.add_parsable_certificates(self.own.iter().filter(|own| !some.contains(own)).cloned());
         roots
     }
 

@@ -55,8 +55,7 @@ pub(crate) fn look<'a>(
         Err(error) => above.broken(error),
     };
     let ends = chain.through.map_or(own.not_after, |through| through.not_after);
-    let anchor = anchors.iter().filter(|a| a.not_after < ends && above.needs(a, at)).min_by_key(|a| a.not_after);
-    Chain { through: anchor.or(chain.through), ..chain }
+    Chain { through: above.anchor_to_end(anchors, ends, at).or(chain.through), ..chain }
 }
 
 impl<'a> Above<'a> {
@@ -72,10 +71,20 @@ impl<'a> Above<'a> {
         earlier.into_iter().find(|c| self.vouches(c.not_after.plus(SECOND)).is_err())
     }
 
-    /// Whether nobody vouches without this one of the CA file. The library does not look at when those end; others do.
-    fn needs(&self, anchor: &Certificate, at: Timestamp) -> bool {
-        vouched(self.own, self.shown, &self.roots, at).is_ok()
-            && vouched(self.own, self.shown, &self.trust.roots_without(&anchor.der), at).is_err()
+    /// The first one of the CA file, of those that end before `ends`, after whose end nobody vouches any more: another one may
+    /// do so too, and last longer. The library does not look at when those end; others do.
+    fn anchor_to_end(&self, anchors: &'a [Certificate], ends: Timestamp, at: Timestamp) -> Option<&'a Certificate> {
+        let mut earlier: Vec<&Certificate> = anchors.iter().filter(|a| a.not_after < ends).collect();
+        earlier.sort_by_key(|a| a.not_after);
+        let ders: Vec<&CertificateDer<'_>> = earlier.iter().map(|a| &a.der).collect();
+        let vouches_without = |first: usize| {
+            let ended = ders.get(..first).unwrap_or_default();
+            vouched(self.own, self.shown, &self.trust.roots_without(ended), at).is_ok()
+        };
+        if earlier.is_empty() || self.vouches(at).is_err() || vouches_without(earlier.len()) {
+            return None;
+        }
+        (1..).zip(earlier).find(|(first, _)| !vouches_without(*first)).map(|(_, anchor)| anchor)
     }
 
     /// Nobody vouches: because one that it depends on has ended, or has not begun, or for a worse reason. The library names

@@ -200,6 +200,32 @@ fn the_own_authority_may_end_first() {
 }
 
 #[test]
+fn of_several_own_authorities_the_last_that_vouches_counts() {
+    if openssl().is_none() {
+        return;
+    }
+    let authority = Authority::new();
+    // `house` again, with the same key, twice.
+    authority.issue(&Wanted { name: "house", by: "house", hosts: None, days: ("2020-01-01", "2026-10-10") });
+    authority.sign_again("house", "renewed", "house", ("2020-01-01", "2026-10-15"));
+    authority.sign_again("house", "lasting", "house", ("2020-01-01", "2040-01-01"));
+    authority.issue(&Wanted { name: "inside", by: "house", ..NINETY });
+    let server = Server::start(&authority, "inside", None, &[]);
+    let well = "certificate of inside is good for another 60 d, until 2026-11-30";
+    let house = "certificate of the authority \"house\", which it depends on, expires in 14 d, on 2026-10-15";
+    for (trusted, sentence) in [
+        (&["house", "lasting"][..], well),
+        (&["root", "house", "lasting", "renewed"], well),
+        (&["house", "renewed"], house),
+        (&["renewed", "house", "root"], house),
+    ] {
+        authority.join(trusted, "trusted");
+        let table = table(&authority, server.at, "").replace("root.pem", "trusted.pem");
+        assert_eq!(run(&table, day(10, 1, 0)).summary, sentence, "{trusted:?}");
+    }
+}
+
+#[test]
 fn each_table_trusts_its_own_authorities_alone() {
     if openssl().is_none() {
         return;
