@@ -19,8 +19,8 @@ const OF_ITSELF: [(&str, &str); 2] = [
     ),
 ];
 const DESCRIPTION: &str = "a file must be there, be fresh, and hold enough lines";
-/// Folders in jobs/ that are no kinds.
-const TAKEN: [&str; 2] = ["api", "parts"];
+/// Folders in jobs/ that are no kinds, and `checker-job`, which is the package of the first of them.
+const TAKEN: [&str; 3] = ["api", "parts", "job"];
 const LONGEST: usize = 30;
 
 /// The word of a new kind: `backup` in `[[job.backup]]`.
@@ -164,9 +164,14 @@ mod tests {
             ("tcp", BadName::Taken),
             ("api", BadName::Taken),
             ("parts", BadName::Taken),
+            ("job", BadName::Taken),
             ("a_name_that_is_longer_than_it_need_be", BadName::Long),
         ] {
             assert_eq!(kind(word), Err(why), "{word}");
+        }
+        // No word of Rust is in the way: the crate's name begins with ours.
+        for word in ["self", "super", "crate", "type", "fn", "async", "core"] {
+            assert_eq!(kind(word).unwrap().line(), format!(".with::<checker_{word}::Spawner>()"));
         }
         assert_eq!(kind("backup_2").unwrap().line(), ".with::<checker_backup_2::Spawner>()");
     }
