@@ -28,27 +28,27 @@ pub struct Written {
 /// A sentence. The folder of the crate is taken away again if it could not be written whole.
 pub fn inside(checkout: &Checkout, kind: &Kind) -> Result<Written, String> {
     let folder = checkout.root().join("jobs").join(kind.word());
-    if folder.exists() {
+    if is_there(&folder) {
         return Err(format!("{} is there already; choose another name, or remove it", folder.display()));
     }
     let list = checkout.with_line(kind)?;
     let mut written = Written { files: write_all(&folder, &kind.crate_in_checkout())?, by_hand: Vec::new() };
-    let mut step = |what: &str, done: Result<(), String>| {
-        if let Err(why) = done {
-            written.by_hand.push(format!("{what} ({why})"));
-        }
+    let mut step = |what: &str, changes: Option<&str>, done: Result<(), String>| match done {
+        Ok(()) => written.files.extend(changes.map(|file| checkout.root().join(file))),
+        Err(why) => written.by_hand.push(format!("{what} ({why})")),
     };
     let path = format!("jobs/{}", kind.word());
     step(
         &format!("cargo add -p checker --path {path}"),
+        Some("Cargo.toml"),
         cargo(checkout.root(), &["add", "-q", "-p", "checker", "--path", &path]),
     );
-    step(&format!("add the line {} to src/bundled.rs", kind.line()), checkout.replace("src/bundled.rs", &list));
+    let listed = checkout.replace("src/bundled.rs", &list);
+    step(&format!("add the line {} to src/bundled.rs", kind.line()), Some("src/bundled.rs"), listed);
     let example = checkout.with_example(kind).and_then(|text| checkout.replace("settings.cfg.example", &text));
-    step(&format!("put {path}/example.cfg into settings.cfg.example"), example);
+    step(&format!("put {path}/example.cfg into settings.cfg.example"), Some("settings.cfg.example"), example);
     let fuzz = ["metadata", "-q", "--format-version", "1", "--manifest-path", "fuzz/Cargo.toml"];
-    step("cd fuzz && cargo metadata >/dev/null", cargo(checkout.root(), &fuzz));
-    written.files.extend(["Cargo.toml", "src/bundled.rs", "settings.cfg.example"].map(|f| checkout.root().join(f)));
+    step("cd fuzz && cargo metadata >/dev/null", None, cargo(checkout.root(), &fuzz));
     Ok(written)
 }
 
@@ -57,13 +57,18 @@ pub fn inside(checkout: &Checkout, kind: &Kind) -> Result<Written, String> {
 /// # Errors
 /// A sentence. The folder is taken away again if it could not be written whole.
 pub fn outside(checkout: &Checkout, kind: &Kind, folder: &Path) -> Result<Written, String> {
-    if folder.exists() {
+    if is_there(folder) {
         return Err(format!("{} is there already; name a folder that is not", folder.display()));
     }
     let mut files = kind.crate_of_its_own(checkout.root());
     // The same versions of everything as Checker is tested with.
     files.push(("Cargo.lock".into(), checkout.read("Cargo.lock")?));
     Ok(Written { files: write_all(folder, &files)?, by_hand: Vec::new() })
+}
+
+/// A link that leads nowhere is there, too.
+fn is_there(path: &Path) -> bool {
+    path.symlink_metadata().is_ok()
 }
 
 fn write_all(folder: &Path, files: &[(PathBuf, String)]) -> Result<Vec<PathBuf>, String> {
@@ -91,4 +96,23 @@ fn cargo(root: &Path, words: &[&str]) -> Result<(), String> {
     }
     let said = String::from_utf8_lossy(&done.stderr);
     Err(said.lines().find(|line| !line.trim().is_empty()).unwrap_or("cargo failed, and says nothing").to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_half_crate_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = |names: &[&str]| names.iter().map(|name| ((*name).into(), "text".to_owned())).collect::<Vec<_>>();
+        let half = folder.path().join("half");
+        let why = write_all(&half, &files(&["src", "src/lib.rs"])).unwrap_err();
+        assert!(why.starts_with("cannot write ") && why.contains("half: "), "{why}");
+        assert!(!half.exists());
+        let whole = folder.path().join("a/whole");
+        let written = write_all(&whole, &files(&["Cargo.toml", "src/lib.rs"])).unwrap();
+        assert_eq!(written, ["Cargo.toml", "src/lib.rs"].map(|name| whole.join(name)));
+        assert!(written.iter().all(|path| std::fs::read_to_string(path).unwrap() == "text"));
+    }
 }

@@ -154,3 +154,163 @@ fn nothing_that_is_there_is_written_over_and_each_wrong_word_says_what_to_do() {
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing is left of what was refused");
 }
+
+/// What a checkout is known by, and what a new kind is written into; nothing can be built of it.
+struct Sham {
+    folder: TempDir,
+}
+
+impl Sham {
+    fn new() -> Self {
+        let sham = Self { folder: tempfile::tempdir().unwrap() };
+        for folder in ["jobs/api", "jobs/example", "src"] {
+            fs::create_dir_all(sham.path(folder)).unwrap();
+        }
+        fs::write(sham.path("Cargo.toml"), "[package]\nname = \"checker\"\n").unwrap();
+        fs::write(sham.path("jobs/api/Cargo.toml"), "").unwrap();
+        for name in ["src/bundled.rs", "settings.cfg.example", "jobs/example/example.cfg"] {
+            fs::copy(Path::new(ROOT).join(name), sham.path(name)).unwrap();
+        }
+        sham
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn read(&self, name: &str) -> String {
+        fs::read_to_string(self.path(name)).unwrap()
+    }
+
+    /// `checker new-job` with these words, and with this cargo.
+    fn new_job(&self, cargo: &Path, words: &[&str]) -> Done {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_checker"));
+        command.arg("new-job").args(words).env("CARGO", cargo).current_dir(self.folder.path()).stdin(Stdio::null());
+        done(&command.output().unwrap())
+    }
+
+    /// All that lies below it, with its text.
+    fn all(&self) -> Vec<(PathBuf, String)> {
+        let (mut all, mut folders) = (Vec::new(), vec![self.folder.path().to_owned()]);
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap().flatten() {
+                if entry.file_type().unwrap().is_dir() {
+                    folders.push(entry.path());
+                }
+                all.push((entry.path(), fs::read_to_string(entry.path()).unwrap_or_default()));
+            }
+        }
+        all.sort();
+        all
+    }
+}
+
+/// A program that stands for cargo.
+fn script(folder: &Path, text: &str) -> PathBuf {
+    let path = folder.join("cargo");
+    // Not by ourselves: what another test has forked at this moment would hold it open for writing, and it would be busy.
+    let write = "printf '%s\\n' '#!/bin/sh' \"$1\" >\"$0\" && chmod 700 \"$0\"";
+    let done = Command::new("/bin/sh").args(["-c", write]).arg(&path).arg(text).status().unwrap();
+    assert!(done.success());
+    path
+}
+
+#[test]
+fn what_cargo_does_not_do_is_left_to_the_hands_of_who_asked() {
+    let beside = tempfile::tempdir().unwrap();
+    let says_why = script(beside.path(), "echo >&2; echo 'error: Cargo.toml cannot be written' >&2; exit 101");
+    for (cargo, why) in [
+        (Path::new("/bin/false"), "(cargo failed, and says nothing)\n"),
+        (Path::new("/nonexistent/cargo"), "(cargo does not start: No such file or directory (os error 2))\n"),
+        (&says_why, "(error: Cargo.toml cannot be written)\n"),
+    ] {
+        let sham = Sham::new();
+        let done = sham.new_job(cargo, &["tape"]);
+        assert_eq!((done.code, &*done.err), (74, ""), "{done:?}");
+        for step in ["cargo add -p checker --path jobs/tape ", "cd fuzz && cargo metadata >/dev/null "] {
+            assert!(done.out.contains(&format!("This is left to you: {step}{why}")), "{step}{why}{}", done.out);
+        }
+        assert_eq!(done.out.matches("This is left to you").count(), 2, "the rest is done: {}", done.out);
+        assert!(!done.out.contains("  Cargo.toml\n"), "it is as it was: {}", done.out);
+        for file in ["jobs/tape/Cargo.toml", "jobs/tape/src/lib.rs", "src/bundled.rs", "settings.cfg.example"] {
+            assert!(done.out.contains(&format!("  {file}\n")), "{file}: {}", done.out);
+            assert!(sham.read(file).contains("tape"), "{file}");
+        }
+    }
+}
+
+#[test]
+fn what_is_in_a_checkout_is_changed_where_a_kind_is_listed_and_nowhere_else() {
+    let sham = Sham::new();
+    let before = sham.all();
+    let beside = tempfile::tempdir().unwrap();
+    let notes = beside.path().join("notes");
+    let cargo = script(beside.path(), &format!("pwd >>{notes:?}; echo \"$*\" >>{notes:?}"));
+    let done = sham.new_job(&cargo, &["tape"]);
+    assert_eq!((done.code, &*done.err), (0, ""), "{done:?}");
+    let (root, said) = (sham.folder.path().canonicalize().unwrap(), fs::read_to_string(notes).unwrap());
+    let said: Vec<&str> = said.lines().collect();
+    assert_eq!(said[..2], [root.to_str().unwrap(), "add -q -p checker --path jobs/tape"]);
+    assert_eq!(said[3], "metadata -q --format-version 1 --manifest-path fuzz/Cargo.toml");
+    let bundled = sham.read("src/bundled.rs");
+    assert!(
+        bundled.contains("        .with::<checker_example::Spawner>()\n        .with::<checker_tape::Spawner>()\n}")
+    );
+    let (example, tape) = (sham.read("jobs/example/example.cfg"), sham.read("jobs/tape/example.cfg"));
+    assert!(sham.read("settings.cfg.example").contains(&format!("{example}\n{tape}")), "one behind the other");
+    for (path, text) in sham.all() {
+        let name = path.strip_prefix(sham.folder.path()).unwrap().to_owned();
+        let is_ours = name.starts_with("jobs/tape")
+            || ["src/bundled.rs", "settings.cfg.example"].map(Path::new).contains(&&*name);
+        assert!(is_ours || before.contains(&(path, text)), "{}", name.display());
+    }
+}
+
+/// Puts something in the way.
+type Make = fn(&Sham);
+
+#[test]
+fn a_checkout_that_cannot_take_the_kind_is_left_as_it_was() {
+    let cargo = Path::new("/bin/false");
+    let makes: [(&str, Make, i32, &str); 7] = [
+        ("tape", |sham| fs::create_dir(sham.path("jobs/tape")).unwrap(), 73, "jobs/tape is there already; choose"),
+        ("tape", |sham| fs::write(sham.path("jobs/tape"), "mine").unwrap(), 73, "jobs/tape is there already; choose"),
+        ("tape", |sham| symlink("/nowhere", sham.path("jobs/tape")).unwrap(), 73, "jobs/tape is there already; choose"),
+        ("tape", |sham| fs::write(sham.path("src/bundled.rs"), "fn f() {}\n").unwrap(), 73, "lists no kind any more"),
+        ("tape", |sham| fs::remove_file(sham.path("src/bundled.rs")).unwrap(), 73, "src/bundled.rs: No such file"),
+        ("api", |_| (), 64, "there is such a kind already"),
+        // The package of jobs/api is called checker-job.
+        ("job", |_| (), 64, "there is such a kind already"),
+    ];
+    for (name, make, code, wanted) in makes {
+        let sham = Sham::new();
+        make(&sham);
+        let before = sham.all();
+        let done = sham.new_job(cargo, &[name]);
+        assert_eq!(done.code, code, "{name}: {done:?}");
+        assert!(done.err.contains(wanted), "{name}: {}", done.err);
+        assert!(sham.all() == before, "{name}: {wanted}");
+    }
+}
+
+#[test]
+fn what_cannot_be_listed_is_left_to_the_hands_of_who_asked() {
+    let sham = Sham::new();
+    let beside = tempfile::tempdir().unwrap();
+    let cargo = script(beside.path(), "exit 0");
+    fs::write(sham.path("settings.cfg.example"), "# ours\n").unwrap();
+    // In the way of the file that is to take the place of bundled.rs.
+    fs::create_dir(sham.path("src/bundled.new")).unwrap();
+    let bundled = sham.read("src/bundled.rs");
+    let done = sham.new_job(&cargo, &["tape"]);
+    assert_eq!((done.code, &*done.err), (74, ""), "{done:?}");
+    let line = "This is left to you: add the line .with::<checker_tape::Spawner>() to src/bundled.rs (cannot write ";
+    assert!(done.out.contains(line), "{}", done.out);
+    let block = "This is left to you: put jobs/tape/example.cfg into settings.cfg.example (the block of the kind example is \
+                 not there)\n";
+    assert!(done.out.contains(block), "{}", done.out);
+    let written = done.out.contains("  Cargo.toml\n");
+    let not = done.out.contains("  src/bundled.rs\n") || done.out.contains("  settings.cfg.example\n");
+    assert!(written && !not, "{}", done.out);
+    assert_eq!((sham.read("src/bundled.rs"), &*sham.read("settings.cfg.example")), (bundled, "# ours\n"));
+}
