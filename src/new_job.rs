@@ -1,7 +1,8 @@
 //! A new job kind, written from the example: the crate, the dependency and the line in the list, in a checkout of Checker; or a
 //! package of one's own that is Checker and the kind.
 //!
-//! What is to be written is worked out first ([`Kind`]), then it is written, and nothing that is there is overwritten.
+//! What is to be written is worked out first ([`Kind`]), then it is written. No crate that is there is overwritten; in
+//! `Cargo.toml`, `src/bundled.rs` and `settings.cfg.example` lines are added.
 
 mod checkout;
 mod kind;
@@ -33,22 +34,23 @@ pub fn inside(checkout: &Checkout, kind: &Kind) -> Result<Written, String> {
     }
     let list = checkout.with_line(kind)?;
     let mut written = Written { files: write_all(&folder, &kind.crate_in_checkout())?, by_hand: Vec::new() };
-    let mut step = |what: &str, changes: Option<&str>, done: Result<(), String>| match done {
-        Ok(()) => written.files.extend(changes.map(|file| checkout.root().join(file))),
+    let mut step = |files: &[&str], what: &str, done: Result<(), String>| match done {
+        Ok(()) => written.files.extend(files.iter().map(|file| checkout.root().join(file))),
         Err(why) => written.by_hand.push(format!("{what} ({why})")),
     };
     let path = format!("jobs/{}", kind.word());
     step(
-        &format!("cargo add -p checker --path {path}"),
-        Some("Cargo.toml"),
+        &["Cargo.toml", "Cargo.lock"],
+        &format!("let Checker depend on it: cargo add -p checker --path {path}"),
         cargo(checkout.root(), &["add", "-q", "-p", "checker", "--path", &path]),
     );
-    let listed = checkout.replace("src/bundled.rs", &list);
-    step(&format!("add the line {} to src/bundled.rs", kind.line()), Some("src/bundled.rs"), listed);
+    let line = format!("add the line {} to src/bundled.rs", kind.line());
+    step(&["src/bundled.rs"], &line, checkout.replace("src/bundled.rs", &list));
     let example = checkout.with_example(kind).and_then(|text| checkout.replace("settings.cfg.example", &text));
-    step(&format!("put {path}/example.cfg into settings.cfg.example"), Some("settings.cfg.example"), example);
+    step(&["settings.cfg.example"], &format!("put {path}/example.cfg into settings.cfg.example"), example);
     let fuzz = ["metadata", "-q", "--format-version", "1", "--manifest-path", "fuzz/Cargo.toml"];
-    step("cd fuzz && cargo metadata >/dev/null", None, cargo(checkout.root(), &fuzz));
+    let lock = "bring fuzz/Cargo.lock up to date: (cd fuzz && cargo metadata --format-version 1 >/dev/null)";
+    step(&["fuzz/Cargo.lock"], lock, cargo(checkout.root(), &fuzz));
     Ok(written)
 }
 

@@ -22,12 +22,17 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &NewJob) -> Result<Exit, Failure> {
 }
 
 fn show(cx: &mut Cx<'_>, args: &NewJob, kind: &Kind, written: &Written, here: &Path) -> Result<Exit, Failure> {
-    writeln!(cx.out, "The job kind {} is made; settings may hold [[job.{}]]. Written:", kind.word(), kind.word())?;
+    let word = kind.word();
+    if written.by_hand.is_empty() {
+        writeln!(cx.out, "The job kind {word} is made; settings may hold [[job.{word}]]. Written:")?;
+    } else {
+        writeln!(cx.out, "The crate of the job kind {word} is made, but not all that Checker needs for it. Written:")?;
+    }
     for file in &written.files {
         writeln!(cx.out, "  {}", file.strip_prefix(here).unwrap_or(file).display())?;
     }
     for step in &written.by_hand {
-        writeln!(cx.out, "This is left to you: {step}")?;
+        writeln!(cx.out, "This is left to you, at the root of the repository: {step}")?;
     }
     writeln!(
         cx.out,

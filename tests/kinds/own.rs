@@ -227,11 +227,18 @@ fn what_cargo_does_not_do_is_left_to_the_hands_of_who_asked() {
         let sham = Sham::new();
         let done = sham.new_job(cargo, &["tape"]);
         assert_eq!((done.code, &*done.err), (74, ""), "{done:?}");
-        for step in ["cargo add -p checker --path jobs/tape ", "cd fuzz && cargo metadata >/dev/null "] {
-            assert!(done.out.contains(&format!("This is left to you: {step}{why}")), "{step}{why}{}", done.out);
+        assert!(done.out.starts_with("The crate of the job kind tape is made, but not all that"), "{}", done.out);
+        for step in [
+            "let Checker depend on it: cargo add -p checker --path jobs/tape ",
+            "bring fuzz/Cargo.lock up to date: (cd fuzz && cargo metadata --format-version 1 >/dev/null) ",
+        ] {
+            let whole = format!("This is left to you, at the root of the repository: {step}{why}");
+            assert!(done.out.contains(&whole), "{whole}{}", done.out);
         }
         assert_eq!(done.out.matches("This is left to you").count(), 2, "the rest is done: {}", done.out);
-        assert!(!done.out.contains("  Cargo.toml\n"), "it is as it was: {}", done.out);
+        for file in ["Cargo.toml", "Cargo.lock", "fuzz/Cargo.lock"] {
+            assert!(!done.out.contains(&format!("  {file}\n")), "{file} is as it was: {}", done.out);
+        }
         for file in ["jobs/tape/Cargo.toml", "jobs/tape/src/lib.rs", "src/bundled.rs", "settings.cfg.example"] {
             assert!(done.out.contains(&format!("  {file}\n")), "{file}: {}", done.out);
             assert!(sham.read(file).contains("tape"), "{file}");
@@ -304,11 +311,13 @@ fn what_cannot_be_listed_is_left_to_the_hands_of_who_asked() {
     let bundled = sham.read("src/bundled.rs");
     let done = sham.new_job(&cargo, &["tape"]);
     assert_eq!((done.code, &*done.err), (74, ""), "{done:?}");
-    let line = "This is left to you: add the line .with::<checker_tape::Spawner>() to src/bundled.rs (cannot write ";
-    assert!(done.out.contains(line), "{}", done.out);
-    let block = "This is left to you: put jobs/tape/example.cfg into settings.cfg.example (the block of the kind example is \
-                 not there)\n";
-    assert!(done.out.contains(block), "{}", done.out);
+    for step in [
+        "add the line .with::<checker_tape::Spawner>() to src/bundled.rs (cannot write ",
+        "put jobs/tape/example.cfg into settings.cfg.example (the block of the kind example is not there)\n",
+    ] {
+        let whole = format!("This is left to you, at the root of the repository: {step}");
+        assert!(done.out.contains(&whole), "{whole}{}", done.out);
+    }
     let written = done.out.contains("  Cargo.toml\n");
     let not = done.out.contains("  src/bundled.rs\n") || done.out.contains("  settings.cfg.example\n");
     assert!(written && !not, "{}", done.out);
