@@ -21,6 +21,7 @@ mod status;
 mod test;
 mod try_job;
 mod watch;
+mod windows;
 mod world;
 
 use crate::registry::Registry;
@@ -85,6 +86,7 @@ fn dispatch(cx: &mut Cx<'_>, command: &Command) -> Result<Exit, Failure> {
         Command::Test(a) => test::run(cx, a),
         Command::Try(a) => try_job::run(cx, a),
         Command::Jobs => jobs::run(cx),
+        Command::Windows => windows::run(cx),
         Command::Status(a) => status::run(cx, a),
         Command::Ack(a) => ack::ack(cx, a),
         Command::Silence(a) => ack::silence(cx, a),

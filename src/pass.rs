@@ -10,11 +10,13 @@ mod ids;
 mod results;
 mod steps;
 mod waves;
+mod windows;
 mod wording;
 
 use crate::apart;
 use crate::clock::Steady;
 use crate::decide::schedule::{Called, Class, CronMemory, Reason, Slots, needed};
+use crate::decide::window::Windows;
 use crate::decide::witness::Evidence;
 use crate::decide::{JobState, Recipient};
 use crate::node;
@@ -55,6 +57,8 @@ pub struct Setup {
     pub jobs: Vec<Arc<dyn DynJob>>,
     /// Jobs that are switched off for a while: not run, not forgotten.
     pub paused: Vec<JobId>,
+    /// Planned silences.
+    pub windows: Windows,
     /// Whom alerts go to where a job names nobody.
     pub contacts: Vec<Recipient>,
     /// Whose midnight `day` means.
@@ -180,7 +184,8 @@ impl Pass<'_> {
         let mut known = self.shared.slots()?;
         let mut doubt = Doubt::begin(self);
         let call = Call { now, called: self.called, fleeting: self.shared.is_fleeting() };
-        let due = due::select(&self.setup.jobs, &mut known, doubt.again(), &mut slots, call, &mut report.skipped);
+        let once_more = windows::once_more(self, &known, doubt.again(), now);
+        let due = due::select(&self.setup.jobs, &mut known, &once_more, &mut slots, call, &mut report.skipped);
         if let Err(why) = self.watch_crontab(now, &mut slots) {
             tracing::warn!("the crontab is not watched in this pass: {why}");
         }

@@ -6,8 +6,8 @@
 //! 2. `files` reads it, judges its mode, and finds the files that it includes.
 //! 3. `source` and `syntax` parse; all files share one space of offsets, so that every value knows its place. `plain` is
 //!    the quick way through thousands of tables of jobs, and `pairs` is a table.
-//! 4. `section` reads each table key by key; `general`, `email`, `log`, `canary`, `outside`, `peers`, `common` and `jobs`
-//!    say what each table holds; `graph` judges what only all jobs together show, `together` what other tables do, and
+//! 4. `section` reads each table key by key; `general`, `email`, `log`, `canary`, `outside`, `peers`, `common`, `jobs`
+//!    and `window` say what each table holds; `graph` judges what only all jobs together show, `together` what other tables do, and
 //!    `own_key` what only the machine knows whose settings they are.
 //! 5. `report` tells the problems, `mask` keeps secrets out of them.
 //!
@@ -39,6 +39,7 @@ mod source;
 mod syntax;
 mod together;
 mod watch;
+mod window;
 mod zone;
 
 pub use canary::{Canary, Deadman, Via};
@@ -54,6 +55,7 @@ pub use report::{Place, Problem, Report, Severity};
 pub use secret::Secret;
 
 use crate::decide::pace::Pace;
+use crate::decide::window::Windows;
 use crate::registry::{DynJob, Registry};
 use env::Paths;
 use files::Loaded;
@@ -100,6 +102,8 @@ pub struct Settings {
     pub pace: Pace,
     /// `[network]`
     pub network: Network,
+    /// `[[window]]`
+    pub windows: Windows,
     /// The files that all this was read from, the main one first.
     pub sources: Vec<SourceText>,
 }
@@ -271,7 +275,7 @@ fn read_included(cx: &Cx<'_>, root: &DeTable<'_>) -> Vec<Loaded> {
 }
 
 /// What an included file may hold beside jobs: the rest belongs to the whole installation and stands in one place.
-const INCLUDED: [&str; 2] = ["peer", "channel"];
+const INCLUDED: [&str; 3] = ["peer", "channel", "window"];
 
 /// Reads all tables of all files.
 fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, registry: &Registry) -> Option<Settings> {
@@ -299,10 +303,8 @@ fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, regi
         Some(s) => email::read(s),
         None => missing_table(&main, "email", "transport"),
     };
-    let log = match main.table("log", "[log]") {
-        Some(s) => log::read(s),
-        None => Log { file: Some(cx.paths.log(log::FILE)), ..Log::default() },
-    };
+    let usual_log = || Log { file: Some(cx.paths.log(log::FILE)), ..Log::default() };
+    let log = main.table("log", "[log]").map_or_else(usual_log, log::read);
     let at = |key: &str| main.has(key).then(|| main.span_of(key));
     let tables = together::Tables { canary: at("canary"), drill: at("drill"), peer: peers.first.clone() };
     let daily = email.as_ref().map(|e| e.daily_limit);
@@ -316,7 +318,9 @@ fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, regi
     let defaults = main.table("defaults", "[defaults]").map(|s| Defaults::read(s, &rules)).unwrap_or_default();
     main.finish();
     together::judge(cx, &tables, canary.as_ref(), daemon.is_some());
-    let (jobs, disabled) = all_jobs(cx, kinds, &defaults, &rules);
+    let kinds = all_jobs(cx, kinds, &defaults, &rules);
+    let windows = window::read(cx, take("window"), &kinds, general.as_ref());
+    let (jobs, disabled) = by_use(kinds);
     Some(Settings {
         general: general?,
         email: email?,
@@ -331,6 +335,7 @@ fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, regi
         peers: peers.usable,
         pace: pace.unwrap_or_default(),
         network: network.unwrap_or_default(),
+        windows,
         sources: Vec::new(),
     })
 }
@@ -350,14 +355,20 @@ fn refuse_rest(cx: &Cx<'_>, mut file: Section<'_, '_>) {
         cx.error(
             key.span(),
             format!("[{}] has no place in an included file", key.get_ref()),
-            "write it in the main settings file; included files hold [[job.*]], [[peer]] and [[channel.*]]",
+            "write it in the main settings file; included files hold [[job.*]], [[window]], [[peer]] and [[channel.*]]",
         );
     }
 }
 
 type Jobs = Vec<Arc<dyn DynJob>>;
 
-fn all_jobs<'i>(cx: &Cx<'i>, tables: Vec<KindTables<'i>>, defaults: &Defaults<'i>, rules: &Rules<'_>) -> (Jobs, Jobs) {
+/// The jobs of all tables, kind by kind.
+fn all_jobs<'i>(
+    cx: &Cx<'i>,
+    tables: Vec<KindTables<'i>>,
+    defaults: &Defaults<'i>,
+    rules: &Rules<'_>,
+) -> Vec<KindJobs<'i>> {
     let mut kinds: BTreeMap<String, KindJobs<'i>> = BTreeMap::new();
     for list in tables {
         jobs::collect(cx, list, defaults, rules, &mut kinds);
@@ -367,6 +378,11 @@ fn all_jobs<'i>(cx: &Cx<'i>, tables: Vec<KindTables<'i>>, defaults: &Defaults<'i
         jobs::spawn(cx, kind, rules.registry);
     }
     graph::check(cx, &kinds, rules.registry);
+    kinds
+}
+
+/// Those that run, and those that are switched off.
+fn by_use(kinds: Vec<KindJobs<'_>>) -> (Jobs, Jobs) {
     let (mut jobs, mut disabled) = (Vec::new(), Vec::new());
     for mut kind in kinds {
         jobs.append(&mut kind.jobs);

@@ -29,12 +29,13 @@ fn home() -> Home {
 }
 
 /// Every subcommand that works with settings.
-const COMMANDS: [&[&str]; 8] = [
+const COMMANDS: [&[&str]; 9] = [
     &["cron"],
     &["check"],
     &["test"],
     &["try", "well"],
     &["jobs"],
+    &["windows"],
     &["status"],
     &["ack", "ill"],
     &["silence", "ill", "2h"],

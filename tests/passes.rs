@@ -10,6 +10,7 @@ mod storms;
 mod together;
 mod told;
 mod web;
+mod windows;
 
 use crate::support::binary::Home;
 use std::time::{Duration, Instant};

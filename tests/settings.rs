@@ -10,6 +10,7 @@ mod good;
 mod kinds;
 mod secrets;
 mod together;
+mod windows;
 
 use checker::settings::{Env, Report, Settings, load, load_text};
 use std::os::unix::fs::PermissionsExt as _;

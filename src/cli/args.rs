@@ -64,6 +64,8 @@ pub(super) enum Command {
     Try(Try),
     /// List the jobs of the settings
     Jobs,
+    /// Show when the maintenance windows open next, in local time and in UTC
+    Windows,
     /// Show how the jobs are and what is waiting to be told
     Status(Status),
     /// Stop reminders of a failing job until it recovers

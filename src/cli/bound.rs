@@ -8,7 +8,7 @@ use super::exit::{Exit, Failure};
 use super::world::World;
 use super::{Cx, json_line};
 use crate::decide::bound::together::same_network;
-use crate::decide::bound::{Fault, Help, Row, Site};
+use crate::decide::bound::{Fault, Help, Row, Site, Windowed};
 use crate::simulation;
 use checker_job::duration_words;
 use serde_json::json;
@@ -21,11 +21,19 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &args::Bound) -> Result<Exit, Failure> 
         return history::run(cx, &world, site);
     }
     if let Some(histories) = args.prove {
-        return prove(cx, &site, histories);
+        return prove(cx, &Site { windowed: Vec::new(), ..site }, histories);
     }
     if cx.options.json {
         let faults: Vec<_> = site.rows().iter().map(to_json).collect();
-        json_line(cx, &json!({"v": 1, "faults": faults}))?;
+        let windowed = |w: &Windowed| {
+            let (every, threshold, _) = w.job;
+            json!({
+                "windows": w.windows, "every": every.to_string(), "failure_threshold": threshold,
+                "held_s": w.held.as_secs(), "longest_s": site.windowed_time(w).as_secs(),
+            })
+        };
+        let windowed: Vec<_> = site.windowed.iter().map(windowed).collect();
+        json_line(cx, &json!({"v": 1, "faults": faults, "windowed": windowed}))?;
         return Ok(Exit::Ok);
     }
     table(cx, &site)?;
@@ -56,6 +64,16 @@ fn table(cx: &mut Cx<'_>, site: &Site) -> Result<(), Failure> {
     writeln!(cx.out, "\nEach holds {mail} for the way from our mail server to the mailbox.")?;
     for (rhythm, time) in site.rhythms() {
         writeln!(cx.out, "A job that runs {rhythm} failures: {}.", brief(time))?;
+    }
+    for windowed in &site.windowed {
+        let (every, threshold, _) = windowed.job;
+        let (names, held) = (windowed.windows.join(", "), brief(windowed.held));
+        writeln!(
+            cx.out,
+            "One that runs every {every}, told after {threshold} failures, in the windows {names}: {}, of which they hold it \
+             back for {held}.",
+            brief(site.windowed_time(windowed))
+        )?;
     }
     if !never.is_empty() {
         writeln!(cx.out, "\nNEVER, because nothing detects it or nothing can tell it:\n")?;
@@ -101,7 +119,10 @@ fn prove(cx: &mut Cx<'_>, site: &Site, histories: u64) -> Result<Exit, Failure> 
             cx.out,
             "\n{histories} histories for each fault, half of them with the fault at its worst moment: {said}."
         )?;
-        writeln!(cx.out, "[deadman] is not simulated.")?;
+        writeln!(
+            cx.out,
+            "[deadman] and [[window]] are not simulated: the bounds are those of jobs outside of windows."
+        )?;
     }
     Ok(if good { Exit::Ok } else { Exit::Io })
 }

@@ -1,17 +1,23 @@
 //! `checker check`: judges the settings without the network, and says what they lead to.
 
 use super::exit::{Exit, Failure};
+use super::windows::LOOK_AHEAD;
 use super::{Cx, counted, json_line};
+use crate::clock;
 use crate::decide::Recipient;
 use crate::decide::delivery::Limits;
 use crate::decide::forecast::{Expected, Forecast, Watched, forecast};
+use crate::decide::window::longest;
 use crate::pass;
 use crate::peer::NodeKey;
+use crate::registry::DynJob;
 use crate::settings::{self, Env, Settings};
 use checker_job::duration_words;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
+use std::time::Duration;
 
 /// Recipients that are shown one by one; the JSON has all.
 const SHOWN_MAX: usize = 20;
@@ -52,14 +58,38 @@ fn of(settings: &Settings) -> Messages {
     let general: Vec<Recipient> = settings.general.alertcontact.iter().cloned().map(Recipient).collect();
     let recipients: Vec<Vec<Recipient>> =
         settings.jobs.iter().map(|job| pass::recipients(job.policy(), &general)).collect();
+    let mut held = Held { settings, known: BTreeMap::new() };
     let jobs: Vec<Watched<'_>> = settings
         .jobs
         .iter()
         .zip(&recipients)
-        .map(|(job, recipients)| Watched { policy: job.policy(), recipients })
+        .map(|(job, recipients)| Watched { policy: job.policy(), recipients, held: held.of(job.as_ref()) })
         .collect();
     let limits = Limits { daily: settings.email.daily_limit as usize, ..Limits::default() };
     Messages { forecast: forecast(&jobs, &limits), limits }
+}
+
+/// What windows add until a job is told, reckoned once for all that have the same.
+struct Held<'a> {
+    settings: &'a Settings,
+    known: BTreeMap<(Vec<&'a str>, Duration), Duration>,
+}
+
+impl<'a> Held<'a> {
+    fn of(&mut self, job: &dyn DynJob) -> Duration {
+        let settings: &'a Settings = self.settings;
+        let (windows, passes) = (&settings.windows, settings.pace.passes);
+        let names: Vec<&'a str> = windows.of(job.id()).map(|w| w.name.as_str()).collect();
+        if names.is_empty() {
+            return Duration::ZERO;
+        }
+        let timeout = job.policy().timeout;
+        *self.known.entry((names, timeout)).or_insert_with(|| {
+            let now = clock::now().wall;
+            let held = longest(windows.of(job.id()), now, now.plus(LOOK_AHEAD), passes + timeout);
+            if held.is_zero() { held } else { held + passes }
+        })
+    }
 }
 
 struct Messages {

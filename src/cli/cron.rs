@@ -191,6 +191,7 @@ fn reason(reason: Reason) -> &'static str {
         Reason::Slot => "due",
         Reason::CatchUp => "caught up",
         Reason::Hidden => "was hidden by a fault of our own",
+        Reason::WindowEnded => "a window has ended",
         Reason::Asked => "asked",
     }
 }

@@ -3,14 +3,20 @@
 use super::exit::{Exit, Failure};
 use super::world::World;
 use super::{Cx, counted, json_line};
+use crate::clock;
+use crate::registry::DynJob;
 use checker_job::{Policy, Remind, duration_words};
 use serde_json::json;
 
 pub(super) fn run(cx: &mut Cx<'_>) -> Result<Exit, Failure> {
     let world = World::load(cx, true)?;
     let jobs = &world.settings.jobs;
+    let now = clock::now().wall;
+    let windows =
+        |job: &dyn DynJob| -> Vec<&str> { world.settings.windows.of(job.id()).map(|w| w.name.as_str()).collect() };
     if cx.options.json {
-        let list: Vec<_> = jobs.iter().map(|j| to_json(j.id().as_str(), j.kind(), j.policy())).collect();
+        let list = jobs.iter().map(|j| to_json(j.id().as_str(), j.kind(), j.policy(), &windows(j.as_ref())));
+        let list: Vec<_> = list.collect();
         json_line(cx, &json!({"v": 1, "jobs": list}))?;
         return Ok(Exit::Ok);
     }
@@ -20,6 +26,13 @@ pub(super) fn run(cx: &mut Cx<'_>) -> Result<Exit, Failure> {
         writeln!(cx.out, "{}", p.name)?;
         writeln!(cx.out, "    id {}, every {}{host}", job.id(), p.every)?;
         writeln!(cx.out, "    {}", tells(p))?;
+        let names = windows(job.as_ref());
+        if !names.is_empty() {
+            writeln!(cx.out, "    windows {}", names.join(", "))?;
+        }
+        if let Some(words) = world.in_window(job.id(), now) {
+            writeln!(cx.out, "    {words}")?;
+        }
     }
     for job in &world.settings.disabled {
         writeln!(cx.out, "{}\n    id {}, switched off (enabled = false)", job.policy().name, job.id())?;
@@ -43,10 +56,11 @@ fn tells(p: &Policy) -> String {
     format!("timeout {}, told {after}, {again}", duration_words(p.timeout))
 }
 
-fn to_json(id: &str, kind: &str, p: &Policy) -> serde_json::Value {
+fn to_json(id: &str, kind: &str, p: &Policy, windows: &[&str]) -> serde_json::Value {
     json!({
         "id": id, "kind": kind, "name": p.name, "host": p.host, "every": p.every.to_string(), "notify": p.notify.word(),
         "failure_threshold": p.failure_threshold, "recovery_threshold": p.recovery_threshold,
         "timeout_s": p.timeout.as_secs_f64(), "contacts": p.contacts, "depends_on": p.depends_on,
+        "windows": windows,
     })
 }

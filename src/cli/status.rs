@@ -78,7 +78,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Status) -> Result<Exit, Failure> {
         view.jobs.sort_by(|a, b| (&a.policy.host, &a.policy.name).cmp(&(&b.policy.host, &b.policy.name)));
     }
     if cx.options.json {
-        let value = to_json(&view);
+        let value = to_json(&world, &view);
         json_line(cx, &value)?;
         return Ok(exit);
     }
@@ -147,6 +147,9 @@ fn show_jobs(out: &mut dyn Write, world: &World, view: &View, args: &Status) -> 
         writeln!(out, "{:8} {}: {summary}", line.word(), line.policy.name)?;
         if let Some(state) = &line.state {
             show_more(out, world, view, &line.id, state)?;
+        }
+        if let Some(words) = world.in_window(&line.id, view.now) {
+            writeln!(out, "         {words}")?;
         }
     }
     let well = view.jobs.iter().filter(|l| l.is_well()).count();
@@ -255,7 +258,7 @@ fn show_channels(out: &mut dyn Write, world: &World, view: &View) -> io::Result<
     Ok(())
 }
 
-fn to_json(view: &View) -> serde_json::Value {
+fn to_json(world: &World, view: &View) -> serde_json::Value {
     let rfc = |at: Timestamp| super::rfc3339(at);
     let jobs: Vec<_> = view
         .jobs
@@ -269,6 +272,7 @@ fn to_json(view: &View) -> serde_json::Value {
                 "failures": s.and_then(|s| s.failure.as_ref()).map(|e| e.count),
                 "ran_at": s.and_then(|s| s.ran_at).map(rfc),
                 "acknowledged": s.is_some_and(|s| s.ack.is_some()),
+                "window": world.window_json(&l.id, view.now),
                 "silenced_until": s.and_then(|s| s.silence.as_ref()).filter(|q| view.now < q.until).map(|q| rfc(q.until)),
             })
         })

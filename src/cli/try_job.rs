@@ -26,10 +26,12 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Try) -> Result<Exit, Failure> {
         .ok_or_else(|| Failure::Other(Exit::Io, "the job gave no answer".to_owned()))?;
     let (before, step) = foresee(&world, job.as_ref(), &finished)?;
     if cx.options.json {
-        let value = to_json(job.as_ref(), &finished, &step);
+        let window = world.window_json(job.id(), finished.started);
+        let value = to_json(job.as_ref(), &finished, &step, &window);
         json_line(cx, &value)?;
     } else {
-        show(cx.out, job.as_ref(), &finished, &before, &step)?;
+        let window = world.in_window(job.id(), finished.started);
+        show(cx.out, job.as_ref(), &finished, &before, &step, window.as_deref())?;
     }
     Ok(Exit::Ok)
 }
@@ -70,7 +72,7 @@ fn foresee(world: &World, job: &dyn DynJob, finished: &Finished) -> Result<(JobS
         None => HashMap::new(),
     };
     let before = states.remove(id).unwrap_or_default();
-    let held = states.values().any(JobState::is_bad);
+    let held = states.values().any(JobState::is_bad) || world.settings.windows.open(id, finished.started).is_some();
     let now = clock::now().wall;
     let step = transition(
         before.clone(),
@@ -95,6 +97,7 @@ fn show(
     finished: &Finished,
     before: &JobState,
     step: &Step,
+    window: Option<&str>,
 ) -> std::io::Result<()> {
     let outcome = &finished.outcome;
     writeln!(out, "{}: {}", job.policy().name, outcome.verdict.word())?;
@@ -113,6 +116,9 @@ fn show(
     let count = step.state.failure.as_ref().map_or(0, |e| e.count);
     let threshold = job.policy().failure_threshold;
     writeln!(out, "in a pass: it was {was}; failures in a row now {count} of {threshold}")?;
+    if let Some(window) = window {
+        writeln!(out, "in a pass: {window}")?;
+    }
     match step.drafts.first() {
         Some(draft) => writeln!(out, "in a pass: would tell ({})", draft.kind.word())?,
         None => writeln!(out, "in a pass: would tell nobody")?,
@@ -120,11 +126,11 @@ fn show(
     writeln!(out, "nothing was changed and nobody was told")
 }
 
-fn to_json(job: &dyn DynJob, finished: &Finished, step: &Step) -> serde_json::Value {
+fn to_json(job: &dyn DynJob, finished: &Finished, step: &Step, window: &serde_json::Value) -> serde_json::Value {
     json!({
         "v": 1, "id": job.id(), "name": job.policy().name, "outcome": finished.outcome,
         "seconds": finished.took.as_secs_f64(), "log": finished.log,
         "would_tell": step.drafts.iter().map(|d| d.kind.word()).collect::<Vec<_>>(),
-        "failing": step.state.is_failing(),
+        "failing": step.state.is_failing(), "window": window,
     })
 }

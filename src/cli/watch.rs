@@ -109,7 +109,7 @@ impl World {
             .iter()
             .map(|j| (j.policy().every, j.policy().failure_threshold, j.policy().timeout))
             .collect();
-        Site {
+        let mut site = Site {
             pace: settings.pace,
             canaries: self.canaries(),
             proof,
@@ -122,8 +122,11 @@ impl World {
             channels: settings.channels.len(),
             deadman: settings.deadman.is_some(),
             jobs: jobs.into_iter().collect(),
+            windowed: Vec::new(),
             latency: LATENCY,
-        }
+        };
+        site.windowed = self.windowed(&site);
+        site
     }
 
     /// What a single outage would silence together, as far as the settings show it.

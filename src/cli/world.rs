@@ -165,6 +165,7 @@ impl World {
         Setup {
             jobs: self.settings.jobs.clone(),
             paused: self.settings.disabled.iter().map(|j| j.id().clone()).collect(),
+            windows: self.settings.windows.clone(),
             contacts: self.contacts(),
             zone: self.settings.general.timezone.clone(),
             command: self.command.clone(),

@@ -8,9 +8,11 @@
 mod advice;
 mod fault;
 pub mod together;
+mod windowed;
 
 pub use advice::{Help, Step};
 pub use fault::Fault;
+pub use windowed::Windowed;
 
 use super::mail::{self, Canaries};
 use super::pace::{ANSWER, DAEMON, LOOK, LOOKS, Pace, SEND};
@@ -73,6 +75,8 @@ pub struct Site {
     pub deadman: bool,
     /// Each kind of rhythm that jobs have: frequency, failures until told, timeout.
     pub jobs: Vec<(Frequency, u32, Duration)>,
+    /// Of them, those that windows hold.
+    pub windowed: Vec<Windowed>,
     /// From acceptance to the mailbox.
     pub latency: Duration,
 }
@@ -323,6 +327,10 @@ impl Site {
             self.jobs.iter().map(|(every, threshold, timeout)| self.job_time(*every, *threshold, *timeout)).max();
         if worst.is_none() {
             return ("there are no jobs here", "nothing to tell", None);
+        }
+        let windowed = self.windowed.iter().map(|w| self.windowed_time(w)).max();
+        if windowed > worst {
+            return ("our pass, by its run", "mail to the job's contacts, when a window has ended", windowed);
         }
         ("our pass, by its run", "mail to the job's contacts", worst)
     }

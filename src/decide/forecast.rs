@@ -21,6 +21,8 @@ pub struct Watched<'a> {
     pub policy: &'a Policy,
     /// Whom it tells.
     pub recipients: &'a [Recipient],
+    /// What its windows may add until it is told.
+    pub held: Duration,
 }
 
 /// What one recipient must reckon with.
@@ -64,7 +66,7 @@ struct Asked<'a> {
 pub fn forecast(jobs: &[Watched<'_>], limits: &Limits) -> Forecast {
     let mut asked: BTreeMap<&Recipient, Asked<'_>> = BTreeMap::new();
     for job in jobs {
-        let late = told_within(job.policy);
+        let late = told_within(job.policy) + job.held;
         for recipient in job.recipients {
             let asked = asked.entry(recipient).or_default();
             asked.jobs += 1;
@@ -137,7 +139,8 @@ mod tests {
 
     fn of(policies: &[Policy], daily: usize) -> Forecast {
         let ann = [Recipient("ann@example.com".to_owned())];
-        let jobs: Vec<Watched<'_>> = policies.iter().map(|policy| Watched { policy, recipients: &ann }).collect();
+        let jobs: Vec<Watched<'_>> =
+            policies.iter().map(|policy| Watched { policy, recipients: &ann, held: Duration::ZERO }).collect();
         forecast(&jobs, &Limits { daily, ..Limits::default() })
     }
 

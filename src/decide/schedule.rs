@@ -128,6 +128,8 @@ pub enum Reason {
     CatchUp,
     /// Its last run was hidden by a fault of this host, which is over.
     Hidden,
+    /// A window has ended that held back what its last run found.
+    WindowEnded,
     /// `--now`.
     Asked,
 }

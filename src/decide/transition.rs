@@ -25,7 +25,7 @@ pub struct Input<'a> {
     pub policy: &'a Policy,
     /// Whom its alerts go to.
     pub recipients: &'a [Recipient],
-    /// A job that it depends on is failing: nothing new is told.
+    /// A job that it depends on is failing, or the run began in a window: nothing new is told.
     pub held: bool,
 }
 

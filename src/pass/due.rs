@@ -6,7 +6,7 @@ use crate::decide::schedule::{Called, Class, Reason, Slots, due};
 use crate::registry::DynJob;
 use crate::store::Slot;
 use checker_job::{JobId, Timestamp};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,7 +23,7 @@ pub(super) struct Due {
 impl Due {
     /// Whether it is due in spite of what was committed since it was selected.
     pub(super) fn still_due(&self, known: Option<&JobState>, now: Timestamp, called: Called) -> bool {
-        if self.reason == Reason::Hidden {
+        if matches!(self.reason, Reason::Hidden | Reason::WindowEnded) {
             return true;
         }
         due(self.job.policy().every, known.and_then(|k| k.slot), self.slot, now, called).is_some()
@@ -73,12 +73,12 @@ pub(super) struct Call {
     pub(super) fleeting: bool,
 }
 
-/// Everything due and everything in `again`, whatever its slot; the quickest to time out first, so that slow ones never
+/// Everything due and everything in `once_more`, whatever its slot; the quickest to time out first, so that slow ones never
 /// hold all places while others wait. What a job is `known` by is taken out: what stays there is of no job.
 pub(super) fn select(
     jobs: &[Arc<dyn DynJob>],
     known: &mut HashMap<JobId, Slot>,
-    again: &BTreeSet<JobId>,
+    once_more: &BTreeMap<JobId, Reason>,
     slots: &mut Slots<'_>,
     call: Call,
     skipped: &mut Vec<(String, Skipped)>,
@@ -90,8 +90,8 @@ pub(super) fn select(
         let slot = slots.of(every);
         let served = known.remove(job.id()).and_then(|k| k.slot);
         let its_time = !fleeting || called == Called::Now || now.since(slot) < window(now);
-        let hidden = again.contains(job.id()).then_some(Reason::Hidden);
-        if let Some(reason) = due(every, served, slot, now, called).filter(|_| its_time).or(hidden) {
+        let again = once_more.get(job.id()).copied();
+        if let Some(reason) = due(every, served, slot, now, called).filter(|_| its_time).or(again) {
             list.push(Due { job: Arc::clone(job), run: ids.fresh(), slot, reason });
         } else {
             let class = Class::of(every);

@@ -5,6 +5,7 @@ use super::due::Due;
 use super::wording::{self, Words};
 use super::{Pass, Ran, Report, States};
 use crate::decide::transition::{Draft, Input, close as close_drafts, hide, transition};
+use crate::decide::window::Glance;
 use crate::decide::{Alert, AlertId, AlertKind, JobState};
 use crate::outbox::again;
 use crate::runner::Finished;
@@ -24,6 +25,8 @@ pub(super) struct Results<'a> {
     due: &'a [Due],
     index: BTreeMap<&'a JobId, usize>,
     parents: Vec<Vec<JobId>>,
+    /// Which windows are open.
+    windows: Glance,
     /// States as they were when the jobs were claimed, of those that are not decided.
     states: States,
     /// How the jobs do that others depend on.
@@ -60,6 +63,7 @@ impl<'a> Results<'a> {
             due,
             index,
             parents,
+            windows: pass.setup.windows.glance(pass.clock.begun().wall),
             states,
             heads,
             waiting: Vec::new(),
@@ -230,6 +234,7 @@ impl<'a> Results<'a> {
             .parents
             .get(finished.index)
             .is_some_and(|ps| ps.iter().any(|p| self.heads.get(p).is_some_and(JobState::is_bad)));
+        let planned = pass.setup.windows.hold(job.id(), finished.started, &self.windows);
         let mut policy = Cow::Borrowed(job.policy());
         if pass.shared.is_fleeting() {
             // Nobody counts from pass to pass.
@@ -248,7 +253,7 @@ impl<'a> Results<'a> {
                 outcome: &finished.outcome,
                 policy: &policy,
                 recipients: &pass.setup.recipients(job.policy()),
-                held,
+                held: held || planned,
             },
         );
         let words = if self.suspects.contains(&finished.index) { Words::Standard } else { Words::Own };

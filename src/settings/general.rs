@@ -44,7 +44,7 @@ pub(crate) fn read(mut s: Section<'_, '_>, channels: &BTreeSet<String>) -> Optio
     let contacts = contacts.unwrap_or_default();
     check_contacts(s.cx, &contacts, channels);
     let state = s.text("state", "\"checker.db\"");
-    let timezone = timezone(&mut s);
+    let timezone = zone_of(&mut s, zone::system);
     s.take("include"); // read before, because it brings in the other files
     let cx = s.cx;
     s.finish();
@@ -56,9 +56,10 @@ pub(crate) fn read(mut s: Section<'_, '_>, channels: &BTreeSet<String>) -> Optio
     })
 }
 
-fn timezone(s: &mut Section<'_, '_>) -> TimeZone {
+/// The time zone that a table names; `otherwise`, where it names none.
+pub(crate) fn zone_of(s: &mut Section<'_, '_>, otherwise: impl FnOnce() -> TimeZone) -> TimeZone {
     let Some(name) = s.text("timezone", "\"Europe/Berlin\"") else {
-        return zone::system();
+        return otherwise();
     };
     if let Some(zone) = zone::named(name.get_ref()) {
         zone

@@ -36,6 +36,10 @@ fn the_example_loads_as_it_is_and_whole() {
     assert!(tables > 10, "{tables}");
     // And that of settings.d/one.cfg.
     assert_eq!((s.jobs.len(), s.peers.len(), s.channels.len()), (tables + 1, 2, 2));
+    assert_eq!(
+        s.windows.iter().map(|(window, _)| window.name.as_str()).collect::<Vec<_>>(),
+        ["updates", "accounts", "moving house"]
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::decide::history::{Latency, Past, past};
 use crate::node;
 use crate::outbox;
 use crate::store::Ledger;
-use checker_job::{JobId, Timestamp, duration_words};
+use checker_job::{JobId, Policy, Timestamp, duration_words};
 use serde_json::json;
 use std::time::Duration;
 
@@ -30,8 +30,14 @@ pub(super) fn run(cx: &mut Cx<'_>, world: &World, mut site: Site) -> Result<Exit
         site.latency = measured.longest;
     }
     let policies: Vec<_> = world.settings.jobs.iter().map(|j| (j.id().clone(), j.policy().clone())).collect();
+    let held = |job: &JobId, p: &Policy| {
+        let names: Vec<&str> = world.settings.windows.of(job).map(|w| w.name.as_str()).collect();
+        let rhythm = (p.every, p.failure_threshold, p.timeout);
+        let of = site.windowed.iter().find(|w| w.job == rhythm && w.windows == names);
+        of.map(|w| site.window_adds(w.held)).unwrap_or_default()
+    };
     let limit = |job: &JobId| match policies.iter().find(|(id, _)| id == job) {
-        Some((_, p)) => Some(site.job_rest(p.every, p.failure_threshold, p.timeout)),
+        Some((_, p)) => Some(site.job_rest(p.every, p.failure_threshold, p.timeout) + held(job, p)),
         None => node::fault_of(job).and_then(|fault| site.longest(fault)),
     };
     let mut all = past(&shared.alerts(None, ALERTS)?, &shared.deliveries(DELIVERIES)?, limit);

@@ -15,6 +15,7 @@ pub(crate) fn site() -> Site {
         channels: 0,
         deadman: false,
         jobs: vec![(Frequency::Minute, 2, Duration::from_secs(10))],
+        windowed: Vec::new(),
         latency: LATENCY,
     }
 }

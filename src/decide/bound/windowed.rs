@@ -1,0 +1,64 @@
+//! What maintenance windows add to the time until a human is told of a job. Pure.
+
+use super::Site;
+use checker_job::Frequency;
+use std::time::Duration;
+
+/// Jobs of one rhythm that the same windows hold.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Windowed {
+    /// Frequency, failures until told, timeout.
+    pub job: (Frequency, u32, Duration),
+    /// The names of the windows.
+    pub windows: Vec<String>,
+    /// The longest time on end in which one of them is open.
+    pub held: Duration,
+}
+
+impl Site {
+    /// From the failure of a target to the mailbox, where the run that reaches the threshold is the first one in a window: the
+    /// first pass after its end runs the job once more.
+    pub fn windowed_time(&self, windowed: &Windowed) -> Duration {
+        let (every, threshold, timeout) = windowed.job;
+        self.job_time(every, threshold, timeout) + self.window_adds(windowed.held)
+    }
+
+    /// What windows that are open for so long add to the time of a job.
+    pub fn window_adds(&self, held: Duration) -> Duration {
+        if held.is_zero() { held } else { held + self.pace.passes }
+    }
+
+    /// A pause between two windows that is shorter than this is none: no pass may begin in it, whatever it waits for.
+    pub fn pause(&self, timeout: Duration) -> Duration {
+        self.pace.passes + self.front() + timeout
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::site;
+    use super::super::{Fault, Site};
+    use super::*;
+
+    #[test]
+    fn a_window_adds_its_length_and_a_pass() {
+        let usual = site();
+        let job = usual.jobs[0];
+        let (before, hour) = (usual.longest(Fault::TargetDown).unwrap(), Duration::from_secs(3_600));
+        let held = |held| Windowed { job, windows: vec!["updates".to_owned()], held };
+        let windowed = Site { windowed: vec![held(hour), held(hour * 2)], ..usual.clone() };
+        for fault in [Fault::TargetDown, Fault::JobHangs] {
+            assert_eq!(windowed.longest(fault), Some(before + hour * 2 + usual.pace.passes), "the longest of them");
+        }
+        let row = windowed.rows().into_iter().find(|r| r.fault == Fault::TargetDown).unwrap();
+        assert!(row.path.contains("window"), "{row:?}");
+        // Nothing else waits for a window.
+        for fault in Fault::ALL.into_iter().filter(|f| !matches!(f, Fault::TargetDown | Fault::JobHangs)) {
+            assert_eq!(windowed.longest(fault), usual.longest(fault), "{fault:?}");
+        }
+        // A window that is over for good, or holds no job.
+        let none = Site { windowed: vec![held(Duration::ZERO)], ..usual.clone() };
+        assert_eq!(none.longest(Fault::TargetDown), Some(before));
+        assert_eq!(none.window_adds(Duration::ZERO), Duration::ZERO);
+    }
+}
