@@ -49,6 +49,7 @@ pub use email::{Email, Security, SmtpServer, Transport};
 pub use env::{Env, NotFound, locate};
 pub use general::General;
 pub use log::{FORMAT, Level, Log, PLACEHOLDERS};
+pub use login::{Login, LoginBy};
 pub use outside::{Channel, Daemon, Network, Peer, Way, endpoint};
 pub use own_key::refuse_own_key;
 pub use report::{Place, Problem, Report, Severity};

@@ -7,6 +7,7 @@ mod init;
 mod looks;
 mod mail;
 mod secrets;
+mod token;
 
 use crate::support::binary::Home;
 

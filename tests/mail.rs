@@ -5,10 +5,12 @@ mod cron;
 mod hostile;
 mod local;
 mod real;
+mod token;
 
 use checker::channel::mail::{Login, MailSettings, Mailer, Security, Server, Transport, message_id};
 use checker::decide::{Delivery, DeliveryState, Recipient, SendResult};
 use checker_job::Timestamp;
+use checker_parts::mailbox::Password;
 use std::time::{Duration, Instant};
 use uuid::Uuid;
 
@@ -19,7 +21,7 @@ fn server(port: u16, security: Security) -> Server {
 }
 
 fn with_login(mut server: Server, pass: &str, ca: &str) -> Server {
-    server.login = Some(Login { user: FROM.into(), pass: pass.into() });
+    server.login = Some(Login { user: FROM.into(), by: Password::new(pass).into() });
     server.ca = Some(ca.as_bytes().to_vec());
     server
 }

@@ -12,10 +12,10 @@ mod sendmail;
 mod session;
 mod words;
 
+pub use checker_parts::login::LoginBy;
 pub use compose::{Letter, Marks, compose, message_id};
 
 use crate::decide::{Delivery, SendResult};
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -46,18 +46,12 @@ impl Security {
 }
 
 /// A login at a mail server. Its password is never printed.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Login {
     /// The account; it need not be an address.
     pub user: String,
-    /// The password.
-    pub pass: String,
-}
-
-impl fmt::Debug for Login {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Login").field("user", &self.user).finish_non_exhaustive()
-    }
+    /// Its password, or what prints a token.
+    pub by: LoginBy,
 }
 
 /// One mail server.

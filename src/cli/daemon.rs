@@ -5,7 +5,7 @@ pub(super) mod hands;
 use super::args;
 use super::exit::{Exit, Failure};
 use super::watch::digest;
-use super::world::{World, node_id};
+use super::world::{World, login_by, node_id};
 use super::{Cx, is_terminal};
 use crate::control::Program;
 use crate::daemon::duties::Parts;
@@ -18,9 +18,8 @@ use crate::decide::status::NodeId;
 use crate::peer;
 use crate::registry::Registry;
 use crate::rounds::views;
-use crate::settings::Secret;
-use crate::{clock, drill, node};
-use checker_parts::mailbox::{ImapAccount, Password, Security};
+use crate::{clock, drill, node, settings};
+use checker_parts::mailbox::{ImapAccount, Security};
 use checker_parts::tls::Trust;
 use hands::Post;
 use std::ffi::OsString;
@@ -349,7 +348,7 @@ impl Site {
 fn account(
     host: &str,
     port: u16,
-    login: &(String, Secret),
+    login: &settings::Login,
     ca_file: Option<&std::path::Path>,
 ) -> Result<ImapAccount, Failure> {
     let cannot = |e: String| Failure::Other(Exit::Settings, format!("[canary] ca_file: {e}"));
@@ -361,8 +360,8 @@ fn account(
         host: host.to_owned(),
         port,
         security: if port == 143 { Security::Plain } else { Security::Tls },
-        user: login.0.clone(),
-        pass: Password::new(login.1.expose()),
+        user: login.user.clone(),
+        by: login_by(&login.by),
         trust: Arc::new(trust),
     })
 }

@@ -78,7 +78,7 @@ impl World {
     pub(super) fn canary_to(&self) -> Option<String> {
         let canary = self.settings.canary.as_ref()?;
         let user = match &canary.via {
-            Via::Imap { login: (user, _), .. } if user.contains('@') => Some(user.clone()),
+            Via::Imap { login, .. } if login.user.contains('@') => Some(login.user.clone()),
             Via::Human => self.settings.general.alertcontact.first().cloned(),
             _ => None,
         };
@@ -173,15 +173,20 @@ pub(super) fn digest(settings: &settings::Settings) -> String {
 }
 
 /// What stands in files of its own and is read with the settings: a new password is an edit too.
-fn secrets(settings: &settings::Settings) -> Vec<&str> {
+fn secrets<'a>(settings: &'a settings::Settings) -> Vec<&'a str> {
     let servers = match &settings.email.transport {
         settings::Transport::Smtp(servers) => servers.as_slice(),
         settings::Transport::Sendmail | settings::Transport::File(_) => &[],
     };
-    let mut all: Vec<&settings::Secret> = servers.iter().filter_map(|s| Some(&s.login.as_ref()?.1)).collect();
-    if let Some(Via::Imap { login: (_, pass), .. }) = settings.canary.as_ref().map(|c| &c.via) {
-        all.push(pass);
+    let mut logins: Vec<&settings::Login> = servers.iter().filter_map(|s| s.login.as_ref()).collect();
+    if let Some(Via::Imap { login, .. }) = settings.canary.as_ref().map(|c| &c.via) {
+        logins.push(login);
     }
+    let password = |login: &&'a settings::Login| match &login.by {
+        settings::LoginBy::Password(pass) => Some(pass),
+        settings::LoginBy::Token(_) => None,
+    };
+    let mut all: Vec<&settings::Secret> = logins.iter().filter_map(password).collect();
     all.extend(settings.channels.iter().filter_map(|c| match &c.way {
         settings::Way::Webhook { url, .. } => Some(url),
         settings::Way::Command { .. } => None,

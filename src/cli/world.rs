@@ -2,7 +2,7 @@
 
 use super::exit::{Exit, Failure};
 use super::{Cx, courier::Desk, cron::degraded::Noted};
-use crate::channel::mail::{Login, MailSettings, Security, Server, Transport};
+use crate::channel::mail::{Login, LoginBy, MailSettings, Security, Server, Transport};
 use crate::decide::Recipient;
 use crate::decide::delivery::Limits;
 use crate::pass::{self, Setup};
@@ -10,8 +10,9 @@ use crate::registry::{DynJob, Registry};
 use crate::runner::AtOnce;
 use crate::settings::{self, Env, Report, Settings};
 use crate::store::{Home, Own, Sqlite, StoreClock, StoreError};
-use crate::{apart, log, settings::Secret};
+use crate::{apart, log};
 use checker_job::Policy;
+use checker_parts::mailbox::Password;
 use checker_parts::net::Endpoint;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -298,13 +299,18 @@ fn server(n: usize, s: &settings::SmtpServer) -> Result<Server, Failure> {
             settings::Security::Tls => Security::Tls,
             settings::Security::None => Security::None,
         },
-        login: s
-            .login
-            .as_ref()
-            .map(|(user, pass): &(String, Secret)| Login { user: user.clone(), pass: pass.expose().to_owned() }),
+        login: s.login.as_ref().map(|l| Login { user: l.user.clone(), by: login_by(&l.by) }),
         ca: ca.transpose()?,
         table: if n == 0 { "[email.smtp]".to_owned() } else { "[[email.fallback]]".to_owned() },
     })
+}
+
+/// What a login is done by, for those who log in.
+pub(super) fn login_by(by: &settings::LoginBy) -> LoginBy {
+    match by {
+        settings::LoginBy::Password(pass) => Password::new(pass.expose()).into(),
+        settings::LoginBy::Token(command) => LoginBy::Token(command.clone()),
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What a mail server says while we look into a mailbox, or clean it up.
 
 use super::{choice, holds, in_time, is_line};
+use checker_parts::login::LoginBy;
 use checker_parts::mailbox::{LookError, Password, Skipped, Token, clean_over, look_over};
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -153,7 +154,7 @@ pub fn imap(data: &[u8]) {
     let seen = Rc::new(RefCell::new(Seen::default()));
     let server = Server::new(rest, Rc::clone(&seen));
     let Ok(token) = Token::new(TOKEN, Some(MESSAGE_ID)) else { unreachable!() };
-    let (password, tokens) = (Password::new(PASSWORD), [token]);
+    let (password, tokens) = (LoginBy::from(Password::new(PASSWORD)), [token]);
     let deadline = Instant::now() + Duration::from_secs(60);
     if letter == b'c' {
         let cleaned = in_time(|| clean_over(server, "me", &password, &tokens, deadline));

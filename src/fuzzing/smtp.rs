@@ -3,6 +3,7 @@
 use super::{choice, in_time, is_line};
 use crate::channel::mail::{Letter, Login, Security, Server, carry_in_clear};
 use crate::decide::SendResult;
+use checker_parts::mailbox::Password;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -31,7 +32,7 @@ struct Stub {
 pub fn smtp(data: &[u8]) {
     let (letter, rest) = choice(data);
     let one = Letter { from: address("watch@checker.test"), to: address("oncall@checker.test"), bytes: TEXT.into() };
-    let login = (letter == b'l').then(|| Login { user: "watch".to_owned(), pass: PASSWORD.to_owned() });
+    let login = (letter == b'l').then(|| Login { user: "watch".to_owned(), by: Password::new(PASSWORD).into() });
     let letters = if letter == b'2' { vec![one.clone(), one] } else { vec![one] };
     let stub = stub().lock().unwrap_or_else(PoisonError::into_inner);
     let table = "[email.smtp]".to_owned();

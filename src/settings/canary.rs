@@ -2,7 +2,7 @@
 
 use super::email::{self, http_url};
 use super::general::address;
-use super::login::{login, secret_file};
+use super::login::{Login, login, secret_file};
 use super::outside::check_canary_peer;
 use super::secret::Secret;
 use super::section::{Cx, Section};
@@ -21,8 +21,8 @@ pub enum Via {
         host: String,
         /// Its port, 993 by default.
         port: u16,
-        /// User and password.
-        login: (String, Secret),
+        /// Who looks.
+        login: Login,
         /// A file of certificates to trust instead of the system's.
         ca_file: Option<PathBuf>,
     },
@@ -97,7 +97,7 @@ pub(crate) fn read(mut s: Section<'_, '_>, peers: &[String], daily: Option<u32>)
         Some(_) => Some(Via::None),
         None => None,
     };
-    for key in ["host", "port", "user", "pass", "pass_file", "ca_file", "path", "peer"] {
+    for key in ["host", "port", "user", "pass", "pass_file", "token_command", "ca_file", "path", "peer"] {
         let span = s.span_of(key);
         if let (Some(_), Some(word)) = (s.take(key), &word) {
             s.cx.warn(span, format!("\"{key}\" has no effect with via = \"{}\"", word.get_ref()), "take the line out");
@@ -171,6 +171,7 @@ fn imap(s: &mut Section<'_, '_>) -> Option<Via> {
         s.take("user");
         s.take("pass");
         s.take("pass_file");
+        s.take("token_command");
         return None;
     }
     Some(Via::Imap { login: login(s, &["canary", "mail"])?, host: host?.into_inner(), port, ca_file })

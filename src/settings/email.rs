@@ -1,8 +1,8 @@
-//! `[email]`, `[email.smtp]`, `[[email.fallback]]`, and where passwords come from.
+//! `[email]`, `[email.smtp]` and `[[email.fallback]]`.
 
 use super::general::address;
-use super::login::login;
-use super::secret::{self, Secret};
+use super::login::{Login, LoginBy, login};
+use super::secret;
 use super::section::{Section, did_you_mean};
 use super::source::Fault;
 use std::net::IpAddr;
@@ -55,7 +55,7 @@ pub enum Security {
     StartTls,
     /// TLS from the first byte.
     Tls,
-    /// Not at all; never together with a password.
+    /// Not at all; never together with a login.
     None,
 }
 
@@ -89,8 +89,8 @@ pub struct SmtpServer {
     pub port: u16,
     /// How the connection is protected.
     pub security: Security,
-    /// User and password, if it wants a login.
-    pub login: Option<(String, Secret)>,
+    /// If it wants a login.
+    pub login: Option<Login>,
     /// A file of certificates to trust instead of the system's.
     pub ca_file: Option<PathBuf>,
 }
@@ -175,11 +175,15 @@ fn server(mut s: Section<'_, '_>) -> Option<SmtpServer> {
     let chosen = security.as_ref().map_or(Security::StartTls, |w| Security::of(w.get_ref()));
     let login = login(&mut s, &["mail"]);
     if let (Some(word), Security::None) = (&security, chosen) {
-        if login.is_some() {
+        if let Some(login) = &login {
+            let (what, key) = match login.by {
+                LoginBy::Password(_) => ("a password", "password"),
+                LoginBy::Token(_) => ("an access token", "token_command"),
+            };
             s.cx.error(
                 word.span(),
-                "a password would cross the network in the clear",
-                "use security = \"starttls\" or \"tls\", or take out user and password",
+                format!("{what} would cross the network in the clear"),
+                format!("use security = \"starttls\" or \"tls\", or take out user and {key}"),
             );
         } else if host.as_ref().is_some_and(|h| !is_loopback(h.get_ref())) {
             s.cx.warn(

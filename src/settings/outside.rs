@@ -176,8 +176,13 @@ fn command(s: &mut Section<'_, '_>) -> Option<Vec<String>> {
     if !s.has("command") {
         s.missing("command", example);
     }
-    let span = s.span_of("command");
-    let value = s.take("command")?;
+    argv(s, "command", example)
+}
+
+/// The key `key`: a program and its arguments.
+pub(crate) fn argv(s: &mut Section<'_, '_>, key: &'static str, example: &str) -> Option<Vec<String>> {
+    let span = s.span_of(key);
+    let value = s.take(key)?;
     let list = match value.get_ref() {
         DeValue::Array(items) if !items.is_empty() => {
             items.iter().map(|i| i.get_ref().as_str().map(str::to_owned)).collect::<Option<Vec<String>>>()
@@ -188,13 +193,13 @@ fn command(s: &mut Section<'_, '_>) -> Option<Vec<String>> {
         s.cx.error(
             span,
             format!(
-                "\"command\" must be a list of texts, the program first, and this is {}",
+                "\"{key}\" must be a list of texts, the program first, and this is {}",
                 match value.get_ref() {
                     DeValue::Array(_) => "a list without them",
                     other => kind_of(other),
                 }
             ),
-            format!("there is no shell; write for example: command = {example}"),
+            format!("there is no shell; write for example: {key} = {example}"),
         );
     }
     list

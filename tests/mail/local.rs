@@ -1,7 +1,9 @@
 //! By a program of this host, and as files.
 
 use super::{accepted, delivery, later, refused, settings};
+use crate::support::mail::{MailServer, shared};
 use crate::support::parse::ParsedMail;
+use crate::support::{free_ports, need};
 use checker::channel::mail::{Mailer, Transport};
 use checker::decide::SendResult;
 use std::fs;
@@ -74,6 +76,50 @@ fn a_sendmail_program_that_hangs_is_killed_with_its_children() {
         (state.is_empty() || state.contains(") Z ")).then_some(())
     });
     assert!(gone.is_some(), "the child of the program still runs");
+}
+
+/// msmtp as the program, with these lines in its settings.
+fn msmtp(folder: &Path, lines: &str) -> PathBuf {
+    let settings = folder.join("msmtprc");
+    fs::write(&settings, format!("account default\nhost localhost\n{lines}")).unwrap();
+    fs::set_permissions(&settings, fs::Permissions::from_mode(0o600)).unwrap();
+    script(folder, &format!("exec /usr/bin/msmtp --file={} \"$@\"", settings.display()))
+}
+
+#[test]
+fn msmtp_carries_mail_by_a_relay_of_the_lan_and_by_an_account() {
+    if !need("postfix") || !need("msmtp") {
+        return;
+    }
+    let (real, folder): (&MailServer, _) = (shared(), tempfile::tempdir().unwrap());
+    let ca = folder.path().join("ca.pem");
+    fs::write(&ca, &real.ca.pem).unwrap();
+    let relay = format!("port {}\ntls off\nauth off\n", real.ports.plain);
+    let account = |pass: &str| {
+        format!(
+            "port {}\ntls on\ntls_starttls on\ntls_trust_file {}\nauth plain\nuser watch@checker.test\npassword {pass}\n",
+            real.ports.starttls,
+            ca.display()
+        )
+    };
+    let carried = |lines: &str, to: &str| {
+        let mut mailer = Mailer::new(settings(Transport::Sendmail { program: msmtp(folder.path(), lines) }));
+        let d = delivery(to, "[alpha] by msmtp", "ünïcode\n");
+        (mailer.send(&d, Instant::now() + LONG), d.id.to_string())
+    };
+    for lines in [&relay, &account("pw-watch")] {
+        let (result, id) = carried(lines, "oncall@checker.test");
+        accepted(result);
+        let mails = real.wait_for("oncall", &id);
+        assert_eq!((mails.len(), mails[0].text.trim_end()), (1, "ünïcode"));
+    }
+    // What msmtp meets decides whether a message is given up: a password, a server that is down or busy do not.
+    later(carried(&account("wrong-one"), "oncall@checker.test").0, &["failed (exit 77)", "authentication failed"]);
+    let [closed] = free_ports();
+    let down = format!("port {closed}\ntls off\nauth off\n");
+    later(carried(&down, "oncall@checker.test").0, &["sendmail", "cannot connect to localhost"]);
+    refused(carried(&relay, "refuse@checker.test").0, &["(exit 65)", "554", "not here"]);
+    later(carried(&relay, "defer@checker.test").0, &["450", "come again"]);
 }
 
 #[test]

@@ -57,8 +57,11 @@ fn a_wrong_password_is_told_clearly_and_nothing_is_lost() {
     let d = delivery("oncall@checker.test", "[alpha] kept", "kept\n");
     let right = with_login(server(real.ports.starttls, Security::Starttls), "pw-watch", &real.ca.pem);
     let wrong = with_login(right.clone(), "wrong-password", &real.ca.pem);
-    let words =
-        ["refuses the login of \"watch@checker.test\"", "535", "Mend user, or pass_file (or pass), under [email.smtp]"];
+    let words = [
+        "refuses the login of \"watch@checker.test\"",
+        "535",
+        "Mend user, or pass_file (or pass), under [email.smtp]; Gmail and Microsoft 365 want token_command",
+    ];
     later(send(&mut mailer(std::slice::from_ref(&wrong)), &d), &words);
     let why = mailer(std::slice::from_ref(&wrong)).probe().unwrap_err();
     contains(&why, &words);

@@ -77,7 +77,7 @@ fn try_look(port: u16, security: Security, patience: Duration) -> (LookError, Du
         port,
         security,
         user: "me".to_owned(),
-        pass: Password::new("hunter2"),
+        by: Password::new("hunter2").into(),
         trust: Arc::new(Trust::system(&[])),
     };
     let token = Token::new("0123456789abcdefghijklmnop", None).unwrap();

@@ -13,11 +13,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A token that no other test has.
-fn token() -> Token {
+pub(super) fn token() -> Token {
     Token::new(&uuid::Uuid::now_v7().simple().to_string(), None).unwrap()
 }
 
-fn account(server: &MailServer, user: &str) -> ImapAccount {
+pub(super) fn account(server: &MailServer, user: &str) -> ImapAccount {
     let pem = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(pem.path(), &server.ca.pem).unwrap();
     ImapAccount {
@@ -25,12 +25,12 @@ fn account(server: &MailServer, user: &str) -> ImapAccount {
         port: server.ports.imaps,
         security: Security::Tls,
         user: MailServer::address(user),
-        pass: Password::new(format!("pw-{user}")),
+        by: Password::new(format!("pw-{user}")).into(),
         trust: Arc::new(Trust::with_ca_file(pem.path(), &[]).unwrap()),
     }
 }
 
-fn soon() -> Instant {
+pub(super) fn soon() -> Instant {
     Instant::now() + Duration::from_secs(30)
 }
 
@@ -262,7 +262,7 @@ fn refusals_of_a_real_server_are_told_apart() {
     let server = shared();
     let good = account(server, "probe");
     let said = |account: &ImapAccount| look(account, &[token()], soon()).unwrap_err().to_string();
-    let wrong = said(&ImapAccount { pass: Password::new("wrong \"pass\\word"), ..good.clone() });
+    let wrong = said(&ImapAccount { by: Password::new("wrong \"pass\\word").into(), ..good.clone() });
     let at = format!("mail server localhost:{}: ", server.ports.imaps);
     let login = "login as \"probe@checker.test\" refused; correct user or password in the settings. It says: ";
     assert!(wrong.starts_with(&(at.clone() + login)) && wrong.contains("AUTHENTICATIONFAILED"), "{wrong}");

@@ -3,7 +3,9 @@
 use super::{folder, judged, kinds, put, rendered};
 use checker::channel::webhook::Template;
 use checker::registry::Registry;
-use checker::settings::{Env, Level, Secret, Security, Settings, Transport, Via, Way, load, load_text, locate};
+use checker::settings::{
+    Env, Level, Login, LoginBy, Secret, Security, Settings, Transport, Via, Way, load, load_text, locate,
+};
 use checker_job::{Context, Frequency, Notify, Remind, Timestamp};
 use std::path::Path;
 use std::time::Duration;
@@ -16,6 +18,14 @@ pub(crate) fn good(text: &str) -> Settings {
     let (settings, report) = judged(&dir).unwrap_or_else(|r| panic!("{r}"));
     assert_eq!(report.render(), "", "no warning is expected");
     settings
+}
+
+/// The password of a login that has one.
+fn password(login: &Login) -> &str {
+    match &login.by {
+        LoginBy::Password(pass) => pass.expose(),
+        LoginBy::Token(_) => panic!("{login:?}"),
+    }
 }
 
 fn said(settings: &Settings, name: &str) -> String {
@@ -179,8 +189,8 @@ fn mail_servers_are_read_with_their_ports() {
             ("mx.example.com", 2525, Security::None),
         ]
     );
-    let (user, pass) = servers[0].login.as_ref().unwrap();
-    assert_eq!((user.as_str(), pass.expose()), ("a", "hunter2-planted"));
+    let login = servers[0].login.as_ref().unwrap();
+    assert_eq!((login.user.as_str(), password(login)), ("a", "hunter2-planted"));
     assert!(s.email.bustgmailthreading);
     assert_eq!((report.errors(), report.warnings()), (0, 1), "{report}");
     assert!(
@@ -198,7 +208,7 @@ fn a_password_may_come_from_a_credential_or_the_environment() {
         let Transport::Smtp(servers) = s.email.transport else {
             panic!("{:?}", s.email.transport);
         };
-        servers[0].login.clone().unwrap().1.expose().to_owned()
+        password(servers[0].login.as_ref().unwrap()).to_owned()
     };
     let mut env = Env::bare(dir.path());
     env.mail_pass = Some(Secret::new("hunter2-env"));

@@ -5,8 +5,11 @@
 //! * `refuse@` is refused with 554, `defer@` with 450, anybody else with 550. Nothing leaves this machine.
 //! * `discard@` is accepted and thrown away. What is for `canary@` comes into its inbox, for `junk@` into its folder for spam,
 //!   for `trash@` into its folder for what was thrown away.
+//! * The account of `harbour@` has another name: `harbour`, password `pw-harbour`.
+//! * Each account can also log in by an access token, see [`token`].
 
 mod configuration;
+pub mod token;
 
 use super::imap::Imap;
 use super::parse::ParsedMail;
@@ -26,6 +29,8 @@ use std::time::Duration;
 
 pub const DOMAIN: &str = "checker.test";
 pub const USERS: [&str; 8] = ["watch", "oncall", "probe", "spam", "vault", "names", "crowd", "canary"];
+/// An account whose name is no address.
+pub const HARBOUR: &str = "harbour";
 /// Addresses that lead into a folder of `canary@`, and one that leads nowhere.
 const LED: [(&str, &str); 3] = [("junk", ".Spam-Verdacht"), ("trash", ".Papierkorb"), ("discard", "")];
 /// Who owns the mailboxes: a number that no account needs to have.
@@ -65,11 +70,14 @@ impl Site {
         let address = |user: &str| MailServer::address(user);
         let mut boxes: Vec<(String, String)> = USERS.iter().map(|u| (address(u), format!("{u}/"))).collect();
         boxes.extend(LED.iter().map(|(to, folder)| (address(to), format!("canary/{folder}/"))));
+        let mut accounts: Vec<_> = USERS.iter().map(|u| (address(u), format!("pw-{u}"), (*u).to_owned())).collect();
+        accounts.push((HARBOUR.to_owned(), format!("pw-{HARBOUR}"), HARBOUR.to_owned()));
+        boxes.push((address(HARBOUR), format!("{HARBOUR}/")));
         let rules = [("refuse", "REJECT 5.7.1 not here"), ("defer", "450 4.2.1 come again"), ("discard", "DISCARD")];
         Self {
             addresses: vec!["127.0.0.1".to_owned()],
             names: vec!["localhost".to_owned()],
-            accounts: USERS.iter().map(|u| (address(u), format!("pw-{u}"), (*u).to_owned())).collect(),
+            accounts,
             boxes,
             rules: rules.map(|(to, rule)| (address(to), rule.to_owned())).to_vec(),
         }
@@ -219,7 +227,8 @@ impl MailServer {
 
     /// A session of a user over IMAPS.
     pub fn imap(&self, user: &str) -> Imap {
-        Imap::login(self.ports.imaps, self.imap_tls.clone(), &Self::address(user), &format!("pw-{user}"))
+        let name = if user == HARBOUR { user.to_owned() } else { Self::address(user) };
+        Imap::login(self.ports.imaps, self.imap_tls.clone(), &name, &format!("pw-{user}"))
     }
 
     /// Where the mails of a user lie, owned by user and group [`OWNER`].
@@ -294,6 +303,7 @@ fn configure(folder: &Path, site: &Site, ports: Ports) {
         let home = mailbox.display();
         writeln!(accounts, "{user}:{{PLAIN}}{password}:{OWNER}:{OWNER}::{home}::").expect("memory");
     }
+    token::prepare(&dc);
     fs::write(dc.join("users"), accounts).expect("a file");
     fs::write(pf.join("main.cf"), main_cf(folder, site)).expect("a file");
     fs::write(pf.join("master.cf"), master_cf(ports, site)).expect("a file");

@@ -45,6 +45,7 @@ fn missing(what: &str) -> Option<String> {
             }
             &["/usr/bin/unshare", "/usr/bin/nsenter", "/usr/bin/mount", "/usr/bin/setpriv", "/usr/bin/sqlite3"]
         }
+        "msmtp" => &["/usr/bin/msmtp"],
         "faketime" => &["/usr/bin/faketime"],
         "strace" => &["/usr/bin/strace"],
         "nginx" => &["/usr/sbin/nginx"],

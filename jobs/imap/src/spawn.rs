@@ -39,7 +39,7 @@ pub(crate) fn spawn(tables: &[Table<Settings>]) -> Result<Vec<ImapJob>, Vec<Spaw
                 port: endpoint.port(),
                 security,
                 user: user.clone(),
-                pass: pass.clone(),
+                by: pass.clone().into(),
                 trust: trust.clone(),
             };
             jobs.push(ImapJob { id, policy, account, logs_in, folder: folder.clone(), limits });

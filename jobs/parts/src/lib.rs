@@ -7,6 +7,8 @@
 //! * [`lines`]: protocols that talk in lines.
 //! * [`mailbox`]: greet a mail server, see what a folder holds, find our own mail and take it away again. The only place that
 //!   knows IMAP.
+//! * [`login`]: log in by a password, or by an access token that a program prints.
+//! * [`mailbox`]: find our own mail in a mailbox, and take it away again. The only place that knows IMAP.
 //! * [`net`]: read `"host:port"`, resolve it, and tell whose fault it is that a connection failed.
 //! * [`one_or_many`]: settings keys that take one value or a list.
 //! * [`paths`]: paths that mean the same wherever a pass is started.
@@ -22,6 +24,7 @@ pub mod child;
 pub mod handles;
 pub mod hidden;
 pub mod lines;
+pub mod login;
 pub mod mailbox;
 pub mod net;
 pub mod one_or_many;

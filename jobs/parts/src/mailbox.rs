@@ -43,6 +43,7 @@ mod until;
 pub use error::{LookError, Why};
 pub use folders::Place;
 
+use crate::login::LoginBy;
 use crate::tls::Trust;
 use jiff::Timestamp;
 use std::fmt;
@@ -72,23 +73,39 @@ pub enum Security {
     Plain,
 }
 
-/// A password. `Debug` does not show it.
+/// A password, or an access token in its place. `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Password(String);
+pub struct Password {
+    text: String,
+    /// Another form in which it goes over the wire.
+    wire: Option<String>,
+}
 
 impl Password {
     /// Takes `text` as a password.
     pub fn new(text: impl Into<String>) -> Self {
-        Self(text.into())
+        Self { text: text.into(), wire: None }
+    }
+
+    /// The text itself, for the wire only.
+    pub fn reveal(&self) -> &str {
+        &self.text
+    }
+
+    /// The same, which goes over the wire as `wire`.
+    fn sent_as(self, wire: String) -> Self {
+        Self { wire: Some(wire), ..self }
     }
 
     /// The words of a server without the password, which some repeat, and without signs that a terminal would obey.
     fn scrub(&self, words: &str) -> String {
-        let quoted = self.0.replace('\\', "\\\\").replace('"', "\\\"");
+        let quoted = self.text.replace('\\', "\\\\").replace('"', "\\\"");
         // As `mend` leaves it of what is not ASCII.
         let plain = |secret: &str| secret.bytes().map(|b| if b.is_ascii() { char::from(b) } else { '?' }).collect();
         let mut words = words.to_owned();
-        for secret in [plain(&quoted), plain(&self.0), quoted, self.0.clone()] {
+        for secret in
+            self.wire.clone().into_iter().chain([plain(&quoted), plain(&self.text), quoted, self.text.clone()])
+        {
             if !secret.is_empty() {
                 words = words.replace(&secret, "(hidden)");
             }
@@ -114,8 +131,8 @@ pub struct ImapAccount {
     pub security: Security,
     /// The user, as the server wants it: an address at most providers.
     pub user: String,
-    /// The password.
-    pub pass: Password,
+    /// Its password, or what prints a token.
+    pub by: LoginBy,
     /// Whose certificates are trusted. Made once and shared: it reads the system's certificates when they are needed.
     pub trust: Arc<Trust>,
 }
@@ -263,7 +280,7 @@ pub fn look(account: &ImapAccount, tokens: &[Token], deadline: Instant) -> Resul
     let until = Until::new(deadline);
     let at = account.at();
     let stream = connect::open(account, &until).map_err(|why| LookError::new(&at, why))?;
-    session::look(stream, &account.user, &account.pass, tokens, &until).map_err(|why| LookError::new(&at, why))
+    session::look(stream, &account.user, &account.by, tokens, &until).map_err(|why| LookError::new(&at, why))
 }
 
 /// Whether the server of `account` greets us as IMAP does. Nobody logs in; user and password are not used.
@@ -285,7 +302,7 @@ pub fn survey(account: &ImapAccount, folder: &str, deadline: Instant) -> Result<
     let until = Until::new(deadline);
     let at = account.at();
     let stream = connect::open(account, &until).map_err(|why| LookError::new(&at, why))?;
-    session::survey(stream, &account.user, &account.pass, folder, &until).map_err(|why| LookError::new(&at, why))
+    session::survey(stream, &account.user, &account.by, folder, &until).map_err(|why| LookError::new(&at, why))
 }
 
 /// Removes the messages that carry one of `tokens`, and no others, from all folders of `account`.
@@ -296,7 +313,7 @@ pub fn clean(account: &ImapAccount, tokens: &[Token], deadline: Instant) -> Resu
     let until = Until::new(deadline);
     let at = account.at();
     let stream = connect::open(account, &until).map_err(|why| LookError::new(&at, why))?;
-    session::clean(stream, &account.user, &account.pass, tokens, &until).map_err(|why| LookError::new(&at, why))
+    session::clean(stream, &account.user, &account.by, tokens, &until).map_err(|why| LookError::new(&at, why))
 }
 
 /// [`look`] over an open stream, as `user`. The deadline is asked for between reads; a stream that blocks for longer must
@@ -307,11 +324,11 @@ pub fn clean(account: &ImapAccount, tokens: &[Token], deadline: Instant) -> Resu
 pub fn look_over<S: Read + Write>(
     stream: S,
     user: &str,
-    pass: &Password,
+    by: &LoginBy,
     tokens: &[Token],
     deadline: Instant,
 ) -> Result<Looked, LookError> {
-    session::look(stream, user, pass, tokens, &Until::new(deadline)).map_err(|why| LookError::new("mail server", why))
+    session::look(stream, user, by, tokens, &Until::new(deadline)).map_err(|why| LookError::new("mail server", why))
 }
 
 /// [`clean`] over an open stream, as [`look_over`] is [`look`].
@@ -321,11 +338,11 @@ pub fn look_over<S: Read + Write>(
 pub fn clean_over<S: Read + Write>(
     stream: S,
     user: &str,
-    pass: &Password,
+    by: &LoginBy,
     tokens: &[Token],
     deadline: Instant,
 ) -> Result<Cleaned, LookError> {
-    session::clean(stream, user, pass, tokens, &Until::new(deadline)).map_err(|why| LookError::new("mail server", why))
+    session::clean(stream, user, by, tokens, &Until::new(deadline)).map_err(|why| LookError::new("mail server", why))
 }
 
 /// [`survey`] over an open stream, as [`look_over`] is [`look`].
@@ -335,11 +352,11 @@ pub fn clean_over<S: Read + Write>(
 pub fn survey_over<S: Read + Write>(
     stream: S,
     user: &str,
-    pass: &Password,
+    by: &LoginBy,
     folder: &str,
     deadline: Instant,
 ) -> Result<Survey, LookError> {
-    session::survey(stream, user, pass, folder, &Until::new(deadline)).map_err(|why| LookError::new("mail server", why))
+    session::survey(stream, user, by, folder, &Until::new(deadline)).map_err(|why| LookError::new("mail server", why))
 }
 
 impl ImapAccount {

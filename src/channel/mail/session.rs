@@ -1,9 +1,10 @@
 //! The talk with one mail server, step by step, so that each step's failure has its own answer.
 
-use super::words::{self, Fault};
+mod login;
+
+use super::words::{self, Fault, Secrets};
 use super::{Letter, Security, Server};
 use crate::decide::SendResult;
-use lettre::transport::smtp::authentication::{Credentials, DEFAULT_MECHANISMS};
 use lettre::transport::smtp::client::{Certificate, SmtpConnection, TlsParameters};
 use lettre::transport::smtp::commands::{Data, Mail, Rcpt, Rset};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
@@ -64,11 +65,14 @@ pub(super) struct Session {
     tls: Option<TlsParameters>,
     open: Option<SmtpConnection>,
     phase: PhaseNote,
+    /// What no word of the server may show: the password, or the token of the last login.
+    secrets: Secrets,
 }
 
 impl Session {
     pub(super) fn new(server: Server, timeout: Duration, phase: PhaseNote) -> Self {
-        Self { server, timeout, hello: hello(), tls: None, open: None, phase }
+        let secrets = Secrets::of(&server);
+        Self { server, timeout, hello: hello(), tls: None, open: None, phase, secrets }
     }
 
     /// Carries one letter, over the open connection if there is one.
@@ -110,8 +114,7 @@ impl Session {
     pub(super) fn probe(&mut self, deadline: Instant) -> Result<String, String> {
         let conn = self.connect(deadline)?;
         let tls = if conn.is_encrypted() { "TLS verified" } else { "no TLS" };
-        let login =
-            self.server.login.as_ref().map_or_else(|| "no login".to_owned(), |l| format!("logged in as {}", l.user));
+        let login = self.server.login.as_ref().map_or_else(|| "no login".to_owned(), words::logged_in);
         self.open = Some(conn);
         self.quit();
         Ok(format!("{}: {tls}, {login}", words::name(&self.server)))
@@ -202,7 +205,7 @@ impl Session {
         // lettre ends the last line itself.
         let text = letter.bytes.strip_suffix(b"\r\n").unwrap_or(&letter.bytes);
         match self.step(conn, deadline, |c| c.message(text)) {
-            Ok(answer) if answer.has_code(250) => Ok(words::reply(&format!("250 {}", joined(&answer)), &self.server)),
+            Ok(answer) if answer.has_code(250) => Ok(self.secrets.reply(&format!("250 {}", joined(&answer)))),
             Ok(other) => Err(unknown(&self.out_of_step(&other))),
             Err(Fault::Reply { code, text }) => {
                 let what = format!("the message to {}", letter.to);
@@ -240,7 +243,7 @@ impl Session {
     }
 
     fn out_of_step(&self, answer: &Response) -> String {
-        let text = words::reply(&format!("{} {}", answer.code(), joined(answer)), &self.server);
+        let text = self.secrets.reply(&format!("{} {}", answer.code(), joined(answer)));
         format!("{} answered out of turn: \"{text}\"", words::name(&self.server))
     }
 
@@ -248,7 +251,7 @@ impl Session {
     fn connect(&mut self, deadline: Instant) -> Result<SmtpConnection, String> {
         if self.server.security == Security::None && self.server.login.is_some() {
             return Err(format!(
-                "the password for {} would cross the network in the clear: set security to \"starttls\" or \"tls\" under {}, \
+                "the login at {} would cross the network in the clear: set security to \"starttls\" or \"tls\" under {}, \
                  or take user out",
                 words::name(&self.server),
                 self.server.table
@@ -295,7 +298,7 @@ impl Session {
             match SmtpConnection::connect(address, Some(step), &self.hello, tls, None) {
                 Ok(conn) => return Ok(conn),
                 Err(error) => {
-                    let fault = Fault::of(&error, &self.server);
+                    let fault = Fault::of(&error, &self.secrets);
                     trouble = words::no_way_in(&self.server, &fault, step);
                     if !matches!(fault, Fault::Connect(..)) {
                         break;
@@ -328,8 +331,10 @@ impl Session {
         let early =
             conn.set_timeout(Some(Duration::from_millis(1))).map_err(|e| e.to_string()).and_then(|()| {
                 match conn.read_response() {
-                    Err(e) if Fault::of(&e, &self.server) == Fault::Timeout => Ok(()),
-                    Err(e) if Fault::of(&e, &self.server) == Fault::Closed => Err("it ended the connection".to_owned()),
+                    Err(e) if Fault::of(&e, &self.secrets) == Fault::Timeout => Ok(()),
+                    Err(e) if Fault::of(&e, &self.secrets) == Fault::Closed => {
+                        Err("it ended the connection".to_owned())
+                    }
                     _ => Err("it answered before it was asked".to_owned()),
                 }
             });
@@ -337,25 +342,6 @@ impl Session {
             Ok(()) => Ok(conn),
             Err(why) => Err(words::no_way_in(&self.server, &Fault::Tls(why), self.timeout)),
         }
-    }
-
-    fn log_in(&self, conn: &mut SmtpConnection, deadline: Instant) -> Result<(), String> {
-        let Some(login) = &self.server.login else {
-            return Ok(());
-        };
-        if conn.server_info().get_auth_mechanism(DEFAULT_MECHANISMS).is_none() {
-            return Err(format!(
-                "{} offers no login that Checker knows (PLAIN or LOGIN). If it needs none, take user out under {}; else ask \
-                 its operator which port is for logins.",
-                words::name(&self.server),
-                self.server.table
-            ));
-        }
-        let credentials = Credentials::new(login.user.clone(), login.pass.clone());
-        let answer = self
-            .step(conn, deadline, |c| c.auth(DEFAULT_MECHANISMS, &credentials))
-            .map_err(|fault| words::no_login(&self.server, &fault, self.timeout))?;
-        if answer.has_code(235) { Ok(()) } else { Err(self.out_of_step(&answer)) }
     }
 
     /// Runs one command with the time that is left for it.
@@ -370,7 +356,7 @@ impl Session {
             return Err(Fault::Timeout);
         }
         conn.set_timeout(Some(time)).map_err(|e| Fault::Other(e.to_string()))?;
-        command(conn).map_err(|error| Fault::of(&error, &self.server))
+        command(conn).map_err(|error| Fault::of(&error, &self.secrets))
     }
 
     fn leave(&self, conn: SmtpConnection) {

@@ -1,8 +1,10 @@
 //! What went wrong in a talk with a mail server, in words that say what to do.
 
-use super::{Security, Server};
+use super::{Login, LoginBy, Security, Server};
 use crate::message::text;
 use lettre::transport::smtp::Error;
+use lettre::transport::smtp::authentication::{Credentials, Mechanism};
+use lettre::transport::smtp::commands::Auth;
 use rustls::CertificateError;
 use std::error::Error as _;
 use std::io::ErrorKind;
@@ -37,10 +39,10 @@ pub(super) enum Fault {
 
 impl Fault {
     /// What lettre's error stands for.
-    pub(super) fn of(error: &Error, server: &Server) -> Self {
+    pub(super) fn of(error: &Error, secrets: &Secrets) -> Self {
         if let Some(code) = error.status() {
             let words = error.source().map(ToString::to_string).unwrap_or_default();
-            return Self::Reply { code: code.into(), text: reply(&format!("{code} {words}"), server) };
+            return Self::Reply { code: code.into(), text: secrets.reply(&format!("{code} {words}")) };
         }
         if let Some(io) = error.source().and_then(|source| source.downcast_ref::<std::io::Error>()) {
             return Self::of_io(io, error);
@@ -49,7 +51,7 @@ impl Fault {
         if text.contains("incomplete response") {
             return Self::Closed;
         }
-        Self::Other(reply(&text, server))
+        Self::Other(secrets.reply(&text))
     }
 
     fn of_io(io: &std::io::Error, error: &Error) -> Self {
@@ -145,10 +147,13 @@ pub(super) fn no_login(server: &Server, fault: &Fault, waited: Duration) -> Stri
     let Some(login) = &server.login else {
         return format!("{name} wants a login first: {}. Give user and pass_file under {table}.", fault.short(waited));
     };
+    if matches!(login.by, LoginBy::Token(_)) {
+        return no_token_login(server, &login.user, fault, None, waited);
+    }
     match fault {
         Fault::Reply { code, text } if *code >= 500 => format!(
-            "{name} refuses the login of \"{}\" ({text}). Mend user, or pass_file (or pass), under {table}; messages are \
-             kept until then.",
+            "{name} refuses the login of \"{}\" ({text}). Mend user, or pass_file (or pass), under {table}; Gmail and \
+             Microsoft 365 want token_command in its place. Messages are kept until then.",
             login.user
         ),
         Fault::Reply { text, .. } => {
@@ -156,6 +161,65 @@ pub(super) fn no_login(server: &Server, fault: &Fault, waited: Duration) -> Stri
         }
         other => format!("the login of \"{}\" at {name} did not come to an end: {}.", login.user, other.short(waited)),
     }
+}
+
+/// The token was not taken; `said` is what the server said of it before.
+pub(super) fn no_token_login(
+    server: &Server,
+    user: &str,
+    fault: &Fault,
+    said: Option<&str>,
+    waited: Duration,
+) -> String {
+    let (name, table) = (name(server), &server.table);
+    let said = said.map(|said| format!(", after \"{said}\"")).unwrap_or_default();
+    match fault {
+        Fault::Reply { code, text } if *code >= 500 => format!(
+            "{name} refuses the access token for \"{user}\" ({text}{said}). See that token_command under {table} prints a fresh \
+             one for this user, with the right to send by SMTP; messages are kept until then."
+        ),
+        Fault::Reply { text, .. } => format!(
+            "{name} cannot judge the access token for \"{user}\" at the moment ({text}{said}). It is tried again."
+        ),
+        other => format!(
+            "the login of \"{user}\" by an access token at {name} did not come to an end: {}{said}.",
+            other.short(waited)
+        ),
+    }
+}
+
+/// There is a token, and the server takes none; `ways` are the others that it offers and Checker knows.
+pub(super) fn no_token_taken(server: &Server, ways: &[String]) -> String {
+    let (name, table) = (name(server), &server.table);
+    let offers = if ways.is_empty() {
+        "no other login that Checker knows".to_owned()
+    } else {
+        format!("only {}", ways.join(", "))
+    };
+    let password = if ways.is_empty() { "" } else { "use pass_file in place of token_command, or " };
+    format!(
+        "{name} takes no access tokens (XOAUTH2) at this port and offers {offers}. Under {table}, {password}mend host and port."
+    )
+}
+
+/// There is a password, and the server takes none.
+pub(super) fn no_password_taken(server: &Server, tokens: bool) -> String {
+    let (name, table) = (name(server), &server.table);
+    if tokens {
+        return format!(
+            "{name} takes no passwords, only access tokens (XOAUTH2). Under {table}, use token_command in place of pass_file."
+        );
+    }
+    format!(
+        "{name} offers no login that Checker knows (PLAIN or LOGIN). If it needs none, take user out under {table}; else ask \
+         its operator which port is for logins."
+    )
+}
+
+/// What a login was done by.
+pub(super) fn logged_in(login: &Login) -> String {
+    let by = if matches!(login.by, LoginBy::Token(_)) { " by token_command" } else { "" };
+    format!("logged in as {}{by}", login.user)
 }
 
 /// The sender was refused.
@@ -229,35 +293,48 @@ pub(super) fn wrong_port(server: &Server) -> String {
     }
 }
 
-/// A server's words: one bounded line in which our password cannot stand.
-pub(super) fn reply(text: &str, server: &Server) -> String {
-    let mut text = text.to_owned();
-    for secret in secrets(server) {
-        text = text.replace(&secret, "[secret]");
-    }
-    one_line(&text, REPLY_MAX)
-}
+/// What must not stand in the words of a server that are passed on: a password or a token, in the forms in which it goes over
+/// the wire. The longest comes first.
+pub(super) struct Secrets(Vec<String>);
 
-/// The password in the forms in which it goes over the wire.
-fn secrets(server: &Server) -> Vec<String> {
-    use lettre::transport::smtp::authentication::{Credentials, Mechanism};
-    use lettre::transport::smtp::commands::Auth;
-    let Some(login) = server.login.as_ref().filter(|l| !l.pass.is_empty()) else {
-        return Vec::new();
-    };
-    let mut all = vec![login.pass.clone()];
-    let credentials = || Credentials::new(login.user.clone(), login.pass.clone());
-    let forms = [
-        Auth::new(Mechanism::Plain, credentials(), None),
-        Auth::new(Mechanism::Login, credentials(), Some("Password:".to_owned())),
-    ];
-    for form in forms.into_iter().flatten() {
-        if let Some(word) = form.to_string().split_whitespace().last() {
-            all.push(word.to_owned());
+impl Secrets {
+    /// What is known before the login.
+    pub(super) fn of(server: &Server) -> Self {
+        match &server.login {
+            Some(Login { user, by: LoginBy::Password(pass) }) => {
+                let forms = [(Mechanism::Plain, None), (Mechanism::Login, Some("Password:"))];
+                Self::in_forms(user, pass.reveal(), &forms)
+            }
+            Some(Login { by: LoginBy::Token(_), .. }) | None => Self(Vec::new()),
         }
     }
-    all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    all
+
+    pub(super) fn of_token(user: &str, token: &str) -> Self {
+        Self::in_forms(user, token, &[(Mechanism::Xoauth2, None)])
+    }
+
+    fn in_forms(user: &str, secret: &str, forms: &[(Mechanism, Option<&str>)]) -> Self {
+        if secret.is_empty() {
+            return Self(Vec::new());
+        }
+        let mut all = vec![secret.to_owned()];
+        for (mechanism, challenge) in forms {
+            let credentials = Credentials::new(user.to_owned(), secret.to_owned());
+            let Ok(form) = Auth::new(*mechanism, credentials, challenge.map(str::to_owned)) else { continue };
+            all.extend(form.to_string().split_whitespace().last().map(str::to_owned));
+        }
+        all.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+        Self(all)
+    }
+
+    /// A server's words: one bounded line in which no secret stands.
+    pub(super) fn reply(&self, text: &str) -> String {
+        let mut text = text.to_owned();
+        for secret in &self.0 {
+            text = text.replace(secret, "[secret]");
+        }
+        one_line(&text, REPLY_MAX)
+    }
 }
 
 pub(super) fn one_line(text: &str, max: usize) -> String {

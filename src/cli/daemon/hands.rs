@@ -17,7 +17,7 @@ use crate::peer::{NodeKey, Nonce, PublicKey, canary as peer_canary};
 use crate::settings::Via;
 use crate::store::{Home, Result};
 use checker_job::Timestamp;
-use checker_parts::mailbox::{self, Arrival, ImapAccount, LookError, Looked, Sighting, Token, maildir};
+use checker_parts::mailbox::{self, Arrival, ImapAccount, LookError, Looked, Sighting, Token, Why, maildir};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -105,7 +105,7 @@ impl Post {
     }
 
     fn find_token(&self, token: &Token) -> std::result::Result<Found, String> {
-        let looked = self.see(std::slice::from_ref(token)).map_err(|e| e.to_string())?;
+        let looked = self.see(std::slice::from_ref(token)).map_err(|e| sentence(&e))?;
         Ok(match mailbox::arrival(token.text(), &looked.sightings) {
             Arrival::Arrived(folder) => Found::Arrived(folder),
             Arrival::Astray(folder, mailbox::Place::Trash) if !self.cleans => Found::Arrived(folder),
@@ -181,6 +181,16 @@ impl Post {
     }
 }
 
+/// What a failed look says, and what to do where the providers with most mailboxes take no passwords.
+fn sentence(error: &LookError) -> String {
+    match &error.why {
+        Why::LoginRefused(..) => {
+            format!("{error}; Gmail and Microsoft 365 want token_command under [canary] in place of a password")
+        }
+        _ => error.to_string(),
+    }
+}
+
 impl Hands for Post {
     fn send(&mut self, token: &str, now: Timestamp) -> SendResult {
         let (id, message_id) = self.id_of(token);
@@ -193,7 +203,7 @@ impl Hands for Post {
     }
 
     fn look(&mut self, tokens: &[String]) -> std::result::Result<Vec<(String, Place)>, String> {
-        let looked = self.see(&self.tokens(tokens)).map_err(|e| e.to_string())?;
+        let looked = self.see(&self.tokens(tokens)).map_err(|e| sentence(&e))?;
         let place = |token: &String| Some((token.clone(), self.place(token, &looked.sightings)?));
         Ok(tokens.iter().filter_map(place).collect())
     }
@@ -208,7 +218,7 @@ impl Hands for Post {
         let tokens: Vec<Token> = wanted.iter().filter_map(|(_, token)| Token::new(token, None).ok()).collect();
         let looked = match self.see(&tokens) {
             Ok(looked) => looked,
-            Err(why) => return Some(Err(why.to_string())),
+            Err(why) => return Some(Err(sentence(&why))),
         };
         Some(Ok(wanted.iter().filter_map(|one| self.sealed(one, &looked.sightings)).collect()))
     }

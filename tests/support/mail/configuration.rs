@@ -111,13 +111,19 @@ first_valid_uid = {OWNER}
 last_valid_uid = {OWNER}
 first_valid_gid = {OWNER}
 mail_fsync = never
-auth_mechanisms = plain login
+auth_mechanisms = plain login xoauth2
 auth_failure_delay = 0
 ssl = required
 ssl_cert = <{dir}/tls/server.pem
 ssl_key = <{dir}/tls/server.key
 passdb {{
+  driver = oauth2
+  mechanisms = xoauth2
+  args = {dir}/dovecot/oauth2.conf
+}}
+passdb {{
   driver = passwd-file
+  mechanisms = plain login
   args = {dir}/dovecot/users
 }}
 userdb {{

@@ -35,6 +35,12 @@ pub enum Why {
     NotImap(String),
     /// User or password are not accepted. Holds the user and the server's words.
     LoginRefused(String, String),
+    /// The access token is not accepted. Holds the user and the server's words.
+    TokenRefused(String, String),
+    /// There is no access token. Holds the sentence that says why.
+    NoToken(String),
+    /// The server takes no access tokens. Holds which other ways it names, as part of a sentence.
+    NoTokensTaken(String),
     /// The server cannot log anybody in now; the password is not at fault. Holds its words.
     LoginUnavailable(String),
     /// The folder, mostly the inbox, cannot be opened or searched. Holds its name and the server's words.
@@ -104,6 +110,16 @@ impl fmt::Display for Why {
             Self::LoginRefused(user, words) => {
                 write!(f, "login as \"{user}\" refused; correct user or password in the settings. It says: {words}")
             }
+            Self::TokenRefused(user, words) => write!(
+                f,
+                "the access token for \"{user}\" is refused; see that token_command prints a fresh one for this user, with the \
+                 right to read mail by IMAP. It says: {words}"
+            ),
+            Self::NoToken(why) => write!(f, "no login: {why}"),
+            Self::NoTokensTaken(ways) => write!(
+                f,
+                "takes no access tokens (XOAUTH2) at this port, {ways}; use pass_file in place of token_command"
+            ),
             Self::LoginUnavailable(words) => {
                 write!(f, "cannot log anybody in now, the password is not at fault: {words}")
             }

@@ -3,8 +3,10 @@
 use super::error::clean_words;
 use super::mend::{self, Verdict};
 use super::until::Until;
+use std::cell::Cell;
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
+use std::rc::Rc;
 
 /// Bytes that a whole session may bring.
 pub(super) const SESSION_MAX: usize = 4 << 20;
@@ -77,6 +79,8 @@ pub(super) struct Guard<S> {
     fetched: usize,
     literals: usize,
     heard: bool,
+    /// Whether requests of the server are handed on.
+    requests: Rc<Cell<bool>>,
 }
 
 impl<S: Read + Write> Guard<S> {
@@ -95,7 +99,13 @@ impl<S: Read + Write> Guard<S> {
             fetched: 0,
             literals: 0,
             heard: false,
+            requests: Rc::default(),
         }
+    }
+
+    /// Whether requests of the server are handed on. Only a login in several steps answers them.
+    pub(super) fn requests(&self) -> Rc<Cell<bool>> {
+        Rc::clone(&self.requests)
     }
 
     fn late(&self) -> io::Error {
@@ -178,6 +188,7 @@ impl<S: Read + Write> Guard<S> {
             }
             State::Rest(true) => (mend::rest(line), true),
             State::Rest(false) => (Verdict::Drop, true),
+            _ if self.requests.get() && line.starts_with(b"+") => (mend::request(line), false),
             _ => {
                 self.literals = 0;
                 (mend::first(line), !mend::has_words(line))

@@ -22,7 +22,7 @@ pub(super) enum Verdict {
 /// Judges the first line of a reply, without its end.
 pub(super) fn first(line: &[u8]) -> Verdict {
     let Some(reply) = line.strip_prefix(b"* ") else {
-        // A request to go on is never ours to answer. All else is the end of a command, or nonsense for the crate to find.
+        // A request to go on is ours to answer in a login alone, see [`request`]. All else is the end of a command, or nonsense for the crate to find.
         return if line.first() == Some(&b'+') { Verdict::Drop } else { Verdict::Keep(ended(plain(line))) };
     };
     let mut words = reply.splitn(3, |&b| b == b' ');
@@ -37,6 +37,11 @@ pub(super) fn first(line: &[u8]) -> Verdict {
         (number, b"FETCH") if is_number(number) && is_fetch(line) => rest(line),
         _ => Verdict::Drop,
     }
+}
+
+/// A request to go on, while we log in step by step.
+pub(super) fn request(line: &[u8]) -> Verdict {
+    Verdict::Keep(ended(plain(line)))
 }
 
 /// Judges what stands behind a literal, without its end; and a first line of a FETCH.

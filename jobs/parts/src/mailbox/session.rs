@@ -1,5 +1,6 @@
 //! One IMAP session: log in, list the folders, find our messages, and remove them if that was asked.
 
+mod login;
 mod survey;
 
 pub(super) use survey::{greet, survey};
@@ -10,12 +11,15 @@ use super::guard::{Guard, Stop};
 use super::header::{self, Header};
 use super::until::Until;
 use super::{Cleaned, DELIVERY, HEADER, Looked, Password, Sighting, Skipped, Token};
+use crate::login::LoginBy;
 use crate::tls;
 use imap::Error;
 use jiff::Timestamp;
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::io::{ErrorKind, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::time::Duration;
 
 /// Only so many of a folder's newest messages are searched.
@@ -38,12 +42,12 @@ const GOODBYE: Duration = Duration::from_secs(1);
 pub(super) fn look<S: Read + Write>(
     stream: S,
     user: &str,
-    pass: &Password,
+    by: &LoginBy,
     tokens: &[Token],
     until: &Until,
 ) -> Result<Looked, Why> {
     unharmed(|| {
-        let mut talk = Talk::begin(stream, user, pass, until)?;
+        let mut talk = Talk::begin(stream, user, by, until)?;
         let looked = talk.look(tokens)?;
         talk.end();
         Ok(looked)
@@ -54,12 +58,12 @@ pub(super) fn look<S: Read + Write>(
 pub(super) fn clean<S: Read + Write>(
     stream: S,
     user: &str,
-    pass: &Password,
+    by: &LoginBy,
     tokens: &[Token],
     until: &Until,
 ) -> Result<Cleaned, Why> {
     unharmed(|| {
-        let mut talk = Talk::begin(stream, user, pass, until)?;
+        let mut talk = Talk::begin(stream, user, by, until)?;
         let cleaned = talk.clean(tokens)?;
         talk.end();
         Ok(cleaned)
@@ -75,7 +79,8 @@ fn unharmed<T>(session: impl FnOnce() -> Result<T, Why>) -> Result<T, Why> {
 /// A session after its login.
 struct Talk<'a, S: Read + Write> {
     session: imap::Session<Guard<S>>,
-    pass: &'a Password,
+    /// What no word of the server may show.
+    pass: Password,
     until: &'a Until,
     uidplus: bool,
     step: Cow<'static, str>,
@@ -90,20 +95,17 @@ struct Hit {
 
 impl<'a, S: Read + Write> Talk<'a, S> {
     /// Reads the greeting and logs in.
-    fn begin(stream: S, user: &str, pass: &'a Password, until: &'a Until) -> Result<Self, Why> {
-        Self::login(greeted(stream, pass, until)?, user, pass, until)
+    fn begin(stream: S, user: &str, by: &LoginBy, until: &'a Until) -> Result<Self, Why> {
+        Self::login(greeted(stream, &login::known(by), until)?, user, by, until)
     }
 
     /// Logs in.
-    fn login(client: imap::Client<Guard<S>>, user: &str, pass: &'a Password, until: &'a Until) -> Result<Self, Why> {
-        let step = "its answer to the login";
-        let session = client.login(user, &pass.0).map_err(|(e, _)| match e {
-            Error::No(no) => refused(user, &pass.scrub(&no.information)),
-            Error::Bad(bad) => refused(user, &pass.scrub(&bad.information)),
-            Error::Validate(_) => refused(user, "(not sent: a line's end stands in the user or the password)"),
-            other => explain(other, step, pass),
-        })?;
-        Ok(Self { session, pass, until, uidplus: false, step: step.into() })
+    fn login(greeted: Greeted<S>, user: &str, by: &LoginBy, until: &'a Until) -> Result<Self, Why> {
+        let (session, pass) = match by {
+            LoginBy::Password(pass) => (login::by_password(greeted, user, pass)?, pass.clone()),
+            LoginBy::Token(command) => login::by_token(greeted, user, command, until)?,
+        };
+        Ok(Self { session, pass, until, uidplus: false, step: login::STEP.into() })
     }
 
     /// Says goodbye. What comes of it is of no use.
@@ -113,7 +115,7 @@ impl<'a, S: Read + Write> Talk<'a, S> {
     }
 
     fn explain(&self, error: Error) -> Why {
-        explain(error, &self.step, self.pass)
+        explain(error, &self.step, &self.pass)
     }
 
     /// The words of a refusal, or an error that ends the session.
@@ -368,23 +370,21 @@ fn has(abilities: &imap::types::Capabilities, wanted: &str) -> bool {
     abilities.iter().any(|c| matches!(c, imap_proto::Capability::Atom(a) if a.eq_ignore_ascii_case(wanted)))
 }
 
-/// A client that has read the greeting.
-fn greeted<S: Read + Write>(stream: S, pass: &Password, until: &Until) -> Result<imap::Client<Guard<S>>, Why> {
-    let mut client = imap::Client::new(Guard::new(stream, until.clone()));
+/// A client that has read the greeting, and the switch of its guard for what the server asks in a login.
+struct Greeted<S: Read + Write> {
+    client: imap::Client<Guard<S>>,
+    requests: Rc<Cell<bool>>,
+}
+
+fn greeted<S: Read + Write>(stream: S, pass: &Password, until: &Until) -> Result<Greeted<S>, Why> {
+    let guard = Guard::new(stream, until.clone());
+    let requests = guard.requests();
+    let mut client = imap::Client::new(guard);
     client.read_greeting().map_err(|e| match explain(e, "its greeting", pass) {
         Why::Bye(_, words) => Why::TurnedAway(words),
         other => other,
     })?;
-    Ok(client)
-}
-
-/// Some codes say that nothing is wrong with the password (RFC 5530).
-fn refused(user: &str, words: &str) -> Why {
-    let upper = words.to_ascii_uppercase();
-    if ["[UNAVAILABLE]", "[LIMIT]", "[INUSE]", "[SERVERBUG]"].iter().any(|code| upper.contains(code)) {
-        return Why::LoginUnavailable(clean_words(words.as_bytes()));
-    }
-    Why::LoginRefused(clean_words(user.as_bytes()), clean_words(words.as_bytes()))
+    Ok(Greeted { client, requests })
 }
 
 /// What an error of the crate means, while we waited for `step`.

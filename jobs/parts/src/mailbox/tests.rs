@@ -1,6 +1,7 @@
 //! Sessions over servers that are scripts, good and bad. The real server is met in the tests of the whole program.
 
 mod survey;
+mod token;
 
 use super::*;
 use std::cell::RefCell;
@@ -59,6 +60,10 @@ impl Write for Script {
     }
 }
 
+fn by(pass: &str) -> LoginBy {
+    Password::new(pass).into()
+}
+
 fn token() -> Token {
     Token::new(TEXT, None).unwrap()
 }
@@ -68,7 +73,7 @@ fn soon() -> Instant {
 }
 
 fn run(script: Script) -> Result<Looked, LookError> {
-    look_over(script, "me", &Password::new("hunter2"), &[token()], soon())
+    look_over(script, "me", &by("hunter2"), &[token()], soon())
 }
 
 fn why(answers: &[&[u8]]) -> String {
@@ -200,7 +205,7 @@ fn damaged_sessions_end_without_a_panic() {
         let answers: Vec<&[u8]> = answers.iter().map(Vec::as_slice).collect();
         for done in [
             run(Script::new(&answers)).map(drop),
-            clean_over(Script::new(&answers), "me", &Password::new("x"), &[token()], soon()).map(drop),
+            clean_over(Script::new(&answers), "me", &by("x"), &[token()], soon()).map(drop),
         ] {
             whole += usize::from(done.is_ok());
             let panicked = done.is_err_and(|e| e.to_string().contains("cannot be read at all"));
@@ -314,7 +319,7 @@ fn the_deadline_holds_while_bytes_keep_coming() {
         }
     }
     let deadline = Instant::now() + Duration::from_millis(100);
-    let error = look_over(Drip, "me", &Password::new("x"), &[token()], deadline).unwrap_err();
+    let error = look_over(Drip, "me", &by("x"), &[token()], deadline).unwrap_err();
     assert_eq!(error.why, Why::Slow("its greeting".to_owned()));
 }
 
@@ -322,7 +327,7 @@ fn the_deadline_holds_while_bytes_keep_coming() {
 fn without_uidplus_nothing_is_removed() {
     let header = format!("X-Checker-Canary: {TEXT}\r\n\r\n");
     let script = Script::new(&[HELLO, OK, ABLE, INBOX, ONE, HIT, &fetched(&header), OK]);
-    let cleaned = clean_over(script, "me", &Password::new("x"), &[token()], soon()).unwrap();
+    let cleaned = clean_over(script, "me", &by("x"), &[token()], soon()).unwrap();
     assert_eq!((cleaned.removed, cleaned.left), (0, 1));
     assert!(cleaned.skipped[0].why.contains("UIDPLUS"), "{cleaned:?}");
 }
@@ -334,11 +339,11 @@ fn a_folder_made_anew_keeps_its_messages() {
     // Between EXAMINE and SELECT another message got the number. A STORE would meet an answer that makes no sense.
     let foreign = fetched("Subject: dear\r\n\r\n");
     let script = Script::new(&[HELLO, OK, able, INBOX, ONE, HIT, &ours, ONE, &foreign, OK, b"oops\r\n"]);
-    let cleaned = clean_over(script, "me", &Password::new("x"), &[token()], soon()).unwrap();
+    let cleaned = clean_over(script, "me", &by("x"), &[token()], soon()).unwrap();
     assert_eq!((cleaned.removed, cleaned.left), (0, 0));
     // And one that the server keeps is not counted as gone.
     let script = Script::new(&[HELLO, OK, able, INBOX, ONE, HIT, &ours, ONE, &ours, OK, OK, HIT, OK]);
-    let cleaned = clean_over(script, "me", &Password::new("x"), &[token()], soon()).unwrap();
+    let cleaned = clean_over(script, "me", &by("x"), &[token()], soon()).unwrap();
     assert_eq!((cleaned.removed, cleaned.left), (0, 1));
     assert!(cleaned.skipped[0].why.contains("keeps 1"), "{cleaned:?}");
 }
@@ -392,13 +397,13 @@ fn the_password_does_not_show_itself() {
         port: 993,
         security: Security::Tls,
         user: "me".to_owned(),
-        pass: Password::new("a\"b\\c"),
+        by: Password::new("a\"b\\c").into(),
         trust: Arc::new(Trust::system(&[])),
     };
     let shown = format!("{account:?}");
     assert!(shown.contains("hidden") && !shown.contains("a\\\"b") && !shown.contains("a\"b"), "{shown}");
     assert_eq!(account.at(), "mail server [::1]:993");
-    assert_eq!(account.pass.scrub("LOGIN \"a\\\"b\\\\c\" a\"b\\c\u{1b}"), "LOGIN \"(hidden)\" (hidden) ");
+    assert_eq!(Password::new("a\"b\\c").scrub("LOGIN \"a\\\"b\\\\c\" a\"b\\c\u{1b}"), "LOGIN \"(hidden)\" (hidden) ");
     assert_eq!(Password::new("").scrub("fine"), "fine");
     assert_eq!(Password::new("gehe\u{ef}m").scrub("no gehe\u{ef}m, no gehe??m"), "no (hidden), no (hidden)");
 }
@@ -410,7 +415,7 @@ fn a_password_goes_only_where_it_is_safe() {
         port: 143,
         security: Security::Plain,
         user: "me".to_owned(),
-        pass: Password::new("hunter2"),
+        by: Password::new("hunter2").into(),
         trust: Arc::new(Trust::system(&[])),
     };
     assert_eq!(look(&account, &[token()], soon()).unwrap_err().why, Why::Unprotected);

@@ -1,6 +1,7 @@
 //! How many messages a folder holds, and when the newest came.
 
-use super::{GOODBYE, Talk, clean_words, explain, greeted, has, unharmed};
+use super::{GOODBYE, Talk, clean_words, explain, greeted, has, login, unharmed};
+use crate::login::LoginBy;
 use crate::mailbox::error::Why;
 use crate::mailbox::until::Until;
 use crate::mailbox::{Password, Survey};
@@ -17,7 +18,7 @@ const NAMED_MAX: usize = 8;
 pub(in crate::mailbox) fn greet<S: Read + Write>(stream: S, until: &Until) -> Result<(), Why> {
     unharmed(|| {
         let nobody = Password::new("");
-        let mut client = greeted(stream, &nobody, until)?;
+        let mut client = greeted(stream, &nobody, until)?.client;
         client.capabilities().map_err(|error| explain(error, "its abilities", &nobody))?;
         until.at_most(GOODBYE);
         // The crate says goodbye only after a login. Nothing depends on the answer, which is waited for, so that the server
@@ -34,19 +35,21 @@ pub(in crate::mailbox) fn greet<S: Read + Write>(stream: S, until: &Until) -> Re
 pub(in crate::mailbox) fn survey<S: Read + Write>(
     stream: S,
     user: &str,
-    pass: &Password,
+    by: &LoginBy,
     folder: &str,
     until: &Until,
 ) -> Result<Survey, Why> {
     unharmed(|| {
-        let mut client = greeted(stream, pass, until)?;
-        let abilities = client.capabilities().map_err(|error| explain(error, "its abilities", pass))?;
-        // Then no password may be sent at all (RFC 3501, 6.2.3).
-        if has(&abilities, "LOGINDISABLED") {
-            let words = "it allows no login by password on this connection (LOGINDISABLED)";
-            return Err(Why::LoginUnavailable(words.to_owned()));
+        let mut greeted = greeted(stream, &login::known(by), until)?;
+        if let LoginBy::Password(pass) = by {
+            let abilities = greeted.client.capabilities().map_err(|error| explain(error, "its abilities", pass))?;
+            // Then no password may be sent at all (RFC 3501, 6.2.3).
+            if has(&abilities, "LOGINDISABLED") {
+                let words = "it allows no login by password on this connection (LOGINDISABLED)";
+                return Err(Why::LoginUnavailable(words.to_owned()));
+            }
         }
-        let mut talk = Talk::login(client, user, pass, until)?;
+        let mut talk = Talk::login(greeted, user, by, until)?;
         let survey = talk.survey(folder)?;
         talk.end();
         Ok(survey)

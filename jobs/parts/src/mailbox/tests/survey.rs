@@ -5,7 +5,7 @@ use super::*;
 fn surveyed(folder: &str, answers: &[&[u8]]) -> (Result<Survey, String>, String) {
     let script = Script::new(answers);
     let log = script.log.clone();
-    let survey = survey_over(script, "me", &Password::new("hunter2"), folder, soon());
+    let survey = survey_over(script, "me", &by("hunter2"), folder, soon());
     let said = log.borrow().clone();
     (survey.map_err(|e| e.to_string()), said)
 }
