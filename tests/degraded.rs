@@ -60,7 +60,7 @@ impl Scene {
     }
 
     fn up(&mut self) {
-        self.target = Some(TcpListener::bind(("127.0.0.1", self.port)).unwrap());
+        self.target = Some(crate::support::listen(self.port));
     }
 
     fn down(&mut self) {

@@ -187,7 +187,7 @@ fn an_alert_that_arrives_proves_mail_and_is_left_for_its_reader() {
     let mut node = Node::with_mail("alerted", server, &(by_imap(server, "canary", "1h", "1min") + &job));
     node.home.settings(&node.home.read("settings.cfg").replace("oncall@", "canary@"));
     // A target that answers, so that the first canary is alone.
-    let target = std::net::TcpListener::bind(("127.0.0.1", port)).unwrap();
+    let target = crate::support::listen(port);
     node.start();
     node.pass().silent();
     node.await_word("True");

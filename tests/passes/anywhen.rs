@@ -66,6 +66,7 @@ impl Home {
         let killed = kill(pass);
         let phase = self.all.phase(started, killed);
         self.all.check_store(&format!("{phase:?}"));
+        self.all.settle();
         self.length = next_length(self.length, phase == Phase::Told);
         if matches!(phase, Phase::Claimed | Phase::Accepted) {
             self.rare.push(delay);

@@ -54,6 +54,7 @@ impl Start {
         let mut pass = self.all.start(moments);
         let end = pass.wait().expect("its end");
         sweep(pass.id());
+        self.all.settle();
         end
     }
 

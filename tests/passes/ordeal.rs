@@ -12,6 +12,7 @@ use nix::sys::signal::Signal;
 use nix::unistd::Pid;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::process::Child;
 use std::time::{Duration, Instant};
 
@@ -138,6 +139,16 @@ impl Ordeal {
         seen()
     }
 
+    /// Waits until what a killed pass was just starting has begun: before that nobody knows it as a child of a job.
+    /// Everywhere but here the next pass comes a minute later.
+    pub(crate) fn settle(&self) {
+        let begun = || {
+            let ours = |pid: &PathBuf| std::fs::read_link(pid.join("exe")).is_ok_and(|exe| exe.ends_with("checker"));
+            (!self.processes().iter().any(ours)).then_some(())
+        };
+        crate::support::wait_until(Duration::from_secs(20), begun).expect("what dead passes were starting begins");
+    }
+
     /// Starts a pass in the next minute.
     pub(crate) fn start(&mut self, moments: &Moments) -> Child {
         self.now = self.now.plus(Duration::from_secs(60));
@@ -237,7 +248,8 @@ impl Ordeal {
         ] {
             assert_eq!(self.home.count(sql), 0, "{when}: {what}");
         }
-        let survivors = self.processes();
+        let stat = |pid: &PathBuf| std::fs::read_to_string(pid.join("stat")).ok();
+        let survivors: Vec<String> = self.processes().iter().filter_map(stat).collect();
         assert!(survivors.is_empty(), "{when}: children have survived: {survivors:?}");
     }
 
@@ -253,12 +265,11 @@ impl Ordeal {
         }
     }
 
-    /// Whoever works in this home: the children of a job do.
-    fn processes(&self) -> Vec<String> {
+    /// Whoever works in this home, as folders of `/proc`: the children of a job do.
+    fn processes(&self) -> Vec<PathBuf> {
         let home = std::fs::canonicalize(self.home.path(".")).expect("the home");
         let pids = std::fs::read_dir("/proc").expect("/proc").flatten().map(|e| e.path());
-        let here = pids.filter(|p| std::fs::read_link(p.join("cwd")).is_ok_and(|cwd| cwd.starts_with(&home)));
-        here.map(|p| std::fs::read_to_string(p.join("stat")).unwrap_or_default()).filter(|s| !s.is_empty()).collect()
+        pids.filter(|p| std::fs::read_link(p.join("cwd")).is_ok_and(|cwd| cwd.starts_with(&home))).collect()
     }
 }
 
@@ -278,7 +289,7 @@ pub(crate) fn kill(mut pass: Child) -> Instant {
 }
 
 fn listen(port: u16) -> TcpListener {
-    let listener = TcpListener::bind(("127.0.0.1", port)).expect("the target's port");
+    let listener = crate::support::listen(port);
     listener.set_nonblocking(true).expect("a setting");
     listener
 }

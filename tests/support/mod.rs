@@ -17,7 +17,7 @@ pub mod realm;
 pub mod relay;
 pub mod tls;
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
@@ -64,7 +64,8 @@ fn missing(what: &str) -> Option<String> {
 }
 
 /// Ports that nobody listens on, below those that the kernel hands out by itself: a server that is stopped for a while
-/// finds its port free again, and no other test listens there meanwhile.
+/// finds its port free again, and no other test listens there meanwhile. None is opened to find out: a program that another
+/// thread starts at this moment would hold it open for a while longer.
 pub fn free_ports<const N: usize>() -> [u16; N] {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let (first, count) = (10_000, 20_000);
@@ -72,9 +73,17 @@ pub fn free_ports<const N: usize>() -> [u16; N] {
     std::array::from_fn(|_| {
         (0..count)
             .map(|_| first + (start + NEXT.fetch_add(1, Ordering::Relaxed) % count) % count)
-            .find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok())
+            .find(|port| TcpStream::connect(("127.0.0.1", *port)).is_err())
             .expect("a free port")
     })
+}
+
+/// Listens at a port of [`free_ports`]. It may have been closed just now: a program that another thread was starting at that
+/// moment holds it open until it has begun.
+#[track_caller]
+pub fn listen(port: u16) -> TcpListener {
+    let open = || TcpListener::bind(("127.0.0.1", port)).ok();
+    wait_until(Duration::from_secs(10), open).expect("the port is free")
 }
 
 /// Waits until `ready` has an answer, at most `limit`.

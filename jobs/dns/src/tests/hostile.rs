@@ -1,5 +1,6 @@
 //! Servers that answer with anything but an answer.
 
+use super::servers::free_port;
 use super::{found, look_for};
 use checker_job::{Blame, Outcome, Verdict};
 use std::io::{Read, Write};
@@ -8,7 +9,8 @@ use std::time::Duration;
 
 /// A server that answers each datagram with those that `answer` makes of it; it goes on until the test's process ends.
 fn udp(answer: impl Fn(&[u8]) -> Vec<Vec<u8>> + Send + 'static) -> SocketAddr {
-    let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
+    // TCP finds the same port free.
+    let socket = UdpSocket::bind(("127.0.0.1", free_port())).unwrap();
     let at = socket.local_addr().unwrap();
     std::thread::spawn(move || {
         let mut buffer = [0; 2_048];

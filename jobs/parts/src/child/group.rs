@@ -10,7 +10,7 @@ use std::io::Read;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt;
 use std::process::{Child, ExitStatus};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// A child that leads a process group of its own. Dropped before it was reaped, it kills the group.
 #[derive(Debug)]
@@ -82,26 +82,28 @@ impl Drop for Group {
     }
 }
 
+/// How long those who were killed may take to die.
+const DYING: Duration = Duration::from_millis(500);
+
 /// Kills (SIGKILL) every process group that holds a process of one of these runs, and says how many groups that were.
 /// Such a process is known by `CHECKER_RUN` in its environment, so children in groups and sessions of their own are found
 /// too. Only processes of our own user are looked at, and our own group is never killed.
 ///
-/// To be called before the claims of a dead pass are freed, so that no job runs twice at once. Reads `/proc` and blocks.
+/// To be called before the claims of a dead pass are freed, so that no job runs twice at once: it comes back when none of
+/// them lives, or after half a second; whoever is stuck in the kernel dies later. Reads `/proc` and blocks.
 pub fn kill_groups_of_runs(run_ids: &[String]) -> usize {
     let mut killed = BTreeSet::new();
-    // What forks while we look may be missed once, hardly three times.
-    for _ in 0..3 {
-        let fresh: Vec<i32> = groups_of_runs(run_ids).into_iter().filter(|group| !killed.contains(group)).collect();
-        if fresh.is_empty() {
-            break;
+    let (until, mut pause) = (Instant::now() + DYING, Duration::from_millis(1));
+    loop {
+        // Anew each time: who forks while we look may be missed once.
+        let living = groups_of_runs(run_ids);
+        if living.is_empty() || Instant::now() >= until {
+            return killed.len();
         }
-        for group in fresh {
-            if killpg(Pid::from_raw(group), Signal::SIGKILL).is_ok() {
-                killed.insert(group);
-            }
-        }
+        killed.extend(living.into_iter().filter(|group| killpg(Pid::from_raw(*group), Signal::SIGKILL).is_ok()));
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(50));
     }
-    killed.len()
 }
 
 /// The process groups that hold a process of one of these runs; never our own group.

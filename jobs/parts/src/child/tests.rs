@@ -259,6 +259,7 @@ fn the_groups_of_dead_runs_are_found_and_killed() {
     // Three shells, and what fled from one of them.
     groups(&runs, 4);
     assert_eq!(kill_groups_of_runs(&runs[..2]), 3);
+    assert!(group::groups_of_runs(&runs[..2]).is_empty(), "they are dead when it comes back");
     assert!(plain.wait().unwrap().signal().is_some());
     assert!(fled.wait().unwrap().signal().is_some());
     assert!(other.try_wait().unwrap().is_none(), "another run is left alone");
