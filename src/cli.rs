@@ -12,6 +12,7 @@ mod daemon;
 mod demo;
 mod drill;
 mod exit;
+mod import;
 mod init;
 mod jobs;
 mod key;
@@ -92,6 +93,7 @@ fn dispatch(cx: &mut Cx<'_>, command: &Command) -> Result<Exit, Failure> {
         Command::Silence(a) => ack::silence(cx, a),
         Command::Key => key::run(cx),
         Command::NewJob(a) => new_job::run(cx, a),
+        Command::Import(a) => import::run(cx, a),
         Command::Demo(a) => demo::run(cx, a),
         Command::Apart => apart::run(cx),
     }

@@ -10,7 +10,7 @@
 //! 5. What is told: [`node`] (troubles of our own), [`outbox`], [`message`], [`channel`].
 //! 6. What nodes say to each other: [`peer`].
 //! 7. What each pass does for the watch over Checker itself: [`rounds`]. What runs beside the passes: the [`daemon`], which passes and commands reach over [`control`].
-//! 8. What a programmer begins with: [`new_job`].
+//! 8. What a programmer begins with: [`new_job`]. What somebody brings along who moves in: `import`.
 //! 9. Beside all: [`clock`], the only place that reads the time, and [`log`].
 
 pub mod apart;
@@ -25,6 +25,7 @@ pub mod drill;
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod import;
 pub mod log;
 pub mod message;
 pub mod new_job;

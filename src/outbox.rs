@@ -99,26 +99,13 @@ impl Outbox<'_> {
     /// Of the store. What was accepted before is marked.
     pub fn drain(&mut self, within: Duration) -> Result<Drained> {
         let mut drained = Drained::default();
-        if !self.take_lease(Instant::now() + within)? {
+        if !take_lease(self.own, self.holder, self.is_gone, Instant::now() + within)? {
             drained.busy = true;
             return Ok(drained);
         }
         let result = self.drain_held(Instant::now() + within, &mut drained);
         self.own.release_lease(LEASE, self.holder)?;
         result.map(|()| drained)
-    }
-
-    /// Waits for a live holder: it may have looked for work just before ours was committed.
-    fn take_lease(&self, until: Instant) -> Result<bool> {
-        let mut gone = Vec::new();
-        loop {
-            match self.own.lease(LEASE, self.holder, LEASE_TIME, &gone)? {
-                None => return Ok(true),
-                Some(other) if (self.is_gone)(other) && !gone.contains(&other) => gone.push(other),
-                Some(_) if Instant::now() >= until => return Ok(false),
-                Some(_) => std::thread::sleep(Duration::from_millis(100)),
-            }
-        }
     }
 
     fn drain_held(&mut self, until: Instant, drained: &mut Drained) -> Result<()> {
@@ -281,6 +268,39 @@ fn is_due(delivery: &Delivery, now: Timestamp) -> bool {
         _ => delivery::retry_after(delivery.attempts.max(1)),
     };
     delivery.next_try <= now || delivery.next_try > now.plus(wait)
+}
+
+/// Waits for a live holder: it may have looked for work just before ours was committed.
+fn take_lease(own: &dyn Own, holder: Uuid, is_gone: &dyn Fn(Uuid) -> bool, until: Instant) -> Result<bool> {
+    let mut gone = Vec::new();
+    loop {
+        match own.lease(LEASE, holder, LEASE_TIME, &gone)? {
+            None => return Ok(true),
+            Some(other) if is_gone(other) && !gone.contains(&other) => gone.push(other),
+            Some(_) if Instant::now() >= until => return Ok(false),
+            Some(_) => std::thread::sleep(Duration::from_millis(100)),
+        }
+    }
+}
+
+/// Does `work` while nobody drains; `None` if another process drains all the time `within`. `holder` is alive for
+/// everybody meanwhile.
+///
+/// # Errors
+/// Of the store, and of `work`.
+pub fn undisturbed<T>(
+    own: &dyn Own,
+    holder: Uuid,
+    is_gone: &dyn Fn(Uuid) -> bool,
+    within: Duration,
+    work: impl FnOnce() -> Result<T>,
+) -> Result<Option<T>> {
+    if !take_lease(own, holder, is_gone, Instant::now() + within)? {
+        return Ok(None);
+    }
+    let result = work();
+    own.release_lease(LEASE, holder)?;
+    result.map(Some)
 }
 
 /// Sends a write again while it is unknown whether it was made, or the store is busy: every write counts once.

@@ -22,6 +22,7 @@ mod life;
 mod mail;
 mod mailbox;
 mod matrix;
+mod moving;
 mod passes;
 mod peer;
 mod settings;

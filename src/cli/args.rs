@@ -76,6 +76,8 @@ pub(super) enum Command {
     Key,
     /// Write a job kind of your own to begin with: crate, dependency and the line in the list
     NewJob(NewJob),
+    /// Move in: take over settings and state of the first program, or the endpoints of Gatus
+    Import(Import),
     /// Show the whole life of an alert, on this machine, in half a minute
     Demo(Demo),
     /// Not for hands: a pass starts this to run jobs that may end their process
@@ -111,6 +113,52 @@ pub(super) struct NewJob {
     /// Where Checker's sources are [default: around the folder that we are in]
     #[arg(long, value_name = "FOLDER")]
     pub(super) checker: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(super) struct Import {
+    #[command(subcommand)]
+    pub(super) from: ImportFrom,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ImportFrom {
+    /// Print settings of the first program (INI) as TOML, and a table for each job that its state file knows
+    First(ImportFirst),
+    /// Take over what the first program remembers of the jobs of these settings: nothing is told twice
+    FirstState(ImportState),
+    /// Print the endpoints of a Gatus configuration as jobs; what cannot be taken over is listed
+    Gatus(ImportGatus),
+}
+
+#[derive(Args, Debug, Default)]
+pub(super) struct ImportFirst {
+    /// Its settings file
+    #[arg(value_name = "SETTINGS")]
+    pub(super) settings: PathBuf,
+    /// Its state file, which says what jobs there were
+    #[arg(long, value_name = "FILE")]
+    pub(super) state: Option<PathBuf>,
+    /// Write into this file instead, and the password into mail.secret beside it; never over a file that exists
+    #[arg(short = 'o', long = "output", value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Args, Debug, Default)]
+pub(super) struct ImportGatus {
+    /// Its config.yaml
+    #[arg(value_name = "FILE")]
+    pub(super) config: PathBuf,
+    /// Write into this file instead, such as settings.d/gatus.cfg; never over a file that exists
+    #[arg(short = 'o', long = "output", value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+}
+
+#[derive(Args, Debug, Default)]
+pub(super) struct ImportState {
+    /// Its state file
+    #[arg(value_name = "STATE")]
+    pub(super) state: PathBuf,
 }
 
 #[derive(Args, Debug, Default)]

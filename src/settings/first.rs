@@ -2,24 +2,56 @@
 
 use std::collections::BTreeMap;
 
-type Sections = BTreeMap<String, Vec<(String, String)>>;
+/// One `key = value`.
+pub(crate) struct Entry {
+    /// In lower case.
+    pub(crate) key: String,
+    pub(crate) value: String,
+    /// The line, from 1.
+    pub(crate) line: usize,
+}
+
+/// What stands in settings of the first program, with its places.
+pub(crate) struct Ini {
+    /// By name, in lower case. What stands before the first header is under the empty name.
+    pub(crate) sections: BTreeMap<String, Vec<Entry>>,
+    /// Lines that are neither header nor entry nor comment, from 1.
+    pub(crate) unread: Vec<usize>,
+}
+
+impl Ini {
+    /// The first value of this key that is not empty.
+    pub(crate) fn get(&self, section: &str, key: &str) -> Option<&str> {
+        let found = self.sections.get(section)?.iter().find(|e| e.key == key);
+        found.map(|e| e.value.as_str()).filter(|v| !v.is_empty())
+    }
+
+    /// Whether these are settings of the first program, and no TOML.
+    fn is_first(&self, text: &str) -> bool {
+        let bare = |section: &str, key: &str| self.get(section, key).is_some_and(|v| !v.starts_with(['"', '\'', '[']));
+        let only_there = ["smtpserver", "smtpport", "imapserver"].iter().any(|k| bare("email", k))
+            || ["logfile", "statefile"].iter().any(|k| bare("general", k))
+            || self.sections.contains_key("peers");
+        let both = bare("general", "servername") && bare("general", "alertcontact");
+        !text.contains("[[") && (only_there || both)
+    }
+}
+
+/// What stands in `text`, if these are settings of the first program.
+pub(crate) fn read(text: &str) -> Option<Ini> {
+    let ini = parse(text);
+    ini.is_first(text).then_some(ini)
+}
 
 /// The same settings as TOML, if `text` are settings of the first program. Passwords are never in it.
 pub(crate) fn as_toml(text: &str) -> Option<String> {
-    let sections = parse(text);
-    let get = |section: &str, key: &str| {
-        let of_section = sections.get(section)?;
-        let found = of_section.iter().find(|(k, _)| k == key);
-        found.map(|(_, v)| v.clone()).filter(|v| !v.is_empty())
-    };
-    let bare = |section: &str, key: &str| get(section, key).is_some_and(|v| !v.starts_with(['"', '\'', '[']));
-    let only_there = ["smtpserver", "smtpport", "imapserver"].iter().any(|k| bare("email", k))
-        || ["logfile", "statefile"].iter().any(|k| bare("general", k))
-        || sections.contains_key("peers");
-    let both = bare("general", "servername") && bare("general", "alertcontact");
-    if text.contains("[[") || !(only_there || both) {
-        return None;
-    }
+    read(text).map(|ini| to_toml(&ini))
+}
+
+/// The settings as TOML, without passwords.
+pub(crate) fn to_toml(ini: &Ini) -> String {
+    let get = |section: &str, key: &str| ini.get(section, key).map(str::to_owned);
+    let peers = ini.sections.get("peers").map(Vec::as_slice).unwrap_or_default();
     let mut out = String::new();
     general(&mut out, &get);
     email(&mut out, &get);
@@ -31,14 +63,14 @@ pub(crate) fn as_toml(text: &str) -> Option<String> {
         line(&mut out, "user", &user);
         line(&mut out, "pass_file", "mail.secret");
     }
-    if get("email", "imapserver").is_some() || sections.get("peers").is_some_and(|peers| !peers.is_empty()) {
+    if get("email", "imapserver").is_some() || !peers.is_empty() {
         table(&mut out, "[daemon]");
         line(&mut out, "peer_listen", "[::]:5000");
     }
-    for (name, value) in sections.get("peers").into_iter().flatten() {
-        let (url, admin) = value.split_once(',').unwrap_or((value, "admin@example.com"));
+    for peer in peers {
+        let (url, admin) = peer.value.split_once(',').unwrap_or((&peer.value, "admin@example.com"));
         table(&mut out, "[[peer]]");
-        line(&mut out, "name", name);
+        line(&mut out, "name", &peer.key);
         line(&mut out, "url", url.trim());
         line(&mut out, "admin", admin.trim());
         out.push_str("legacy = true\n");
@@ -47,7 +79,7 @@ pub(crate) fn as_toml(text: &str) -> Option<String> {
         table(&mut out, "[log]");
         line(&mut out, "file", &file);
     }
-    Some(out)
+    out
 }
 
 fn general(out: &mut String, get: &dyn Fn(&str, &str) -> Option<String>) {
@@ -107,33 +139,34 @@ fn line(out: &mut String, key: &str, value: &str) {
 
 /// The dialect of the first program: `key = value` or `key: value`, comments with `#` or `;`, indented lines go on,
 /// keys in any case, `%%` for a percent sign.
-fn parse(text: &str) -> Sections {
-    let mut sections = Sections::new();
+fn parse(text: &str) -> Ini {
+    let mut ini = Ini { sections: BTreeMap::new(), unread: Vec::new() };
     let mut section = String::new();
-    for raw in text.lines() {
+    for (number, raw) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
         let trimmed = raw.trim();
         if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
             continue;
         }
         if let Some(name) = trimmed.strip_prefix('[').and_then(|t| t.split_once(']')) {
             section = name.0.trim().to_lowercase();
-            sections.entry(section.clone()).or_default();
+            ini.sections.entry(section.clone()).or_default();
             continue;
         }
-        let entries = sections.entry(section.clone()).or_default();
+        let entries = ini.sections.entry(section.clone()).or_default();
         if raw.starts_with([' ', '\t'])
-            && let Some((_, value)) = entries.last_mut()
+            && let Some(before) = entries.last_mut()
         {
-            value.push(' ');
-            value.push_str(trimmed);
+            before.value.push(' ');
+            before.value.push_str(trimmed);
             continue;
         }
         let Some(at) = trimmed.find(['=', ':']) else {
+            ini.unread.push(number);
             continue;
         };
         let (key, value) = trimmed.split_at(at);
         let value = value.get(1..).unwrap_or_default().trim().replace("%%", "%");
-        entries.push((key.trim().to_lowercase(), value));
+        entries.push(Entry { key: key.trim().to_lowercase(), value, line: number });
     }
-    sections
+    ini
 }
