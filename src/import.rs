@@ -48,7 +48,9 @@ pub(crate) struct Converted {
     pub(crate) settings: String,
     /// The jobs.
     pub(crate) tables: Vec<Table>,
-    /// Jobs that cannot be used as they are: they are kept as comments.
+    /// Windows of these jobs.
+    pub(crate) windows: Vec<Table>,
+    /// What cannot be used as it is: it is kept as comments.
     pub(crate) spoilt: Vec<Table>,
     /// What is not in all that.
     pub(crate) left: Vec<Left>,
@@ -62,7 +64,7 @@ impl Converted {
             table::comment(&mut out, line);
         }
         out.push_str(&self.settings);
-        for table in &self.tables {
+        for table in self.tables.iter().chain(&self.windows) {
             out.push('\n');
             out.push_str(&table.to_toml());
         }
@@ -80,18 +82,25 @@ impl Converted {
         out
     }
 
-    /// Takes a table out that cannot be used; it is kept as a comment, with the reason.
+    /// Takes a table out that cannot be used, counted over jobs and then windows; it is kept as a comment, with the reason.
     pub(crate) fn give_up(&mut self, index: usize, why: &str) {
-        if index >= self.tables.len() {
-            return;
-        }
-        let table = self.tables.remove(index);
+        let (tables, place, what) = match index.checked_sub(self.tables.len()) {
+            None => (&mut self.tables, index, "job"),
+            Some(behind) if behind < self.windows.len() => (&mut self.windows, behind, "window"),
+            Some(_) => return,
+        };
+        let table = tables.remove(place);
+        let job = table.job();
         self.left.push(Left::new(
             table.line,
-            format!("this would be a job that cannot be used: {why}"),
+            format!("this would be a {what} that cannot be used: {why}"),
             "It stands at the end as a comment: mend it there and take the # away",
         ));
         self.spoilt.push(table);
+        // Its windows hold the others.
+        for window in &mut self.windows {
+            window.forget("jobs", job.as_deref());
+        }
     }
 
     /// Puts what is left into the order of its lines.

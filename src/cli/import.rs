@@ -104,14 +104,21 @@ fn report(cx: &mut Cx<'_>, made: &Converted, written: Option<&[String]>) -> io::
         let toml = written.is_none().then(|| made.to_toml());
         return json_line(
             cx,
-            &json!({"v": 1, "jobs": made.tables.len(), "toml": toml, "written": written.unwrap_or_default(), "left": left}),
+            &json!({
+                "v": 1, "jobs": made.tables.len(), "windows": made.windows.len(), "toml": toml,
+                "written": written.unwrap_or_default(), "left": left,
+            }),
         );
     }
     let Some(written) = written else {
         return write!(cx.out, "{}", made.to_toml());
     };
     writeln!(cx.out, "Written: {}", written.join(", "))?;
-    let jobs = counted(made.tables.len(), "job");
+    let windows = match made.windows.len() {
+        0 => String::new(),
+        n => format!(", {}", counted(n, "window")),
+    };
+    let jobs = counted(made.tables.len(), "job") + &windows;
     match made.left.len() {
         0 => writeln!(cx.out, "{jobs}; all was taken over"),
         n => writeln!(cx.out, "{jobs}; {} not taken over: see the end of the file", counted(n, "thing")),

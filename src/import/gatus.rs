@@ -4,27 +4,28 @@
 //! 2. `fields` hands out the keys of one map, and lists each that nobody asked for.
 //! 3. `endpoint` makes a table of an endpoint: its common keys, its scheme, its alerts.
 //! 4. `condition` reads conditions, `conditions` turns them into keys; what a kind cannot judge is listed.
+//! 5. `maintenance` makes windows.
 
 mod condition;
 mod conditions;
 mod endpoint;
 mod fields;
+mod maintenance;
 
 use super::yaml::{self, Document, Node};
-use super::{Converted, Left};
+use super::{Converted, Left, table};
 use fields::Fields;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 /// What is beside the endpoints, and what stands in its place here.
-const BESIDE: [(&str, &str); 13] = [
+const BESIDE: [(&str, &str); 12] = [
     ("metrics", "Nothing is measured for others: `checker status --json` is for programs"),
     ("storage", "The state is a file of its own, [general] state"),
     ("security", "There are no web pages to protect"),
     ("web", "There are no web pages; [daemon] has the addresses that Checker listens on"),
     ("ui", "There are no web pages: `checker status` shows how the jobs are"),
     ("announcements", "There are no web pages"),
-    ("maintenance", "Before planned work: checker silence NAME 2h"),
     ("connectivity", "Checker judges by itself whether this host is cut off: [network] reference names what to ask"),
     ("concurrency", "Checker finds by itself how many jobs to run at once"),
     ("remote", "Let both look at each other as peers: [[peer]]"),
@@ -74,6 +75,9 @@ pub(crate) fn convert(text: &str, env: &dyn Fn(&str) -> Option<String>, kinds: &
             endpoint::convert(node, &defaults, kinds, &mut made);
         }
     }
+    let jobs = made.tables.iter().filter_map(table::Table::job).collect();
+    let of_all = fields.take("maintenance").and_then(|entry| maintenance::of_all(entry, jobs, &mut made.left));
+    made.windows.extend(of_all);
     outside(&mut fields, &mut made.left);
     for (key, remedy) in BESIDE {
         if let Some(entry) = fields.take(key) {

@@ -1,6 +1,9 @@
-//! A table of a job before it is written as TOML.
+//! A table of a job or a window before it is written as TOML.
 
 use std::fmt::Write;
+
+/// In the place of a job's kind.
+pub(crate) const WINDOW: &str = "window";
 
 /// The value of a key.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,7 +30,7 @@ impl From<String> for Value {
     }
 }
 
-/// One `[[job.KIND]]`.
+/// One `[[job.KIND]]`, or `[[window]]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Table {
     pub(crate) kind: &'static str,
@@ -62,6 +65,19 @@ impl Table {
         self.keys.iter().find(|(k, _)| *k == key).map(|(_, v)| v)
     }
 
+    /// The job's id, by which windows name it.
+    pub(crate) fn job(&self) -> Option<String> {
+        let Value::Text(id) = self.get("id")? else { return None };
+        Some(format!("{}:{id}", self.kind))
+    }
+
+    /// Takes a text out of a list.
+    pub(crate) fn forget(&mut self, key: &str, text: Option<&str>) {
+        if let Some((_, Value::Texts(texts))) = self.keys.iter_mut().find(|(k, _)| *k == key) {
+            texts.retain(|t| Some(t.as_str()) != text);
+        }
+    }
+
     pub(crate) fn note(&mut self, text: impl Into<String>) {
         self.notes.push(text.into());
     }
@@ -71,7 +87,7 @@ impl Table {
         for note in &self.notes {
             comment(&mut out, note);
         }
-        out.push_str("[[job.");
+        out.push_str(if self.kind == WINDOW { "[[" } else { "[[job." });
         out.push_str(self.kind);
         out.push_str("]]\n");
         for (key, value) in &self.keys {

@@ -63,12 +63,12 @@ fn outside(problem: &Problem) -> Left {
     Left::new(0, format!("the settings cannot be used yet: {key}: {}", problem.message), problem.remedy.clone())
 }
 
-/// The whole text, and the line on which each table of a job begins.
+/// The whole text, and the line on which each table of a job or a window begins.
 fn numbered(made: &Converted, before: &str) -> (String, Vec<usize>) {
     let mut text = format!("{before}{}\n", made.settings);
-    let mut places = Vec::with_capacity(made.tables.len());
+    let mut places = Vec::with_capacity(made.tables.len() + made.windows.len());
     let mut line = text.lines().count() + 1;
-    for table in &made.tables {
+    for table in made.tables.iter().chain(&made.windows) {
         places.push(line);
         let toml = table.to_toml();
         line += toml.lines().count();

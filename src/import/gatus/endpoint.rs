@@ -7,6 +7,7 @@ use super::Defaults;
 use super::condition::{go_millis, time};
 use super::conditions;
 use super::fields::Fields;
+use super::maintenance;
 
 /// What a message of Gatus waits for, if it is not said.
 const FAILURES: i64 = 3;
@@ -73,7 +74,6 @@ pub(super) fn convert(node: &Node, defaults: &Defaults, kinds: &[&str], made: &m
     for (key, remedy) in [
         ("ui", "There are no web pages"),
         ("extra-labels", "There are no metrics; the key host groups jobs"),
-        ("maintenance-windows", "Before planned work: checker silence NAME 2h"),
         ("always-run", "It is for steps of a suite"),
         ("store", "It is for steps of a suite"),
     ] {
@@ -81,7 +81,10 @@ pub(super) fn convert(node: &Node, defaults: &Defaults, kinds: &[&str], made: &m
             left.push(Left::new(entry.line, format!("{shown}: {key} is not taken over"), remedy));
         }
     }
+    let windows = f.take("maintenance-windows");
     f.rest(&format!("{shown}: "), left);
+    let jobs: Vec<String> = std::iter::once(&d.table).chain(&d.more).filter_map(Table::job).collect();
+    made.windows.extend(windows.into_iter().flat_map(|entry| maintenance::of_one(entry, &shown, &jobs, left)));
     made.tables.push(d.table);
     made.tables.extend(d.more);
 }

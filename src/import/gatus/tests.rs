@@ -7,9 +7,9 @@ use crate::bundled;
 use crate::settings::{self, Env};
 use std::path::Path;
 
-/// The kinds of this program, and those that others may have.
+/// The kinds of this program.
 fn kinds() -> Vec<String> {
-    bundled().kinds().map(str::to_owned).chain(["ping".to_owned(), "dns".to_owned()]).collect()
+    bundled().kinds().map(str::to_owned).collect()
 }
 
 fn made(text: &str) -> Converted {
@@ -29,15 +29,10 @@ fn endpoint(url: &str, conditions: &[&str]) -> Converted {
     made(&format!("endpoints:\n  - name: x\n    url: {url}\n    conditions:\n{conditions}"))
 }
 
-/// The real settings code takes the jobs whose kinds this program has.
+/// The real settings code takes what was made.
 fn loads(made: &Converted) {
     let registry = bundled();
-    let tables: Vec<String> = made
-        .tables
-        .iter()
-        .filter(|t| registry.kinds().any(|k| k == t.kind))
-        .map(|t| format!("{}\n", t.to_toml()))
-        .collect();
+    let tables: Vec<String> = made.tables.iter().chain(&made.windows).map(|t| format!("{}\n", t.to_toml())).collect();
     let around = "[general]\nservername = \"a\"\nalertcontact = \"a@b.example\"\n[email]\ntransport = \"file\"\nfrom = \"a@b.example\"\n";
     let text = format!("{around}{}", tables.concat());
     let loaded = settings::load_text(Path::new("/settings.cfg"), &text, &registry, &Env::bare("/"));
@@ -306,13 +301,12 @@ fn alerts_take_the_defaults_of_their_provider() {
 #[test]
 fn what_is_beside_the_endpoints_is_listed() {
     let made = made(
-        "metrics: true\nstorage: {type: sqlite}\nweb: {port: 8080}\nmaintenance: {start: \"23:00\"}\nfuture: {x: y}\n\
+        "metrics: true\nstorage: {type: sqlite}\nweb: {port: 8080}\nannouncements: []\nfuture: {x: y}\n\
          external-endpoints:\n  - {name: pushed, token: hush}\nsuites:\n  - name: login\nendpoints: []\n---\nmore: 1\n",
     );
     for (line, words) in [
         (1, "metrics is not taken over"),
         (2, "storage is not"),
-        (4, "maintenance is not"),
         (5, "future is not"),
         (7, "external-endpoints: pushed"),
         (9, "suites: login"),
@@ -327,6 +321,53 @@ fn what_is_beside_the_endpoints_is_listed() {
     for (text, words) in [("", "there is nothing in it"), ("endpoints: yes\n", "endpoints is no list")] {
         assert!(self::made(text).left.iter().any(|l| l.what.contains(words)), "{text}");
     }
+}
+
+#[test]
+fn maintenance_becomes_windows() {
+    let made = made(
+        "maintenance: {start: \"23:00\", duration: 1h30m, every: [Monday, Sunday], timezone: Europe/Berlin}\nendpoints:\n  \
+         - name: shop\n    group: core\n    url: https://a.example.com\n    conditions: [\"[CERTIFICATE_EXPIRATION] > 48h\"]\n    \
+         maintenance-windows:\n      - {start: \"05:00\"}\n      - {start: \"06:00\", enabled: false}\n      - {start: \"07:00\", every: [], odd: 1}\n  \
+         - name: mail\n    url: tcp://a.example.com:25\n",
+    );
+    loads(&made);
+    let shop = "\"http:core_shop\", \"tls:core_shop:tls\"";
+    let windows: Vec<String> = made.windows.iter().map(Table::to_toml).collect();
+    assert_eq!(
+        windows,
+        [
+            format!(
+                "[[window]]\nname = \"maintenance of core/shop\"\njobs = [{shop}]\nstart = \"05:00\"\nlength = \"1h\"\n\
+                 timezone = \"UTC\"\n"
+            ),
+            format!(
+                "[[window]]\nname = \"maintenance of core/shop (3)\"\njobs = [{shop}]\nstart = \"07:00\"\nlength = \"1h\"\n\
+                 timezone = \"UTC\"\n"
+            ),
+            format!(
+                "[[window]]\nname = \"maintenance\"\njobs = [{shop}, \"tcp:_mail\"]\nstart = \"23:00\"\nlength = \"90min\"\n\
+                 days = [\"mon\", \"sun\"]\ntimezone = \"Europe/Berlin\"\n"
+            ),
+        ]
+    );
+    has(&made, 9, "maintenance of core/shop (2) is switched off");
+    has(&made, 10, "maintenance of core/shop (3): odd is not taken over");
+}
+
+#[test]
+fn a_window_holds_what_can_be_used() {
+    let mut made = made(
+        "maintenance: {start: \"23:00\"}\nendpoints:\n  - {name: a, url: \"tcp://a.example.com:1\"}\n  \
+         - {name: b, url: \"tcp://a.example.com:2\"}\n",
+    );
+    made.give_up(0, "no reason");
+    assert_eq!(key(&made.windows[0], "jobs"), "[\"tcp:_b\"]");
+    made.give_up(1, "it is not wanted");
+    made.give_up(1, "there is none");
+    has(&made, 1, "this would be a window that cannot be used: it is not wanted");
+    let toml = made.to_toml();
+    assert!(toml.contains("# [[window]]\n# name = \"maintenance\"") && toml.parse::<toml::Table>().is_ok(), "{toml}");
 }
 
 #[test]
