@@ -68,7 +68,7 @@ impl Table {
     /// The job's id, by which windows name it.
     pub(crate) fn job(&self) -> Option<String> {
         let Value::Text(id) = self.get("id")? else { return None };
-        Some(format!("{}:{id}", self.kind))
+        Some(id.clone())
     }
 
     /// Takes a text out of a list.

@@ -332,7 +332,7 @@ fn maintenance_becomes_windows() {
          - name: mail\n    url: tcp://a.example.com:25\n",
     );
     loads(&made);
-    let shop = "\"http:core_shop\", \"tls:core_shop:tls\"";
+    let shop = "\"core_shop\", \"core_shop:tls\"";
     let windows: Vec<String> = made.windows.iter().map(Table::to_toml).collect();
     assert_eq!(
         windows,
@@ -346,7 +346,7 @@ fn maintenance_becomes_windows() {
                  timezone = \"UTC\"\n"
             ),
             format!(
-                "[[window]]\nname = \"maintenance\"\njobs = [{shop}, \"tcp:_mail\"]\nstart = \"23:00\"\nlength = \"90min\"\n\
+                "[[window]]\nname = \"maintenance\"\njobs = [{shop}, \"_mail\"]\nstart = \"23:00\"\nlength = \"90min\"\n\
                  days = [\"mon\", \"sun\"]\ntimezone = \"Europe/Berlin\"\n"
             ),
         ]
@@ -362,7 +362,7 @@ fn a_window_holds_what_can_be_used() {
          - {name: b, url: \"tcp://a.example.com:2\"}\n",
     );
     made.give_up(0, "no reason");
-    assert_eq!(key(&made.windows[0], "jobs"), "[\"tcp:_b\"]");
+    assert_eq!(key(&made.windows[0], "jobs"), "[\"_b\"]");
     made.give_up(1, "it is not wanted");
     made.give_up(1, "there is none");
     has(&made, 1, "this would be a window that cannot be used: it is not wanted");
