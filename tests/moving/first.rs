@@ -2,9 +2,9 @@
 
 use super::empty;
 use crate::support::binary::{Home, usual};
+use crate::support::{free_ports, listen};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -27,11 +27,6 @@ fn secs_ago(secs: u64) -> String {
     format!("{}.5", SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs() - secs)
 }
 
-/// A port where nothing listens now.
-fn port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
-
 /// A line about a TCP server on this host.
 fn tcp(name: &str, port: u16, state: &str, since: &str, told: &str, failures: u32) -> String {
     let shown = format!("<class 'jobs.TCPServerChecker.TCPServerChecker.ServerChecker'> for {name}(127.0.0.1:{port})");
@@ -50,8 +45,8 @@ fn moved(home: &Home) {
 #[test]
 fn what_was_told_is_not_told_again_and_its_recovery_is_told_once() {
     let home = empty();
-    let (told, new, well) = (port(), port(), port());
-    let listener = TcpListener::bind(("127.0.0.1", well)).unwrap();
+    let [told, new, well] = free_ports();
+    let listener = listen(well);
     home.write("old.cfg", SETTINGS);
     let (old, lately) = (secs_ago(10 * 86_400), secs_ago(60));
     let state = [
@@ -78,8 +73,7 @@ fn what_was_told_is_not_told_again_and_its_recovery_is_told_once() {
     assert!(late.err.contains("told long ago: it has run here already"), "{late:?}");
 
     drop(listener);
-    let back = TcpListener::bind(("127.0.0.1", told)).unwrap();
-    let _well = TcpListener::bind(("127.0.0.1", well)).unwrap();
+    let (back, _well) = (listen(told), listen(well));
     home.run(&["cron", "--now"]).silent();
     home.run(&["cron", "--now"]).silent();
     let subjects = home.subjects();

@@ -14,7 +14,7 @@ fn endpoints_become_an_included_file_whose_jobs_run() {
     let home = empty();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let gone = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let [gone] = crate::support::free_ports();
     home.write(
         "config.yaml",
         &format!(
