@@ -30,22 +30,25 @@ fn link_unwinder() {
     }
 }
 
-/// The names of what runs in every pass and in an idle daemon.
+/// The symbols of what runs in every pass and in an idle daemon, made by `build/often`.
 const OFTEN: &str = "build/often.txt";
+/// Set, it leaves the order to the compiler: to compare, and for `build/often`.
+const UNLAID: &str = "CHECKER_UNLAID";
 
 /// Has what often runs laid together in the program file.
 ///
 /// Where a page of the file is touched, the kernel maps the 64 KiB around it. The compiler lays functions in the order of
-/// its modules, so the fifth of the code that ever runs touched nearly all of it: 6.3 of 6.9 MiB. Laid together, it is less
-/// than 4.5. Names are matched without what differs from one compiler to the next.
+/// its modules, so the fifth of the code that ever runs touched nearly all of it. Symbols are matched without
+/// their hashes, which differ from one compiler to the next.
 ///
 /// The script only adds to what the linker does by itself. GNU ld and lld, which the compiler brings along, know how; if
 /// another linker is asked for, or the one that `cc` calls refuses, the order stays as it was.
 fn lay_together() {
-    for name in ["RUSTC_LINKER", "CARGO_ENCODED_RUSTFLAGS"] {
+    for name in ["RUSTC_LINKER", "CARGO_ENCODED_RUSTFLAGS", UNLAID] {
         println!("cargo::rerun-if-env-changed={name}");
     }
     let asked = std::env::var_os("RUSTC_LINKER").is_some()
+        || std::env::var_os(UNLAID).is_some()
         || std::env::var("CARGO_ENCODED_RUSTFLAGS").is_ok_and(|flags| flags.contains("link"));
     let (Ok(often), Some(out)) = (std::fs::read_to_string(OFTEN), std::env::var_os("OUT_DIR").map(PathBuf::from))
     else {
@@ -57,26 +60,11 @@ fn lay_together() {
     }
 }
 
-/// The linker's script for a list of names.
+/// The linker's script for a list of symbols.
 fn order(often: &str) -> String {
     let lines = often.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
-    let sections: Vec<_> = lines.flat_map(patterns).map(|pattern| format!("    *(.text.{pattern})\n")).collect();
+    let sections: Vec<_> = lines.map(|symbol| format!("    *(.text.{symbol})\n")).collect();
     format!("SECTIONS\n{{\n  .text.often : {{\n{}  }}\n}}\nINSERT BEFORE .text;\n", sections.concat())
-}
-
-/// What the symbols below a path look like: `settings::Key::new` is `8settings`, somewhere `Key`, and then `3new`. In the
-/// older of the compiler's two ways to write symbols, what a type implements is `settings..Key`, and then `3new`.
-fn patterns(path: &str) -> [String; 2] {
-    let names: Vec<&str> = path.split("::").collect();
-    let is_type = |name: &&str| name.starts_with(|c: char| c.is_ascii_uppercase());
-    let (modules, rest) = names.split_at(names.iter().position(is_type).unwrap_or(names.len()));
-    let counted =
-        |names: &[&str]| names.iter().map(|name| format!("{}{name}", name.len())).collect::<Vec<_>>().concat();
-    let Some((class, within)) = rest.split_first() else {
-        return [format!("*{}*", counted(modules)), format!("*{}..*", modules.join(".."))];
-    };
-    let within = if within.is_empty() { String::new() } else { format!("{}*", counted(within)) };
-    [format!("*{}*{class}*{within}", counted(modules)), format!("*{}..{class}*{within}", modules.join(".."))]
 }
 
 /// Whether a program can be linked with it.
