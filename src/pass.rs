@@ -291,7 +291,7 @@ impl Pass<'_> {
             if taken.contains(item.job.id()) {
                 tracing::info!("{name} is still running in an earlier pass");
                 report.skipped.push((name, Skipped::Running));
-            } else if item.still_due(states.get(item.job.id()), now, self.called) {
+            } else if item.still_due(states.get(item.job.id()), &self.setup.windows, now, self.called) {
                 kept.push(item);
             } else {
                 served.push(item.job.id().clone());

@@ -87,7 +87,7 @@ impl<'a> Held<'a> {
         *self.known.entry((names, timeout)).or_insert_with(|| {
             let now = clock::now().wall;
             let held = longest(windows.of(job.id()), now, now.plus(LOOK_AHEAD), passes + timeout);
-            if held.is_zero() { held } else { held + passes }
+            if held.is_zero() { held } else { held + passes + timeout }
         })
     }
 }

@@ -37,8 +37,7 @@ fn first(cx: &mut Cx<'_>, args: &ImportFirst) -> Result<Exit, Failure> {
         )));
     };
     let usable = if let Some(file) = &args.state {
-        tell_left(&args.settings, &made.left);
-        with_jobs(cx, &mut made, file)?
+        with_jobs(cx, &mut made, args, file)?
     } else {
         let hint = "Which jobs there were says its state file alone: --state FILE makes tables of them.";
         made.head.push(hint.to_owned());
@@ -64,15 +63,19 @@ fn first(cx: &mut Cx<'_>, args: &ImportFirst) -> Result<Exit, Failure> {
 }
 
 /// Adds the jobs that the state file knows. The answer is whether all can be used.
-fn with_jobs(cx: &Cx<'_>, made: &mut Converted, file: &Path) -> Result<bool, Failure> {
+fn with_jobs(cx: &Cx<'_>, made: &mut Converted, args: &ImportFirst, file: &Path) -> Result<bool, Failure> {
     let (lines, damaged) = state::read(&read(file)?);
     let (jobs, others) = state::jobs(lines);
     made.tables = jobs.into_iter().map(|(_, table)| table).collect();
     let of_settings = std::mem::replace(&mut made.left, damaged.into_iter().chain(others).collect());
     let usable = judged::with_secret(cx, made)?;
     made.sort();
-    tell_left(file, &made.left);
-    let of_state = std::mem::replace(&mut made.left, of_settings);
+    // What the settings code says of the whole has no line; each line of the state file has one.
+    let (of_whole, of_state): (Vec<Left>, Vec<Left>) =
+        std::mem::replace(&mut made.left, of_settings).into_iter().partition(|left| left.line == 0);
+    made.left.extend(of_whole);
+    tell_left(&args.settings, &made.left);
+    tell_left(file, &of_state);
     made.left.extend(of_state.into_iter().map(|l| Left { what: format!("(state file) {}", l.what), ..l }));
     Ok(usable)
 }

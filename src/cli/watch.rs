@@ -125,7 +125,7 @@ impl World {
             windowed: Vec::new(),
             latency: LATENCY,
         };
-        site.windowed = self.windowed(&site);
+        site.windowed = self.windowed(&site, clock::now().wall);
         site
     }
 

@@ -53,9 +53,9 @@ impl World {
         json!(open.map(|(window, opening)| json!({"name": window.name, "until": rfc3339(opening.end)})))
     }
 
-    /// What windows add to the bounds of jobs.
-    pub(super) fn windowed(&self, site: &Site) -> Vec<Windowed> {
-        let now = clock::now().wall;
+    /// What windows that are open at `from` or later add to the bounds of jobs.
+    pub(super) fn windowed(&self, site: &Site, from: Timestamp) -> Vec<Windowed> {
+        let until = clock::now().wall.plus(LOOK_AHEAD);
         let (windows, mut all) = (&self.settings.windows, BTreeMap::new());
         for job in &self.settings.jobs {
             let (id, p) = (job.id(), job.policy());
@@ -65,7 +65,7 @@ impl World {
             }
         }
         let windowed = |((job, names), id): ((Rhythm, Vec<String>), &JobId)| {
-            let held = longest(windows.of(id), now, now.plus(LOOK_AHEAD), site.pause(job.2));
+            let held = longest(windows.of(id), from, until, site.pause(job.2));
             Windowed { job, windows: names, held }
         };
         all.into_iter().map(windowed).filter(|w| !w.held.is_zero()).collect()

@@ -47,6 +47,9 @@ pub struct JobState {
     /// Reminders are stopped until it recovers.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ack: Option<Box<Ack>>,
+    /// What the last run found was held back by a window. Only set while an episode is open.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub planned: bool,
     /// Nothing new is told until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub silence: Option<Box<Silence>>,

@@ -106,7 +106,8 @@ impl Window {
         self.openings(at).next().filter(|opening| opening.holds(at))
     }
 
-    fn once(&self) -> Option<Opening> {
+    /// The opening of a window that comes once.
+    pub fn once(&self) -> Option<Opening> {
         let When::Once { from, until } = self.when else { return None };
         let opening = Opening { start: instant(&self.zone, from)?, end: instant(&self.zone, until)? };
         (opening.start < opening.end).then_some(opening)
@@ -192,15 +193,15 @@ pub fn longest<'a>(
     longest
 }
 
-/// Whether a job owes news: its last run began in a window that has ended by `now`, and what it found was held back. It
-/// is to run once more.
+/// Whether a job owes news: its last run began in a window, what it found was held back, and none of its windows is open now.
+/// It is to run once more. That it was held is remembered, since settings change: who takes a window out when the work is
+/// done wants to hear what still fails.
 pub fn owes<'a>(state: &JobState, windows: &(impl Iterator<Item = &'a Window> + Clone), now: Timestamp) -> bool {
     let news = |e: &Episode| e.confirmed && e.told_at.is_none();
     let worse = |e: &Episode| e.confirmed && e.told_verdict == Some(Verdict::Warning) && e.verdict == Verdict::Failed;
     let failure = state.failure.as_deref().is_some_and(|e| news(e) || worse(e) || state.flapping.is_some());
     let held_back = failure || state.blind.as_deref().is_some_and(news);
-    let ended = |ran: Timestamp| windows.clone().any(|w| w.open_at(ran).is_some_and(|o| o.end <= now));
-    held_back && state.ran_at.is_some_and(ended) && !windows.clone().any(|w| w.open_at(now).is_some())
+    held_back && state.planned && !windows.clone().any(|w| w.open_at(now).is_some())
 }
 
 /// All windows, each with the jobs that it holds.
@@ -250,11 +251,6 @@ impl Windows {
     pub fn open(&self, job: &JobId, at: Timestamp) -> Option<(&Window, Opening)> {
         let open = self.of(job).filter_map(|window| Some((window, window.open_at(at)?)));
         open.max_by_key(|(_, opening)| opening.end)
-    }
-
-    /// Whether a window of this job has ended since `since`, so that a run that began after it may have been held back.
-    pub fn ended(&self, job: &JobId, since: Timestamp, now: Timestamp) -> bool {
-        self.of(job).any(|window| window.openings(since).next().is_some_and(|o| o.end <= now))
     }
 
     /// What is open at `at` and soon after it, for many jobs.

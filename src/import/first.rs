@@ -88,6 +88,10 @@ fn needed(ini: &Ini, left: &mut Vec<Left>) {
 fn judge(section: &str, entry: &crate::settings::first::Entry, left: &mut Vec<Left>) {
     let (key, value, line) = (entry.key.as_str(), entry.value.as_str(), entry.line);
     let mut note = |what: String, remedy: &str| left.push(Left::new(line, what, remedy));
+    if value.contains('\u{FFFD}') {
+        let what = format!("[{section}] {key}: it is not written in UTF-8, and letters of it were lost");
+        note(what, "Write it anew where it went; a password into mail.secret");
+    }
     match (section, key) {
         ("email", "pass") => {
             let what = "[email] pass: a password does not stand among the settings";

@@ -15,7 +15,7 @@ mod maintenance;
 use super::yaml::{self, Document, Node};
 use super::{Converted, Left, table};
 use fields::Fields;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 /// What is beside the endpoints, and what stands in its place here.
@@ -136,6 +136,8 @@ fn outside(fields: &mut Fields<'_>, left: &mut Vec<Left>) {
 }
 
 fn tell_variables(variables: &[(usize, String, bool)], made: &mut Converted) {
+    let variables: BTreeSet<&(usize, String, bool)> = variables.iter().collect();
+    let tomls: Vec<String> = made.tables.iter().map(table::Table::to_toml).collect();
     for (line, name, set) in variables {
         let left = if *set {
             Left::new(
@@ -152,8 +154,10 @@ fn tell_variables(variables: &[(usize, String, bool)], made: &mut Converted) {
         };
         made.left.push(left);
         let words = [format!("${{{name}}}"), format!("${name}")];
-        for table in made.tables.iter_mut().filter(|_| !*set) {
-            let toml = table.to_toml();
+        if *set {
+            continue;
+        }
+        for (table, toml) in made.tables.iter_mut().zip(&tomls) {
             if words.iter().any(|w| toml.contains(w.as_str())) {
                 table.set("enabled", super::table::Value::Flag(false));
             }

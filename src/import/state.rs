@@ -13,6 +13,7 @@ use super::table::{Table, one_line};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use checker_job::{Frequency, Notify, Timestamp};
+use std::collections::HashMap;
 
 /// What the first program remembered of one job.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -212,6 +213,7 @@ fn policy(mut table: Table, args: &[&str]) -> Table {
 /// of a failure counts, else the last.
 pub(crate) fn jobs(lines: Vec<Remembered>) -> (Vec<(Remembered, Table)>, Vec<Left>) {
     let (mut jobs, mut left): (Vec<(Remembered, Table)>, Vec<Left>) = (Vec::new(), Vec::new());
+    let mut places = HashMap::new();
     for remembered in lines {
         let table = match &remembered.who {
             Who::Job(table) => table.clone(),
@@ -228,10 +230,13 @@ pub(crate) fn jobs(lines: Vec<Remembered>) -> (Vec<(Remembered, Table)>, Vec<Lef
                 continue;
             }
         };
-        let target = |t: &Table| t.get("url").or_else(|| t.get("address")).cloned();
-        let same = jobs.iter_mut().find(|(_, t)| t.kind == table.kind && target(t) == target(&table));
-        match same {
-            None => jobs.push((remembered, table)),
+        let target = table.get("url").or_else(|| table.get("address"));
+        let target = (table.kind, target.map(|value| format!("{value:?}")));
+        match places.get(&target).and_then(|place: &usize| jobs.get_mut(*place)) {
+            None => {
+                places.insert(target, jobs.len());
+                jobs.push((remembered, table));
+            }
             Some((before, kept)) => {
                 let other = if (remembered.told, remembered.failing) >= (before.told, before.failing) {
                     *kept = table;

@@ -1,4 +1,5 @@
-//! YAML as a tree that knows its lines. Aliases share what they name, so that no small file becomes a large tree.
+//! YAML as a tree that knows its lines. Aliases share what they name, and count as if it stood there: no small file becomes a
+//! large tree, or a long way through it.
 
 use saphyr_parser::{Event, Parser};
 use std::collections::{HashMap, HashSet};
@@ -22,6 +23,10 @@ pub(crate) struct Entry {
 pub(crate) struct Node {
     pub(crate) line: usize,
     pub(crate) is: Is,
+    /// Itself and all that is in it, aliases as often as they stand there.
+    size: usize,
+    /// The levels in it.
+    depth: usize,
 }
 
 /// What it is.
@@ -33,6 +38,22 @@ pub(crate) enum Is {
 }
 
 impl Node {
+    fn new(line: usize, is: Is) -> Self {
+        let (mut size, mut depth) = (1_usize, 0);
+        let mut hold = |node: &Self| (size, depth) = (size.saturating_add(node.size), depth.max(node.depth + 1));
+        match &is {
+            Is::Text(_) => {}
+            Is::List(items) => items.iter().for_each(|item| hold(item)),
+            Is::Map(entries) => entries.iter().for_each(|entry| hold(&entry.value)),
+        }
+        Self { line, is, size, depth }
+    }
+
+    /// A map without keys.
+    pub(crate) fn nothing(line: usize) -> Self {
+        Self::new(line, Is::Map(Vec::new()))
+    }
+
     /// The text, if it is one; nothing for an empty value.
     pub(crate) fn text(&self) -> Option<&str> {
         match &self.is {
@@ -109,8 +130,12 @@ pub(crate) fn read(text: &str, env: &dyn Fn(&str) -> Option<String>) -> Result<D
             other => reader.take(other, line)?,
         }
     }
-    let root = root.unwrap_or_else(|| Rc::new(Node { line: 1, is: Is::Text(String::new()) }));
+    let root = root.unwrap_or_else(|| Rc::new(Node::new(1, Is::Text(String::new()))));
     Ok(Document { root, variables: reader.variables, second })
+}
+
+fn too_deep(line: usize) -> String {
+    format!("line {line}: more than {DEPTH_MAX} levels")
 }
 
 impl Reader<'_> {
@@ -118,19 +143,24 @@ impl Reader<'_> {
         match event {
             Event::Scalar(text, _, anchor, _) => {
                 let text = self.expand(&text, line);
-                self.done(Node { line, is: Is::Text(text) }, anchor, line)
+                self.done(Node::new(line, Is::Text(text)), anchor, line)
             }
             Event::Alias(id) => match self.anchors.get(&id).cloned() {
-                Some(node) => self.put(node, line),
+                Some(node) if self.open.len() + node.depth > DEPTH_MAX => Err(too_deep(line)),
+                // Whoever walks through the tree meets it as often as it stands there.
+                Some(node) => {
+                    self.grow(node.size - 1, line)?;
+                    self.put(node, line)
+                }
                 None => Err(format!("line {line}: the alias names something that contains it, or that is not there")),
             },
             Event::SequenceStart(anchor, _) => self.begin(Open::List(Vec::new()), anchor, line),
             Event::MappingStart(anchor, _) => self.begin(Open::Map(Vec::new(), None), anchor, line),
             Event::SequenceEnd | Event::MappingEnd => match self.open.pop() {
-                Some((Open::List(items), anchor, line)) => self.done(Node { line, is: Is::List(items) }, anchor, line),
+                Some((Open::List(items), anchor, line)) => self.done(Node::new(line, Is::List(items)), anchor, line),
                 Some((Open::Map(entries, _), anchor, line)) => {
                     let entries = self.merged(entries)?;
-                    self.done(Node { line, is: Is::Map(entries) }, anchor, line)
+                    self.done(Node::new(line, Is::Map(entries)), anchor, line)
                 }
                 None => Ok(()),
             },
@@ -140,7 +170,7 @@ impl Reader<'_> {
 
     fn begin(&mut self, open: Open, anchor: usize, line: usize) -> Result<(), String> {
         if self.open.len() >= DEPTH_MAX {
-            return Err(format!("line {line}: more than {DEPTH_MAX} levels"));
+            return Err(too_deep(line));
         }
         self.open.push((open, anchor, line));
         Ok(())
@@ -183,7 +213,7 @@ impl Reader<'_> {
             let one = [Rc::clone(&merge.value)];
             let from = if merge.value.list().is_empty() { one.as_slice() } else { merge.value.list() };
             for map in from {
-                self.grow(map.map().len(), merge.line)?;
+                self.grow(map.size, merge.line)?;
                 for entry in map.map() {
                     if keys.insert(entry.key.clone()) {
                         own.push(entry.clone());

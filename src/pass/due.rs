@@ -3,6 +3,7 @@
 use super::ids::Ids;
 use crate::decide::JobState;
 use crate::decide::schedule::{Called, Class, Reason, Slots, due};
+use crate::decide::window::{Windows, owes};
 use crate::registry::DynJob;
 use crate::store::Slot;
 use checker_job::{JobId, Timestamp};
@@ -21,10 +22,19 @@ pub(super) struct Due {
 }
 
 impl Due {
-    /// Whether it is due in spite of what was committed since it was selected.
-    pub(super) fn still_due(&self, known: Option<&JobState>, now: Timestamp, called: Called) -> bool {
-        if matches!(self.reason, Reason::Hidden | Reason::WindowEnded) {
-            return true;
+    /// Whether it is due in spite of what was committed since it was selected. `windows` are all there are.
+    pub(super) fn still_due(
+        &self,
+        known: Option<&JobState>,
+        windows: &Windows,
+        now: Timestamp,
+        called: Called,
+    ) -> bool {
+        match self.reason {
+            Reason::Hidden => return true,
+            // Another pass may have run it meanwhile, and told.
+            Reason::WindowEnded => return known.is_some_and(|k| owes(k, &windows.of(self.job.id()), now)),
+            _ => {}
         }
         due(self.job.policy().every, known.and_then(|k| k.slot), self.slot, now, called).is_some()
     }

@@ -240,9 +240,10 @@ impl<'a> Results<'a> {
             // Nobody counts from pass to pass.
             policy.to_mut().failure_threshold = 1;
         }
-        let decide = if self.doubt.is_hidden(finished.index) { hide } else { transition };
+        let is_hidden = self.doubt.is_hidden(finished.index);
+        let decide = if is_hidden { hide } else { transition };
         let expected_seq = before.seq;
-        let step = decide(
+        let mut step = decide(
             before,
             &Input {
                 now,
@@ -256,6 +257,9 @@ impl<'a> Results<'a> {
                 held: held || planned,
             },
         );
+        if !is_hidden {
+            step.state.planned = planned && (step.state.failure.is_some() || step.state.blind.is_some());
+        }
         let words = if self.suspects.contains(&finished.index) { Words::Standard } else { Words::Own };
         let word = |draft| wording::alert(&due.job, draft, &finished.outcome, now, words);
         let alerts = step.drafts.into_iter().map(word).collect();

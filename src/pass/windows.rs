@@ -25,15 +25,10 @@ pub(super) fn once_more(
 
 fn owed(pass: &Pass<'_>, known: &HashMap<JobId, Slot>, now: Timestamp) -> Result<BTreeMap<JobId, Reason>> {
     let windows = &pass.setup.windows;
-    if windows.is_empty() {
-        return Ok(BTreeMap::new());
-    }
-    // Few are failing, and of these few have a window that has ended since they ran.
-    let open = pass.setup.jobs.iter().filter_map(|job| {
-        let slot = known.get(job.id()).filter(|slot| slot.open)?.slot?;
-        windows.ended(job.id(), slot, now).then(|| job.id().clone())
-    });
-    let open: Vec<JobId> = open.collect();
+    let glance = windows.glance(now);
+    // Few are failing. Also where there are no windows any more: one may have been taken out.
+    let failing = pass.setup.jobs.iter().map(|job| job.id()).filter(|job| known.get(job).is_some_and(|slot| slot.open));
+    let open: Vec<JobId> = failing.filter(|job| !windows.hold(job, now, &glance)).cloned().collect();
     if open.is_empty() {
         return Ok(BTreeMap::new());
     }

@@ -33,7 +33,8 @@ impl Ini {
             || ["logfile", "statefile"].iter().any(|k| bare("general", k))
             || self.sections.contains_key("peers");
         let both = bare("general", "servername") && bare("general", "alertcontact");
-        !text.contains("[[") && (only_there || both)
+        let has_toml = text.lines().any(|line| line.trim_start().starts_with("[["));
+        !has_toml && (only_there || both)
     }
 }
 
@@ -137,35 +138,41 @@ fn line(out: &mut String, key: &str, value: &str) {
     }
 }
 
-/// The dialect of the first program: `key = value` or `key: value`, comments with `#` or `;`, indented lines go on,
-/// keys in any case, `%%` for a percent sign.
+/// The dialect of the first program: `key = value` or `key: value`, comments with `#` or `;`, keys in any case, `%%` for a
+/// percent sign. A line that is indented deeper than its key goes on (as in Python's configparser).
 fn parse(text: &str) -> Ini {
     let mut ini = Ini { sections: BTreeMap::new(), unread: Vec::new() };
     let mut section = String::new();
+    // Of the key that a line may go on; at a header there is none.
+    let (mut depth, mut goes_on) = (0, false);
     for (number, raw) in (1..).zip(text.trim_start_matches('\u{feff}').lines()) {
         let trimmed = raw.trim();
         if trimmed.is_empty() || trimmed.starts_with(['#', ';']) {
             continue;
         }
+        let indent = raw.len() - raw.trim_start().len();
+        if goes_on
+            && indent > depth
+            && let Some(before) = ini.sections.get_mut(&section).and_then(|entries| entries.last_mut())
+        {
+            before.value.push(' ');
+            before.value.push_str(trimmed);
+            continue;
+        }
+        (depth, goes_on) = (indent, false);
         if let Some(name) = trimmed.strip_prefix('[').and_then(|t| t.split_once(']')) {
             section = name.0.trim().to_lowercase();
             ini.sections.entry(section.clone()).or_default();
             continue;
         }
         let entries = ini.sections.entry(section.clone()).or_default();
-        if raw.starts_with([' ', '\t'])
-            && let Some(before) = entries.last_mut()
-        {
-            before.value.push(' ');
-            before.value.push_str(trimmed);
-            continue;
-        }
         let Some(at) = trimmed.find(['=', ':']) else {
             ini.unread.push(number);
             continue;
         };
         let (key, value) = trimmed.split_at(at);
         let value = value.get(1..).unwrap_or_default().trim().replace("%%", "%");
+        goes_on = true;
         entries.push(Entry { key: key.trim().to_lowercase(), value, line: number });
     }
     ini

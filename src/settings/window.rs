@@ -22,6 +22,8 @@ const ON_END_MAX: Duration = Duration::from_secs(31 * 86_400);
 const PAUSE: Duration = Duration::from_secs(300);
 /// Windows that are open for less than this in a day need no closer look.
 const SHORT: Duration = Duration::from_secs(20 * 3_600);
+/// Of windows that come once; what is beyond is a slip.
+const YEARS: std::ops::RangeInclusive<i16> = 2000..=9_000;
 const LENGTH_MIN: Duration = Duration::from_secs(60);
 /// Windows are judged by two years from here on: it only matters whether they ever end.
 const FROM: Timestamp = Timestamp::from_secs(1_767_225_600);
@@ -250,11 +252,11 @@ fn local(s: &mut Section<'_, '_>, key: &'static str, example: &str) -> Option<Da
     let plain = text.contains(':') && text.chars().all(|c| c.is_ascii_digit() || "-: T".contains(c));
     // An offset would be a second word about the zone.
     let bare = text.get(10..).is_none_or(|time| !time.contains('-'));
-    let at = text.parse::<DateTime>().ok().filter(|_| plain && bare);
+    let at = text.parse::<DateTime>().ok().filter(|at| plain && bare && YEARS.contains(&at.year()));
     if at.is_none() {
         s.cx.error(
             value.span(),
-            format!("\"{key}\" must be a local date and time, without an offset: `timezone` says whose"),
+            format!("\"{key}\" must be a local date and time from 2000 on, without an offset: `timezone` says whose"),
             format!("write for example: {key} = {example}"),
         );
     }
@@ -311,14 +313,21 @@ fn together(cx: &Cx<'_>, windows: &Windows, places: &[Span]) {
             When::Once { .. } => Duration::ZERO,
         };
         let in_a_day: Duration = of_job.iter().map(|(_, w)| length(w)).sum();
-        if names.len() < 2 || in_a_day <= SHORT || !judged.insert(names.clone()) {
+        let once: Vec<Timestamp> = of_job.iter().filter_map(|(_, w)| Some(w.once()?.start)).collect();
+        if names.len() < 2 || (in_a_day <= SHORT && once.is_empty()) || !judged.insert(names.clone()) {
             continue;
         }
-        if longest(of_job.iter().map(|(_, w)| *w), FROM, UNTIL, PAUSE) > ON_END_MAX {
+        let all = || of_job.iter().map(|(_, w)| *w);
+        let around = |start: &Timestamp| longest(all(), start.minus(ON_END_MAX), start.plus(ON_END_MAX), PAUSE);
+        if longest(all(), FROM, UNTIL, PAUSE) > ON_END_MAX || once.iter().any(|start| around(start) > ON_END_MAX) {
             let place = of_job.last().and_then(|(n, _)| places.get(*n)).cloned().unwrap_or(0..0);
             cx.error(
                 place,
-                format!("together the windows {} never end: nothing of \"{job}\" would ever be told", names.join(", ")),
+                format!(
+                    "together the windows {} leave no pause in more than {}: nothing of \"{job}\" would be told",
+                    names.join(", "),
+                    duration_words(ON_END_MAX)
+                ),
                 "leave 5 minutes or more between them; or leave the job out: enabled = false",
             );
         }

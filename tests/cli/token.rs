@@ -4,6 +4,8 @@ use crate::support::binary::{Done, Home};
 use crate::support::mail::token::token;
 use crate::support::mail::{HARBOUR, shared};
 use crate::support::need;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use std::os::unix::fs::PermissionsExt;
 
 /// Settings in which `watch@` sends and the account `harbour`, which is no address, receives. `./token` stands beside them.
@@ -26,26 +28,35 @@ fn home(name: &str, jobs: &str) -> Home {
     home
 }
 
-/// Neither token is in what was printed, nor in a file of the folder but its own.
+/// Neither token is in what was printed, nor in a file of the home but its own: not as it is, and not as it goes over the wire.
 fn search(home: &Home, printed: &[Done]) {
-    let tokens = ["watch.jwt", "harbour.jwt"].map(|name| home.read(name));
-    let mut files = 0;
-    for token in &tokens {
-        let signature = token.rsplit('.').next().expect("a signature").as_bytes();
-        for done in printed {
-            assert!(!done.out.contains(token) && !done.err.contains(token), "{done:?}");
-        }
-        for entry in std::fs::read_dir(home.path("")).expect("a folder").flatten() {
-            let name = entry.file_name().into_string().expect("a name");
-            if entry.path().is_dir() || ["watch.jwt", "harbour.jwt"].contains(&name.as_str()) {
-                continue;
+    let own = [("watch.jwt", "watch@checker.test"), ("harbour.jwt", HARBOUR)];
+    let (mut files, mut folders) = (Vec::new(), vec![home.path("")]);
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()) {
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.is_file() && !own.iter().any(|(name, _)| path.ends_with(name)) {
+                files.push(path);
             }
-            files += 1;
-            let bytes = std::fs::read(entry.path()).expect("a file");
-            assert!(!bytes.windows(signature.len()).any(|w| w == signature), "a token is in {name}");
         }
     }
-    assert!(files >= 6, "for each token settings, state and more: only {files} files");
+    assert!(files.len() >= 3, "settings, state and more: only {files:?}");
+    for (name, user) in own {
+        let token = home.read(name);
+        let signature = token.rsplit('.').next().expect("a signature");
+        let wire = STANDARD.encode(format!("user={user}\x01auth=Bearer {}\x01\x01", token.trim_end()));
+        // A line of a log may hold a part of it.
+        let words = [signature, wire.get(40..120).expect("a long one")];
+        for done in printed {
+            assert!(words.iter().all(|w| !done.out.contains(w) && !done.err.contains(w)), "{done:?}");
+        }
+        for file in &files {
+            let bytes = std::fs::read(file).expect("a file");
+            let holds = |word: &&str| bytes.windows(word.len()).any(|w| w == word.as_bytes());
+            assert!(!words.iter().any(holds), "a token is in {}", file.display());
+        }
+    }
 }
 
 #[test]

@@ -94,6 +94,26 @@ fn who_recovers_in_a_window_is_told_if_the_failure_was_and_else_not() {
 }
 
 #[test]
+fn a_window_that_is_taken_out_or_moved_ends_at_that() {
+    if !has_faketime() {
+        return;
+    }
+    let moved = WINDOW.replace("02:00", "12:00");
+    for edit in [String::new(), moved] {
+        let home = home(WINDOW);
+        bad(&home, "backup");
+        passes(&home, &["00:02:00", "00:03:00"]);
+        assert!(home.subjects().is_empty(), "{:?}", home.subjects());
+        home.write("settings.cfg", &home.read("settings.cfg").replace(WINDOW, &edit));
+        // Its next slot is a day away.
+        passes(&home, &["00:04:00"]);
+        assert_eq!(home.subjects(), ["[alpha] DOWN: backup: it is gone"], "{edit}");
+        passes(&home, &["00:05:00"]);
+        assert_eq!(home.read("backup.runs").lines().count(), 2, "once more, and not more");
+    }
+}
+
+#[test]
 fn a_daily_job_whose_slot_lies_in_a_window_runs_once_more_at_its_end() {
     if !has_faketime() {
         return;

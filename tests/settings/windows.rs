@@ -97,9 +97,23 @@ fn windows_that_never_end_together_are_an_error_for_the_jobs_that_both_hold() {
     let text = |day: &str| format!("{HEAD}{MAIL}{JOBS}{night}{day}");
     let found = wrong(&text(&day("jobs = \"*\"", "11h 56min")));
     assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].contains("the windows night, day never end") && found[0].contains("tcp:a:1"), "{found:?}");
+    assert!(found[0].contains("the windows night, day leave no pause") && found[0].contains("tcp:a:1"), "{found:?}");
     good(&text(&day("jobs = \"*\"", "11h 50min")));
     good(&text(&day("jobs = \"db\"", "12h")));
+    // Two that come once and meet, in any year; and one of a month that a nightly one goes on.
+    let once = |name: &str, from: &str, until: &str| {
+        window(name, &format!("jobs = \"web\"\nfrom = \"{from} 00:00\"\nuntil = \"{until} 00:00\""))
+    };
+    for more in [
+        once("january", "2031-01-01", "2031-02-01") + &once("february", "2031-02-01", "2031-03-01"),
+        once("january", "2031-01-01", "2031-02-01")
+            + &window("w", "jobs = \"web\"\nstart = \"00:00\"\nlength = \"1h\""),
+    ] {
+        let found = wrong(&format!("{HEAD}{MAIL}{JOBS}{more}"));
+        assert!(found.len() == 1 && found[0].contains("leave no pause in more than 31 d"), "{found:?}");
+    }
+    let apart = once("january", "2031-01-01", "2031-02-01") + &once("february", "2031-02-02", "2031-03-01");
+    good(&format!("{HEAD}{MAIL}{JOBS}{apart}"));
     // A whole weekend ends.
     good(&format!(
         "{HEAD}{MAIL}{JOBS}{}",

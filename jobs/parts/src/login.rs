@@ -27,6 +27,8 @@ const TOKEN_MAX: usize = 8 * 1024;
 const OUTPUT_KEPT: usize = 16 * 1024;
 /// What a server says of a token that it refuses is passed on up to this many letters.
 const REFUSAL_MAX: usize = 200;
+/// No word of a complaint is as long as this; tokens are longer.
+const WORD_MAX: usize = 40;
 /// By this name the program's processes are known.
 const RUN: &str = "token_command";
 
@@ -105,12 +107,15 @@ fn token_of(report: &Report, limit: Duration) -> Result<Password, String> {
     }
 }
 
-/// The first line of its complaints. Some programs repeat there what they print.
+/// The first line of its complaints. Some programs repeat there what they print, or would have printed: a long word that is
+/// no path may be a token.
 fn says(stderr: &str, token: &str) -> String {
     let line = stderr.lines().map(str::trim).find(|line| !line.is_empty());
     let Some(line) = line else { return " and says nothing on stderr".to_owned() };
     let line = if token.is_empty() { line.to_owned() } else { line.replace(token, "(hidden)") };
-    format!(" and says {}", quoted(line.as_bytes()))
+    let is_plain = |word: &str| word.len() < WORD_MAX || word.starts_with('/') || word.contains("://");
+    let words = line.split(' ').map(|word| if is_plain(word) { word } else { "(hidden)" });
+    format!(" and says {}", quoted(words.collect::<Vec<_>>().join(" ").as_bytes()))
 }
 
 /// Why a line is no token. RFC 6750 allows fewer signs; what is in use is not always so strict.
@@ -132,8 +137,9 @@ pub fn xoauth2(user: &str, token: &Password) -> String {
     format!("user={user}\x01auth=Bearer {}\x01\x01", token.reveal())
 }
 
-/// What a server says of a token that it refuses: JSON with a status, or whatever stands there. `None`: nothing.
-pub fn refusal(challenge: &[u8]) -> Option<String> {
+/// What a server says of a token that it refuses: JSON with a status, or whatever stands there. `None`: nothing. `scrub` takes
+/// the token out of it, before anything is cut off: a part of the token would not be found any more.
+pub fn refusal(challenge: &[u8], scrub: impl Fn(&str) -> String) -> Option<String> {
     let known = |map: &Map<String, Value>| {
         let words =
             ["status", "error", "error_description", "schemes", "scope"].into_iter().filter_map(|key| {
@@ -150,14 +156,15 @@ pub fn refusal(challenge: &[u8]) -> Option<String> {
     let plain = |c: char| {
         if c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}') { ' ' } else { c }
     };
-    let words: String = words.trim().chars().map(plain).take(REFUSAL_MAX).collect();
+    let words: String = words.trim().chars().map(plain).collect();
+    let words: String = scrub(&words).chars().take(REFUSAL_MAX).collect();
     (!words.trim().is_empty()).then_some(words)
 }
 
 /// [`refusal`] of a challenge as it stands on the wire.
-pub fn refusal_in_base64(challenge: &str) -> Option<String> {
+pub fn refusal_in_base64(challenge: &str, scrub: impl Fn(&str) -> String) -> Option<String> {
     let challenge = challenge.trim();
-    refusal(&STANDARD.decode(challenge).unwrap_or_else(|_| challenge.as_bytes().to_vec()))
+    refusal(&STANDARD.decode(challenge).unwrap_or_else(|_| challenge.as_bytes().to_vec()), scrub)
 }
 
 /// The base64 form of `text`, as it goes over the wire.

@@ -1,6 +1,7 @@
 //! `checker bound --history`: what was told of late, and how fast.
 
 use super::super::exit::{Exit, Failure};
+use super::super::windows::LOOK_AHEAD;
 use super::super::world::World;
 use super::super::{Cx, json_line, local_time, rfc3339};
 use super::brief;
@@ -29,12 +30,14 @@ pub(super) fn run(cx: &mut Cx<'_>, world: &World, mut site: Site) -> Result<Exit
     if let Some(measured) = latency {
         site.latency = measured.longest;
     }
+    // Those that are over by now held alerts, too.
+    site.windowed = world.windowed(&site, clock::now().wall.minus(LOOK_AHEAD));
     let policies: Vec<_> = world.settings.jobs.iter().map(|j| (j.id().clone(), j.policy().clone())).collect();
     let held = |job: &JobId, p: &Policy| {
         let names: Vec<&str> = world.settings.windows.of(job).map(|w| w.name.as_str()).collect();
         let rhythm = (p.every, p.failure_threshold, p.timeout);
         let of = site.windowed.iter().find(|w| w.job == rhythm && w.windows == names);
-        of.map(|w| site.window_adds(w.held)).unwrap_or_default()
+        of.map(|w| site.window_adds(w.held, p.timeout)).unwrap_or_default()
     };
     let limit = |job: &JobId| match policies.iter().find(|(id, _)| id == job) {
         Some((_, p)) => Some(site.job_rest(p.every, p.failure_threshold, p.timeout) + held(job, p)),

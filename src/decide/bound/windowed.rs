@@ -17,15 +17,16 @@ pub struct Windowed {
 
 impl Site {
     /// From the failure of a target to the mailbox, where the run that reaches the threshold is the first one in a window: the
-    /// first pass after its end runs the job once more.
+    /// first pass after its end runs the job once more, unless a run that began before the end still goes on.
     pub fn windowed_time(&self, windowed: &Windowed) -> Duration {
         let (every, threshold, timeout) = windowed.job;
-        self.job_time(every, threshold, timeout) + self.window_adds(windowed.held)
+        self.job_time(every, threshold, timeout) + self.window_adds(windowed.held, timeout)
     }
 
-    /// What windows that are open for so long add to the time of a job.
-    pub fn window_adds(&self, held: Duration) -> Duration {
-        if held.is_zero() { held } else { held + self.pace.passes }
+    /// What windows that are open for so long add to the time of a job: that, a run that began just before the end and is held
+    /// back too, and the time to the next pass.
+    pub fn window_adds(&self, held: Duration, timeout: Duration) -> Duration {
+        if held.is_zero() { held } else { held + self.pause(timeout) }
     }
 
     /// A pause between two windows that is shorter than this is none: no pass may begin in it, whatever it waits for.
@@ -41,14 +42,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_window_adds_its_length_and_a_pass() {
+    fn a_window_adds_its_length_a_run_and_a_pass() {
         let usual = site();
         let job = usual.jobs[0];
         let (before, hour) = (usual.longest(Fault::TargetDown).unwrap(), Duration::from_secs(3_600));
         let held = |held| Windowed { job, windows: vec!["updates".to_owned()], held };
         let windowed = Site { windowed: vec![held(hour), held(hour * 2)], ..usual.clone() };
         for fault in [Fault::TargetDown, Fault::JobHangs] {
-            assert_eq!(windowed.longest(fault), Some(before + hour * 2 + usual.pace.passes), "the longest of them");
+            assert_eq!(windowed.longest(fault), Some(before + hour * 2 + usual.pause(job.2)), "the longest of them");
         }
         let row = windowed.rows().into_iter().find(|r| r.fault == Fault::TargetDown).unwrap();
         assert!(row.path.contains("window"), "{row:?}");
@@ -59,6 +60,8 @@ mod tests {
         // A window that is over for good, or holds no job.
         let none = Site { windowed: vec![held(Duration::ZERO)], ..usual.clone() };
         assert_eq!(none.longest(Fault::TargetDown), Some(before));
-        assert_eq!(none.window_adds(Duration::ZERO), Duration::ZERO);
+        assert_eq!(none.window_adds(Duration::ZERO, job.2), Duration::ZERO);
+        let least = usual.pace.passes + job.2;
+        assert!(usual.window_adds(hour, job.2) >= hour + least, "a run may straddle its end");
     }
 }

@@ -107,12 +107,34 @@ fn other_files_are_not_taken_for_it() {
 }
 
 #[test]
+fn lines_go_on_where_they_are_indented_deeper_than_their_key() {
+    // As Python's configparser reads it: keys of an indented section are keys.
+    let text = "[general]\nservername=a\nalertcontact=you@example.com,\n  her@example.com\n[email]\n  user=a@example.com\n  \
+                pass=hunter2\n  # a note\n  smtpserver=smtp.example.com,\n    backup.example.com\n[email]\n    smtpport=25\n[peers]\n";
+    let Moved { made, password } = convert(text).unwrap();
+    assert_eq!(password.as_deref(), Some("hunter2"));
+    let toml = made.to_toml();
+    assert!(!toml.contains("hunter2") && toml.contains("from = \"a@example.com\""), "{toml}");
+    let ini = read(text).unwrap();
+    assert_eq!(ini.get("general", "alertcontact"), Some("you@example.com, her@example.com"));
+    assert_eq!(ini.get("email", "smtpserver"), Some("smtp.example.com, backup.example.com"));
+    assert_eq!(ini.get("email", "smtpport"), Some("25"), "a header ends what went on");
+}
+
+#[test]
+fn a_password_may_be_anything_and_what_is_no_utf8_is_told() {
+    let text =
+        |pass: &str| format!("[general]\nservername=a\nalertcontact=you@example.com\n[email]\npass={pass}\n[peers]\n");
+    assert_eq!(convert(&text("ab[[cd")).unwrap().password.as_deref(), Some("ab[[cd"));
+    assert!(convert("[[job.http]]\nname=\"a\"\n[peers]\n").is_none(), "this is TOML");
+    let Moved { made, .. } = convert(&text("gr\u{FFFD}n")).unwrap();
+    assert!(made.left.iter().any(|l| l.line == 5 && l.what.contains("not written in UTF-8")), "{:?}", made.left);
+}
+
+#[test]
 fn no_text_becomes_a_setting() {
     let text = "[general]\nservername=a\"]\\\nalertcontact=you@example.com\nx\u{7}y=[[job.command]]\n[peers]\n";
-    // `[[` is what TOML has and the first program has not.
-    assert!(convert(text).is_none());
-    let text = text.replace("[[", "[");
-    let made = convert(&text).unwrap().made;
+    let made = convert(text).unwrap().made;
     let toml: toml::Table = made.to_toml().parse().unwrap();
     assert_eq!(toml["general"]["servername"].as_str(), Some("a\"]\\"));
 }

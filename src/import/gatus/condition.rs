@@ -177,7 +177,8 @@ pub(super) fn pattern(text: &str) -> Option<Pattern> {
 }
 
 fn escaped(c: char) -> String {
-    if c.is_ascii_punctuation() { format!("\\{c}") } else { c.to_string() }
+    // With a backslash these two are the borders of a word.
+    if c.is_ascii_punctuation() && !matches!(c, '<' | '>') { format!("\\{c}") } else { c.to_string() }
 }
 
 /// A regular expression for one of these texts, and nothing else but space around it.

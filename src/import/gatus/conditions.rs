@@ -70,21 +70,14 @@ fn one(d: &mut Draft, c: &Condition, statuses: &mut Vec<u16>, kinds: &[&str]) ->
         ("DOMAIN_EXPIRATION", _) => domain(d, c, kinds),
         ("RESPONSE_TIME", "http" | "dns") => latency(d, c, "latency_critical"),
         ("RESPONSE_TIME", "ping") => latency(d, c, "rtt_critical"),
-        ("STATUS", "http") => {
-            let before = statuses.len();
-            statuses.retain(|s| fits(c, &s.to_string()));
-            if c.function == Function::Itself && c.path.is_empty() {
-                return Ok(());
-            }
-            debug_assert!(before >= statuses.len());
-            Err("a status has no parts".to_owned())
-        }
+        ("STATUS", "http") => status_condition(c, statuses),
         ("BODY", "http") if c.path.is_empty() => whole_body(d, c),
         ("BODY", "http") => json(d, c),
         ("BODY", "tcp") => expect(d, c),
         ("BODY", "dns") => records(d, c),
         ("DNS_RCODE", "dns") => match (&c.value, c.op) {
             (With::Text(code), Op::Equal) => {
+                once(&d.table, "expect_rcode")?;
                 d.table.set("expect_rcode", code.as_str());
                 Ok(())
             }
@@ -92,6 +85,24 @@ fn one(d: &mut Draft, c: &Condition, statuses: &mut Vec<u16>, kinds: &[&str]) ->
         },
         (of, kind) => Err(format!("[[job.{kind}]] does not judge [{of}]")),
     }
+}
+
+/// Takes out the statuses that do not meet it.
+fn status_condition(c: &Condition, statuses: &mut Vec<u16>) -> Result<(), String> {
+    if c.function != Function::Itself || !c.path.is_empty() {
+        return Err("a status has no parts".to_owned());
+    }
+    match &c.value {
+        With::Pattern(text) if text.len() > 16 || text.contains(['[', '\\']) => {
+            return Err("this pattern cannot be said of a status".to_owned());
+        }
+        With::Text(text) if !matches!(c.op, Op::Equal | Op::NotEqual) && text.parse::<f64>().is_err() => {
+            return Err("only numbers are less or greater".to_owned());
+        }
+        _ => {}
+    }
+    statuses.retain(|status| fits(c, &status.to_string()));
+    Ok(())
 }
 
 /// Whether a value meets it, as Gatus compares.
@@ -132,12 +143,19 @@ fn latency(d: &mut Draft, c: &Condition, key: &'static str) -> Result<(), String
     if millis == 0 {
         return Err("no answer takes no time".to_owned());
     }
+    once(&d.table, key)?;
     d.table.set(key, time(millis));
     // Slower than the job may take would never be seen.
     if millis >= 10_000 && d.table.get("timeout").is_none() {
         d.table.set("timeout", time((millis + 1_000).min(50_000)));
     }
     Ok(())
+}
+
+/// Several conditions may say the same key, and only one of them can.
+fn once(table: &Table, key: &str) -> Result<(), String> {
+    let taken = || format!("an earlier condition has set {key}, and it stands there once: put in the stricter one");
+    if table.get(key).is_some() { Err(taken()) } else { Ok(()) }
 }
 
 /// What Gatus fails at fails here; a little before that is a warning, because the kind wants one.
@@ -152,12 +170,14 @@ fn certificate(d: &mut Draft, c: &Condition) -> Result<(), String> {
         return Err("a certificate that has ended fails in any case".to_owned());
     }
     if d.table.kind == "tls" {
+        once(&d.table, "critical")?;
         ends(&mut d.table, millis, 3_600_000);
         return Ok(());
     }
     if d.scheme != "https" {
         return Err(format!("{} shows no certificate", d.scheme));
     }
+    twice(d, "tls")?;
     let host = host_of(&d.target);
     let address = if has_port(&host) { host } else { format!("{host}:443") };
     let mut table = beside(d, "tls", "certificate");
@@ -188,15 +208,24 @@ fn domain(d: &mut Draft, c: &Condition, kinds: &[&str]) -> Result<(), String> {
     {
         return Err("an address has no registration".to_owned());
     }
+    twice(d, "domain")?;
     let mut table = beside(d, "domain", "domain");
     table.note(format!("Look whether {registered} is the name that is registered. Registries are asked once a day."));
     table.set("domain", registered);
     ends(&mut table, millis.max(1_000), 86_400_000);
     table.set("every", "day");
     table.set("failure_threshold", Value::Number(1));
+    if table.get("recovery_threshold").is_some() {
+        table.set("recovery_threshold", Value::Number(1));
+    }
     table.set("timeout", "60s");
     d.more.push(table);
     Ok(())
+}
+
+/// There is one job of each kind beside an endpoint.
+fn twice(d: &Draft, kind: &str) -> Result<(), String> {
+    d.more.iter().find(|table| table.kind == kind).map_or(Ok(()), |table| once(table, "critical"))
 }
 
 /// A job for the rest of an endpoint.

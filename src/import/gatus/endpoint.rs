@@ -15,6 +15,14 @@ const SUCCESSES: i64 = 2;
 /// A job of a pass each minute must end before the next pass.
 const TIMEOUT_MAX: u64 = 50_000;
 
+/// Keys that mean nothing here.
+const ASIDE: [(&str, &str); 4] = [
+    ("ui", "There are no web pages"),
+    ("extra-labels", "There are no metrics; the key host groups jobs"),
+    ("always-run", "It is for steps of a suite"),
+    ("store", "It is for steps of a suite"),
+];
+
 /// An endpoint on its way to a table.
 pub(super) struct Draft {
     pub(super) table: Table,
@@ -26,6 +34,8 @@ pub(super) struct Draft {
     pub(super) target: String,
     pub(super) id: String,
     pub(super) insecure: bool,
+    /// Whether the body is a query of GraphQL.
+    graphql: bool,
 }
 
 pub(super) fn convert(node: &Node, defaults: &Defaults, kinds: &[&str], made: &mut Converted) {
@@ -36,14 +46,7 @@ pub(super) fn convert(node: &Node, defaults: &Defaults, kinds: &[&str], made: &m
     let url = f.text("url", left).unwrap_or_default().trim().to_owned();
     let dns = f.take("dns");
     let shown = group.as_ref().map_or_else(|| name.clone(), |g| format!("{g}/{name}"));
-    let (scheme, target) = match url.split_once("://") {
-        _ if dns.is_some() => ("dns".to_owned(), url.clone()),
-        Some((scheme, rest)) => (scheme.to_ascii_lowercase(), rest.to_owned()),
-        // What stands there without a slash, as in `icmp:host`.
-        None => {
-            url.split_once(':').map_or((String::new(), url.clone()), |(s, r)| (s.to_ascii_lowercase(), r.to_owned()))
-        }
-    };
+    let (scheme, target) = if dns.is_some() { ("dns".to_owned(), url.clone()) } else { scheme_of(&url) };
     let kind = match kind_of(&scheme).filter(|kind| kinds.contains(kind)) {
         Some(kind) if !name.is_empty() => kind,
         Some(_) => {
@@ -60,8 +63,15 @@ pub(super) fn convert(node: &Node, defaults: &Defaults, kinds: &[&str], made: &m
     if let Some(group) = &group {
         table.set("host", group.as_str());
     }
-    let mut d =
-        Draft { table, more: Vec::new(), scheme, target: target.trim_end_matches('/').to_owned(), id, insecure: false };
+    let mut d = Draft {
+        table,
+        more: Vec::new(),
+        scheme,
+        target: target.trim_end_matches('/').to_owned(),
+        id,
+        insecure: false,
+        graphql: false,
+    };
     address(&mut d, &url, dns, &shown, left);
     if f.flag("enabled", left) == Some(false) {
         d.table.set("enabled", Value::Flag(false));
@@ -71,12 +81,7 @@ pub(super) fn convert(node: &Node, defaults: &Defaults, kinds: &[&str], made: &m
     request(&mut d, &mut f, &shown, &url, left);
     alerts(&mut d, &mut f, defaults, &shown, left);
     conditions::apply(&mut d, f.take("conditions"), &shown, kinds, left);
-    for (key, remedy) in [
-        ("ui", "There are no web pages"),
-        ("extra-labels", "There are no metrics; the key host groups jobs"),
-        ("always-run", "It is for steps of a suite"),
-        ("store", "It is for steps of a suite"),
-    ] {
+    for (key, remedy) in ASIDE {
         if let Some(entry) = f.take(key) {
             left.push(Left::new(entry.line, format!("{shown}: {key} is not taken over"), remedy));
         }
@@ -87,6 +92,12 @@ pub(super) fn convert(node: &Node, defaults: &Defaults, kinds: &[&str], made: &m
     made.windows.extend(windows.into_iter().flat_map(|entry| maintenance::of_one(entry, &shown, &jobs, left)));
     made.tables.push(d.table);
     made.tables.extend(d.more);
+}
+
+/// `http` of `http://host`, and what follows. Without slashes as in `icmp:host`.
+fn scheme_of(url: &str) -> (String, String) {
+    let (scheme, rest) = url.split_once("://").or_else(|| url.split_once(':')).unwrap_or(("", url));
+    (scheme.to_ascii_lowercase(), rest.to_owned())
 }
 
 fn quoted_url(url: &str) -> String {
@@ -127,7 +138,10 @@ fn address(d: &mut Draft, url: &str, dns: Option<&Entry>, shown: &str, left: &mu
         "http" | "https" => d.table.set("url", url),
         "dns" => {
             d.table.set("server", d.target.clone());
-            let mut fields = dns.map(|e| Fields::new(&e.value));
+            let mut fields = dns.map(|entry| {
+                no_map(entry, "dns", shown, left);
+                Fields::new(&entry.value)
+            });
             if let Some(f) = &mut fields {
                 for (theirs, ours) in [("query-name", "query"), ("query-type", "type")] {
                     if let Some(text) = f.text(theirs, left) {
@@ -148,6 +162,13 @@ fn address(d: &mut Draft, url: &str, dns: Option<&Entry>, shown: &str, left: &mu
             d.table.set("starttls", "smtp");
         }
         _ => d.table.set("address", d.target.clone()),
+    }
+}
+
+/// Lists what should have keys and has none.
+fn no_map(entry: &Entry, key: &str, shown: &str, left: &mut Vec<Left>) {
+    if entry.value.map().is_empty() && !entry.value.is_empty() {
+        left.push(Left::new(entry.line, format!("{shown}: {key} is no map"), "Look what it was meant to be"));
     }
 }
 
@@ -189,6 +210,7 @@ fn client(d: &mut Draft, entry: Option<&Entry>, shown: &str, left: &mut Vec<Left
         d.table.set("redirects", "follow");
     }
     let Some(entry) = entry else { return };
+    no_map(entry, "client", shown, left);
     let mut f = Fields::new(&entry.value);
     if f.flag("insecure", left) == Some(true) {
         d.insecure = true;
@@ -204,7 +226,13 @@ fn client(d: &mut Draft, entry: Option<&Entry>, shown: &str, left: &mut Vec<Left
     }
     let line = f.line("timeout");
     match f.text("timeout", left).map(|text| (text, go_millis(text))) {
-        Some((_, Some(millis))) if (100..=TIMEOUT_MAX).contains(&millis) => d.table.set("timeout", time(millis)),
+        Some((_, Some(millis))) if (100..=TIMEOUT_MAX).contains(&millis) => {
+            d.table.set("timeout", time(millis));
+            // Gatus sends one, and the five of ours take longer.
+            if d.table.kind == "ping" && millis < 1_500 {
+                d.table.set("count", Value::Number(1));
+            }
+        }
         Some((text, _)) => left.push(Left::new(
             line,
             format!("{shown}: client.timeout \"{text}\" is not taken: a run ends within 50 s"),
@@ -267,6 +295,7 @@ fn body(d: &mut Draft, f: &mut Fields<'_>, shown: &str, url: &str, left: &mut Ve
     match d.table.kind {
         "http" if f.flag("graphql", left) == Some(true) => {
             d.table.set("body", serde_json::json!({ "query": body }).to_string());
+            d.graphql = true;
         }
         "http" => d.table.set("body", body),
         "tcp" => d.table.set("send", body),
@@ -291,6 +320,10 @@ fn headers(d: &mut Draft, entry: Option<&Entry>, shown: &str, left: &mut Vec<Lef
             ));
         }
     }
+    // As Gatus does by itself.
+    if d.graphql && !pairs.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type")) {
+        pairs.push(("Content-Type".to_owned(), "application/json".to_owned()));
+    }
     if !pairs.is_empty() {
         d.table.set("headers", Value::Map(pairs));
     } else if let Some(entry) = entry {
@@ -300,12 +333,16 @@ fn headers(d: &mut Draft, entry: Option<&Entry>, shown: &str, left: &mut Vec<Lef
 
 /// The first of the alerts says when; whom to tell is said elsewhere.
 fn alerts(d: &mut Draft, f: &mut Fields<'_>, defaults: &Defaults, shown: &str, left: &mut Vec<Left>) {
-    let list = f.take("alerts").map(|e| e.value.list()).unwrap_or_default();
+    let alerts = f.take("alerts");
+    if let Some(entry) = alerts.filter(|e| e.value.list().is_empty() && !e.value.is_empty()) {
+        left.push(Left::new(entry.line, format!("{shown}: alerts is no list"), "Each alert begins with a dash"));
+    }
+    let list = alerts.map(|e| e.value.list()).unwrap_or_default();
     let (mut failures, mut successes): (Option<i64>, Option<i64>) = (None, None);
     for node in list {
         let mut a = Fields::new(node);
         let kind = a.text("type", left).unwrap_or("?").to_owned();
-        let empty = Node { line: node.line, is: super::super::yaml::Is::Map(Vec::new()) };
+        let empty = Node::nothing(node.line);
         let mut standard = Fields::new(defaults.get(&kind).map_or(&empty, |n| n));
         let mut count = |key: &str, or: i64, left: &mut Vec<Left>| {
             let own = a.text(key, left).or_else(|| standard.text(key, left));

@@ -49,7 +49,11 @@ fn window(node: &Node, line: usize, name: &str, jobs: Vec<String>, left: &mut Ve
     table.set("start", f.text("start", left).unwrap_or_default());
     // What is no time is left as it is: the settings code says what is wrong with it.
     table.set("length", go_millis(length).map_or_else(|| length.to_owned(), time));
-    let days = f.take("every").map(|e| e.value.list()).unwrap_or_default();
+    let every = f.take("every");
+    if let Some(entry) = every.filter(|e| e.value.list().is_empty() && !e.value.is_empty()) {
+        left.push(Left::new(entry.line, format!("{name}: every is no list of days"), "Each day is taken: set days"));
+    }
+    let days = every.map(|e| e.value.list()).unwrap_or_default();
     let days: Vec<String> = days.iter().map(|day| our_day(day.text().unwrap_or_default())).collect();
     if !days.is_empty() {
         table.set("days", Value::Texts(days));

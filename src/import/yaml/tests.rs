@@ -33,7 +33,12 @@ fn aliases_and_merged_maps_are_filled_in() {
 fn a_bomb_is_no_bomb() {
     let lists = (1..60).map(|n| format!("a{n}: &a{n} [{}]\n", vec![format!("*a{}", n - 1); 10].join(", ")));
     let text = format!("a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n{}", lists.collect::<Vec<_>>().concat());
-    assert!(read(&text, &none).is_ok(), "each alias is one value");
+    assert!(
+        read(&text, &none).err().unwrap().contains("more than 500000 values"),
+        "each alias counts as what it names"
+    );
+    let deep = (1..1_000).map(|n| format!("- &a{n} [*a{}]\n", n - 1)).collect::<Vec<_>>().concat();
+    assert!(read(&format!("- &a0 [x]\n{deep}"), &none).err().unwrap().contains("line 64: more than 64 levels"));
     let maps = (1..30).map(|n| {
         let keys = (0..2_000).map(|k| format!("k{n}_{k}: 1, ")).collect::<Vec<_>>().concat();
         format!("m{n}: &m{n} {{<<: *m{}, {keys}}}\n", n - 1)

@@ -32,6 +32,8 @@ struct Rest {
     flapping: Option<Box<Flapping>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ack: Option<Box<Ack>>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    planned: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     silence: Option<Box<Silence>>,
     /// Of the hour that is being counted, as the next two.
@@ -58,6 +60,7 @@ impl Rest {
             && state.blinds.is_empty()
             && state.flapping.is_none()
             && state.ack.is_none()
+            && !state.planned
             && state.silence.is_none()
             && (tally.warning, tally.failed, tally.unknown) == (0, 0, 0);
         (!is_empty).then(|| Self {
@@ -68,6 +71,7 @@ impl Rest {
             blinds: state.blinds.clone(),
             flapping: state.flapping.clone(),
             ack: state.ack.clone(),
+            planned: state.planned,
             silence: state.silence.clone(),
             warning: tally.warning,
             failed: tally.failed,
@@ -131,6 +135,7 @@ fn state_of(row: &Row<'_>) -> Step<JobState> {
         blinds: rest.blinds,
         flapping: rest.flapping,
         ack: rest.ack,
+        planned: rest.planned,
         silence: rest.silence,
         tally: Tally {
             hour: time(row, 9)?,

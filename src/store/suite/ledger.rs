@@ -124,6 +124,7 @@ pub(super) fn all_of_a_state_comes_back<B: Bench>() {
             addressed: [to(1)].into(),
         })),
         ack: Some(Box::new(Ack { at: at(9), by: by().0, note: by().1 })),
+        planned: true,
         silence: Some(Box::new(Silence { until: at(10), by: by().0, note: by().1 })),
         tally: Tally { hour: at(11), ok: 1, warning: 2, failed: 3, unknown: 4, micros_sum: 5, micros_max: 6 },
         ..failing(2, Some(id(1, 1)), 8)

@@ -61,13 +61,14 @@ fn a_program_that_fails_is_told_with_its_exit_and_its_words() {
         ("exit 1", "failed with exit 1 and says nothing on stderr; run it by hand"),
         ("kill -9 $$", "was ended by signal 9 and says nothing"),
         ("echo planted; echo 'got planted here' >&2; exit 1", "and says \"got (hidden) here\""),
+        ("echo \"+ T=ya29.$(printf %040d 7) /a/path\" >&2; exit 1", "and says \"+ (hidden) /a/path\""),
         ("printf '\\033[31mred\\033[0m\\n' >&2; exit 1", "and says \".[31mred.[0m\""),
         ("exec yes planted", "printed without end and was killed"),
     ] {
         assert!(why(script).contains(words), "{script}: {}", why(script));
     }
-    let long = why("head -c 5000 /dev/zero | tr '\\0' x >&2; exit 1");
-    assert!(long.contains("xxx\"..."), "{long}");
+    let long = why("yes xxx | head -c 5000 | tr '\\n' ' ' >&2; exit 1");
+    assert!(long.contains("says \"xxx xxx") && long.contains("\"..."), "{long}");
 }
 
 #[test]
@@ -95,8 +96,11 @@ fn a_program_that_is_not_there_is_told() {
 fn a_refusal_is_read_whatever_it_is() {
     let json = br#"{"status":"401","schemes":"bearer","scope":"https://mail.google.com/"}"#;
     let words = "status 401, schemes bearer, scope https://mail.google.com/";
-    assert_eq!(refusal(json).as_deref(), Some(words));
-    assert_eq!(refusal_in_base64(&format!("{} ", in_base64(&String::from_utf8_lossy(json)))).as_deref(), Some(words));
+    assert_eq!(refusal(json, str::to_owned).as_deref(), Some(words));
+    assert_eq!(
+        refusal_in_base64(&format!("{} ", in_base64(&String::from_utf8_lossy(json))), str::to_owned).as_deref(),
+        Some(words)
+    );
     for (challenge, said) in [
         (&br#"{"status":401}"#[..], Some("status 401")),
         (br#"{"other":"x"}"#, Some(r#"{"other":"x"}"#)),
@@ -106,11 +110,14 @@ fn a_refusal_is_read_whatever_it_is() {
         (b"", None),
         (b" \r\n", None),
     ] {
-        assert_eq!(refusal(challenge).as_deref(), said, "{challenge:?}");
+        assert_eq!(refusal(challenge, str::to_owned).as_deref(), said, "{challenge:?}");
     }
-    assert_eq!(refusal_in_base64("no base64!").as_deref(), Some("no base64!"));
-    assert_eq!(refusal_in_base64(""), None);
-    assert_eq!(refusal(&[b'x'; 9_999]).map(|words| words.len()), Some(REFUSAL_MAX));
+    assert_eq!(refusal_in_base64("no base64!", str::to_owned).as_deref(), Some("no base64!"));
+    assert_eq!(refusal_in_base64("", str::to_owned), None);
+    let token = "t".repeat(400);
+    let said = refusal(format!("{{\"error\":\"bad {token}\"}}").as_bytes(), |words| words.replace(&token, "(hidden)"));
+    assert_eq!(said.as_deref(), Some("error bad (hidden)"), "not a part of it is left");
+    assert_eq!(refusal(&[b'x'; 9_999], str::to_owned).map(|words| words.len()), Some(REFUSAL_MAX));
 }
 
 #[test]

@@ -60,7 +60,7 @@ impl Session {
         let auth = Auth::new(Mechanism::Xoauth2, credentials, None).map_err(|e| no_token(&e.to_string()))?;
         let said = match self.step(conn, deadline, |c| c.command(auth)) {
             Ok(answer) if answer.has_code(334) => {
-                login::refusal_in_base64(&joined(&answer)).map(|said| self.secrets.reply(&said))
+                login::refusal_in_base64(&joined(&answer), |said| self.secrets.reply(said))
             }
             Ok(answer) => return self.let_in(&answer),
             Err(fault) => return Err(words::no_token_login(&self.server, user, &fault, None, self.timeout)),

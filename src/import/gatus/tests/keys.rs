@@ -40,7 +40,7 @@ fn became(key: &str) -> &'static [&'static str] {
         "alerts" => &["failure_threshold"],
         "client" => &["timeout"],
         "enabled" => &["enabled"],
-        "conditions" => &["status", "latency_critical", "expect", "rtt_critical", "critical"],
+        "conditions" => &["latency_critical", "expect", "rtt_critical", "critical"],
         _ => &[],
     }
 }

@@ -66,7 +66,7 @@ pub(super) fn by_token<S: Read + Write>(
     requests.set(true);
     let session = client.authenticate("XOAUTH2", &talk);
     requests.set(false);
-    let said = talk.refusal.take().map(|words| token.scrub(&words));
+    let said = talk.refusal.take().and_then(|challenge| login::refusal(&challenge, |words| token.scrub(words)));
     let refused = |words: &str| {
         let words = said.iter().fold(token.scrub(words), |words, said| format!("{words} ({said})"));
         refused(&words, |words| Why::TokenRefused(clean_words(user.as_bytes()), words))
@@ -83,7 +83,7 @@ pub(super) fn by_token<S: Read + Write>(
 /// says why in a request, and its no only after our answer to that.
 struct Xoauth2 {
     response: RefCell<Option<String>>,
-    refusal: RefCell<Option<String>>,
+    refusal: RefCell<Option<Vec<u8>>>,
 }
 
 impl imap::Authenticator for Xoauth2 {
@@ -93,7 +93,7 @@ impl imap::Authenticator for Xoauth2 {
         if let Some(response) = self.response.take() {
             return response;
         }
-        self.refusal.replace(login::refusal(challenge));
+        self.refusal.replace(Some(challenge.to_vec()));
         String::new()
     }
 }
