@@ -318,7 +318,7 @@ fn together(cx: &Cx<'_>, windows: &Windows, places: &[Span]) {
             continue;
         }
         let all = || of_job.iter().map(|(_, w)| *w);
-        let around = |start: &Timestamp| longest(all(), start.minus(ON_END_MAX), start.plus(ON_END_MAX), PAUSE);
+        let around = |start: &Timestamp| longest(all(), start.minus(ON_END_MAX), start.plus(ON_END_MAX * 2), PAUSE);
         if longest(all(), FROM, UNTIL, PAUSE) > ON_END_MAX || once.iter().any(|start| around(start) > ON_END_MAX) {
             let place = of_job.last().and_then(|(n, _)| places.get(*n)).cloned().unwrap_or(0..0);
             cx.error(
