@@ -7,7 +7,9 @@ mod fields;
 mod read;
 
 use crate::settings::pairs::Pairs;
-use checker_job::{Context, Failure, Job, JobId, JobSpawner, Message, Outcome, Policy, Recovery, SpawnError, Table};
+use checker_job::{
+    Context, Failure, Job, JobId, JobSpawner, Message, Outcome, Policy, Recovery, SpawnError, Table, Vacuity,
+};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
@@ -32,6 +34,11 @@ pub trait DynJob: Send + Sync {
     }
     /// Looks once at the target and says what it saw.
     fn execute<'a>(&'a self, cx: &'a Context) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+    /// Looks once, and judges the answer again in forms that are wrong.
+    fn vacuity<'a>(&'a self, cx: &'a Context) -> Pin<Box<dyn Future<Output = Option<Vacuity>> + Send + 'a>> {
+        let _ = cx;
+        Box::pin(std::future::ready(None))
+    }
     /// Words a failure.
     fn on_failure(&self, failure: &Failure<'_>) -> Message;
     /// Words a recovery.
@@ -73,6 +80,10 @@ impl<J: Job> DynJob for Erased<J> {
 
     fn execute<'a>(&'a self, cx: &'a Context) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {
         Box::pin(self.job.execute(cx))
+    }
+
+    fn vacuity<'a>(&'a self, cx: &'a Context) -> Pin<Box<dyn Future<Output = Option<Vacuity>> + Send + 'a>> {
+        Box::pin(self.job.vacuity(cx))
     }
 
     fn on_failure(&self, failure: &Failure<'_>) -> Message {

@@ -1,4 +1,4 @@
-use crate::{Context, Failure, JobId, Message, Outcome, Policy, Recovery, SpawnError};
+use crate::{Context, Failure, JobId, Message, Outcome, Policy, Recovery, SpawnError, Vacuity};
 use serde::de::DeserializeOwned;
 use std::future::Future;
 use std::sync::Arc;
@@ -26,6 +26,14 @@ pub trait Job: Send + Sync + 'static {
     /// runs go on at once.
     fn handles(&self) -> usize {
         HANDLES
+    }
+
+    /// Looks once at the target, as [`execute`](Self::execute) does, and judges the answer again in forms that are wrong
+    /// (`checker vacuity`). `None`: the kind does not say. Write a plain
+    /// `async fn vacuity(&self, cx: &Context) -> Option<Vacuity>`.
+    fn vacuity<'a>(&'a self, cx: &'a Context) -> impl Future<Output = Option<Vacuity>> + Send + 'a {
+        let _ = cx;
+        std::future::ready(None)
     }
 
     /// Words a failure. Pure: it sends nothing. The first program's `onFailure`.

@@ -10,6 +10,7 @@
 //! 2. [`JobId`] and [`Policy`]: who the job is, how often it runs and when it tells.
 //! 3. [`Context`], [`Outcome`] and [`Blame`]: what a run is given, what it answers, and whose fault that may be.
 //! 4. [`Failure`], [`Recovery`] and [`Message`]: how it words its troubles, if the standard wording does not do.
+//! 5. [`Vacuity`] and [`Mutation`]: what it would make of answers that are wrong, for people who ask whether it would notice.
 //!
 //! Checker itself owns timeout, panic, timing, output caps, retries, state and delivery. A job does one thing, once,
 //! and says what it saw.
@@ -23,6 +24,7 @@ mod message;
 mod outcome;
 mod policy;
 mod time;
+mod vacuity;
 
 #[cfg(feature = "conformance")]
 pub mod conformance;
@@ -36,3 +38,4 @@ pub use message::{Failure, Message, Recovery};
 pub use outcome::{Metric, OUTCOME_VERSION, Outcome, Verdict};
 pub use policy::{COMMON_KEYS, Frequency, Notify, Policy, Remind, duration_words, parse_duration};
 pub use time::Timestamp;
+pub use vacuity::{Mutation, Vacuity};

@@ -3,7 +3,7 @@
 use crate::connect::{self, Goal};
 use crate::exchange::{self, Answer, exchange};
 use crate::plan::{Plan, Redirects};
-use crate::progress::{Phase, Progress, Trouble, time_words};
+use crate::progress::{Phase, Progress, Shown, Trouble, time_words};
 use crate::url::Url;
 use checker_job::Blame;
 use checker_parts::net::{self, Line};
@@ -175,6 +175,10 @@ async fn secured(
     let name = checker_parts::tls::server_name(url.host()).map_err(Trouble::theirs)?;
     let stream =
         TlsConnector::from(config).connect(name, stream).await.map_err(|e| of_fault(trust.explain(&e, url.host())))?;
+    if let Some(all) = &mut p.shown {
+        let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
+        all.push(Shown { host: url.host().to_owned(), port: url.endpoint.port(), certificates });
+    }
     let request = errand.request(plan, url);
     let tls = Some((trust, url.host()));
     exchange(stream, request, |s, h| plan.wanted(s, h), tls, p).await

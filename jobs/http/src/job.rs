@@ -3,10 +3,11 @@
 use crate::exchange::Answer;
 use crate::fetch::{fetch, too_slow};
 use crate::judge::{Finding, judge, status_words};
+use crate::mutate;
 use crate::plan::Plan;
 use crate::progress::{Phase, Progress, Trouble, time_words};
 use crate::url::Url;
-use checker_job::{Context, Job, JobId, Metric, Outcome, Policy, Verdict};
+use checker_job::{Context, Job, JobId, Metric, Outcome, Policy, Vacuity, Verdict};
 use std::fmt::{self, Write as _};
 use std::sync::Arc;
 use std::time::Duration;
@@ -47,12 +48,21 @@ impl Job for HttpJob {
 
     async fn execute(&self, cx: &Context) -> Outcome {
         let mut p = Progress::new();
-        let start = Instant::now();
-        let deadline = start.checked_add(own_limit(cx.timeout)).unwrap_or(start + Duration::from_secs(86_400));
-        let fetched = timeout_at(deadline, fetch(&self.plan, &self.url, deadline, &mut p)).await;
-        let result = fetched.unwrap_or_else(|_| Err(too_slow(&self.plan, &self.url, cx.timeout, &p)));
-        p.timing.close();
-        self.outcome(result, &p)
+        let result = self.run(cx, &mut p).await;
+        self.outcome(&result, &p)
+    }
+
+    async fn vacuity(&self, cx: &Context) -> Option<Vacuity> {
+        let mut p = Progress { shown: Some(Vec::new()), ..Progress::new() };
+        let result = self.run(cx, &mut p).await;
+        let outcome = self.outcome(&result, &p);
+        Some(match result {
+            Ok(answer) if outcome.verdict == Verdict::Ok => {
+                let mutations = mutate::mutations(self, &answer, &mut p, cx.now);
+                Vacuity { outcome, mutations }
+            }
+            _ => Vacuity::without_answer(outcome),
+        })
     }
 }
 
@@ -63,13 +73,24 @@ fn own_limit(timeout: Duration) -> Duration {
 }
 
 impl HttpJob {
-    fn outcome(&self, result: Result<Answer, Trouble>, p: &Progress) -> Outcome {
+    async fn run(&self, cx: &Context, p: &mut Progress) -> Result<Answer, Trouble> {
+        let start = Instant::now();
+        let deadline = start.checked_add(own_limit(cx.timeout)).unwrap_or(start + Duration::from_secs(86_400));
+        let fetched = timeout_at(deadline, fetch(&self.plan, &self.url, deadline, p)).await;
+        let result = fetched.unwrap_or_else(|_| Err(too_slow(&self.plan, &self.url, cx.timeout, p)));
+        p.timing.close();
+        result
+    }
+
+    /// What people read of a run.
+    pub(crate) fn outcome(&self, result: &Result<Answer, Trouble>, p: &Progress) -> Outcome {
         let outcome = match result {
-            Ok(answer) => self.judged(&answer, p),
+            Ok(answer) => self.judged(answer, p),
             Err(trouble) => {
-                let outcome = match trouble.cause {
-                    Some(cause) => Outcome::unknown(trouble.sentence, cause),
-                    None => Outcome::failed(trouble.sentence),
+                let sentence = trouble.sentence.clone();
+                let outcome = match &trouble.cause {
+                    Some(cause) => Outcome::unknown(sentence, cause.clone()),
+                    None => Outcome::failed(sentence),
                 };
                 Outcome { blame: trouble.blame, ..outcome.with_detail(evidence(p, &[])) }
             }

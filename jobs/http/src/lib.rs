@@ -20,6 +20,7 @@ pub mod fuzzing;
 mod job;
 mod json;
 mod judge;
+mod mutate;
 mod plan;
 mod progress;
 mod proxy;

@@ -1,6 +1,7 @@
 //! What a run has seen so far. It outlives the run's future, so that a run that is cut off can say where it was.
 
 use checker_job::Blame;
+use rustls_pki_types::CertificateDer;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::AtomicU64;
@@ -119,6 +120,16 @@ pub(crate) struct Progress {
     pub(crate) name: Option<String>,
     /// Lines of evidence: redirects that were followed, addresses that failed.
     pub(crate) notes: Vec<String>,
+    /// What servers showed in TLS, where that is wanted.
+    pub(crate) shown: Option<Vec<Shown>>,
+}
+
+/// The certificates of one server, its own first.
+#[derive(Debug)]
+pub(crate) struct Shown {
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    pub(crate) certificates: Vec<CertificateDer<'static>>,
 }
 
 impl Progress {
@@ -131,6 +142,7 @@ impl Progress {
             address: None,
             name: None,
             notes: Vec::new(),
+            shown: None,
         }
     }
 }

@@ -6,7 +6,7 @@
 //!
 //! Sessions are never resumed. A resumed session does not look at the certificate again, and a watchdog has to.
 
-use rustls::client::Resumption;
+use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
 use rustls_pki_types::pem::PemObject;
@@ -17,10 +17,12 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 mod inspect;
+mod mutate;
 mod trusts;
 mod words;
 
 pub use inspect::{ClientIdentity, inspecting};
+pub use mutate::certificate_of;
 pub use trusts::Trusts;
 pub use words::{Fault, is_tls_error};
 
@@ -42,6 +44,7 @@ pub struct Trust {
 struct Ready {
     config: Arc<ClientConfig>,
     roots: Arc<RootCertStore>,
+    verifier: Arc<WebPkiServerVerifier>,
     with_system: bool,
 }
 
@@ -115,14 +118,18 @@ impl Trust {
         };
         roots.add_parsable_certificates(self.own.iter().cloned());
         let roots = Arc::new(roots);
-        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let provider = Arc::new(ring::default_provider());
+        let verifier = WebPkiServerVerifier::builder_with_provider(roots.clone(), provider.clone())
+            .build()
+            .map_err(|e| Fault::of_target(format!("no certificate can be judged: {e}")))?;
+        let mut config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|e| Fault::of_target(format!("no TLS version can be offered: {e}")))?
-            .with_root_certificates(roots.clone())
+            .with_webpki_verifier(verifier.clone())
             .with_no_client_auth();
         config.alpn_protocols.clone_from(&self.alpn);
         config.resumption = Resumption::disabled();
-        Ok(Ready { config: Arc::new(config), roots, with_system })
+        Ok(Ready { config: Arc::new(config), roots, verifier, with_system })
     }
 
     /// Words an error of a handshake, or of a later read or write, with the server called `name`. Takes a broken

@@ -10,11 +10,12 @@
 //! Metric: `time` in seconds, from the start of the run until the slowest address that works had answered.
 
 mod judge;
+mod mutate;
 mod probe;
 #[cfg(test)]
 mod tests;
 
-use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table, TableErrors};
+use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table, TableErrors, Vacuity};
 use checker_parts::net::{Endpoint, endpoints};
 use checker_parts::one_or_many::OneOrMany;
 use checker_parts::probe::{Limit, addresses, each, handles};
@@ -69,6 +70,11 @@ impl Job for TcpJob {
             }
             Err(outcome) => outcome,
         }
+    }
+
+    async fn vacuity(&self, cx: &Context) -> Option<Vacuity> {
+        let outcome = self.execute(cx).await;
+        Some(mutate::vacuity(outcome, &self.endpoint, &self.talk, &Limit::of(cx.timeout)).await)
     }
 }
 

@@ -5,7 +5,7 @@ use checker_parts::probe::{Limit, Problem};
 use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, join, sink};
 use tokio::time::timeout_at;
 
 /// The expected text must come within so many bytes.
@@ -43,8 +43,24 @@ pub(crate) async fn probe(to: SocketAddr, talk: &Talk, limit: &Limit) -> Result<
     Err(explain(to, talk, limit, &phase, end))
 }
 
+/// What would come of it if the server took the connection, said `answer` and closed. The same code over other words.
+pub(crate) async fn replay(to: SocketAddr, talk: &Talk, limit: &Limit, answer: &[u8]) -> Result<Duration, Problem> {
+    let mut phase = Phase::Sending;
+    match exchange(join(answer, sink()), talk, &mut phase).await {
+        Ok(()) => Ok(limit.begin.elapsed()),
+        Err(end) => Err(explain(to, talk, limit, &phase, Some(end))),
+    }
+}
+
 async fn converse(to: SocketAddr, talk: &Talk, phase: &mut Phase) -> Result<(), End> {
-    let mut stream = net::dial(to).await.map_err(End::Error)?;
+    let stream = net::dial(to).await.map_err(End::Error)?;
+    exchange(stream, talk, phase).await
+}
+
+async fn exchange<S>(mut stream: S, talk: &Talk, phase: &mut Phase) -> Result<(), End>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     if !talk.send.is_empty() {
         *phase = Phase::Sending;
         stream.write_all(&talk.send).await.map_err(End::Error)?;

@@ -1,0 +1,65 @@
+//! Would a handshake notice that a server's certificate is not as it should be?
+
+use super::{Trust, server_name};
+use checker_job::{Mutation, Outcome, Timestamp};
+use rustls::client::danger::ServerCertVerifier;
+use rustls::{CertificateError, Error};
+use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use std::io;
+use std::time::Duration;
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// No certificate is good so long after today.
+const CENTURIES: Duration = Duration::from_secs(300 * 365 * 86_400);
+/// A name that no certificate of a server carries (RFC 6761).
+const OTHER: &str = "another-host.invalid";
+
+/// What [`Trust::mutations`] and kinds that look at certificates closer call what the certificate is of.
+pub fn certificate_of(host: &str, port: u16) -> String {
+    format!("certificate of {}:{port}", host.trim_end_matches('.').to_ascii_lowercase())
+}
+
+impl Trust {
+    /// What handshakes with `host` would make of other certificates than those that it has `shown`: of those of another
+    /// host, and of its own a day before their end. Judged by what judges in handshakes.
+    pub fn mutations(&self, host: &str, port: u16, shown: &[CertificateDer<'_>], now: Timestamp) -> Vec<Mutation> {
+        let (Some((own, above)), Ok(name), Ok(other)) = (shown.split_first(), server_name(host), server_name(OTHER))
+        else {
+            return Vec::new();
+        };
+        let judged = |name: &ServerName<'_>, at: UnixTime| {
+            self.ready().map(|ready| ready.verifier.verify_server_cert(own, above, name, &[], at))
+        };
+        let outcome = |name: &ServerName<'_>, at: UnixTime| match judged(name, at) {
+            Ok(Ok(_)) => Outcome::ok("the certificate is accepted"),
+            Ok(Err(error)) => {
+                let error = io::Error::new(io::ErrorKind::InvalidData, error);
+                Outcome::failed(self.explain(&error, host).sentence)
+            }
+            Err(fault) => Outcome::failed(fault.sentence),
+        };
+        let of = certificate_of(host, port);
+        let now = unix(now);
+        let remedy = format!("add a [[job.tls]] for {host}:{port}");
+        let mut all = vec![Mutation::new(
+            "other_certificate",
+            "the certificate of another host",
+            remedy.clone(),
+            outcome(&other, now),
+        )];
+        let later = UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs()) + CENTURIES);
+        // The library itself says when they end.
+        if let Ok(Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }))) =
+            judged(&name, later)
+        {
+            let eve = UnixTime::since_unix_epoch(Duration::from_secs(not_after.as_secs()).saturating_sub(DAY));
+            let what = "a certificate that ends in a day";
+            all.push(Mutation::new("one_day_certificate", what, remedy, outcome(&name, eve.max(now))));
+        }
+        all.into_iter().map(|mutation| mutation.of(of.clone())).collect()
+    }
+}
+
+fn unix(at: Timestamp) -> UnixTime {
+    UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(at.secs()).unwrap_or_default()))
+}
