@@ -21,6 +21,7 @@ mod peers;
 mod status;
 mod test;
 mod try_job;
+mod vacuity;
 mod watch;
 mod windows;
 mod world;
@@ -86,6 +87,7 @@ fn dispatch(cx: &mut Cx<'_>, command: &Command) -> Result<Exit, Failure> {
         Command::Check => check::run(cx),
         Command::Test(a) => test::run(cx, a),
         Command::Try(a) => try_job::run(cx, a),
+        Command::Vacuity(a) => vacuity::run(cx, a),
         Command::Jobs => jobs::run(cx),
         Command::Windows => windows::run(cx),
         Command::Status(a) => status::run(cx, a),

@@ -31,6 +31,7 @@ pub mod status;
 pub mod step;
 pub mod transition;
 pub mod trouble;
+pub mod vacuity;
 pub mod window;
 pub mod witness;
 mod word;

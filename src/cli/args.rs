@@ -62,6 +62,8 @@ pub(super) enum Command {
     Test(Test),
     /// Run one job now and show what it sees; changes nothing
     Try(Try),
+    /// Make the answers of targets wrong, and list what each job would still call healthy
+    Vacuity(Vacuity),
     /// List the jobs of the settings
     Jobs,
     /// Show when the maintenance windows open next, in local time and in UTC
@@ -100,6 +102,16 @@ pub(super) struct Daemon {
     /// Start a pass each minute too, where there is no cron: in a container
     #[arg(long)]
     pub(super) cron: bool,
+}
+
+#[derive(Args, Debug, Default)]
+pub(super) struct Vacuity {
+    /// Names or ids of jobs [default: all of them]
+    #[arg(value_name = "NAME")]
+    pub(super) names: Vec<String>,
+    /// End with 78 if a job is weak
+    #[arg(long)]
+    pub(super) strict: bool,
 }
 
 #[derive(Args, Debug, Default)]
