@@ -5,3 +5,4 @@ mod imap;
 mod own;
 mod smtp;
 mod tls;
+mod vacuity;

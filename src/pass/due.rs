@@ -113,3 +113,61 @@ pub(super) fn select(
     list.sort_by_key(|d| d.job.policy().timeout);
     list
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decide::Episode;
+    use crate::settings::{Env, Settings, load_text};
+    use checker_job::Verdict;
+    use std::path::Path;
+
+    const SETTINGS: &str = "[general]\nservername = \"alpha\"\nalertcontact = \"you@example.com\"\ntimezone = \"UTC\"\n\n\
+        [email]\ntransport = \"file\"\nfrom = \"checker@example.com\"\n\n[[window]]\nname = \"night\"\njobs = [\"shop\"]\n\
+        start = \"02:00\"\nlength = \"2h\"\n\n[[job.command]]\nname = \"shop\"\nevery = \"day\"\ncommand = [\"/bin/true\"]\n";
+
+    fn settings() -> Settings {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().join("settings.cfg");
+        let env = Env::bare(Path::new(folder.path()));
+        load_text(&at, SETTINGS, &crate::bundled(), &env).map_err(|report| report.render()).unwrap().0
+    }
+
+    /// What failed first at `since` and is told by nobody.
+    fn untold(since: Timestamp, planned: bool) -> JobState {
+        let failure = Episode {
+            number: 1,
+            since,
+            count: 2,
+            confirmed: true,
+            verdict: Verdict::Failed,
+            told_verdict: None,
+            told_at: None,
+            next_step: 0,
+            addressed: std::collections::BTreeSet::new(),
+        };
+        JobState {
+            slot: Some(Timestamp::from_secs(0)),
+            planned,
+            failure: Some(Box::new(failure)),
+            ..JobState::default()
+        }
+    }
+
+    #[test]
+    fn what_runs_once_more_at_the_end_of_a_window_does_so_only_while_it_still_owes_its_news() {
+        const HOUR: i64 = 3_600;
+        let settings = settings();
+        let job = Arc::clone(settings.jobs.first().unwrap());
+        let due = Due { job, run: Uuid::nil(), slot: Timestamp::from_secs(0), reason: Reason::WindowEnded };
+        let (ran, after) = (Timestamp::from_secs(3 * HOUR), Timestamp::from_secs(4 * HOUR + 60));
+        let still =
+            |known: Option<&JobState>, now| due.still_due(known, &settings.windows, now, Called::Class(Class::Minute));
+        assert!(still(Some(&untold(ran, true)), after), "nobody has run it since");
+        assert!(!still(Some(&untold(ran, false)), after), "another pass has, outside of the window, and has told");
+        let well = JobState { planned: true, slot: Some(Timestamp::from_secs(0)), ..JobState::default() };
+        assert!(!still(Some(&well), after), "another pass has, and it is well");
+        assert!(!still(None, after), "nothing is known of it any more");
+        assert!(!still(Some(&untold(ran, true)), Timestamp::from_secs(27 * HOUR)), "the next one has begun");
+    }
+}

@@ -1,6 +1,7 @@
 //! `checker bound --history`: what was told, when, and whether that was in time.
 
-use super::home;
+use super::{JOBS, home};
+use crate::support::binary::Home;
 
 #[test]
 fn past_news_is_shown_beside_its_bound() {
@@ -51,4 +52,21 @@ fn what_comes_too_late_is_called_that() {
     home.run(&["cron", "--now"]).silent();
     let late = home.run(&["bound", "--history"]).ended(0).out;
     assert!(late.lines().any(|l| l.contains("  ill") && l.contains("LATER THAN THE BOUND")), "{late}");
+}
+
+#[test]
+fn news_of_a_window_that_is_over_is_late_only_by_more_than_the_window_held_it() {
+    let limit = |windows: &str| {
+        let home = Home::with_jobs(&format!("{windows}{JOBS}"));
+        home.run(&["cron", "--now"]).silent();
+        let all = home.run(&["bound", "--history", "--json"]).ended(0).json();
+        all["alerts"][0]["limit_s"].as_u64().unwrap_or_else(|| panic!("{all}"))
+    };
+    let window = |from: i64, until: i64| {
+        let now = jiff::Zoned::now().with_time_zone(jiff::tz::TimeZone::get("Europe/Berlin").unwrap());
+        let at = |hours: i64| (&now + jiff::SignedDuration::from_hours(hours)).strftime("%Y-%m-%d %H:%M").to_string();
+        format!("[[window]]\nname = \"work\"\njobs = [\"ill\"]\nfrom = \"{}\"\nuntil = \"{}\"\n\n", at(from), at(until))
+    };
+    let (without, over) = (limit(""), limit(&window(-30, -10)));
+    assert!(over >= without + 20 * 3_600, "{over} s with a window of 20 h, {without} s without");
 }

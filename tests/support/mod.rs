@@ -11,6 +11,7 @@ pub mod imap;
 pub mod mail;
 pub mod moments;
 pub mod network;
+pub mod nginx;
 pub mod parse;
 pub mod process;
 pub mod realm;

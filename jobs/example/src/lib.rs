@@ -12,8 +12,8 @@
 mod tests;
 
 use checker_job::{
-    Context, Job, JobId, JobSpawner, Metric, Outcome, Policy, SpawnError, Table, Timestamp, duration_words,
-    parse_duration,
+    Context, Job, JobId, JobSpawner, Metric, Mutation, Outcome, Policy, SpawnError, Table, Timestamp, Vacuity, Verdict,
+    duration_words, parse_duration,
 };
 use serde::Deserialize;
 use std::fs::{File, Metadata};
@@ -61,9 +61,63 @@ impl Job for FileJob {
     /// policy in the settings. This one reads files with plain `std`, which blocks its thread; that is fine, see
     /// `BLOCKING` below.
     async fn execute(&self, cx: &Context) -> Outcome {
+        self.outcome(&self.look(), cx.now)
+    }
+
+    /// Optional, for `checker vacuity`: what would we say of a file that is not as it should be? What was really seen is
+    /// made wrong, and judged as it is in a run. A user hears what `max_age` and `min_lines` are for.
+    async fn vacuity(&self, cx: &Context) -> Option<Vacuity> {
+        let seen = self.look();
+        let outcome = self.outcome(&seen, cx.now);
+        let mut mutations = Vec::new();
+        if let (Ok(Seen::File { written, lines }), Verdict::Ok) = (seen, outcome.verdict) {
+            let mut judged = |name, what, remedy, wrong| {
+                mutations.push(Mutation::new(name, what, remedy, self.outcome(&Ok(wrong), cx.now)));
+            };
+            judged(
+                "stale",
+                "a file from a year ago",
+                "set max_age",
+                Seen::File { written: written.minus(YEAR), lines },
+            );
+            judged("empty", "an empty file", "set min_lines", Seen::File { written, lines: 0 });
+        }
+        Some(Vacuity { outcome, mutations })
+    }
+}
+
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
+
+/// What there is to judge.
+enum Seen {
+    File {
+        written: Timestamp,
+        /// Counted up to the fewest that are allowed.
+        lines: u64,
+    },
+    NoFile,
+}
+
+impl FileJob {
+    /// A file dated later than this is a fault of some clock, and no freshness.
+    const FUTURE_MAX: Duration = Duration::from_secs(300);
+
+    /// The look: all that touches the world is here, and nothing is decided.
+    fn look(&self) -> io::Result<Seen> {
+        let meta = std::fs::metadata(&self.path)?;
+        // A named pipe would block whoever opens it.
+        if !meta.is_file() {
+            return Ok(Seen::NoFile);
+        }
+        Ok(Seen::File { written: written_at(&meta)?, lines: count_lines(&self.path, self.min_lines)? })
+    }
+
+    /// The judgement: of what was seen, and of nothing else.
+    fn outcome(&self, seen: &io::Result<Seen>, now: Timestamp) -> Outcome {
         let path = self.path.display();
-        match self.look(cx.now) {
-            Ok(outcome) => outcome,
+        match seen {
+            Ok(Seen::File { written, lines }) => self.judged(*written, *lines, now),
+            Ok(Seen::NoFile) => Outcome::failed(format!("{path} is not a file")),
             // The target is broken: `Failed`.
             Err(error) if error.kind() == ErrorKind::NotFound => Outcome::failed(format!("{path} is not there")),
             // We could not look, so we do not know: `Unknown`, with a cause. Jobs with the same cause make one message.
@@ -76,47 +130,34 @@ impl Job for FileJob {
             }
         }
     }
-}
 
-impl FileJob {
-    /// A file dated later than this is a fault of some clock, and no freshness.
-    const FUTURE_MAX: Duration = Duration::from_secs(300);
-
-    /// The judgement. Errors are those of the file system; `execute` words them.
-    fn look(&self, now: Timestamp) -> io::Result<Outcome> {
+    fn judged(&self, written: Timestamp, lines: u64, now: Timestamp) -> Outcome {
         let path = self.path.display();
-        let meta = std::fs::metadata(&self.path)?;
-        // A named pipe would block whoever opens it.
-        if !meta.is_file() {
-            return Ok(Outcome::failed(format!("{path} is not a file")));
-        }
-        let written = written_at(&meta)?;
         let age = now.since(written);
         // What was measured is kept for each run, whatever the verdict.
         let age_metric = Metric::new("age", age.as_secs_f64(), "s");
         if written.since(now) > Self::FUTURE_MAX {
-            return Ok(Outcome::warning(format!(
+            return Outcome::warning(format!(
                 "{path} is dated {} in the future; see to the clocks",
                 duration_words(written.since(now))
-            )));
+            ));
         }
         if let Some(max_age) = self.max_age
             && age > max_age
         {
-            return Ok(Outcome::failed(format!(
+            return Outcome::failed(format!(
                 "{path} was last written {} ago; at most {} is allowed",
                 duration_words(age),
                 duration_words(max_age)
             ))
-            .with_metric(age_metric));
+            .with_metric(age_metric);
         }
-        let lines = count_lines(&self.path, self.min_lines)?;
         if lines < self.min_lines {
-            return Ok(Outcome::failed(format!("{path} has {lines} lines; at least {} are wanted", self.min_lines))
-                .with_metric(age_metric));
+            return Outcome::failed(format!("{path} has {lines} lines; at least {} are wanted", self.min_lines))
+                .with_metric(age_metric);
         }
         // The sentence of a good outcome is read too: in lists, and in the message that says it is well again.
-        Ok(Outcome::ok(format!("{path} was written {} ago", duration_words(age))).with_metric(age_metric))
+        Outcome::ok(format!("{path} was written {} ago", duration_words(age))).with_metric(age_metric)
     }
 }
 

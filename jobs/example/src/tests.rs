@@ -1,7 +1,6 @@
 //! A job is a plain value: make one, give it a time, look at its outcome.
 
 use super::*;
-use checker_job::Verdict;
 use std::fs;
 use std::future::Future;
 use std::path::Path;
@@ -26,14 +25,23 @@ fn table(path: &Path, max_age: Option<&str>, min_lines: u64) -> Table<Settings> 
 
 /// Runs the job `age` after the file was written. It never awaits, so no runtime is needed.
 fn run(table: Table<Settings>, age: Duration) -> Outcome {
+    let (job, cx) = ready(table, age);
+    at_once(job.execute(&cx))
+}
+
+/// The job, and a run of it `age` after the file was written.
+fn ready(table: Table<Settings>, age: Duration) -> (FileJob, Context) {
     let job = Spawner::spawn(vec![table]).unwrap().remove(0);
     let written = fs::metadata(&job.path).and_then(|m| written_at(&m));
     let now = written.unwrap_or_default().plus(age);
     let scratch = std::env::temp_dir().join("checker-example-unused");
-    let cx = Context::new(now, Duration::from_secs(10), "run".to_owned(), scratch.into());
-    let mut running = pin!(job.execute(&cx));
+    (job, Context::new(now, Duration::from_secs(10), "run".to_owned(), scratch.into()))
+}
+
+fn at_once<T>(running: impl Future<Output = T>) -> T {
+    let mut running = pin!(running);
     match running.as_mut().poll(&mut Task::from_waker(Waker::noop())) {
-        Poll::Ready(outcome) => outcome,
+        Poll::Ready(answer) => answer,
         Poll::Pending => panic!("the job awaits something"),
     }
 }
@@ -71,7 +79,7 @@ fn a_file_must_be_fresh() {
     File::options().write(true).open(&path).unwrap().set_modified(ahead).unwrap();
     let job = Spawner::spawn(vec![table(&path, Some("26h"), 0)]).unwrap().remove(0);
     let now = written_at(&fs::metadata(&path).unwrap()).unwrap().minus(2 * HOUR);
-    let future = job.look(now).unwrap();
+    let future = job.outcome(&job.look(), now);
     assert_eq!(future.verdict, Verdict::Warning);
     assert!(future.summary.contains("dated 2 h in the future"), "{future:?}");
 }
@@ -88,6 +96,25 @@ fn a_file_must_hold_enough_lines() {
         let said = format!("has {lines} lines; at least {} are wanted", lines + 1);
         assert!(short.summary.ends_with(&said), "{short:?}");
     }
+}
+
+#[test]
+fn a_job_that_asks_for_nothing_would_not_notice_and_one_that_does_would() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("log");
+    let unseen = |max_age, min_lines| {
+        let (job, cx) = ready(table(&path, max_age, min_lines), HOUR);
+        let vacuity = at_once(job.vacuity(&cx)).unwrap();
+        assert_eq!(vacuity.outcome, job.outcome(&job.look(), cx.now));
+        let unseen = vacuity.mutations.iter().filter(|m| !m.is_noticed()).map(|m| m.name);
+        (vacuity.mutations.len(), unseen.collect::<Vec<_>>())
+    };
+    assert_eq!(unseen(None, 0), (0, vec![]), "there is no file");
+    fs::write(&path, "one\ntwo\n").unwrap();
+    assert_eq!(unseen(None, 0), (2, vec!["stale", "empty"]));
+    assert_eq!(unseen(Some("26h"), 0), (2, vec!["empty"]));
+    assert_eq!(unseen(Some("26h"), 2), (2, vec![]));
+    assert_eq!(unseen(Some("26h"), 3), (0, vec![]), "it fails as it is");
 }
 
 #[test]

@@ -77,6 +77,28 @@ fn wait(post: &Post, token: &str, limit: Duration) -> (Result<Found, String>, Du
         if !open || took >= limit {
             return (found, took);
         }
-        std::thread::sleep(PAUSE.max(took / 4).min(limit.saturating_sub(took)));
+        std::thread::sleep(pause(took, limit));
+    }
+}
+
+/// How long to wait for the next look, `took` after the message was sent.
+fn pause(took: Duration, limit: Duration) -> Duration {
+    PAUSE.max(took / 4).min(limit.saturating_sub(took))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn looks_become_fewer_and_the_last_is_at_the_limit() {
+        let (mut took, mut looks) = (Duration::ZERO, 1);
+        while took < PATIENCE {
+            took += pause(took, PATIENCE);
+            looks += 1;
+        }
+        assert_eq!(took, PATIENCE);
+        assert!((10..=20).contains(&looks), "{looks} logins in two minutes");
+        assert_eq!(pause(Duration::ZERO, PATIENCE), PAUSE, "most messages arrive at once");
     }
 }

@@ -1,0 +1,47 @@
+//! `checker vacuity`, by the real program on real servers: of two jobs for the same target, one that checks next to nothing and
+//! one that means it, the first is flagged with what it would not notice, and the second is not.
+
+mod here;
+mod mail;
+mod web;
+
+use crate::support::binary::{Home, usual};
+use std::collections::BTreeMap;
+
+/// What each job of these tables would not notice, by its name; all of them have been asked, and were healthy.
+fn flagged(home: &Home, tables: &str) -> BTreeMap<String, Vec<String>> {
+    home.settings(&usual(tables));
+    let all = home.run(&["vacuity", "--json"]).ended(0).json();
+    let jobs = all["jobs"].as_array().unwrap_or_else(|| panic!("{all}"));
+    jobs.iter()
+        .map(|job| {
+            let mutations = job["mutations"].as_array().unwrap();
+            assert!(!mutations.is_empty(), "{job:#}");
+            let unseen = |m: &&serde_json::Value| m["noticed"] == false && m["noticed_by"] == serde_json::json!([]);
+            let unseen: Vec<String> =
+                mutations.iter().filter(unseen).map(|m| m["name"].as_str().unwrap().to_owned()).collect();
+            let standing = if unseen.is_empty() { "strong" } else { "weak" };
+            assert_eq!(job["standing"], standing, "{job:#}");
+            (job["name"].as_str().unwrap().to_owned(), unseen)
+        })
+        .collect()
+}
+
+/// Holds the jobs of `weak` to what they are to be flagged with, and those of `strong` to nothing.
+fn judged(home: &Home, weak: &[(&str, &str, &[&str])], strong: &[(&str, &str)]) {
+    let table = |kind_and_name: &str, keys: &str| {
+        let (kind, name) = kind_and_name.split_once(' ').unwrap_or_else(|| panic!("{kind_and_name}: KIND NAME"));
+        format!("[[job.{kind}]]\nname = \"{name}\"\nid = \"{name}\"\n{keys}\n\n")
+    };
+    let name = |kind_and_name: &str| kind_and_name.split_once(' ').unwrap().1.to_owned();
+    let weak_tables: String = weak.iter().map(|(which, keys, _)| table(which, keys)).collect();
+    let strong_tables: String = strong.iter().map(|(which, keys)| table(which, keys)).collect();
+    // Apart, since a strong one may stand in for a weak one.
+    let wanted: BTreeMap<String, Vec<String>> = weak
+        .iter()
+        .map(|(which, _, unseen)| (name(which), unseen.iter().map(|word| (*word).to_owned()).collect()))
+        .collect();
+    assert_eq!(flagged(home, &weak_tables), wanted);
+    let wanted: BTreeMap<String, Vec<String>> = strong.iter().map(|(which, _)| (name(which), Vec::new())).collect();
+    assert_eq!(flagged(home, &strong_tables), wanted);
+}

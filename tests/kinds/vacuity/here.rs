@@ -1,0 +1,1 @@
+//! What this host itself has: files, programs, processes.

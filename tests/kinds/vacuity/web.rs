@@ -1,0 +1,87 @@
+//! Web pages, JSON and certificates of nginx.
+
+use super::judged;
+use crate::support::binary::{Home, usual};
+use crate::support::need;
+use crate::support::nginx::Nginx;
+use crate::support::tls::Ca;
+
+const PAGE: &str =
+    "<!DOCTYPE html>\n<html><head><title>Shop</title></head><body><p>Welcome to the shop.</p></body></html>\n";
+const HEALTH: &str = "{\"status\": \"ok\", \"queue\": {\"length\": 3}, \"version\": \"1.2.3\", \"uptime\": 86400}\n";
+const PAGES: [(&str, &str); 2] = [("index.html", PAGE), ("health.json", HEALTH)];
+
+#[test]
+fn a_page_that_is_not_looked_at_may_be_any_page() {
+    if !need("nginx") {
+        return;
+    }
+    let ca = Ca::new();
+    let server = Nginx::start(&PAGES, &ca.identity("localhost"));
+    let home = Home::with_jobs("");
+    home.write("ca.pem", &ca.pem);
+    let (page, health) =
+        (format!("http://127.0.0.1:{}/", server.plain), format!("http://127.0.0.1:{}/health.json", server.plain));
+    let secure = format!("url = \"https://localhost:{}/\"\nca_file = \"HOME/ca.pem\"\n", server.tls);
+    let at = |url: &str, keys: &str| format!("url = \"{url}\"\n{keys}");
+    let port = format!("address = \"127.0.0.1:{}\"", server.plain);
+    let any = ["empty_body", "login_page", "wrong_answer"];
+    judged(
+        &home,
+        &[
+            ("http nothing is asked", &at(&page, ""), &any),
+            ("http no error", &at(&page, "body_not_contains = \"error\""), &any),
+            ("http any page", &at(&page, "body_contains = \"<html\""), &["login_page", "wrong_answer"]),
+            (
+                "http any status",
+                &at(&page, "status = \"200-599\"\nbody_contains = \"Welcome to the shop\""),
+                &["status_500"],
+            ),
+            ("http a word of JSON", &at(&health, "body_contains = \"status\""), &["wrong_answer", "truncated_json"]),
+            ("http half of JSON", &at(&health, "body_matches = '\"status\": \"ok\"'"), &["truncated_json"]),
+            ("http its shape", &at(&health, "json = '$.status exists'"), &["wrong_answer"]),
+            ("http only the head", &at(&page, "method = \"HEAD\"\nstatus = \"100-599\""), &["status_500"]),
+            ("http over TLS", &format!("{secure}body_contains = \"Welcome to the shop\""), &["one_day_certificate"]),
+            ("tcp a port", &port, &["empty_answer", "wrong_answer"]),
+            (
+                "tcp a web server",
+                &format!("{port}\nsend = \"GET / HTTP/1.0\\r\\n\\r\\n\"\nexpect = \"HTTP/1.\""),
+                &["wrong_answer"],
+            ),
+        ],
+        &[
+            ("http the page", &at(&page, "body_contains = \"Welcome to the shop\"")),
+            ("http its health", &at(&health, "json = ['$.status == \"ok\"', '$.queue.length < 100']")),
+            ("http over TLS", &format!("{secure}body_contains = \"Welcome to the shop\"")),
+            ("tls its certificate", &format!("address = \"localhost:{}\"\nca_file = \"HOME/ca.pem\"", server.tls)),
+            ("tcp a good answer", &format!("{port}\nsend = \"GET / HTTP/1.0\\r\\n\\r\\n\"\nexpect = \"HTTP/1.1 200\"")),
+        ],
+    );
+}
+
+#[test]
+fn people_read_what_to_set_and_programs_see_it_by_the_exit_code() {
+    if !need("nginx") {
+        return;
+    }
+    let server = Nginx::start(&PAGES, &Ca::new().identity("localhost"));
+    let port = server.plain;
+    let home = Home::with_jobs("");
+    home.settings(&usual(&format!(
+        "[[job.http]]\nname = \"shop\"\nurl = \"http://127.0.0.1:{port}/\"\n\n[[job.http]]\nname = \"health\"\nurl = \
+         \"http://127.0.0.1:{port}/health.json\"\njson = '$.status == \"ok\"'\n\n[[job.http]]\nname = \"gone\"\nurl = \
+         \"http://127.0.0.1:{port}/gone\"\n\n"
+    )));
+    let said = home.run(&["vacuity"]).ended(0).out;
+    let weak =
+        "shop: WEAK, would call healthy:\n    an empty body; to notice it, set body_contains, body_matches or json\n";
+    assert!(said.starts_with(weak), "{said}");
+    assert!(said.contains("\nhealth: notices all of 5 wrong answers\n"), "{said}");
+    assert!(said.contains("\ngone: cannot be judged now, it is failed: status 404 Not Found"), "{said}");
+    assert!(said.ends_with("3 jobs: 1 weak, 1 strong, 1 that cannot be judged\n"), "{said}");
+    home.run(&["vacuity", "--strict"]).ended(78);
+    home.run(&["vacuity", "--strict", "health"]).ended(0);
+    let unknown = home.run(&["vacuity", "shopp"]).ended(64).err;
+    assert!(unknown.contains("did you mean \"shop\"?"), "{unknown}");
+    assert!(!home.path("checker.db").exists(), "nothing is remembered of it");
+}
