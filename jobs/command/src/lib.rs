@@ -15,6 +15,7 @@
 #[cfg(any(test, feature = "fuzzing"))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod mutate;
 mod perfdata;
 mod plugin;
 mod range;
@@ -26,8 +27,8 @@ pub use range::Range;
 pub use words::Words;
 
 use checker_job::{Blame, Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
-use checker_job::{Verdict, duration_words};
-use checker_parts::child::{self, Captured, Exit, Program, Report};
+use checker_job::{Vacuity, Verdict, duration_words};
+use checker_parts::child::{self, Captured, Exit, Program, Report, StartError};
 use plugin::Printed;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -78,11 +79,32 @@ impl Job for CommandJob {
     }
 
     async fn execute(&self, cx: &Context) -> Outcome {
+        self.outcome(cx, &self.run(cx).await)
+    }
+
+    async fn vacuity(&self, cx: &Context) -> Option<Vacuity> {
+        let ran = self.run(cx).await;
+        let outcome = self.outcome(cx, &ran);
+        Some(match ran {
+            Ok(report) if outcome.verdict == Verdict::Ok => {
+                let mutations = mutate::mutations(&report, self.plain, |wrong| self.judge(cx, wrong));
+                Vacuity { outcome, mutations }
+            }
+            Ok(_) | Err(_) => Vacuity::without_answer(outcome),
+        })
+    }
+}
+
+impl CommandJob {
+    async fn run(&self, cx: &Context) -> Result<Report, StartError> {
         // Ends a little before the framework's own limit, so that the answer is still heard.
         let margin = Duration::from_millis(50).min(cx.timeout / 10);
-        let limit = cx.timeout.saturating_sub(margin);
-        match self.program.run(&cx.run_id, limit).await {
-            Ok(report) => self.judge(cx, &report),
+        self.program.run(&cx.run_id, cx.timeout.saturating_sub(margin)).await
+    }
+
+    fn outcome(&self, cx: &Context, ran: &Result<Report, StartError>) -> Outcome {
+        match ran {
+            Ok(report) => self.judge(cx, report),
             // The sentence names the program, so jobs that lack the same one are told once.
             Err(error) => {
                 let outcome = Outcome::unknown(error.to_string(), error.to_string());
@@ -90,9 +112,7 @@ impl Job for CommandJob {
             }
         }
     }
-}
 
-impl CommandJob {
     fn judge(&self, cx: &Context, report: &Report) -> Outcome {
         let printed = if self.plain {
             Printed {

@@ -1,7 +1,7 @@
 //! Real programs, Debian's monitoring plugins among them.
 
 use super::*;
-use checker_job::Timestamp;
+use checker_job::{Mutation, Timestamp};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -36,6 +36,14 @@ fn run_table(table: Table<Settings>, timeout_ms: u64) -> (Outcome, Vec<String>) 
         tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(job.execute(&cx));
     assert!(begin.elapsed() < timeout + Duration::from_secs(1), "{outcome:?}");
     (outcome, cx.log_lines())
+}
+
+fn vacuity(table: Table<Settings>) -> Vacuity {
+    let job = Spawner::spawn(vec![table]).unwrap().remove(0);
+    let scratch = std::env::temp_dir().join("checker-command-unused");
+    let cx = Context::new(Timestamp::from_secs(0), Duration::from_secs(10), "run-1".to_owned(), scratch.into());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(job.vacuity(&cx)).unwrap()
 }
 
 fn run(command: &[&str]) -> Outcome {
@@ -124,6 +132,35 @@ fn a_check_that_hangs_is_a_failure() {
     let (outcome, _) = run_table(table(&["/bin/sh", "-c", "echo started; sleep 300"]), 2_000);
     assert_eq!(outcome.verdict, Verdict::Failed);
     assert_eq!(outcome.summary, "/bin/sh did not end within 2 s and was killed");
+}
+
+/// No setting makes the kind blind to what a program says of itself: its defaults notice all, and so do the others.
+#[test]
+fn every_way_to_end_but_the_good_one_is_noticed() {
+    let plugin = table(&["/bin/sh", "-c", "echo 'OK - all is well | a=1'"]);
+    let (mut plain, mut network) = (plugin.clone(), plugin.clone());
+    plain.settings.plain = true;
+    network.settings.network = true;
+    let names = ["warning", "failed", "missing", "killed", "timed_out"];
+    for (table, names) in [(plugin, &names[..]), (network, &names), (plain, &names[1..])] {
+        let Vacuity { outcome, mutations } = vacuity(table);
+        assert_eq!(outcome.verdict, Verdict::Ok, "{outcome:?}");
+        assert_eq!(mutations.iter().map(|m| m.name).collect::<Vec<_>>(), names);
+        assert!(mutations.iter().all(Mutation::is_noticed), "{mutations:?}");
+        // What the program said is judged, and not only how it ended.
+        assert!(mutations.iter().any(|m| m.outcome.summary.contains("OK - all is well")), "{mutations:?}");
+    }
+}
+
+#[test]
+fn what_is_not_healthy_is_not_made_wrong() {
+    for (command, verdict) in [("exit 1", Verdict::Warning), ("exit 2", Verdict::Failed), ("exit 3", Verdict::Unknown)]
+    {
+        let Vacuity { outcome, mutations } = vacuity(table(&["/bin/sh", "-c", command]));
+        assert_eq!((outcome.verdict, mutations), (verdict, Vec::new()), "{command}");
+    }
+    let missing = vacuity(table(&["/no/such/check_disk"]));
+    assert_eq!((missing.outcome.verdict, missing.mutations), (Verdict::Unknown, Vec::new()));
 }
 
 #[test]

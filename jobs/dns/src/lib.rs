@@ -17,6 +17,7 @@
 mod ask;
 mod expect;
 mod judge;
+mod mutate;
 mod plan;
 mod settings;
 mod spawn;
@@ -27,7 +28,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
-use checker_job::{Context, HANDLES, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
+use checker_job::{Context, HANDLES, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table, Vacuity};
 use checker_parts::probe::{Limit, handles};
 use plan::{Plan, Servers};
 use std::sync::Arc;
@@ -66,6 +67,14 @@ impl Job for DnsJob {
             Ok(answers) => judge::all(&self.plan, &answers),
             Err(outcome) => outcome,
         }
+    }
+
+    async fn vacuity(&self, cx: &Context) -> Option<Vacuity> {
+        let limit = Limit::of(cx.timeout);
+        Some(match together::answers(cx, &self.plan, &limit).await {
+            Ok(answers) => mutate::vacuity(&self.plan, &answers),
+            Err(outcome) => Vacuity::without_answer(outcome),
+        })
     }
 }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// Types of records that can be asked for. `ANY` is not among them: servers need not answer it (RFC 8482).
-const TYPES: [Rtype; 18] = [
+pub(crate) const TYPES: [Rtype; 18] = [
     Rtype::A,
     Rtype::AAAA,
     Rtype::CAA,

@@ -5,10 +5,11 @@ mod network;
 mod resolver;
 mod servers;
 mod settings;
+mod vacuity;
 mod zones;
 
 use crate::{DnsJob, Spawner};
-use checker_job::{Context, Job, JobSpawner, Outcome, Table, Timestamp, Verdict};
+use checker_job::{Context, Job, JobSpawner, Outcome, Table, Timestamp, Vacuity, Verdict};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,9 +31,19 @@ fn jobs(keys: &str) -> Result<Vec<DnsJob>, Vec<String>> {
     Spawner::spawn(vec![table]).map_err(|errors| errors.iter().map(ToString::to_string).collect())
 }
 
-async fn run(job: &DnsJob, timeout: Duration) -> Outcome {
+fn context(timeout: Duration) -> Context {
     let scratch = std::env::temp_dir().join("checker-dns-unused");
-    let cx = Context::new(Timestamp::from_secs(0), timeout, "run".to_owned(), scratch.into());
+    Context::new(Timestamp::from_secs(0), timeout, "run".to_owned(), scratch.into())
+}
+
+/// What the job says of the answers as they are, and of wrong ones.
+fn judge_wrong(job: &DnsJob) -> Vacuity {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(job.vacuity(&context(Duration::from_secs(20)))).unwrap()
+}
+
+async fn run(job: &DnsJob, timeout: Duration) -> Outcome {
+    let cx = context(timeout);
     tokio::time::timeout(timeout, job.execute(&cx)).await.expect("a job ends before its time")
 }
 

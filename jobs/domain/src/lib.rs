@@ -16,6 +16,7 @@
 mod address;
 mod ask;
 mod judge;
+mod mutate;
 mod registration;
 mod registry;
 mod spawn;
@@ -23,8 +24,8 @@ mod spawn;
 mod tests;
 
 use address::Address;
-use ask::Trouble;
-use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
+use ask::{Answer, Trouble};
+use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table, Timestamp, Vacuity, Verdict};
 use checker_parts::one_or_many::OneOrMany;
 use checker_parts::probe::Limit;
 use judge::Limits;
@@ -70,30 +71,55 @@ impl Job for DomainJob {
     }
 
     async fn execute(&self, cx: &Context) -> Outcome {
-        let limit = Limit::of(cx.timeout);
-        match self.look(cx, &limit).await {
-            Ok(outcome) => outcome,
-            Err(trouble) => {
-                let sentence = format!("{} could not be looked up: {}", self.domain, trouble.sentence);
-                let outcome = Outcome::unknown(sentence, trouble.cause).with_detail(trouble.detail);
-                Outcome { blame: trouble.blame, ..outcome }
+        self.outcome(self.look(cx).await.as_ref(), cx.now)
+    }
+
+    async fn vacuity(&self, cx: &Context) -> Option<Vacuity> {
+        let looked = self.look(cx).await;
+        let outcome = self.outcome(looked.as_ref(), cx.now);
+        Some(match looked {
+            Ok(said) if outcome.verdict == Verdict::Ok => {
+                let mutations = mutate::mutations(&said, cx.now, |wrong| self.outcome(Ok(wrong), cx.now));
+                Vacuity { outcome, mutations }
             }
-        }
+            Ok(_) | Err(_) => Vacuity::without_answer(outcome),
+        })
     }
 }
 
+/// What was answered, and the name of the server that did.
+#[derive(Clone, Debug)]
+struct Said {
+    server: String,
+    answer: Answer,
+}
+
 impl DomainJob {
-    async fn look(&self, cx: &Context, limit: &Limit) -> Result<Outcome, Trouble> {
+    async fn look(&self, cx: &Context) -> Result<Said, Trouble> {
+        let limit = Limit::of(cx.timeout);
         let base = match &self.server {
             Some(server) => server.clone(),
-            None => self.registry.server_of(cx, limit, &self.domain).await?,
+            None => self.registry.server_of(cx, &limit, &self.domain).await?,
         };
         let address = base.below(&format!("domain/{}", self.domain));
-        let (server, answer) = self.registry.ask(cx, limit, &address).await?;
-        let Some(said) = registration::read(&self.domain, &server, &answer)? else {
-            return Ok(judge::not_registered(&self.domain, &server));
+        let (server, answer) = self.registry.ask(cx, &limit, &address).await?;
+        Ok(Said { server, answer })
+    }
+
+    fn outcome(&self, looked: Result<&Said, &Trouble>, now: Timestamp) -> Outcome {
+        let judged = looked.map_err(Trouble::clone).and_then(|said| self.judge(said, now));
+        judged.unwrap_or_else(|trouble| {
+            let sentence = format!("{} could not be looked up: {}", self.domain, trouble.sentence);
+            let outcome = Outcome::unknown(sentence, trouble.cause).with_detail(trouble.detail);
+            Outcome { blame: trouble.blame, ..outcome }
+        })
+    }
+
+    fn judge(&self, Said { server, answer }: &Said, now: Timestamp) -> Result<Outcome, Trouble> {
+        let Some(said) = registration::read(&self.domain, server, answer)? else {
+            return Ok(judge::not_registered(&self.domain, server));
         };
-        judge::judge(&self.domain, &server, &said, &self.limits, cx.now)
+        judge::judge(&self.domain, server, &said, &self.limits, now)
     }
 }
 

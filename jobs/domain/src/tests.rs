@@ -6,9 +6,9 @@ mod nginx;
 mod server;
 mod settings;
 mod shared;
+mod vacuity;
 
 use super::*;
-use checker_job::{Timestamp, Verdict};
 use std::path::Path;
 use std::time::Duration;
 
@@ -41,8 +41,12 @@ fn jobs(settings: &str, list: &str) -> Result<Vec<DomainJob>, Vec<String>> {
     spawn::with_list(&[table], &list).map_err(|errors| errors.iter().map(shown).collect())
 }
 
+fn context(timeout: Duration) -> Context {
+    Context::new(now(), timeout, "run".to_owned(), Path::new("/nonexistent").into())
+}
+
 async fn run_job(job: &DomainJob, timeout: Duration) -> Outcome {
-    let cx = Context::new(now(), timeout, "run".to_owned(), Path::new("/nonexistent").into());
+    let cx = context(timeout);
     // The framework would cut it off there.
     tokio::time::timeout(timeout, job.execute(&cx)).await.expect("the job ends in time")
 }

@@ -13,6 +13,7 @@
 //! Metrics: `loss` in percent; `rtt` (the average), `rtt_min` and `rtt_max` in seconds; of the worst address.
 
 mod judge;
+mod mutate;
 mod packet;
 mod pings;
 mod plan;
@@ -23,10 +24,11 @@ mod spawn;
 #[cfg(test)]
 mod tests;
 
-use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
+use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table, Vacuity};
 use checker_parts::net::Endpoint;
 use checker_parts::one_or_many::OneOrMany;
-use checker_parts::probe::{Limit, addresses, each, handles};
+use checker_parts::probe::{Limit, Tried, addresses, each, handles};
+use pings::Came;
 use plan::Plan;
 use serde::Deserialize;
 use std::sync::Arc;
@@ -82,16 +84,33 @@ impl Job for PingJob {
 
     async fn execute(&self, cx: &Context) -> Outcome {
         let limit = Limit::of(cx.timeout);
-        let mut found = match addresses(cx, &self.endpoint, &limit).await {
-            Ok(found) => found,
-            Err(outcome) => return outcome,
-        };
+        match self.look(cx, &limit).await {
+            Ok(tried) => judge::all(&self.plan, self.endpoint.host(), &tried, &limit),
+            Err(outcome) => outcome,
+        }
+    }
+
+    async fn vacuity(&self, cx: &Context) -> Option<Vacuity> {
+        let limit = Limit::of(cx.timeout);
+        Some(match self.look(cx, &limit).await {
+            Ok(tried) => mutate::vacuity(&self.plan, self.endpoint.host(), &tried, &limit, cx.timeout),
+            Err(outcome) => Vacuity::without_answer(outcome),
+        })
+    }
+}
+
+impl PingJob {
+    /// What came of each address.
+    ///
+    /// # Errors
+    /// The outcome of the run, where there is no address to ping.
+    async fn look(&self, cx: &Context, limit: &Limit) -> Result<Vec<Tried<Came>>, Outcome> {
+        let mut found = addresses(cx, &self.endpoint, limit).await?;
         found.retain(|to| self.plan.family.takes(to.ip()));
         if found.is_empty() {
-            return judge::no_such_family(self.endpoint.host(), self.plan.family);
+            return Err(judge::no_such_family(self.endpoint.host(), self.plan.family));
         }
-        let tried = each(&found, |to| pings::ping(&self.plan, to, &limit)).await;
-        judge::all(&self.plan, self.endpoint.host(), &tried, &limit)
+        Ok(each(&found, |to| pings::ping(&self.plan, to, limit)).await)
     }
 }
 

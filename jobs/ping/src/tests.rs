@@ -6,6 +6,7 @@ mod judging;
 mod network;
 mod packets;
 mod settings;
+mod vacuity;
 mod world;
 
 use crate::{PingJob, Spawner};
@@ -45,10 +46,13 @@ fn job(keys: &str) -> PingJob {
     jobs(keys).unwrap_or_else(|errors| panic!("{keys}\n{errors:?}")).remove(0)
 }
 
-async fn run(job: &PingJob) -> Outcome {
+fn context() -> Context {
     let scratch = std::env::temp_dir().join("checker-ping-unused");
-    let cx = Context::new(Timestamp::from_secs(0), RUN, "run".to_owned(), scratch.into());
-    tokio::time::timeout(RUN, job.execute(&cx)).await.expect("a job ends before its time")
+    Context::new(Timestamp::from_secs(0), RUN, "run".to_owned(), scratch.into())
+}
+
+async fn run(job: &PingJob) -> Outcome {
+    tokio::time::timeout(RUN, job.execute(&context())).await.expect("a job ends before its time")
 }
 
 /// What tables with these keys find, all at the same time on one thread.

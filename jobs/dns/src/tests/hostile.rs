@@ -8,7 +8,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream, UdpSocket};
 use std::time::Duration;
 
 /// A server that answers each datagram with those that `answer` makes of it; it goes on until the test's process ends.
-fn udp(answer: impl Fn(&[u8]) -> Vec<Vec<u8>> + Send + 'static) -> SocketAddr {
+pub(super) fn udp(answer: impl Fn(&[u8]) -> Vec<Vec<u8>> + Send + 'static) -> SocketAddr {
     // TCP finds the same port free.
     let socket = UdpSocket::bind(("127.0.0.1", free_port())).unwrap();
     let at = socket.local_addr().unwrap();
@@ -40,7 +40,7 @@ fn tcp(at: SocketAddr, serve: impl Fn(TcpStream, Vec<u8>) + Send + 'static) {
 }
 
 /// The answer 192.0.2.1 to the question, with these flags and records after the first.
-fn answer(question: &[u8], flags: u16, records: &[&[u8]]) -> Vec<u8> {
+pub(super) fn answer(question: &[u8], flags: u16, records: &[&[u8]]) -> Vec<u8> {
     let end = 12 + question[12..].iter().position(|b| *b == 0).unwrap() + 5;
     let mut out = question[..2].to_vec();
     out.extend(flags.to_be_bytes());
@@ -53,9 +53,11 @@ fn answer(question: &[u8], flags: u16, records: &[&[u8]]) -> Vec<u8> {
 }
 
 const GOOD: u16 = 0x8180;
+/// As a resolver that has proved it.
+pub(super) const AUTHENTIC: u16 = 0x81a0;
 const CUT: u16 = 0x8380;
 /// The name of the question, type A, class IN, 1 s, 192.0.2.1.
-const ADDRESS: &[u8] = &[0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 192, 0, 2, 1];
+pub(super) const ADDRESS: &[u8] = &[0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 192, 0, 2, 1];
 /// The name of the question is an alias of itself.
 const ITSELF: &[u8] = &[0xc0, 12, 0, 5, 0, 1, 0, 0, 0, 1, 0, 2, 0xc0, 12];
 /// Fewer bytes than it says.

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-fn seen(sent: u16, micros: &[u64]) -> Seen {
+pub(super) fn seen(sent: u16, micros: &[u64]) -> Seen {
     Seen {
         version: Version::Four,
         sent,

@@ -1,7 +1,7 @@
 //! The kernel's answers, and what routers, firewalls and routes make of pings: by each sort of socket.
 
 use super::world::{World, allow_datagrams, in_a_home, shell};
-use super::{hostile, job, look_at_all};
+use super::{hostile, job, look_at_all, vacuity};
 use crate::packet::{Pings, TOKEN, Version};
 use crate::pings::ping;
 use crate::socket::Socket;
@@ -132,6 +132,7 @@ fn all(is_datagram: bool) {
     for outcome in look_at_all(&crowd) {
         assert!(outcome.summary.starts_with("10.99.0.1 answers all 5 pings in "), "{outcome:?}");
     }
+    vacuity::of_real_hosts();
     hostile::all(&world);
     circles();
 }
