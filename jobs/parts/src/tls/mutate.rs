@@ -9,8 +9,10 @@ use std::io;
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
-/// No certificate is good so long after today.
-const CENTURIES: Duration = Duration::from_secs(300 * 365 * 86_400);
+/// The first second of the year 10000: no certificate lasts longer (RFC 5280, 4.1.2.5).
+const END: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(253_402_300_800));
+/// More of them lead to no authority.
+const CERTIFICATES_MAX: usize = 10;
 /// A name that no certificate of a server carries (RFC 6761).
 const OTHER: &str = "another-host.invalid";
 
@@ -47,17 +49,28 @@ impl Trust {
             remedy.clone(),
             outcome(&other, now),
         )];
-        let later = UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs()) + CENTURIES);
-        // The library itself says when they end.
-        if let Ok(Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }))) =
-            judged(&name, later)
-        {
-            let eve = UnixTime::since_unix_epoch(Duration::from_secs(not_after.as_secs()).saturating_sub(DAY));
+        if let Some(eve) = eve(|at| judged(&name, at)) {
             let what = "a certificate that ends in a day";
             all.push(Mutation::new("one_day_certificate", what, remedy, outcome(&name, eve.max(now))));
         }
         all.into_iter().map(|mutation| mutation.of(of.clone())).collect()
     }
+}
+
+/// A day before the first of the certificates ends that it takes, as the library itself says.
+fn eve<T, F>(judged: impl Fn(UnixTime) -> Result<Result<T, Error>, F>) -> Option<UnixTime> {
+    let mut at = END;
+    for _ in 0..CERTIFICATES_MAX {
+        match judged(at) {
+            Ok(Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. })))
+                if not_after < at =>
+            {
+                at = UnixTime::since_unix_epoch(Duration::from_secs(not_after.as_secs()).saturating_sub(DAY));
+            }
+            _ => break,
+        }
+    }
+    (at < END).then_some(at)
 }
 
 fn unix(at: Timestamp) -> UnixTime {

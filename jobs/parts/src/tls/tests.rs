@@ -1,4 +1,5 @@
 use super::*;
+use checker_job::Timestamp;
 use rustls::{AlertDescription, CertificateError, Error, InvalidMessage};
 use rustls_pki_types::UnixTime;
 use std::io;
@@ -114,4 +115,47 @@ fn without_system_certificates_the_fault_is_ours() {
         .unwrap();
     let out = String::from_utf8_lossy(&status.stdout).into_owned();
     assert!(status.status.success() && out.contains("1 passed"), "{out}");
+}
+
+/// Certificates of `shop.example` by an authority of our own, which this trusts, good until 2031.
+fn shop(folder: &Path) -> (Trust, Vec<CertificateDer<'static>>) {
+    let authority = rcgen::KeyPair::generate().unwrap();
+    let mut params = rcgen::CertificateParams::new(Vec::new()).unwrap();
+    params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    let path = folder.join("ca.pem");
+    std::fs::write(&path, params.self_signed(&authority).unwrap().pem()).unwrap();
+    let issuer = rcgen::Issuer::new(params, authority);
+    let mut params = rcgen::CertificateParams::new(vec!["shop.example".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(2031, 1, 1);
+    let certificate = params.signed_by(&rcgen::KeyPair::generate().unwrap(), &issuer).unwrap();
+    (Trust::with_ca_file(&path, &[]).unwrap(), vec![certificate.der().clone()])
+}
+
+#[test]
+fn handshakes_notice_another_host_and_not_the_last_day() {
+    let folder = tempfile::tempdir().unwrap();
+    let (trust, shown) = shop(folder.path());
+    let said = |trust: &Trust, host: &str, shown: &[CertificateDer<'_>]| {
+        let all = trust.mutations(host, 8443, shown, Timestamp::from_secs(1_800_000_000));
+        assert!(all.iter().all(|m| m.of.as_deref() == Some("certificate of shop.example:8443")), "{all:?}");
+        all.iter().map(|m| (m.name, m.is_noticed())).collect::<Vec<_>>()
+    };
+    assert_eq!(said(&trust, "Shop.example.", &shown), [("other_certificate", true), ("one_day_certificate", false)]);
+    assert_eq!(said(&trust, "shop.example", &[]), [], "a server without any");
+    // Whoever does not trust it at all notices all of it.
+    let (stranger, _) = shop(tempfile::tempdir().unwrap().path());
+    assert_eq!(said(&stranger, "shop.example", &shown), [("other_certificate", true), ("one_day_certificate", true)]);
+}
+
+#[test]
+fn the_last_day_is_judged_as_handshakes_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let (trust, shown) = shop(folder.path());
+    let on = |secs| trust.mutations("shop.example", 443, &shown, Timestamp::from_secs(secs));
+    // 2031-01-01 is 1,924,992,000 s after 1970.
+    let last = on(1_800_000_000).pop().unwrap();
+    assert_eq!((last.name, last.outcome.summary.as_str()), ("one_day_certificate", "the certificate is accepted"));
+    let over = on(1_924_992_001).pop().unwrap();
+    assert_eq!((over.name, over.is_noticed()), ("one_day_certificate", true), "its last day is over already: {over:?}");
+    assert!(over.outcome.summary.contains("expired on 2031-01-01"), "{over:?}");
 }
