@@ -24,7 +24,7 @@ fn bare(name: &str, count: usize, port: u16) -> Cost {
 }
 
 impl Cases {
-    pub const ALL: [(&'static str, Case); 7] = [
+    pub const ALL: [(&'static str, Case); 8] = [
         ("start", Self::start),
         ("idle", Self::idle),
         ("tcp", Self::tcp),
@@ -32,10 +32,19 @@ impl Cases {
         ("memory", Self::memory),
         ("daemon", Self::daemon),
         ("hung", Self::hung),
+        ("kinds", Self::kinds),
     ];
 
     pub fn new(runs: usize) -> Self {
         Self { farm: Farm::start(), runs, book: Book::default() }
+    }
+
+    pub fn farm(&self) -> &Farm {
+        &self.farm
+    }
+
+    pub fn runs(&self) -> usize {
+        self.runs
     }
 
     fn tcp(&mut self) {

@@ -18,8 +18,10 @@ mod bare;
 mod cases;
 mod daemon;
 mod home;
+mod kinds;
 mod measure;
 mod rivals;
+mod servers;
 mod table;
 mod targets;
 
@@ -30,7 +32,7 @@ cargo bench --bench pass -- [OPTIONS]
 
   --check          exit 1 if a goal is missed
   --runs N         runs of each program (default 7)
-  --only WORDS     of: start, idle, tcp, http, memory, daemon, hung, flat, full (comma between; default all)
+  --only WORDS     of: start, idle, tcp, http, memory, daemon, hung, kinds, flat, full (comma between; default all)
   --large N        the largest number of targets where the cost of a check must stay flat (default 50000)
   --full-jobs N    jobs of the state that is filled to its limits (default 200)
 ";
@@ -39,7 +41,7 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let number = |text: &str| text.parse().expect("a number");
     match args.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
-        ["farm"] => targets::serve(),
+        ["farm", folder] => targets::serve(std::path::Path::new(folder)),
         ["measure", ..] => measure::helper(&args[1..]),
         ["bare", name, count, port] => bare::run(name, number(count), u16::try_from(number(port)).expect("a port")),
         // `cargo test --benches` and the like must not take minutes.

@@ -3,9 +3,11 @@
 use super::measure::{Cost, cost};
 use super::targets::host;
 use std::fmt::Write as _;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// monit, with a service for each target. One cycle of it is `monit validate`.
@@ -41,6 +43,55 @@ impl Monit {
         // It says 1 even where all went well.
         cost(&command, &[0, 1])
     }
+}
+
+/// Where Nagios plugins are.
+pub fn plugins() -> Option<PathBuf> {
+    installed(&["/usr/lib/nagios/plugins", "/usr/lib64/nagios/plugins"])
+}
+
+/// An SSH server of our own. Its processes are not ours, so their CPU is nobody's.
+pub struct Sshd {
+    child: Child,
+    _folder: TempDir,
+    pub port: u16,
+}
+
+impl Drop for Sshd {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
+
+/// `None` without OpenSSH, or where it does not start.
+pub fn sshd() -> Option<Sshd> {
+    let program = installed(&["/usr/sbin/sshd"])?;
+    let folder = tempfile::Builder::new().prefix("sshd-bench-").tempdir().expect("a folder");
+    let key = folder.path().join("key");
+    let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&key).status();
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let port = taken.local_addr().expect("its address").port();
+    drop(taken);
+    if !made.is_ok_and(|ended| ended.success()) {
+        return None;
+    }
+    // Newer ones keep those away for a while who never log in; older ones do not know the word.
+    let lenient = ["-o", "PerSourcePenalties=no"];
+    let knows = Command::new(&program).args(["-t", "-f", "/dev/null", "-h"]).arg(&key).args(lenient).output();
+    let mut command = Command::new(program);
+    command.args(["-D", "-q", "-f", "/dev/null", "-p", &port.to_string(), "-h"]).arg(&key);
+    command.args(["-o", "ListenAddress=127.0.0.1", "-o", "MaxStartups=10000", "-o", "PidFile=none", "-o", "UsePAM=no"]);
+    if knows.is_ok_and(|out| out.status.success()) {
+        command.args(lenient);
+    }
+    let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
+    let server = Sshd { child, _folder: folder, port };
+    let up = (0..200).any(|_| {
+        std::thread::sleep(Duration::from_millis(25));
+        TcpStream::connect(("127.0.0.1", port)).is_ok()
+    });
+    up.then_some(server)
 }
 
 /// One call of a Nagios plugin: `check_tcp` or `check_http`. `None` if it is not installed.

@@ -2,10 +2,13 @@
 //!
 //! They listen on all addresses of the loopback network, so that each target has an address of its own.
 
+use super::servers;
 use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 
 /// Ports of the servers.
 #[derive(Clone, Copy, Debug)]
@@ -18,23 +21,42 @@ pub struct Ports {
     pub hole: u16,
     /// Takes a connection and never says a word.
     pub mute: u16,
+    /// TLS for `localhost`, and RDAP in it.
+    pub tls: u16,
+    pub smtp: u16,
+    pub imap: u16,
+    /// Over UDP.
+    pub dns: u16,
 }
 
 /// The servers' process.
 pub struct Farm {
     child: Child,
+    folder: TempDir,
     pub ports: Ports,
 }
 
 impl Farm {
     pub fn start() -> Self {
+        let folder = tempfile::Builder::new().prefix("checker-farm-").tempdir().expect("a folder");
         let mut command = Command::new(std::env::current_exe().expect("this program"));
-        let mut child = command.arg("farm").stdout(Stdio::piped()).stdin(Stdio::piped()).spawn().expect("the servers");
+        let mut child = command
+            .arg("farm")
+            .arg(folder.path())
+            .stdout(Stdio::piped())
+            .stdin(Stdio::piped())
+            .spawn()
+            .expect("the servers");
         let mut line = String::new();
         BufReader::new(child.stdout.take().expect("its words")).read_line(&mut line).expect("its ports");
         let ports: Vec<u16> = line.split_whitespace().filter_map(|word| word.parse().ok()).collect();
-        let [tcp, http, hole, mute] = ports[..] else { panic!("the servers said {line:?}") };
-        Self { child, ports: Ports { tcp, http, hole, mute } }
+        let [tcp, http, hole, mute, tls, smtp, imap, dns] = ports[..] else { panic!("the servers said {line:?}") };
+        Self { child, folder, ports: Ports { tcp, http, hole, mute, tls, smtp, imap, dns } }
+    }
+
+    /// The authority behind the certificate.
+    pub fn ca(&self) -> PathBuf {
+        self.folder.path().join("ca.pem")
     }
 }
 
@@ -51,11 +73,14 @@ pub fn host(n: usize) -> String {
 }
 
 /// The servers' part. They end when their stdin does.
-pub fn serve() {
+pub fn serve(folder: &Path) {
     checker_parts::handles::raise();
+    servers::certify(folder);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
-        let [tcp, http, mute] = [listen(4_096), listen(4_096), listen(4_096)];
+        let [tcp, http, mute, tls, smtp, imap] = [(); 6].map(|()| listen(4_096));
+        let dns = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
+        let dns_port = dns.local_addr().expect("its address").port();
         let hole = listen(1);
         let port = |l: &TcpListener| l.local_addr().expect("its address").port();
         // Two wait to be taken, for ever: there is no room for more.
@@ -63,12 +88,21 @@ pub fn serve() {
             TcpStream::connect(("127.0.0.1", port(&hole))).await,
             TcpStream::connect(("127.0.0.1", port(&hole))).await,
         ];
-        println!("{} {} {} {}", port(&tcp), port(&http), port(&hole), port(&mute));
+        let ports = [&tcp, &http, &hole, &mute, &tls, &smtp, &imap].map(|l| port(l).to_string()).join(" ");
+        println!("{ports} {dns_port}");
         std::thread::spawn(|| {
             drop(std::io::stdin().lock().read_line(&mut String::new()));
             std::process::exit(0);
         });
-        tokio::join!(accept(tcp, close), accept(http, answer), accept(mute, hold));
+        tokio::join!(
+            accept(tcp, close),
+            accept(http, answer),
+            accept(mute, hold),
+            accept(tls, servers::registry),
+            accept(smtp, servers::smtp),
+            accept(imap, servers::imap),
+            servers::names(dns),
+        );
         drop(full);
     });
 }
