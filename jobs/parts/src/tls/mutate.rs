@@ -9,6 +9,8 @@ use std::io;
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
+/// A certificate that lives no longer than this may end in a day without anything being wrong.
+pub const SHORT_LIVED: Duration = Duration::from_secs(4 * 86_400);
 /// No certificate is good so long after today.
 const CENTURIES: Duration = Duration::from_secs(300 * 365 * 86_400);
 /// A name that no certificate of a server carries (RFC 6761).
@@ -21,7 +23,7 @@ pub fn certificate_of(host: &str, port: u16) -> String {
 
 impl Trust {
     /// What handshakes with `host` would make of other certificates than those that it has `shown`: of those of another
-    /// host, and of its own a day before their end. Judged by what judges in handshakes.
+    /// host, and of its own a day before their end, if they live longer than [`SHORT_LIVED`]. Judged by what judges in handshakes.
     pub fn mutations(&self, host: &str, port: u16, shown: &[CertificateDer<'_>], now: Timestamp) -> Vec<Mutation> {
         let (Some((own, above)), Ok(name), Ok(other)) = (shown.split_first(), server_name(host), server_name(OTHER))
         else {
@@ -48,9 +50,14 @@ impl Trust {
             outcome(&other, now),
         )];
         let later = UnixTime::since_unix_epoch(Duration::from_secs(now.as_secs()) + CENTURIES);
-        // The library itself says when they end.
+        // The library itself says when they begin and end.
+        let begin = match judged(&name, UnixTime::since_unix_epoch(Duration::ZERO)) {
+            Ok(Err(Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. }))) => not_before,
+            _ => UnixTime::since_unix_epoch(Duration::ZERO),
+        };
         if let Ok(Err(Error::InvalidCertificate(CertificateError::ExpiredContext { not_after, .. }))) =
             judged(&name, later)
+            && not_after.as_secs().saturating_sub(begin.as_secs()) > SHORT_LIVED.as_secs()
         {
             let eve = UnixTime::since_unix_epoch(Duration::from_secs(not_after.as_secs()).saturating_sub(DAY));
             let what = "a certificate that ends in a day";
