@@ -82,11 +82,12 @@ fn wrongs(plan: &Plan, talked: &Talked) -> Vec<Wrong> {
         greeting: OTHER_SERVICE,
         ..Wrong::USUAL
     }];
-    if plan.security == Security::Starttls || has_starttls {
+    let begins = plan.security == Security::Starttls;
+    if begins || (plan.security == Security::None && has_starttls) {
         all.push(Wrong {
             name: "no_starttls",
             what: "a server that offers no TLS any more",
-            remedy: "take out security = \"none\"",
+            remedy: if begins { "" } else { "take out security = \"none\"" },
             from_the_start: true,
             ..Wrong::USUAL
         });
