@@ -10,12 +10,13 @@
 //! Metrics: `messages`, `age` of the newest in seconds, and `time` of the whole look in seconds.
 
 mod judge;
+mod mutate;
 mod spawn;
 #[cfg(test)]
 mod tests;
 
-use checker_job::{Context, Job, JobId, JobSpawner, Metric, Outcome, Policy, SpawnError, Table};
-use checker_parts::mailbox::{ImapAccount, greet, survey};
+use checker_job::{Context, Job, JobId, JobSpawner, Metric, Outcome, Policy, SpawnError, Table, Vacuity, Verdict};
+use checker_parts::mailbox::{ImapAccount, LookError, Survey, greet, survey, visit};
 use checker_parts::one_or_many::OneOrMany;
 use judge::Limits;
 use serde::Deserialize;
@@ -72,20 +73,46 @@ impl Job for ImapJob {
     }
 
     async fn execute(&self, cx: &Context) -> Outcome {
-        let begin = Instant::now();
-        // A little before the framework's own limit, so that the step can be told in which time ran out.
-        let margin = Duration::from_millis(50).min(cx.timeout / 10);
-        let deadline = begin + cx.timeout.saturating_sub(margin);
-        let outcome = if self.logs_in {
-            survey(&self.account, &self.folder, deadline)
-                .map(|survey| judge::judge(&self.folder, &self.account.user, &self.limits, &survey, cx.now))
+        let (begin, deadline) = time(cx);
+        let seen = if self.logs_in {
+            survey(&self.account, &self.folder, deadline).map(Some)
         } else {
-            greet(&self.account, deadline).map(|()| judge::greeted(self.account.security))
+            greet(&self.account, deadline).map(|()| None)
         };
-        match outcome {
-            Ok(outcome) => outcome.with_metric(Metric::new("time", begin.elapsed().as_secs_f64(), "s")),
-            Err(error) => judge::hindered(&self.account.host, &error),
-        }
+        self.outcome(&seen, begin, cx)
+    }
+
+    async fn vacuity(&self, cx: &Context) -> Option<Vacuity> {
+        let (begin, deadline) = time(cx);
+        let visit = visit(&self.account, self.logs_in.then_some(&*self.folder), deadline);
+        let seen = visit.as_ref().map(|visit| visit.survey).map_err(Clone::clone);
+        let outcome = self.outcome(&seen, begin, cx);
+        Some(match visit {
+            Ok(visit) if outcome.verdict == Verdict::Ok => {
+                Vacuity { outcome, mutations: mutate::mutations(self, &visit, cx) }
+            }
+            _ => Vacuity::without_answer(outcome),
+        })
+    }
+}
+
+/// When a run begins, and when it must end: a little before the framework's own limit, so that the step can be told in which
+/// time ran out.
+fn time(cx: &Context) -> (Instant, Instant) {
+    let begin = Instant::now();
+    let margin = Duration::from_millis(50).min(cx.timeout / 10);
+    (begin, begin + cx.timeout.saturating_sub(margin))
+}
+
+impl ImapJob {
+    /// What people read of a look, at a folder where somebody logs in.
+    fn outcome(&self, seen: &Result<Option<Survey>, LookError>, begin: Instant, cx: &Context) -> Outcome {
+        let outcome = match seen {
+            Ok(Some(survey)) => judge::judge(&self.folder, &self.account.user, &self.limits, survey, cx.now),
+            Ok(None) => judge::greeted(self.account.security),
+            Err(error) => return judge::hindered(&self.account.host, error),
+        };
+        outcome.with_metric(Metric::new("time", begin.elapsed().as_secs_f64(), "s"))
     }
 }
 

@@ -2,4 +2,6 @@
 
 mod hostile;
 mod judged;
+mod server;
 mod settings;
+mod vacuity;

@@ -39,9 +39,11 @@ pub mod maildir;
 mod mend;
 mod session;
 mod until;
+mod visit;
 
 pub use error::{LookError, Why};
 pub use folders::Place;
+pub use visit::{Visit, greet_over, starttls_over, visit};
 
 use crate::login::LoginBy;
 use crate::tls::Trust;

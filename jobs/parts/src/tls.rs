@@ -22,7 +22,7 @@ mod trusts;
 mod words;
 
 pub use inspect::{ClientIdentity, inspecting};
-pub use mutate::certificate_of;
+pub use mutate::{SHORT_LIVED, certificate_of};
 pub use trusts::Trusts;
 pub use words::{Fault, is_tls_error};
 

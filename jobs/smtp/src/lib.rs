@@ -12,6 +12,7 @@
 //! Metric: `time` in seconds, from the start of the run to the end of the slowest talk.
 
 mod judge;
+mod mutate;
 mod plan;
 mod spawn;
 mod talk;
@@ -19,7 +20,7 @@ mod talk;
 mod tests;
 mod visit;
 
-use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
+use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table, Vacuity};
 use checker_parts::net::Endpoint;
 use checker_parts::one_or_many::OneOrMany;
 use checker_parts::probe::{Limit, addresses, each, handles, merged};
@@ -86,6 +87,16 @@ impl Job for SmtpJob {
         };
         let tried = each(&addresses, |to| visit::visit(&self.plan, to, &limit)).await;
         limit.timed(merged(&self.endpoint, tried))
+    }
+
+    async fn vacuity(&self, cx: &Context) -> Option<Vacuity> {
+        let limit = Limit::of(cx.timeout);
+        let addresses = match addresses(cx, &self.endpoint, &limit).await {
+            Ok(addresses) => addresses,
+            Err(outcome) => return Some(Vacuity::without_answer(outcome)),
+        };
+        let tried = each(&addresses, |to| visit::visited(&self.plan, to, &limit, true)).await;
+        Some(mutate::vacuity(self, tried, &limit, cx).await)
     }
 }
 

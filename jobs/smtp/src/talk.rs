@@ -6,6 +6,7 @@ use base64::engine::general_purpose::STANDARD;
 use checker_parts::lines::{Lines, Reply, Stop};
 use checker_parts::probe::Limit;
 use checker_parts::starttls::our_name;
+use rustls_pki_types::CertificateDer;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, timeout_at};
@@ -43,6 +44,10 @@ pub(crate) struct Answer {
 pub(crate) struct Talked {
     /// What the server calls itself.
     pub(crate) name: String,
+    /// Its answer to EHLO, in TLS where there is TLS.
+    pub(crate) hello: Option<Reply>,
+    /// The certificates that it showed, its own first, where that is wanted.
+    pub(crate) certificates: Vec<CertificateDer<'static>>,
     /// Its answer to the sender, where it was asked.
     pub(crate) sender: Option<Reply>,
     /// Its answers for those who must get mail.
@@ -109,6 +114,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
         if !self.plan.rcpt_to.is_empty() || !self.plan.expect_refused.is_empty() {
             self.mail(&mut talked).await?;
         }
+        talked.hello = Some(hello);
         Ok(talked)
     }
 
@@ -175,7 +181,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
 }
 
 /// How one can log in. Some old servers write `AUTH=`.
-fn ways(hello: &Reply) -> Vec<String> {
+pub(crate) fn ways(hello: &Reply) -> Vec<String> {
     let words = hello.lines.iter().filter_map(|line| {
         let (head, rest) = line.split_at_checked(5)?;
         (head.eq_ignore_ascii_case("AUTH ") || head.eq_ignore_ascii_case("AUTH=")).then_some(rest)

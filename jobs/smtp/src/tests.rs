@@ -2,5 +2,7 @@
 
 mod hostile;
 mod replies;
+mod secured;
 mod settings;
 mod stub;
+mod vacuity;

@@ -5,19 +5,19 @@ use crate::plan::{Plan, Security};
 use crate::talk::{Phase, Talked, farewell, quit, talk};
 use checker_job::Outcome;
 use checker_parts::lines::{Lines, Stop};
-use checker_parts::net::{self, Line, Trouble};
+use checker_parts::net::{self, Trouble};
 use checker_parts::probe::{Limit, Problem};
 use checker_parts::starttls::{self, Protocol};
 use checker_parts::tls::{Fault, is_tls_error};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _};
 use tokio::time::timeout_at;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 /// What ended the talk before its time.
-enum End {
+pub(crate) enum End {
     Stop(Stop),
     Fault(Fault),
 }
@@ -36,20 +36,49 @@ impl From<io::Error> for End {
 
 /// Talks with the server at `to`, and judges it.
 pub(crate) async fn visit(plan: &Plan, to: SocketAddr, limit: &Limit) -> Result<Outcome, Problem> {
+    visited(plan, to, limit, false).await.map(|(outcome, _)| outcome)
+}
+
+/// The same with the talk that is judged, and the certificates in it if `keeps`.
+pub(crate) async fn visited(
+    plan: &Plan,
+    to: SocketAddr,
+    limit: &Limit,
+    keeps: bool,
+) -> Result<(Outcome, Option<Talked>), Problem> {
     let mut phase = Phase::Connecting;
-    let end = match timeout_at(limit.until, converse(plan, to, &mut phase, limit)).await {
-        Ok(Ok(talked)) => return Ok(judge(plan, &talked)),
-        Ok(Err(end)) => Some(end),
-        Err(_) => None,
-    };
-    match end {
-        Some(End::Fault(Fault { sentence, cause: Some(cause) })) => Ok(Outcome::unknown(sentence, cause)),
-        end => Err(explain(plan, to, limit, phase, end)),
+    let done = timeout_at(limit.until, converse(plan, to, &mut phase, limit, keeps)).await;
+    judged(plan, to, limit, phase, done.ok())
+}
+
+/// What came of a conversation; `None`: time ran out.
+pub(crate) fn judged(
+    plan: &Plan,
+    to: SocketAddr,
+    limit: &Limit,
+    phase: Phase,
+    done: Option<Result<Talked, End>>,
+) -> Result<(Outcome, Option<Talked>), Problem> {
+    match done {
+        Some(Ok(talked)) => Ok((judge(plan, &talked), Some(talked))),
+        Some(Err(End::Fault(Fault { sentence, cause: Some(cause) }))) => Ok((Outcome::unknown(sentence, cause), None)),
+        Some(Err(end)) => Err(explain(plan, to, limit, phase, Some(end))),
+        None => Err(explain(plan, to, limit, phase, None)),
     }
 }
 
-async fn converse(plan: &Plan, to: SocketAddr, phase: &mut Phase, limit: &Limit) -> Result<Talked, End> {
-    let mut line = net::dial(to).await?;
+async fn converse(plan: &Plan, to: SocketAddr, phase: &mut Phase, limit: &Limit, keeps: bool) -> Result<Talked, End> {
+    over(plan, net::dial(to).await?, phase, limit, keeps).await
+}
+
+/// All that is said on a connection.
+pub(crate) async fn over<S: AsyncRead + AsyncWrite + Unpin>(
+    plan: &Plan,
+    mut line: S,
+    phase: &mut Phase,
+    limit: &Limit,
+    keeps: bool,
+) -> Result<Talked, End> {
     if plan.security == Security::None {
         return Ok(talk(plan, &mut line, false, phase, limit).await?);
     }
@@ -65,12 +94,17 @@ async fn converse(plan: &Plan, to: SocketAddr, phase: &mut Phase, limit: &Limit)
     }
     *phase = Phase::Handshake;
     let mut stream = protected(plan, line).await?;
-    let talked = talk(plan, &mut stream, greeted, phase, limit).await;
+    let mut talked = talk(plan, &mut stream, greeted, phase, limit).await;
+    if let Ok(talked) = &mut talked
+        && keeps
+    {
+        talked.certificates = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
+    }
     drop(timeout_at(farewell(limit), stream.shutdown()).await);
     Ok(talked?)
 }
 
-async fn protected(plan: &Plan, line: Line) -> Result<TlsStream<Line>, End> {
+async fn protected<S: AsyncRead + AsyncWrite + Unpin>(plan: &Plan, line: S) -> Result<TlsStream<S>, End> {
     let config = plan.trust.config().map_err(End::Fault)?;
     let connecting = TlsConnector::from(config).connect(plan.server_name.clone(), line);
     connecting.await.map_err(|error| {

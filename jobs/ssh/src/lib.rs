@@ -18,6 +18,7 @@ mod identification;
 mod judge;
 mod key;
 mod known_hosts;
+mod mutate;
 mod offers;
 mod pins;
 mod probe;
@@ -26,11 +27,12 @@ mod spawn;
 mod tests;
 mod wire;
 
-use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
+use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table, Vacuity};
 use checker_parts::net::Endpoint;
 use checker_parts::one_or_many::OneOrMany;
 use checker_parts::probe::{Limit, Problem, addresses, each, handles, merged};
 use pins::Pins;
+use probe::Seen;
 use serde::Deserialize;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -83,12 +85,26 @@ impl Job for SshJob {
         let tried = each(&addresses, |to| self.one(to, &limit)).await;
         limit.timed(merged(&self.endpoint, tried))
     }
+
+    async fn vacuity(&self, cx: &Context) -> Option<Vacuity> {
+        let limit = Limit::of(cx.timeout);
+        let addresses = match addresses(cx, &self.endpoint, &limit).await {
+            Ok(addresses) => addresses,
+            Err(outcome) => return Some(Vacuity::without_answer(outcome)),
+        };
+        let tried = each(&addresses, |to| probe::seen(&self.pins, to, &limit)).await;
+        Some(mutate::vacuity(self, &tried, cx, &limit).await)
+    }
 }
 
 impl SshJob {
     async fn one(&self, to: SocketAddr, limit: &Limit) -> Result<Outcome, Problem> {
         let seen = probe::seen(&self.pins, to, limit).await?;
-        Ok(judge::judge(&self.endpoint, &self.pins, self.software.as_deref(), &seen))
+        Ok(self.judged(&seen))
+    }
+
+    fn judged(&self, seen: &Seen) -> Outcome {
+        judge::judge(&self.endpoint, &self.pins, self.software.as_deref(), seen)
     }
 }
 

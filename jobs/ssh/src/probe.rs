@@ -12,7 +12,7 @@ use checker_parts::probe::{Limit, Problem};
 use checker_parts::quoted::quoted;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncWrite, join, sink};
 use tokio::time::{Instant, timeout_at};
 
 /// The end of the talk is waited for no longer: all is known by then.
@@ -21,7 +21,7 @@ const FAREWELL: Duration = Duration::from_millis(500);
 const MARGIN: Duration = Duration::from_millis(10);
 
 /// What a server shows.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) server: Identification,
     /// The keys that it holds, in the order in which it was asked for them; or why there is none.
@@ -77,6 +77,15 @@ pub(crate) async fn seen(pins: &Pins, to: SocketAddr, limit: &Limit) -> Result<S
     Ok(Seen { server: first.server, keys: Ok(keys) })
 }
 
+/// What would come of it if the server took the connection, said `answer` and closed. The same code over other words.
+pub(crate) async fn replay(pins: &Pins, to: SocketAddr, limit: &Limit, answer: &[u8]) -> Result<Seen, Problem> {
+    let mut phase = Phase::Greeting(Vec::new());
+    match over(&pins.kinds(), join(answer, sink()), limit, &mut phase).await {
+        Ok(shown) => Ok(Seen { server: shown.server, keys: shown.key.map(|key| vec![key]) }),
+        Err(end) => Err(explain(to, limit, &phase, Some(end))),
+    }
+}
+
 /// One connection; the first of the wanted kinds that the server has is asked for.
 async fn one(wanted: &[KeyKind], to: SocketAddr, limit: &Limit) -> Result<Shown, Problem> {
     let mut phase = Phase::Connecting;
@@ -88,7 +97,17 @@ async fn one(wanted: &[KeyKind], to: SocketAddr, limit: &Limit) -> Result<Shown,
 }
 
 async fn converse(wanted: &[KeyKind], to: SocketAddr, limit: &Limit, phase: &mut Phase) -> Result<Shown, End> {
-    let mut wire = Wire::new(net::dial(to).await?);
+    over(wanted, net::dial(to).await?, limit, phase).await
+}
+
+/// All that is said on a connection.
+async fn over<S: AsyncRead + AsyncWrite + Unpin>(
+    wanted: &[KeyKind],
+    stream: S,
+    limit: &Limit,
+    phase: &mut Phase,
+) -> Result<Shown, End> {
+    let mut wire = Wire::new(stream);
     *phase = Phase::Greeting(Vec::new());
     // A server that has closed may have said why, so what it said is read all the same.
     drop(wire.say(&[OURS, b"\r\n"].concat()).await);

@@ -6,3 +6,4 @@ mod keys;
 mod refusals;
 mod server;
 mod settings;
+mod vacuity;

@@ -39,6 +39,7 @@ enum End {
 }
 
 /// What a server has shown.
+#[derive(Clone, Debug)]
 pub(crate) struct Shown {
     /// Its own certificate.
     pub(crate) own: Certificate,

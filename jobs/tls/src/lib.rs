@@ -14,13 +14,14 @@ mod certificate;
 mod chain;
 mod handshake;
 mod judge;
+mod mutate;
 mod plan;
 mod spawn;
 
-use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
+use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table, Vacuity};
 use checker_parts::net::Endpoint;
 use checker_parts::one_or_many::OneOrMany;
-use checker_parts::probe::{Limit, Problem, addresses, each, handles, merged};
+use checker_parts::probe::{Limit, Problem, Tried, addresses, each, handles, merged};
 use handshake::Ask;
 use plan::{Host, Plan};
 use serde::Deserialize;
@@ -85,12 +86,32 @@ impl Job for TlsJob {
             Ok(addresses) => addresses,
             Err(outcome) => return outcome,
         };
-        let ask = Ask { plan: &self.plan, host: &self.host, limit: &limit, now: cx.now };
-        let mut tried = each(&addresses, |to| one(&ask, to)).await;
-        // Where all are well, the one that ends first speaks for them.
-        tried.sort_by(|(_, a), (_, b)| days(a).total_cmp(&days(b)));
-        merged(&self.endpoint, tried)
+        let ask = self.ask(&limit, cx);
+        summed_up(&self.endpoint, each(&addresses, |to| one(&ask, to)).await)
     }
+
+    async fn vacuity(&self, cx: &Context) -> Option<Vacuity> {
+        let limit = Limit::of(cx.timeout);
+        Some(match addresses(cx, &self.endpoint, &limit).await {
+            Ok(addresses) => {
+                let ask = self.ask(&limit, cx);
+                mutate::vacuity(self, &ask, &each(&addresses, |to| handshake::shown(&ask, to)).await)
+            }
+            Err(outcome) => Vacuity::without_answer(outcome),
+        })
+    }
+}
+
+impl TlsJob {
+    fn ask<'a>(&'a self, limit: &'a Limit, cx: &Context) -> Ask<'a> {
+        Ask { plan: &self.plan, host: &self.host, limit, now: cx.now }
+    }
+}
+
+/// Where all are well, the one that ends first speaks for them.
+fn summed_up(endpoint: &Endpoint, mut tried: Vec<Tried<Outcome>>) -> Outcome {
+    tried.sort_by(|(_, a), (_, b)| days(a).total_cmp(&days(b)));
+    merged(endpoint, tried)
 }
 
 async fn one(ask: &Ask<'_>, to: SocketAddr) -> Result<Outcome, Problem> {

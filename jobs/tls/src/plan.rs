@@ -33,7 +33,7 @@ pub(crate) struct Host {
 }
 
 /// What all jobs of a table share.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) starttls: Option<Protocol>,
     pub(crate) warning: Left,

@@ -7,6 +7,7 @@ use crate::net::{ResolveError, Trouble};
 use crate::starttls::{self, Stop};
 use crate::tls;
 use rustls::{ClientConnection, StreamOwned};
+use rustls_pki_types::CertificateDer;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::pin::{Pin, pin};
@@ -106,8 +107,8 @@ fn graver(before: Option<Why>, trouble: Trouble, to: SocketAddr) -> Why {
 }
 
 /// Talks until the server waits for TLS.
-fn begin_tls(timed: &mut Timed) -> Result<(), Why> {
-    let mut waits = Waits(timed);
+pub(super) fn begin_tls<S: Read + Write>(stream: &mut S) -> Result<(), Why> {
+    let mut waits = Waits(stream);
     let begun = pin!(starttls::begin(&mut waits, starttls::Protocol::Imap));
     // It waits inside its reads and writes, so it is over at once.
     match begun.poll(&mut Context::from_waker(Waker::noop())) {
@@ -170,16 +171,16 @@ impl Write for Timed {
 }
 
 /// A stream that waits where others say that they would have to.
-struct Waits<'a>(&'a mut Timed);
+struct Waits<'a, S>(&'a mut S);
 
-impl AsyncRead for Waits<'_> {
+impl<S: Read> AsyncRead for Waits<'_, S> {
     fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let read = self.0.read(buf.initialize_unfilled());
         Poll::Ready(read.map(|count| buf.advance(count)))
     }
 }
 
-impl AsyncWrite for Waits<'_> {
+impl<S: Write> AsyncWrite for Waits<'_, S> {
     fn poll_write(mut self: Pin<&mut Self>, _: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
         Poll::Ready(self.0.write(buf))
     }
@@ -190,6 +191,16 @@ impl AsyncWrite for Waits<'_> {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+impl Way {
+    /// Those that the server showed, its own first.
+    pub(super) fn certificates(&self) -> Vec<CertificateDer<'static>> {
+        match &self.line {
+            Line::Tls(tls) => tls.conn.peer_certificates().unwrap_or_default().to_vec(),
+            Line::Plain(_) => Vec::new(),
+        }
     }
 }
 

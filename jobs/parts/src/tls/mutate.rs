@@ -9,6 +9,8 @@ use std::io;
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
+/// A certificate that lives no longer than this may end in a day without anything being wrong.
+pub const SHORT_LIVED: Duration = Duration::from_secs(4 * 86_400);
 /// The first second of the year 10000: no certificate lasts longer (RFC 5280, 4.1.2.5).
 const END: UnixTime = UnixTime::since_unix_epoch(Duration::from_secs(253_402_300_800));
 /// More of them lead to no authority.
@@ -23,7 +25,7 @@ pub fn certificate_of(host: &str, port: u16) -> String {
 
 impl Trust {
     /// What handshakes with `host` would make of other certificates than those that it has `shown`: of those of another
-    /// host, and of its own a day before their end. Judged by what judges in handshakes.
+    /// host, and of its own a day before their end, if they live longer than [`SHORT_LIVED`]. Judged by what judges in handshakes.
     pub fn mutations(&self, host: &str, port: u16, shown: &[CertificateDer<'_>], now: Timestamp) -> Vec<Mutation> {
         let (Some((own, above)), Ok(name), Ok(other)) = (shown.split_first(), server_name(host), server_name(OTHER))
         else {
@@ -49,7 +51,13 @@ impl Trust {
             remedy.clone(),
             outcome(&other, now),
         )];
-        if let Some(eve) = eve(|at| judged(&name, at)) {
+        // The library itself says when they begin and end.
+        let begin = match judged(&name, UnixTime::since_unix_epoch(Duration::ZERO)) {
+            Ok(Err(Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. }))) => not_before,
+            _ => UnixTime::since_unix_epoch(Duration::ZERO),
+        };
+        let shortest = begin.as_secs() + SHORT_LIVED.saturating_sub(DAY).as_secs();
+        if let Some(eve) = eve(|at| judged(&name, at)).filter(|eve| eve.as_secs() > shortest) {
             let what = "a certificate that ends in a day";
             all.push(Mutation::new("one_day_certificate", what, remedy, outcome(&name, eve.max(now))));
         }

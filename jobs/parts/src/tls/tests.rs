@@ -86,6 +86,25 @@ fn a_configuration_is_made_once() {
     assert_eq!(first.alpn_protocols, vec![b"http/1.1".to_vec()]);
 }
 
+#[test]
+fn a_certificate_that_ends_in_a_day_is_nothing_strange_where_it_lives_for_days() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("ca.pem");
+    let now = checker_job::Timestamp::from_secs(1_790_899_200); // 2026-10-02
+    for (end, wanted) in [(5, &["other_certificate"][..]), (6, &["other_certificate", "one_day_certificate"])] {
+        let mut params = rcgen::CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
+        (params.not_before, params.not_after) =
+            (rcgen::date_time_ymd(2026, 10, 1), rcgen::date_time_ymd(2026, 10, end));
+        let own = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+        std::fs::write(&path, own.pem()).unwrap();
+        let all = Trust::with_ca_file(&path, &[]).unwrap().mutations("a.example", 443, &[own.der().clone()], now);
+        assert_eq!(all.iter().map(|m| m.name).collect::<Vec<_>>(), wanted);
+        assert_eq!(all.iter().map(checker_job::Mutation::is_noticed).next(), Some(true));
+        assert!(all.iter().all(|m| m.of.as_deref() == Some("certificate of a.example:443")));
+        assert!(all.iter().skip(1).all(|m| !m.is_noticed()), "handshakes take it: {all:?}");
+    }
+}
+
 /// Run by the test below in a process of its own, because it needs another environment.
 #[test]
 #[ignore = "started by without_system_certificates_the_fault_is_ours"]

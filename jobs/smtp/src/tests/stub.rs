@@ -2,7 +2,7 @@
 
 use crate::{SmtpJob, Spawner};
 use checker_job::{Context, Job as _, JobSpawner as _, Outcome, SpawnError, Timestamp};
-use std::io::{BufRead, BufReader, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -22,32 +22,48 @@ pub(crate) fn server(serve: impl Fn(TcpStream) + Send + 'static) -> SocketAddr {
 pub(crate) fn scripted(script: Script) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
     let log = Arc::new(Mutex::new(Vec::new()));
     let heard = log.clone();
+    let at = server(move |stream| follow(stream, &script, true, &heard));
+    (at, log)
+}
+
+/// Follows `script` on this connection.
+pub(crate) fn follow(mut stream: impl Read + Write, script: &Script, greets: bool, heard: &Mutex<Vec<String>>) {
     let usual = [
         ("", "220 stub ready\r\n"),
         ("EHLO", "250-stub.example greets\r\n250 SIZE 1000\r\n"),
         ("QUIT", "221 bye\r\n"),
         ("", "250 ok\r\n"),
     ];
-    let at = server(move |mut stream| {
-        let mut lines = BufReader::new(stream.try_clone().unwrap());
-        let mut line = String::new();
-        loop {
-            let greets = line.is_empty();
-            let fits =
-                |begin: &str| if greets { begin.is_empty() } else { !begin.is_empty() && line.starts_with(begin) };
-            let known = script.iter().chain(&usual).find(|(begin, _)| fits(begin));
-            let answer = known.map_or("250 ok\r\n", |(_, answer)| *answer);
-            if stream.write_all(answer.as_bytes()).is_err() || answer.is_empty() || line.starts_with("QUIT") {
-                return;
-            }
-            line.clear();
-            if lines.read_line(&mut line).unwrap_or(0) == 0 {
-                return;
-            }
-            heard.lock().unwrap().push(line.trim_end().to_owned());
+    let mut line = String::new();
+    loop {
+        let begins = line.is_empty();
+        let fits = |begin: &str| if begins { begin.is_empty() } else { !begin.is_empty() && line.starts_with(begin) };
+        let known = script.iter().chain(&usual).find(|(begin, _)| fits(begin));
+        let answer = known.map_or("250 ok\r\n", |(_, answer)| *answer);
+        let answer = if begins && !greets { "" } else { answer };
+        let is_over = answer.is_empty() && (greets || !begins);
+        if stream.write_all(answer.as_bytes()).and_then(|()| stream.flush()).is_err()
+            || is_over
+            || line.starts_with("QUIT")
+        {
+            return;
         }
-    });
-    (at, log)
+        line = read_line(&mut stream);
+        if line.is_empty() {
+            return;
+        }
+        heard.lock().unwrap().push(line.trim_end().to_owned());
+    }
+}
+
+/// The next line with its end; empty where there is none.
+pub(crate) fn read_line(stream: &mut impl Read) -> String {
+    let mut line = Vec::new();
+    let mut byte = [0];
+    while !line.ends_with(b"\n") && stream.read(&mut byte).is_ok_and(|count| count == 1) {
+        line.extend_from_slice(&byte);
+    }
+    String::from_utf8_lossy(&line).into_owned()
 }
 
 /// The jobs of one table with these keys.

@@ -5,7 +5,7 @@ use crate::server::{Server, day, jobs, run, table};
 use checker_job::Verdict;
 use std::os::unix::fs::PermissionsExt;
 
-fn with_client(authority: &Authority, table: &str, name: &str) -> String {
+pub(crate) fn with_client(authority: &Authority, table: &str, name: &str) -> String {
     let (certificate, key) = (authority.file(&format!("{name}.pem")), authority.file(&format!("{name}.key")));
     format!("{table}client_certificate = {certificate:?}\nclient_key = {key:?}\n")
 }

@@ -12,3 +12,5 @@ mod hostile;
 mod server;
 #[cfg(test)]
 mod settings;
+#[cfg(test)]
+mod vacuity;
