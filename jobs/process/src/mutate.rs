@@ -84,8 +84,10 @@ fn limited(job: &ProcessJob, look: &Look) -> Vec<Mutation> {
     if !limits.memory.is_empty() && look.memory > 0 {
         let what = "a process that takes all the memory of this host";
         let remedy = "set memory_warning or memory_critical to less";
+        // In the place of one: there must not be one too many.
         let large = Stat { memory: look.memory, state: 'S', ..one.clone() };
-        all.push(Mutation::new("large", what, remedy, with(vec![large])));
+        let found = std::iter::once(large).chain(look.found.iter().skip(1).cloned()).collect();
+        all.push(Mutation::new("large", what, remedy, job.judge(Ok(Look { found, ..look.clone() }))));
     }
     if !limits.age.is_empty() {
         all.push(endless(job, look));
