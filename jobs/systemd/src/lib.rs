@@ -106,7 +106,8 @@ impl Job for SystemdJob {
             }
             Target::Unit(name, wanted) => {
                 let seen = self.unit(cx, &limit, name).await;
-                seen.map(|(unit, started)| mutate::of_unit(name, wanted, &unit, started.as_ref()))
+                let whose = if self.manager.of_user.is_some() { " (user)" } else { "" };
+                seen.map(|(unit, started)| mutate::of_unit(name, whose, wanted, &unit, started.as_ref()))
             }
         };
         Some(seen.unwrap_or_else(Vacuity::without_answer))

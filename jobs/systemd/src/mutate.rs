@@ -18,13 +18,14 @@ const FAILED: [(&str, &str); 5] = [
     ("ExecMainStatus", "1"),
 ];
 
-/// What is judged of a unit; `started` is the one that a timer starts.
-pub(crate) fn of_unit(name: &str, wanted: &Wanted, unit: &Unit, started: Option<&Unit>) -> Vacuity {
+/// What is judged of a unit; `started` is the one that a timer starts. `whose` tells managers apart, which may know other units
+/// by the same names.
+pub(crate) fn of_unit(name: &str, whose: &str, wanted: &Wanted, unit: &Unit, started: Option<&Unit>) -> Vacuity {
     let outcome = judge::unit(name, wanted, unit, started);
     if outcome.verdict != Verdict::Ok {
         return Vacuity::without_answer(outcome);
     }
-    let of = format!("unit {name}");
+    let of = format!("unit {name}{whose}");
     let judged = |name_of: &'static str, what: &'static str, remedy: &'static str, changed: &[(&str, &str)]| {
         let said = judge::unit(name, wanted, &unit.with(changed), started);
         Mutation::new(name_of, what, remedy, said).of(&of)
@@ -42,7 +43,7 @@ pub(crate) fn of_unit(name: &str, wanted: &Wanted, unit: &Unit, started: Option<
         mutations.push(judged("active", "a unit that runs", "", &running));
     }
     if let Some(started) = started {
-        mutations.extend(of_timer(name, wanted, unit, started));
+        mutations.extend(of_timer(name, whose, wanted, unit, started));
     }
     Vacuity { outcome, mutations }
 }
@@ -85,14 +86,14 @@ fn of_active(wanted: &Wanted, unit: &Unit, judged: &Judged<'_>) -> Vec<Mutation>
 }
 
 /// Of an active timer, and of what it starts.
-fn of_timer(name: &str, wanted: &Wanted, unit: &Unit, started: &Unit) -> Vec<Mutation> {
+fn of_timer(name: &str, whose: &str, wanted: &Wanted, unit: &Unit, started: &Unit) -> Vec<Mutation> {
     if unit.get("ActiveState") != "active" {
         return Vec::new();
     }
     let never = [("SubState", "elapsed"), ("NextElapseUSecRealtime", ""), ("NextElapseUSecMonotonic", "infinity")];
     let said = judge::unit(name, wanted, &unit.with(&never), Some(started));
     let mut all = vec![Mutation::new("no_next_run", "a timer that never elapses again", "", said)];
-    let of = format!("unit {}", unit.get("Unit"));
+    let of = format!("unit {}{whose}", unit.get("Unit"));
     for (name_of, what, changed) in [
         ("failed", "a timer whose unit has failed at its last run", FAILED.as_slice()),
         ("gone", "a timer whose unit is not there", NOT_FOUND.as_slice()),

@@ -107,9 +107,10 @@ fn real(manager: &Manager) {
     let flagged = |keys: &str, all: &[&str], missed: &[&str]| {
         let run = until(&on(keys), |o| o.verdict == Verdict::Ok);
         assert_eq!(run.verdict, Verdict::Ok, "{run:?}");
-        flagged_by(&jobs(&on(keys)).unwrap()[0], all, missed);
+        flagged_by(&jobs(&on(keys)).unwrap()[0], all, missed)
     };
-    flagged("unit = \"fine\"", &OF_SERVICE, &["restarted_often"]);
+    let made = flagged("unit = \"fine\"", &OF_SERVICE, &["restarted_often"]);
+    assert_eq!(made[0].of.as_deref(), Some("unit fine.service (user)"), "it is not the one of the host");
     flagged("unit = \"fine\"\nrestarts_warning = 3", &OF_SERVICE, &[]);
     let of_timer = ["failed", "gone", "inactive", "activating", "disabled", "no_next_run", "failed", "gone"];
     flagged("unit = \"work.timer\"", &of_timer, &[]);
