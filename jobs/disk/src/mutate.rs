@@ -40,8 +40,8 @@ fn of_path(path: &Path, plan: &Plan) -> Vacuity {
     let judge = |found: &Result<Found, Errno>| judge::outcome(vec![look::at_path(path, found, plan)]);
     let found = look::see(path);
     let outcome = judge(&found);
-    let Ok(Found { room, mounts, real }) = found.as_ref().ok().filter(|_| outcome.verdict == Verdict::Ok).ok_or(())
-    else {
+    let answer = found.as_ref().ok().filter(|_| outcome.verdict == Verdict::Ok);
+    let Some(Found { room, mounts, real }) = answer else {
         return Vacuity::without_answer(outcome);
     };
     let mounts = mounts.as_ref().ok().cloned().unwrap_or_default();

@@ -7,7 +7,6 @@ use crate::pidfile::{self, Named, Stop};
 use crate::proc::{Proc, Stat};
 use crate::select::{Closer, Select, is_interpreter, script};
 use checker_job::{Context, Mutation, Vacuity, Verdict, duration_words};
-
 use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -145,7 +144,7 @@ fn other_program(job: &ProcessJob, proc: &Proc, look: &Look) -> Option<Mutation>
     }
     let mut others = Vec::new();
     let mut said = None;
-    for stat in &look.found {
+    for stat in look.found.iter().filter(|stat| !stat.has_died()) {
         // What has ended since, or has no words, as threads of the kernel: nobody else can look like it.
         let real = look::closer(proc, stat).ok().filter(|closer| !closer.words.is_empty())?;
         let other = disguised(&job.select, stat, &real);
