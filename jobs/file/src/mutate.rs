@@ -97,7 +97,7 @@ fn of_whole(seen: &Seen, plan: &Plan) -> Vec<Wrong> {
             let none = Seen::NoFolder { found: None, link: None };
             let mut all = vec![Wrong::new("gone", "no folder at that path", "take optional out", none)];
             if let Seen::Folder(counted) = seen {
-                all.push(if is_spool(plan) { many(counted) } else { empty_folder() });
+                all.push(if is_spool(plan) { many(counted, plan) } else { empty_folder() });
             }
             all
         }
@@ -108,10 +108,11 @@ fn empty_folder() -> Wrong {
     Wrong::new("empty_folder", "a folder in which no file counts", "set min_files", Seen::Folder(Counted::default()))
 }
 
-fn many(counted: &Counted) -> Wrong {
+fn many(counted: &Counted, plan: &Plan) -> Wrong {
     let files = counted.files.saturating_mul(10).max(MANY);
     let piled = Seen::Folder(Counted { files, ..counted.clone() });
-    Wrong::new("piled_up", format!("{files} files in the folder"), "set max_files", piled)
+    let remedy = if plan.max_files.is_some() { "set max_files to less" } else { "set max_files" };
+    Wrong::new("piled_up", format!("{files} files in the folder"), remedy, piled)
 }
 
 /// Whether nothing is expected to be in the folder, but that it does not stay there.
@@ -138,23 +139,34 @@ fn of_file(seen: &Seen, plan: &Plan, now: Timestamp) -> Vec<Wrong> {
     if may_get_stale(entry, age, plan, path.is_some()) {
         let old = age.saturating_mul(10).max(STALE_MIN);
         let what = format!("the same file, last written {} ago", duration_words(old));
-        all.push(Wrong::new("stale", what, "set max_age", with(Entry { written: now.minus(old), ..entry.clone() })));
+        let remedy = if is_limited(plan) { "set max_age to less" } else { "set max_age" };
+        all.push(Wrong::new("stale", what, remedy, with(Entry { written: now.minus(old), ..entry.clone() })));
     }
-    let is_awaited = path.is_none() || !is_spool(plan);
-    if entry.kind == Type::File && entry.size > 0 && is_awaited {
-        let sized = |size: u64| with(Entry { size, ..entry.clone() });
-        all.push(Wrong { body: Body::Other(0), ..Wrong::new("empty", "an empty file", "set min_size", sized(0)) });
-        if entry.size > 1 {
-            let remedy = if path.is_some() { "set min_size or contains" } else { "set min_size, contains or sha256" };
-            let what = "the first half of the file, as of one that was not written to its end";
-            let half = Wrong::new("truncated", what, remedy, sized(entry.size / 2));
-            all.push(Wrong { body: Body::Half, ..half });
-        }
-        if path.is_none_or(is_text) {
-            let remedy = if path.is_some() { "set contains or matches" } else { "set contains, matches or sha256" };
-            let other = Wrong::new("wrong_answer", "other content of the same length", remedy, with(entry.clone()));
-            all.push(Wrong { body: Body::Other(entry.size), ..other });
-        }
+    if entry.kind == Type::File && entry.size > 0 && (path.is_none() || !is_spool(plan)) {
+        all.extend(of_content(entry, path, &with));
+    }
+    all
+}
+
+/// What may become of what stands in it. `path` is that of the newest file of a folder; `with` puts another one in its place.
+fn of_content(entry: &Entry, path: Option<&Path>, with: &dyn Fn(Entry) -> Seen) -> Vec<Wrong> {
+    let sized = |size: u64| with(Entry { size, ..entry.clone() });
+    let mut all =
+        vec![Wrong { body: Body::Other(0), ..Wrong::new("empty", "an empty file", "set min_size", sized(0)) }];
+    if entry.size > 1 {
+        let remedy = if path.is_some() {
+            "set min_size to more than half, or contains to what stands at its end"
+        } else {
+            "set min_size to more than half, contains to what stands at its end, or sha256"
+        };
+        let what = "the first half of the file, as of one that was not written to its end";
+        let half = Wrong::new("truncated", what, remedy, sized(entry.size / 2));
+        all.push(Wrong { body: Body::Half, ..half });
+    }
+    if path.is_none_or(is_text) {
+        let remedy = if path.is_some() { "set contains or matches" } else { "set contains, matches or sha256" };
+        let other = Wrong::new("wrong_answer", "other content of the same length", remedy, with(entry.clone()));
+        all.push(Wrong { body: Body::Other(entry.size), ..other });
     }
     all
 }
@@ -162,10 +174,13 @@ fn of_file(seen: &Seen, plan: &Plan, now: Timestamp) -> Vec<Wrong> {
 /// Whether it makes sense that it should be written now and then: not if the settings say that it must not change, and hardly if
 /// it never does. Of what is no file, only the settings tell.
 fn may_get_stale(entry: &Entry, age: Duration, plan: &Plan, is_newest: bool) -> bool {
-    let is_limited = plan.max_age.is_some() || plan.max_age_warning.is_some();
     let is_fixed = plan.sha256.is_some() || (plan.min_age.is_some() && !is_newest);
     let is_written = (is_newest && !is_spool(plan)) || (entry.kind == Type::File && !is_newest && age < STEADY);
-    is_limited || (is_written && !is_fixed)
+    is_limited(plan) || (is_written && !is_fixed)
+}
+
+fn is_limited(plan: &Plan) -> bool {
+    plan.max_age.is_some() || plan.max_age_warning.is_some()
 }
 
 fn at_path(found: Option<Entry>) -> Seen {

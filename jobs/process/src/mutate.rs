@@ -109,7 +109,8 @@ fn many(job: &ProcessJob, look: &Look, one: &Stat) -> Mutation {
         found => found.iter().cycle().take(found.len() * 10).cloned().collect(),
     };
     let what = format!("{} of these processes, where there are {} now", found.len(), look.found.len());
-    Mutation::new("too_many", what, "set max", job.judge(Ok(Look { found, ..look.clone() })))
+    let remedy = if job.limits.max.is_some() { "set max to less" } else { "set max" };
+    Mutation::new("too_many", what, remedy, job.judge(Ok(Look { found, ..look.clone() })))
 }
 
 /// All of them, ten times as old, and a month at least.
@@ -198,7 +199,7 @@ fn disguised(select: &Select, stat: &Stat, real: &Closer) -> Other {
             let words = words.iter().take(1).cloned().chain([script.display().to_string()]).collect();
             Closer { words, executable: executable.clone() }
         };
-        let other = running("/tmp/other-script".into());
+        let other = running("/opt/other/script".into());
         let of_program = Select { program: select.program.clone(), ..Select::default() };
         // Else the settings name the script, and not what runs it.
         if of_program.fits(stat, &other) {
@@ -217,5 +218,5 @@ fn disguised(select: &Select, stat: &Stat, real: &Closer) -> Other {
 }
 
 fn elsewhere(name: Option<&OsStr>) -> PathBuf {
-    Path::new("/tmp/other-folder").join(name.unwrap_or_default())
+    Path::new("/opt/other").join(name.unwrap_or_default())
 }
