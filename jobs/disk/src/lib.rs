@@ -14,11 +14,12 @@
 mod judge;
 mod look;
 mod mounts;
+mod mutate;
 mod spawn;
 #[cfg(test)]
 mod tests;
 
-use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
+use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table, Vacuity};
 use checker_parts::one_or_many::OneOrMany;
 use judge::Plan;
 use serde::Deserialize;
@@ -81,6 +82,10 @@ impl Job for DiskJob {
 
     async fn execute(&self, cx: &Context) -> Outcome {
         look::look(&self.target, &self.plan, cx)
+    }
+
+    async fn vacuity(&self, cx: &Context) -> Option<Vacuity> {
+        Some(mutate::vacuity(&self.target, &self.plan, cx))
     }
 }
 

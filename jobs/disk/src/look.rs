@@ -1,4 +1,4 @@
-//! Asks the kernel, and lets [`judge`](crate::judge) say what it is worth.
+//! Asks the kernel, and lets [`judge`] say what it is worth.
 
 use crate::Target;
 use crate::judge::{self, Judged, Plan, Room};
@@ -19,7 +19,7 @@ const LOCAL_MAX: usize = 256;
 /// A cause is worded alike for all jobs that it hinders.
 const NO_MOUNTS: &str = "/proc/self/mountinfo cannot be read, so Checker cannot tell what is mounted";
 
-fn mounts() -> io::Result<Mounts> {
+pub(crate) fn mounts() -> io::Result<Mounts> {
     mounts_of(File::open("/proc/self/mountinfo")?)
 }
 
@@ -47,61 +47,102 @@ fn room(path: &Path) -> Result<Room, Errno> {
 /// The whole run.
 pub(crate) fn look(target: &Target, plan: &Plan, cx: &Context) -> Outcome {
     match target {
-        Target::Path(path) => judge::outcome(vec![at_path(path, plan)]),
+        Target::Path(path) => judge::outcome(vec![at_path(path, &see(path), plan)]),
         Target::All { except } => match mounts() {
             Ok(mounts) => all(&mounts, except, plan, cx),
-            Err(why) => {
-                Outcome::unknown(format!("cannot tell what is mounted: /proc/self/mountinfo: {why}"), NO_MOUNTS)
-            }
+            Err(why) => no_mounts(&why),
         },
     }
 }
 
+/// Nobody can tell which file systems there are.
+pub(crate) fn no_mounts(why: &io::Error) -> Outcome {
+    Outcome::unknown(format!("cannot tell what is mounted: /proc/self/mountinfo: {why}"), NO_MOUNTS)
+}
+
 pub(crate) fn all(mounts: &Mounts, except: &[PathBuf], plan: &Plan, cx: &Context) -> Outcome {
+    of_all(&see_all(mounts, except, cx), plan, cx)
+}
+
+/// What the kernel said of the local file systems.
+#[derive(Clone)]
+pub(crate) struct Local<'a> {
+    /// So many are more than one job looks at.
+    more: usize,
+    pub(crate) rooms: Vec<(&'a Mount, Result<Room, Errno>)>,
+    /// Here time ran out.
+    late: Option<&'a Mount>,
+}
+
+pub(crate) fn see_all<'a>(mounts: &'a Mounts, except: &[PathBuf], cx: &Context) -> Local<'a> {
     let until = Instant::now() + cx.timeout.saturating_sub(Duration::from_millis(100).min(cx.timeout / 10));
-    let mut judged = Vec::new();
     let counted: Vec<&Mount> = mounts.local().into_iter().filter(|mount| !except.contains(&mount.point)).collect();
-    if let Some(more) = counted.len().checked_sub(LOCAL_MAX).filter(|more| *more > 0) {
-        let said = format!("are not looked at: one job takes {LOCAL_MAX}; leave some out with `except`, or use `path`");
-        let cause = "there are more file systems than one job looks at";
-        judged.push(Judged::bad(format!("{more} more file systems"), Verdict::Unknown, said, Some(cause)));
-    }
+    let mut local = Local { more: counted.len().saturating_sub(LOCAL_MAX), rooms: Vec::new(), late: None };
     for mount in counted.into_iter().take(LOCAL_MAX) {
-        let name = shown::path(&mount.point);
         if Instant::now() >= until || cx.cancel.is_cancelled() {
-            let said = format!("was not asked any more: the {} of a run were over", duration_words(cx.timeout));
-            judged.push(Judged::bad(name, Verdict::Unknown, said, Some("file systems answer too slowly")));
+            local.late = Some(mount);
             break;
         }
-        let label = format!(" {name}");
-        judged.push(match room(&mount.point) {
-            Ok(room) => judge::judge(name, &room, Some(mount), plan, &label),
+        match room(&mount.point) {
             // It was taken away since: nobody has named it, so nobody misses it.
-            Err(Errno::NOENT | Errno::NOTDIR) => continue,
-            Err(why) => refused(name, why),
+            Err(Errno::NOENT | Errno::NOTDIR) => {}
+            room => local.rooms.push((mount, room)),
+        }
+    }
+    local
+}
+
+pub(crate) fn of_all(local: &Local<'_>, plan: &Plan, cx: &Context) -> Outcome {
+    let mut judged = Vec::new();
+    if local.more > 0 {
+        let said = format!("are not looked at: one job takes {LOCAL_MAX}; leave some out with `except`, or use `path`");
+        let cause = "there are more file systems than one job looks at";
+        judged.push(Judged::bad(format!("{} more file systems", local.more), Verdict::Unknown, said, Some(cause)));
+    }
+    for (mount, room) in &local.rooms {
+        let name = shown::path(&mount.point);
+        let label = format!(" {name}");
+        judged.push(match room {
+            Ok(room) => judge::judge(name, room, Some(mount), plan, &label),
+            Err(why) => refused(name, *why),
         });
+    }
+    if let Some(mount) = local.late {
+        let said = format!("was not asked any more: the {} of a run were over", duration_words(cx.timeout));
+        let cause = Some("file systems answer too slowly");
+        judged.push(Judged::bad(shown::path(&mount.point), Verdict::Unknown, said, cause));
     }
     judge::outcome(judged)
 }
 
-fn at_path(path: &Path, plan: &Plan) -> Judged {
-    let name = shown::path(path);
+/// What is at a path.
+pub(crate) struct Found {
+    pub(crate) room: Room,
+    pub(crate) mounts: io::Result<Mounts>,
+    /// The path without links in it.
+    pub(crate) real: PathBuf,
+}
+
+pub(crate) fn see(path: &Path) -> Result<Found, Errno> {
     // First of all, because this is what mounts a disk that is mounted when it is needed.
-    let room = match room(path) {
-        Ok(room) => room,
-        Err(why) => return refused(name, why),
+    let room = room(path)?;
+    Ok(Found { room, mounts: mounts(), real: path.canonicalize().unwrap_or_else(|_| path.to_owned()) })
+}
+
+pub(crate) fn at_path(path: &Path, found: &Result<Found, Errno>, plan: &Plan) -> Judged {
+    let name = shown::path(path);
+    let Found { room, mounts, real } = match found {
+        Ok(found) => found,
+        Err(why) => return refused(name, *why),
     };
-    let mounts = mounts();
     if plan.mounted
-        && let Err(why) = &mounts
+        && let Err(why) = mounts
     {
         let said = format!("cannot tell whether it is mounted: /proc/self/mountinfo: {why}");
         return Judged::bad(name, Verdict::Unknown, said, Some(NO_MOUNTS));
     }
-    let mounts = mounts.unwrap_or_default();
-    let real = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let mount = mounts.of(&real);
-    if plan.mounted && !mounts.is_mounted(&real) {
+    let mount = mounts.as_ref().ok().and_then(|mounts| mounts.of(real));
+    if plan.mounted && !mounts.as_ref().is_ok_and(|mounts| mounts.is_mounted(real)) {
         return not_mounted(name, mount);
     }
     if room.total == 0 {
@@ -109,7 +150,7 @@ fn at_path(path: &Path, plan: &Plan) -> Judged {
         let cause = "a file system without a size cannot be judged";
         return Judged::bad(name, Verdict::Unknown, said.to_owned(), Some(cause));
     }
-    judge::judge(name, &room, mount, plan, "")
+    judge::judge(name, room, mount, plan, "")
 }
 
 fn not_mounted(name: String, under: Option<&Mount>) -> Judged {

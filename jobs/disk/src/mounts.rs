@@ -62,6 +62,16 @@ impl Mount {
         self.has_stopped || (self.is_read_only_below && !self.is_read_only && !by_nature)
     }
 
+    /// The same mount, had the kernel made it read-only.
+    pub(crate) fn made_read_only(&self) -> Self {
+        Self { is_read_only_below: true, ..self.clone() }
+    }
+
+    /// The same, had it been mounted so.
+    pub(crate) fn mounted_read_only(&self) -> Self {
+        Self { is_read_only: true, ..self.clone() }
+    }
+
     /// Whether it is on a disk of this host, and can fill up. The root of a container counts, which is an overlay.
     fn is_local(&self) -> bool {
         let fs = self.fs.as_str();
@@ -116,6 +126,16 @@ impl Mounts {
     /// Whether something is mounted at that very path. What waits there to be mounted when it is needed is not.
     pub(crate) fn is_mounted(&self, path: &Path) -> bool {
         self.of(path).is_some_and(|mount| mount.point == path && mount.fs != "autofs")
+    }
+
+    /// As it were without all that is mounted at that very path.
+    pub(crate) fn without(&self, point: &Path) -> Self {
+        Self(self.0.iter().filter(|mount| mount.point != point).cloned().collect())
+    }
+
+    /// As it were with this in place of the mount of its number.
+    pub(crate) fn with(&self, changed: &Mount) -> Self {
+        Self(self.0.iter().map(|mount| if mount.id == changed.id { changed } else { mount }).cloned().collect())
     }
 
     /// The local file systems that can be seen, each once, at the shortest of its mount points.

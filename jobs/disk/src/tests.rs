@@ -4,6 +4,7 @@ mod judged;
 mod mounted;
 mod real;
 mod settings;
+mod vacuity;
 
 use super::*;
 use checker_job::conformance::table;
@@ -20,15 +21,21 @@ fn context() -> Context {
     Context::new(Timestamp::from_secs(0), Duration::from_secs(30), "run".to_owned(), scratch.into())
 }
 
-/// Runs the job of a table. It never awaits, so no runtime is needed.
-fn run(text: &str) -> Outcome {
-    let job = Spawner::spawn(vec![table::<Spawner>(text)]).unwrap_or_else(|e| panic!("{text}: {e:?}")).remove(0);
-    let cx = context();
-    let mut running = pin!(job.execute(&cx));
-    match running.as_mut().poll(&mut Task::from_waker(Waker::noop())) {
-        Poll::Ready(outcome) => outcome,
+fn job(text: &str) -> DiskJob {
+    Spawner::spawn(vec![table::<Spawner>(text)]).unwrap_or_else(|e| panic!("{text}: {e:?}")).remove(0)
+}
+
+/// The job never awaits, so no runtime is needed.
+fn at_once<T>(running: impl Future<Output = T>) -> T {
+    match pin!(running).as_mut().poll(&mut Task::from_waker(Waker::noop())) {
+        Poll::Ready(done) => done,
         Poll::Pending => panic!("the job awaits something"),
     }
+}
+
+/// Runs the job of a table.
+fn run(text: &str) -> Outcome {
+    at_once(job(text).execute(&context()))
 }
 
 fn run_at(path: &Path, rest: &str) -> Outcome {

@@ -12,13 +12,14 @@
 mod entry;
 mod judge;
 mod look;
+mod mutate;
 mod plan;
 mod read;
 mod spawn;
 #[cfg(test)]
 mod tests;
 
-use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
+use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table, Vacuity};
 use checker_parts::one_or_many::OneOrMany;
 use plan::{Plan, Target};
 use serde::Deserialize;
@@ -107,6 +108,10 @@ impl Job for FileJob {
 
     async fn execute(&self, cx: &Context) -> Outcome {
         look::look(&self.target, &self.plan, cx)
+    }
+
+    async fn vacuity(&self, cx: &Context) -> Option<Vacuity> {
+        Some(mutate::vacuity(&self.target, &self.plan, cx))
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::entry::{Entry, Type};
 use crate::judge::{self, Findings, Subject};
 use crate::plan::{Plan, Target};
-use crate::read::{self, Hindrance, Patience};
+use crate::read::{self, Hindrance, Patience, Source};
 use checker_job::{Context, Metric, Outcome, Timestamp, Verdict, duration_words};
 use checker_parts::amount::size_words;
 use checker_parts::shown;
@@ -17,11 +17,61 @@ use std::path::{Path, PathBuf};
 /// The whole run.
 pub(crate) fn look(target: &Target, plan: &Plan, cx: &Context) -> Outcome {
     let patience = Patience::of(cx);
-    let looked = match target {
-        Target::Path(path) => at_path(path, plan, cx.now, &patience),
-        Target::NewestOf(folder) => into_folder(folder, plan, cx, &patience),
+    let judged = see(target, plan, cx.now, &patience).and_then(|seen| {
+        let run = Run { path: target.path(), plan, cx, patience: &patience, open: &read::open };
+        run.judge(&seen)
+    });
+    judged.unwrap_or_else(|hindrance| hindered(target.path(), hindrance, cx))
+}
+
+/// What is to be judged, before any file is opened.
+#[derive(Clone)]
+pub(crate) enum Seen {
+    /// At the path itself. A link is set where it leads nowhere.
+    Path {
+        found: Option<Entry>,
+        link: Option<Link>,
+    },
+    /// In place of a folder whose files should be counted.
+    NoFolder {
+        found: Option<Entry>,
+        link: Option<Link>,
+    },
+    Folder(Counted),
+    /// Time ran out after so many files.
+    TooMany(usize),
+}
+
+/// Where a link leads to, if that can be told.
+pub(crate) type Link = Option<PathBuf>;
+
+/// What is the same for all that a run judges.
+pub(crate) struct Run<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) plan: &'a Plan,
+    pub(crate) cx: &'a Context,
+    pub(crate) patience: &'a Patience,
+    /// How what stands in a file is had.
+    pub(crate) open: &'a dyn Fn(&Path) -> Result<Source, Hindrance>,
+}
+
+/// Looks, and judges nothing.
+pub(crate) fn see(target: &Target, plan: &Plan, now: Timestamp, patience: &Patience) -> Result<Seen, Hindrance> {
+    let link = |path: &Path| match fs::symlink_metadata(path) {
+        Ok(meta) if meta.is_symlink() => Some(fs::read_link(path).ok()),
+        _ => None,
     };
-    looked.unwrap_or_else(|hindrance| hindered(target.path(), hindrance, cx))
+    match target {
+        Target::Path(path) => {
+            // A link that leads nowhere is there, too.
+            let link = link(path);
+            Ok(Seen::Path { found: entry(path)?, link })
+        }
+        Target::NewestOf(folder) => match entry(folder)? {
+            Some(found) if found.kind == Type::Folder => count(folder, plan, now, patience),
+            found => Ok(Seen::NoFolder { found, link: link(folder) }),
+        },
+    }
 }
 
 /// That the file could not be looked at, and whose fault it is.
@@ -72,61 +122,100 @@ fn entry(path: &Path) -> io::Result<Option<Entry>> {
     }
 }
 
-fn at_path(path: &Path, plan: &Plan, now: Timestamp, patience: &Patience) -> Result<Outcome, Hindrance> {
-    // A link that leads nowhere is there, too.
-    let link = fs::symlink_metadata(path).ok().filter(fs::Metadata::is_symlink).map(|_| fs::read_link(path));
-    let found = entry(path)?;
-    if plan.absent {
-        let kind = found.map(|e| e.kind).or(link.map(|_| Type::Link));
-        return Ok(judge::absence(path, kind));
+impl Run<'_> {
+    /// What all that was seen is worth.
+    ///
+    /// # Errors
+    /// That not all could be looked at, unless what could is enough to fail.
+    pub(crate) fn judge(&self, seen: &Seen) -> Result<Outcome, Hindrance> {
+        let (path, plan) = (self.path, self.plan);
+        match seen {
+            Seen::Path { found, link } if plan.absent => {
+                Ok(judge::absence(path, found.as_ref().map(|e| e.kind).or(link.as_ref().map(|_| Type::Link))))
+            }
+            Seen::Path { found: None, link } | Seen::NoFolder { found: None, link } => {
+                Ok(judge::missing(path, plan, link.as_ref().and_then(Option::as_deref)))
+            }
+            Seen::Path { found: Some(entry), .. } => {
+                let subject = Subject { name: shown::path(path), entry };
+                let findings = self.whole(&subject, path)?;
+                Ok(judge::outcome(&subject, findings, plan, self.cx.now))
+            }
+            Seen::NoFolder { found: Some(found), .. } => {
+                let what = found.kind.words();
+                Ok(Outcome::failed(format!("{} is a {what}, and no folder", shown::path(path))))
+            }
+            Seen::TooMany(number) => {
+                let said = format!(
+                    "{} holds too many files: after {number} of them the {} of a run were over; raise `timeout`",
+                    shown::path(path),
+                    duration_words(self.cx.timeout)
+                );
+                let cause = "a file or folder is too large to be looked through in the time of a run";
+                Ok(Outcome::unknown(said, cause))
+            }
+            Seen::Folder(counted) => Ok(self.folder(counted)),
+        }
     }
-    let Some(entry) = found else {
-        return Ok(judge::missing(path, plan, link.and_then(Result::ok).as_deref()));
-    };
-    let subject = Subject { name: shown::path(path), entry: &entry };
-    let findings = whole(&subject, path, plan, now, patience)?;
-    Ok(judge::outcome(&subject, findings, plan, now))
-}
 
-/// Everything about one file. What can be judged without opening it comes first, and what is of the wrong type is not opened.
-///
-/// # Errors
-/// That not all could be looked at, unless what could is enough to fail.
-fn whole(
-    subject: &Subject<'_>,
-    path: &Path,
-    plan: &Plan,
-    now: Timestamp,
-    patience: &Patience,
-) -> Result<Findings, Hindrance> {
-    let mut findings = judge::attributes(subject.entry, plan, now);
-    let more = more(&mut findings, subject.entry, path, plan, patience);
-    let has_failed = findings.gravest().is_some_and(|(verdict, _)| verdict == Verdict::Failed);
-    match more {
-        Err(hindrance) if !has_failed => Err(hindrance),
-        _ => Ok(findings),
+    /// Everything about one file. What can be judged without opening it comes first, and what is of the wrong type is not
+    /// opened.
+    fn whole(&self, subject: &Subject<'_>, path: &Path) -> Result<Findings, Hindrance> {
+        let mut findings = judge::attributes(subject.entry, self.plan, self.cx.now);
+        let more = self.more(&mut findings, subject.entry, path);
+        let has_failed = findings.gravest().is_some_and(|(verdict, _)| verdict == Verdict::Failed);
+        match more {
+            Err(hindrance) if !has_failed => Err(hindrance),
+            _ => Ok(findings),
+        }
     }
-}
 
-/// What `stat` alone does not tell.
-fn more(
-    findings: &mut Findings,
-    entry: &Entry,
-    path: &Path,
-    plan: &Plan,
-    patience: &Patience,
-) -> Result<(), Hindrance> {
-    ownership(findings, entry, plan)?;
-    if entry.kind != Type::File {
-        return Ok(());
+    /// What `stat` alone does not tell.
+    fn more(&self, findings: &mut Findings, entry: &Entry, path: &Path) -> Result<(), Hindrance> {
+        let plan = self.plan;
+        ownership(findings, entry, plan)?;
+        if entry.kind != Type::File {
+            return Ok(());
+        }
+        if !plan.tests.is_empty() {
+            findings.content(&read::lines((self.open)(path)?, plan, self.patience)?, plan);
+        }
+        if let Some(wanted) = &plan.sha256 {
+            findings.checksum(&read::sha256((self.open)(path)?, self.patience)?, wanted);
+        }
+        Ok(())
     }
-    if !plan.tests.is_empty() {
-        findings.content(&read::lines(path, plan, patience)?, plan);
+
+    /// The newest of what was counted, and how many there are.
+    fn folder(&self, counted: &Counted) -> Outcome {
+        let (folder, plan) = (self.path, self.plan);
+        let (findings, said) = judge::number(folder, plan, counted.files, counted.unfinished, counted.others);
+        let Some((entry, path)) = &counted.newest else {
+            return judge::none(&findings, &said, plan);
+        };
+        let noun = if plan.kind == Some(Type::Folder) { "folder" } else { "file" };
+        let name = shown::name(path.file_name().unwrap_or_default());
+        let whole_name = if counted.files == 1 {
+            format!("{name}, the only {noun} in {},", shown::path(folder))
+        } else {
+            format!("{name}, the newest of {} {noun}s in {},", counted.files, shown::path(folder))
+        };
+        let subject = Subject { name: whole_name, entry };
+        // The file may be taken away between two looks, as when old ones are cleaned up: then nobody has judged it.
+        let mut outcome = match self.whole(&subject, path) {
+            Ok(of_newest) => judge::outcome(&subject, of_newest, plan, self.cx.now),
+            Err(hindrance) => hindered(path, hindrance, self.cx),
+        };
+        if let Some((verdict, sentence)) = findings.gravest() {
+            let also = if outcome.verdict == Verdict::Ok { String::new() } else { format!("; {}", outcome.summary) };
+            outcome.summary = judge::cut(format!("{sentence}{also}"));
+            // What is known to be broken comes before what could not be found out.
+            (outcome.verdict, outcome.cause) = (verdict, None);
+        }
+        #[expect(clippy::cast_precision_loss, reason = "no folder holds 2^52 files")]
+        let files = Metric::new("files", counted.files as f64, "");
+        outcome.with_metric(judge::with_range(files, plan.min_files, plan.max_files))
     }
-    if let Some(wanted) = &plan.sha256 {
-        findings.checksum(&read::sha256(path, patience)?, wanted);
-    }
-    Ok(())
 }
 
 /// Names are looked up only where they are asked for.
@@ -144,13 +233,13 @@ fn ownership(findings: &mut Findings, entry: &Entry, plan: &Plan) -> Result<(), 
 }
 
 /// What counts in a folder. Nothing is kept but the newest, however many there are.
-#[derive(Default)]
-struct Counted {
-    files: u64,
+#[derive(Clone, Default)]
+pub(crate) struct Counted {
+    pub(crate) files: u64,
     /// Younger than `min_age`.
-    unfinished: u64,
-    others: u64,
-    newest: Option<(Entry, PathBuf)>,
+    pub(crate) unfinished: u64,
+    pub(crate) others: u64,
+    pub(crate) newest: Option<(Entry, PathBuf)>,
 }
 
 impl Counted {
@@ -183,54 +272,13 @@ impl Counted {
     }
 }
 
-fn into_folder(folder: &Path, plan: &Plan, cx: &Context, patience: &Patience) -> Result<Outcome, Hindrance> {
-    match entry(folder)? {
-        None => return Ok(judge::missing(folder, plan, fs::read_link(folder).ok().as_deref())),
-        Some(found) if found.kind != Type::Folder => {
-            let what = found.kind.words();
-            return Ok(Outcome::failed(format!("{} is a {what}, and no folder", shown::path(folder))));
-        }
-        Some(_) => {}
-    }
+fn count(folder: &Path, plan: &Plan, now: Timestamp, patience: &Patience) -> Result<Seen, Hindrance> {
     let mut counted = Counted::default();
     for (number, found) in fs::read_dir(folder)?.enumerate() {
         if number % 64 == 0 && patience.is_over() {
-            let said = format!(
-                "{} holds too many files: after {number} of them the {} of a run were over; raise `timeout`",
-                shown::path(folder),
-                duration_words(cx.timeout)
-            );
-            return Ok(Outcome::unknown(
-                said,
-                "a file or folder is too large to be looked through in the time of a run",
-            ));
+            return Ok(Seen::TooMany(number));
         }
-        counted.add(&found?, plan, cx.now)?;
+        counted.add(&found?, plan, now)?;
     }
-    let (findings, said) = judge::number(folder, plan, counted.files, counted.unfinished, counted.others);
-    let Some((entry, path)) = counted.newest else {
-        return Ok(judge::none(&findings, &said, plan));
-    };
-    let noun = if plan.kind == Some(Type::Folder) { "folder" } else { "file" };
-    let name = shown::name(path.file_name().unwrap_or_default());
-    let whole_name = if counted.files == 1 {
-        format!("{name}, the only {noun} in {},", shown::path(folder))
-    } else {
-        format!("{name}, the newest of {} {noun}s in {},", counted.files, shown::path(folder))
-    };
-    let subject = Subject { name: whole_name, entry: &entry };
-    // The file may be taken away between two looks, as when old ones are cleaned up: then nobody has judged it.
-    let mut outcome = match whole(&subject, &path, plan, cx.now, patience) {
-        Ok(of_newest) => judge::outcome(&subject, of_newest, plan, cx.now),
-        Err(hindrance) => hindered(&path, hindrance, cx),
-    };
-    if let Some((verdict, sentence)) = findings.gravest() {
-        let also = if outcome.verdict == Verdict::Ok { String::new() } else { format!("; {}", outcome.summary) };
-        outcome.summary = judge::cut(format!("{sentence}{also}"));
-        // What is known to be broken comes before what could not be found out.
-        (outcome.verdict, outcome.cause) = (verdict, None);
-    }
-    #[expect(clippy::cast_precision_loss, reason = "no folder holds 2^52 files")]
-    let files = Metric::new("files", counted.files as f64, "");
-    Ok(outcome.with_metric(judge::with_range(files, plan.min_files, plan.max_files)))
+    Ok(Seen::Folder(counted))
 }

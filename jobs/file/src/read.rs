@@ -50,12 +50,25 @@ impl From<io::Error> for Hindrance {
     }
 }
 
+/// What can be read from any place on.
+pub(crate) trait Text: Read + Seek {}
+
+impl<T: Read + Seek> Text for T {}
+
+/// What stands in a file.
+pub(crate) struct Source {
+    pub(crate) text: Box<dyn Text>,
+    /// In bytes, as it was when the file was opened.
+    pub(crate) size: u64,
+}
+
 /// Opens a regular file, and nothing else. What was a file a moment ago may be a named pipe now; opened this way it does not
 /// hang, and is found out.
-fn open(path: &Path) -> Result<File, Hindrance> {
+pub(crate) fn open(path: &Path) -> Result<Source, Hindrance> {
     let flags = OFlag::O_NONBLOCK | OFlag::O_NOCTTY;
     let file = File::options().read(true).custom_flags(flags.bits()).open(path)?;
-    if file.metadata()?.is_file() { Ok(file) } else { Err(Hindrance::NoFile) }
+    let meta = file.metadata()?;
+    if meta.is_file() { Ok(Source { text: Box::new(file), size: meta.len() }) } else { Err(Hindrance::NoFile) }
 }
 
 /// What the lines of a file showed.
@@ -70,12 +83,11 @@ pub(crate) struct Content {
 }
 
 /// Looks at the lines of a file.
-pub(crate) fn lines(path: &Path, plan: &Plan, patience: &Patience) -> Result<Content, Hindrance> {
-    let file = open(path)?;
-    let size = file.metadata()?.len();
+pub(crate) fn lines(source: Source, plan: &Plan, patience: &Patience) -> Result<Content, Hindrance> {
+    let Source { text, size } = source;
     let is_part = size > plan.read_max;
     let mut text =
-        if plan.from_end && is_part { end(file, size, plan.read_max)? } else { part(file, 0, plan.read_max)? };
+        if plan.from_end && is_part { end(text, size, plan.read_max)? } else { part(text, 0, plan.read_max)? };
     let mut content = Content { is_part, hits: plan.tests.iter().map(|_| Default::default()).collect(), read: 0 };
     let mut line = Vec::new();
     loop {
@@ -102,14 +114,14 @@ pub(crate) fn lines(path: &Path, plan: &Plan, patience: &Patience) -> Result<Con
 }
 
 /// So many bytes of a file, from an offset on.
-fn part(mut file: File, from: u64, max: u64) -> io::Result<BufReader<io::Take<File>>> {
+fn part<T: Text>(mut file: T, from: u64, max: u64) -> io::Result<BufReader<io::Take<T>>> {
     file.seek(SeekFrom::Start(from))?;
     Ok(BufReader::with_capacity(BLOCK, file.take(max)))
 }
 
 /// The last `max` bytes of a file that is longer, without the end of a line that begins before. But if that is all there is, it
 /// is looked at: or what must not be there would never be found in a line that is longer than `max`.
-pub(crate) fn end(file: File, size: u64, max: u64) -> io::Result<BufReader<io::Take<File>>> {
+pub(crate) fn end<T: Text>(file: T, size: u64, max: u64) -> io::Result<BufReader<io::Take<T>>> {
     let from = size.saturating_sub(max);
     // One byte more: if it ends a line, what follows is a whole one.
     let mut text = part(file, from.saturating_sub(1), max.saturating_add(1))?;
@@ -129,8 +141,8 @@ fn is_decided(tests: &[Test], hits: &[(u64, String)]) -> bool {
 }
 
 /// The SHA-256 of a whole file, in lower case.
-pub(crate) fn sha256(path: &Path, patience: &Patience) -> Result<String, Hindrance> {
-    let mut file = open(path)?;
+pub(crate) fn sha256(source: Source, patience: &Patience) -> Result<String, Hindrance> {
+    let mut file = source.text;
     let (mut sum, mut block, mut done) = (digest::Context::new(&SHA256), vec![0; BLOCK], 0);
     loop {
         if patience.is_over() {

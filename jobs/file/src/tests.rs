@@ -5,6 +5,7 @@ mod folder;
 mod hostile;
 mod settings;
 mod stat;
+mod vacuity;
 
 use super::*;
 use checker_job::conformance::table;
@@ -28,16 +29,22 @@ fn now() -> Timestamp {
     Timestamp::from_secs(0).plus(since_1970)
 }
 
-/// Runs a job at some time. It never awaits, so no runtime is needed.
-fn run_at(text: &str, now: Timestamp, timeout: Duration) -> Outcome {
-    let job = job(text);
+fn context(now: Timestamp, timeout: Duration) -> Context {
     let scratch = std::env::temp_dir().join("checker-file-unused");
-    let cx = Context::new(now, timeout, "run".to_owned(), scratch.into());
-    let mut running = pin!(job.execute(&cx));
-    match running.as_mut().poll(&mut Task::from_waker(Waker::noop())) {
-        Poll::Ready(outcome) => outcome,
+    Context::new(now, timeout, "run".to_owned(), scratch.into())
+}
+
+/// The job never awaits, so no runtime is needed.
+fn at_once<T>(running: impl Future<Output = T>) -> T {
+    match pin!(running).as_mut().poll(&mut Task::from_waker(Waker::noop())) {
+        Poll::Ready(done) => done,
         Poll::Pending => panic!("the job awaits something"),
     }
+}
+
+/// Runs a job at some time.
+fn run_at(text: &str, now: Timestamp, timeout: Duration) -> Outcome {
+    at_once(job(text).execute(&context(now, timeout)))
 }
 
 fn run(text: &str) -> Outcome {

@@ -65,7 +65,7 @@ pub(crate) fn cpu_list(text: &str) -> Option<u32> {
 }
 
 /// All that was read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Seen {
     pub(crate) averages: Averages,
     pub(crate) cpus: u32,

@@ -8,11 +8,12 @@
 
 mod judge;
 mod look;
+mod mutate;
 mod plan;
 #[cfg(test)]
 mod tests;
 
-use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
+use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table, Vacuity};
 use checker_parts::one_or_many::OneOrMany;
 use plan::{Level, Plan};
 use serde::Deserialize;
@@ -68,6 +69,10 @@ impl Job for LoadJob {
 
     async fn execute(&self, cx: &Context) -> Outcome {
         look::look(Path::new("/proc"), Path::new("/sys"), &self.plan, cx)
+    }
+
+    async fn vacuity(&self, cx: &Context) -> Option<Vacuity> {
+        Some(mutate::vacuity(Path::new("/proc"), Path::new("/sys"), &self.plan, cx))
     }
 }
 

@@ -1,4 +1,4 @@
-//! Reads what the kernel tells, and lets [`judge`](crate::judge) say what it is worth.
+//! Reads what the kernel tells, and lets [`judge`] say what it is worth.
 
 use crate::judge::{self, Averages, Seen};
 use crate::plan::Plan;
@@ -15,14 +15,21 @@ const SUMMARY_MAX: usize = 400;
 
 /// The whole run. Where `/proc` and `/sys` are is an argument for the sake of forged ones.
 pub(crate) fn look(proc: &Path, sys: &Path, plan: &Plan, cx: &Context) -> Outcome {
+    match see(proc, sys, plan) {
+        Ok(seen) => named(judge::judge(&seen, plan), proc, cx),
+        Err(outcome) => outcome,
+    }
+}
+
+/// # Errors
+/// The outcome of the run, where the kernel does not tell.
+pub(crate) fn see(proc: &Path, sys: &Path, plan: &Plan) -> Result<Seen, Outcome> {
     let cause = "/proc/loadavg cannot be read, so Checker cannot tell the load";
-    let text = match procfs::read(&proc.join("loadavg")) {
-        Ok(text) => text,
-        Err(why) => return Outcome::unknown(format!("the load cannot be told: /proc/loadavg: {why}"), cause),
-    };
-    let Some(averages) = Averages::parse(&text) else {
-        return Outcome::unknown("the load cannot be told: /proc/loadavg does not hold what it should", cause);
-    };
+    let text = procfs::read(&proc.join("loadavg"))
+        .map_err(|why| Outcome::unknown(format!("the load cannot be told: /proc/loadavg: {why}"), cause))?;
+    let averages = Averages::parse(&text).ok_or_else(|| {
+        Outcome::unknown("the load cannot be told: /proc/loadavg does not hold what it should", cause)
+    })?;
     let pressures = plan.pressures.each_ref().map(|(of, _, _)| {
         let file = proc.join("pressure").join(of.word());
         // The file is there and cannot be read where pressure is switched off.
@@ -30,15 +37,17 @@ pub(crate) fn look(proc: &Path, sys: &Path, plan: &Plan, cx: &Context) -> Outcom
             .map_err(|why| why.to_string())
             .and_then(|text| judge::some_avg60(&text).ok_or_else(|| "it does not hold what it should".to_owned()))
     });
-    let Some(cpus) = cpus(proc, sys) else {
-        return Outcome::unknown(
+    let cpus = cpus(proc, sys).ok_or_else(|| {
+        Outcome::unknown(
             "the load cannot be judged: neither /sys/devices/system/cpu/online nor /proc/stat tells how many CPUs this host has",
             "Checker cannot tell how many CPUs this host has",
-        );
-    };
-    let seen = Seen { averages, cpus, pressures };
-    let mut outcome = judge::judge(&seen, plan);
-    // Looking at each process is not free, and only asked for where something is wrong.
+        )
+    })?;
+    Ok(Seen { averages, cpus, pressures })
+}
+
+/// Says who runs and who waits. Looking at each process is not free, and only asked for where something is wrong.
+pub(crate) fn named(mut outcome: Outcome, proc: &Path, cx: &Context) -> Outcome {
     if outcome.verdict != Verdict::Ok {
         let until = Instant::now() + NAMES_MAX.min(cx.timeout / 2);
         let who = judge::who(&procfs::processes(proc, until));

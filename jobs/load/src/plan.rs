@@ -58,7 +58,7 @@ pub(crate) struct Plan {
     pub(crate) warning: Levels,
     pub(crate) critical: Levels,
     pub(crate) per_cpu: bool,
-    /// For each of [`Pressure::ALL`], in hundredths of a percent.
+    /// One for each [`Pressure`], in the order of its kinds, in hundredths of a percent.
     pub(crate) pressures: [(Pressure, Degrees, bool); 3],
 }
 

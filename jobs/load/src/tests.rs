@@ -1,5 +1,7 @@
 //! This host's own `/proc`, recorded ones, and forged ones.
 
+mod vacuity;
+
 use super::*;
 use checker_job::conformance::table;
 use checker_job::{Timestamp, Verdict};

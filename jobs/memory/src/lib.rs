@@ -12,11 +12,12 @@
 mod cgroup;
 mod judge;
 mod look;
+mod mutate;
 mod plan;
 #[cfg(test)]
 mod tests;
 
-use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
+use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table, Vacuity};
 use checker_parts::one_or_many::OneOrMany;
 use plan::Plan;
 use serde::Deserialize;
@@ -64,6 +65,10 @@ impl Job for MemoryJob {
 
     async fn execute(&self, cx: &Context) -> Outcome {
         look::look(Path::new("/proc"), Path::new("/sys/fs/cgroup"), &self.plan, cx)
+    }
+
+    async fn vacuity(&self, cx: &Context) -> Option<Vacuity> {
+        Some(mutate::vacuity(Path::new("/proc"), Path::new("/sys/fs/cgroup"), &self.plan, cx))
     }
 }
 

@@ -1,5 +1,7 @@
 //! This host's own memory, a real limit where one can be made, recorded hosts, and forged ones.
 
+mod vacuity;
+
 use super::*;
 use cgroup::{Limit, limits};
 use checker_job::conformance::table;

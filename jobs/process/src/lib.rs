@@ -15,6 +15,7 @@
 
 mod judge;
 mod look;
+mod mutate;
 mod pidfile;
 mod proc;
 mod select;
@@ -22,10 +23,11 @@ mod spawn;
 #[cfg(test)]
 mod tests;
 
-use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
+use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table, Vacuity};
 use checker_parts::one_or_many::OneOrMany;
 use judge::Limits;
-use look::Fault;
+use look::{Fault, Look};
+use pidfile::Stop;
 use proc::Proc;
 use select::Select;
 use serde::Deserialize;
@@ -92,25 +94,33 @@ impl Job for ProcessJob {
     async fn execute(&self, cx: &Context) -> Outcome {
         self.execute_in(&Proc::of_this_host(), cx)
     }
+
+    async fn vacuity(&self, cx: &Context) -> Option<Vacuity> {
+        Some(mutate::vacuity(self, &Proc::of_this_host(), cx))
+    }
 }
 
 impl ProcessJob {
     /// Looks into the given `/proc`.
     fn execute_in(&self, proc: &Proc, cx: &Context) -> Outcome {
+        self.judge(self.look(proc, cx))
+    }
+
+    fn look(&self, proc: &Proc, cx: &Context) -> Result<Look, Stop> {
         // A little before Checker's own limit, so that the answer is still heard.
         let until = Instant::now() + cx.timeout.saturating_sub(cx.timeout / 10);
         let enough = || cx.cancel.is_cancelled() || Instant::now() >= until;
-        let seen = match &self.pidfile {
-            None => look::all(proc, &self.select, &enough),
-            Some(file) => match pidfile::look(proc, file, &self.select) {
-                Ok(look) => Ok(look),
-                Err(pidfile::Stop::Bad(sentence)) => return Outcome::failed(sentence),
-                Err(pidfile::Stop::Ours(fault)) => Err(fault),
-            },
-        };
+        match &self.pidfile {
+            None => look::all(proc, &self.select, &enough).map_err(Stop::Ours),
+            Some(file) => pidfile::look(proc, file, &self.select),
+        }
+    }
+
+    fn judge(&self, seen: Result<Look, Stop>) -> Outcome {
         match seen {
             Ok(look) => judge::judge(&self.select.words(), &self.limits, &look),
-            Err(Fault { cause, sentence }) => Outcome::unknown(sentence, cause),
+            Err(Stop::Bad(sentence)) => Outcome::failed(sentence),
+            Err(Stop::Ours(Fault { cause, sentence })) => Outcome::unknown(sentence, cause),
         }
     }
 }

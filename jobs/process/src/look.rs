@@ -126,17 +126,19 @@ pub(crate) fn all(proc: &Proc, select: &Select, enough: &dyn Fn() -> bool) -> Re
 /// # Errors
 /// What cannot be read of it: it has ended meanwhile, or is hidden from us.
 pub(crate) fn fits(proc: &Proc, select: &Select, user: Option<u32>, stat: &Stat) -> io::Result<bool> {
-    if select.wants_a_closer_look() {
-        let words = if stat.is_kernel_thread { Vec::new() } else { proc.command_line(stat.pid)? };
-        let closer = Closer { words, executable: proc.executable(stat.pid) };
-        if !select.fits(stat, &closer) {
-            return Ok(false);
-        }
+    if select.wants_a_closer_look() && !select.fits(stat, &closer(proc, stat)?) {
+        return Ok(false);
     }
     match user {
         None => Ok(true),
         Some(user) => Ok(proc.user(stat.pid)? == user),
     }
+}
+
+/// What `stat` does not tell of a process.
+pub(crate) fn closer(proc: &Proc, stat: &Stat) -> io::Result<Closer> {
+    let words = if stat.is_kernel_thread { Vec::new() } else { proc.command_line(stat.pid)? };
+    Ok(Closer { words, executable: proc.executable(stat.pid) })
 }
 
 /// Whether something is hidden from us, and not gone.

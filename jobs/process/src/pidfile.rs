@@ -1,7 +1,7 @@
 //! The file in which a daemon notes its number, and the classic lie: a file that was left behind.
 
 use crate::look::{self, Fault, Look, is_forbidden};
-use crate::proc::{Proc, has_ended};
+use crate::proc::{Proc, Stat, has_ended};
 use crate::select::Select;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read};
@@ -20,12 +20,27 @@ pub(crate) enum Stop {
 
 /// The process that `file` names, if it is the one that is meant.
 pub(crate) fn look(proc: &Proc, file: &Path, select: &Select) -> Result<Look, Stop> {
-    let shown = file.display();
     let user = look::user_id(select).map_err(Stop::Ours)?;
-    let mut look = look::host(proc).map_err(Stop::Ours)?;
+    let look = look::host(proc).map_err(Stop::Ours)?;
     let pid = number(file)?;
+    named(&Named { file, pid, select, fits: &|stat| look::fits(proc, select, user, stat) }, look, proc.stat(pid))
+}
+
+/// The number that a file holds, and who that should be.
+pub(crate) struct Named<'a> {
+    pub(crate) file: &'a Path,
+    pub(crate) pid: u32,
+    pub(crate) select: &'a Select,
+    /// Whether a process is meant, as in [`look::fits`].
+    pub(crate) fits: &'a dyn Fn(&Stat) -> io::Result<bool>,
+}
+
+/// What is to be judged of the process with that number. `look` is that of the host.
+pub(crate) fn named(named: &Named<'_>, mut look: Look, stat: io::Result<Stat>) -> Result<Look, Stop> {
+    let Named { file, pid, select, fits } = *named;
+    let shown = file.display();
     let stale = "the file was left behind";
-    let stat = match proc.stat(pid) {
+    let stat = match stat {
         Ok(stat) => stat,
         Err(error) if has_ended(&error) && !look.hidden => {
             return Err(Stop::Bad(format!("process {pid}, which {shown} names, does not run: {stale}")));
@@ -33,7 +48,7 @@ pub(crate) fn look(proc: &Proc, file: &Path, select: &Select) -> Result<Look, St
         Err(_) if look.hidden => return Err(Stop::Ours(hidden(&format!("process {pid} (named by {shown})")))),
         Err(error) => return Err(Stop::Ours(Fault::of(format!("process {pid} cannot be looked at: {error}")))),
     };
-    match look::fits(proc, select, user, &stat) {
+    match fits(&stat) {
         Ok(true) => {}
         // It has no command line any more by which it could be told.
         Ok(false) if stat.has_died() => {}

@@ -133,13 +133,13 @@ fn interpreter(path: &Path) -> Option<&str> {
     INTERPRETERS.contains(&bare).then_some(bare)
 }
 
-fn is_interpreter(path: &Path) -> bool {
+pub(crate) fn is_interpreter(path: &Path) -> bool {
     interpreter(path).is_some()
 }
 
 /// The first word that is no option. With `-m`, `-c` and `-e` there is no script; a shell also takes `-c` among other letters,
 /// and a word after `-o`.
-fn script(words: &[String]) -> Option<&Path> {
+pub(crate) fn script(words: &[String]) -> Option<&Path> {
     let mut words = words.iter().map(String::as_str);
     let is_shell =
         words.next().and_then(|first| interpreter(Path::new(first))).is_some_and(|name| name.ends_with("sh"));

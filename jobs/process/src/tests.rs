@@ -5,6 +5,7 @@ mod judging;
 mod real;
 mod seen;
 mod settings;
+mod vacuity;
 
 use super::*;
 use checker_job::{Timestamp, Verdict};
@@ -43,15 +44,17 @@ fn context() -> Context {
     Context::new(Timestamp::from_secs(0), Duration::from_secs(20), "run".to_owned(), scratch)
 }
 
-/// Runs the first job of a table on this host. It never awaits, so no runtime is needed.
-fn run(settings: &str) -> Outcome {
-    let job = jobs(settings).unwrap().remove(0);
-    let cx = context();
-    let mut running = pin!(job.execute(&cx));
-    match running.as_mut().poll(&mut Task::from_waker(Waker::noop())) {
-        Poll::Ready(outcome) => outcome,
+/// The job never awaits, so no runtime is needed.
+fn at_once<T>(running: impl Future<Output = T>) -> T {
+    match pin!(running).as_mut().poll(&mut Task::from_waker(Waker::noop())) {
+        Poll::Ready(done) => done,
         Poll::Pending => panic!("the job awaits something"),
     }
+}
+
+/// Runs the first job of a table on this host.
+fn run(settings: &str) -> Outcome {
+    at_once(jobs(settings).unwrap().remove(0).execute(&context()))
 }
 
 /// The same until it is as `wanted`, since what was started or killed takes a moment.

@@ -20,7 +20,7 @@ pub(crate) struct Wanted {
 }
 
 impl Wanted {
-    fn counts_restarts(&self) -> bool {
+    pub(crate) fn counts_restarts(&self) -> bool {
         self.restarts_warning.is_some() || self.restarts_critical.is_some()
     }
 }

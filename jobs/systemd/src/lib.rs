@@ -12,6 +12,7 @@
 //! Where systemd does not answer (a container, no login of the user) it is `Unknown`.
 
 mod judge;
+mod mutate;
 mod name;
 mod show;
 mod spawn;
@@ -19,7 +20,7 @@ mod spawn;
 mod tests;
 mod words;
 
-use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
+use checker_job::{Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table, Vacuity};
 use checker_parts::one_or_many::OneOrMany;
 use checker_parts::probe::Limit;
 use judge::Wanted;
@@ -95,6 +96,21 @@ impl Job for SystemdJob {
                 Err(outcome) => outcome,
             },
         }
+    }
+
+    async fn vacuity(&self, cx: &Context) -> Option<Vacuity> {
+        let limit = Limit::of(cx.timeout);
+        let seen = match &self.target {
+            Target::Failed(except) => {
+                self.manager.failed(cx, &limit).await.map(|(units, more)| mutate::of_all(&units, more, except))
+            }
+            Target::Unit(name, wanted) => {
+                let seen = self.unit(cx, &limit, name).await;
+                let whose = if self.manager.of_user.is_some() { " (user)" } else { "" };
+                seen.map(|(unit, started)| mutate::of_unit(name, whose, wanted, &unit, started.as_ref()))
+            }
+        };
+        Some(seen.unwrap_or_else(Vacuity::without_answer))
     }
 }
 

@@ -40,6 +40,12 @@ impl Unit {
         self.get(property).parse().ok()
     }
 
+    /// The same unit, had these properties other values.
+    pub(crate) fn with(&self, properties: &[(&str, &str)]) -> Self {
+        let changed = properties.iter().map(|(property, value)| ((*property).to_owned(), (*value).to_owned()));
+        Self(self.0.clone().into_iter().chain(changed).collect())
+    }
+
     /// All that is known, for people who read on.
     pub(crate) fn lines(&self) -> String {
         let told = self.0.iter().filter(|(_, value)| !value.is_empty());

@@ -8,6 +8,7 @@ mod recorded;
 mod settings;
 mod strange;
 mod timers;
+mod vacuity;
 
 use super::*;
 use checker_job::{Timestamp, Verdict};
@@ -33,11 +34,18 @@ fn jobs(settings: &str) -> Result<Vec<SystemdJob>, Vec<String>> {
     Spawner::spawn(vec![table]).map_err(|errors| errors.iter().map(shown).collect())
 }
 
-fn run_job(job: &SystemdJob, timeout: Duration) -> Outcome {
+fn context(timeout: Duration) -> Context {
+    Context::new(Timestamp::from_secs(0), timeout, "run".to_owned(), Path::new("/nonexistent").into())
+}
+
+/// The framework would cut it off at its timeout.
+fn in_time<T>(timeout: Duration, work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    let cx = Context::new(Timestamp::from_secs(0), timeout, "run".to_owned(), Path::new("/nonexistent").into());
-    // The framework would cut it off there.
-    runtime.block_on(async { tokio::time::timeout(timeout, job.execute(&cx)).await }).expect("the job ends in time")
+    runtime.block_on(async { tokio::time::timeout(timeout, work).await }).expect("the job ends in time")
+}
+
+fn run_job(job: &SystemdJob, timeout: Duration) -> Outcome {
+    in_time(timeout, job.execute(&context(timeout)))
 }
 
 fn run(settings: &str) -> Outcome {

@@ -8,6 +8,11 @@ use std::path::PathBuf;
 /// Starts the test named `name` again in a namespace where it may mount. There, it is a folder to mount things in, which end
 /// with the namespace.
 fn inside(name: &str) -> Option<PathBuf> {
+    inside_of("real", name)
+}
+
+/// The same for a test of another module.
+pub(super) fn inside_of(module: &str, name: &str) -> Option<PathBuf> {
     if let Some(folder) = std::env::var_os("CHECKER_DISK_INSIDE") {
         let folder = PathBuf::from(folder);
         tmpfs(&folder, "size=64m");
@@ -30,7 +35,7 @@ fn inside(name: &str) -> Option<PathBuf> {
     let folder = tempfile::tempdir().unwrap();
     let done = unshare(options)
         .arg(std::env::current_exe().unwrap())
-        .args([&format!("tests::real::{name}"), "--exact", "--nocapture"])
+        .args([&format!("tests::{module}::{name}"), "--exact", "--nocapture"])
         .env("CHECKER_DISK_INSIDE", folder.path())
         .output()
         .unwrap();
@@ -47,11 +52,11 @@ fn tried(program: &str, args: &[&str]) -> bool {
 }
 
 #[track_caller]
-fn must(program: &str, args: &[&str]) {
+pub(super) fn must(program: &str, args: &[&str]) {
     assert!(tried(program, args), "{program} {args:?}");
 }
 
-fn tmpfs(at: &Path, options: &str) {
+pub(super) fn tmpfs(at: &Path, options: &str) {
     fs::create_dir_all(at).unwrap();
     must("mount", &["-t", "tmpfs", "-o", options, "tmpfs", at.to_str().unwrap()]);
 }

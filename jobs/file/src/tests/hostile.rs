@@ -1,7 +1,7 @@
 //! Files that somebody has made to do harm, or that are no friends of a watchdog by nature.
 
 use super::*;
-use crate::read::{Hindrance, Patience, lines};
+use crate::read::{Hindrance, Patience, lines, open};
 use std::ffi::OsStr;
 use std::fs;
 use std::io::Write;
@@ -33,7 +33,7 @@ fn a_run_that_is_not_wanted_any_more_ends() {
     let job = job(&path_table(&path, "not_contains = \"x\"\nread_max = \"4TiB\""));
     let cx = Context::new(now(), HOUR, "run".to_owned(), std::env::temp_dir().into());
     cx.cancel.cancel();
-    let ended = lines(&path, &job.plan, &Patience::of(&cx));
+    let ended = lines(open(&path).unwrap(), &job.plan, &Patience::of(&cx));
     assert!(matches!(ended, Err(Hindrance::Slow(_))), "{ended:?}");
 }
 
@@ -42,9 +42,7 @@ fn a_pipe_that_takes_the_place_of_a_file_is_not_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("log");
     fifo(&path);
-    let job = job(&path_table(&path, "not_contains = \"x\""));
-    let cx = Context::new(now(), HOUR, "run".to_owned(), std::env::temp_dir().into());
-    let ended = lines(&path, &job.plan, &Patience::of(&cx));
+    let ended = open(&path).map(|_| ());
     assert!(matches!(ended, Err(Hindrance::NoFile)), "{ended:?}");
 }
 

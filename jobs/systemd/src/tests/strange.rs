@@ -4,9 +4,15 @@ use super::*;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-/// The outcome with this script as systemctl. Another process writes it: one that this process writes could be held open by
-/// a child of another test, and then not be run.
+/// The outcome with this script as systemctl.
 fn with(script: &str, settings: &str) -> Outcome {
+    let (job, _folder) = asking(script, settings);
+    run_job(&job, Duration::from_secs(2))
+}
+
+/// The job with this script as systemctl, which is there as long as the folder. Another process writes it: one that this
+/// process writes could be held open by a child of another test, and then not be run.
+pub(super) fn asking(script: &str, settings: &str) -> (SystemdJob, tempfile::TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let (text, file) = (folder.path().join("text"), folder.path().join("systemctl"));
     fs::write(&text, format!("#!/bin/sh\n{script}\n")).unwrap();
@@ -14,7 +20,7 @@ fn with(script: &str, settings: &str) -> Outcome {
     assert!(std::process::Command::new("cp").arg("-p").args([&text, &file]).status().unwrap().success());
     let mut job = jobs(settings).unwrap().remove(0);
     job.manager.systemctl = file.display().to_string();
-    run_job(&job, Duration::from_secs(2))
+    (job, folder)
 }
 
 #[test]
