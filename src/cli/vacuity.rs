@@ -115,7 +115,13 @@ impl Asked<'_> {
     fn show(&self, out: &mut dyn Write, jobs: &[Arc<dyn DynJob>]) -> io::Result<()> {
         let name = &self.job.policy().name;
         match self.judged.standing {
-            Standing::Strong => writeln!(out, "{name}: notices all of {} wrong answers", self.judged.tried.len())?,
+            Standing::Strong => {
+                let but = match self.judged.caveat {
+                    "" => String::new(),
+                    caveat => format!(", but {caveat}"),
+                };
+                writeln!(out, "{name}: notices all of {} wrong answers{but}", self.judged.tried.len())?;
+            }
             Standing::Weak => writeln!(out, "{name}: WEAK, would call healthy:")?,
             Standing::Unanswered => {
                 let outcome = &self.finished.outcome;
@@ -143,7 +149,7 @@ impl Asked<'_> {
         });
         json!({
             "id": self.job.id(), "name": self.job.policy().name, "kind": self.job.kind(),
-            "standing": word(self.judged.standing), "outcome": self.finished.outcome,
+            "standing": word(self.judged.standing), "caveat": self.judged.caveat, "outcome": self.finished.outcome,
             "mutations": tried.collect::<Vec<_>>(),
         })
     }

@@ -38,6 +38,8 @@ pub struct Judged<'a> {
     pub standing: Standing,
     /// All that was tried, in the order of the kind.
     pub tried: Vec<Tried<'a>>,
+    /// What could not be tried, or empty.
+    pub caveat: &'a str,
 }
 
 /// Judges all jobs together: one that looks at the same thing may stand in for another.
@@ -52,7 +54,9 @@ pub fn judge<'a>(all: &'a [Option<Vacuity>]) -> Vec<Judged<'a>> {
     };
     all.iter()
         .map(|vacuity| {
-            let Some(vacuity) = vacuity else { return Judged { standing: Standing::Unsaid, tried: Vec::new() } };
+            let Some(vacuity) = vacuity else {
+                return Judged { standing: Standing::Unsaid, tried: Vec::new(), caveat: "" };
+            };
             let tried: Vec<Tried<'a>> =
                 vacuity.mutations.iter().map(|mutation| Tried { mutation, others: others(mutation) }).collect();
             let standing = match tried.as_slice() {
@@ -60,7 +64,7 @@ pub fn judge<'a>(all: &'a [Option<Vacuity>]) -> Vec<Judged<'a>> {
                 tried if tried.iter().all(Tried::is_noticed) => Standing::Strong,
                 _ => Standing::Weak,
             };
-            Judged { standing, tried }
+            Judged { standing, tried, caveat: &vacuity.caveat }
         })
         .collect()
 }
@@ -79,7 +83,7 @@ mod tests {
     }
 
     fn vacuity(mutations: Vec<Mutation>) -> Option<Vacuity> {
-        Some(Vacuity { outcome: Outcome::ok("fine"), mutations })
+        Some(Vacuity::new(Outcome::ok("fine"), mutations))
     }
 
     #[test]

@@ -29,19 +29,20 @@ fn flagged(home: &Home, tables: &str) -> BTreeMap<String, Vec<String>> {
 
 /// Holds the jobs of `weak` to what they are to be flagged with, and those of `strong` to nothing.
 fn judged(home: &Home, weak: &[(&str, &str, &[&str])], strong: &[(&str, &str)]) {
-    let table = |kind_and_name: &str, keys: &str| {
-        let (kind, name) = kind_and_name.split_once(' ').unwrap_or_else(|| panic!("{kind_and_name}: KIND NAME"));
+    // A name begins with the kind.
+    let table = |name: &str, keys: &str| {
+        let kind = name.split(' ').next().unwrap_or_default();
         format!("[[job.{kind}]]\nname = \"{name}\"\nid = \"{name}\"\n{keys}\n\n")
     };
-    let name = |kind_and_name: &str| kind_and_name.split_once(' ').unwrap().1.to_owned();
-    let weak_tables: String = weak.iter().map(|(which, keys, _)| table(which, keys)).collect();
-    let strong_tables: String = strong.iter().map(|(which, keys)| table(which, keys)).collect();
+    let weak_tables: String = weak.iter().map(|(name, keys, _)| table(name, keys)).collect();
+    let strong_tables: String = strong.iter().map(|(name, keys)| table(name, keys)).collect();
     // Apart, since a strong one may stand in for a weak one.
     let wanted: BTreeMap<String, Vec<String>> = weak
         .iter()
-        .map(|(which, _, unseen)| (name(which), unseen.iter().map(|word| (*word).to_owned()).collect()))
+        .map(|(name, _, unseen)| ((*name).to_owned(), unseen.iter().map(|word| (*word).to_owned()).collect()))
         .collect();
     assert_eq!(flagged(home, &weak_tables), wanted);
-    let wanted: BTreeMap<String, Vec<String>> = strong.iter().map(|(which, _)| (name(which), Vec::new())).collect();
+    let wanted: BTreeMap<String, Vec<String>> =
+        strong.iter().map(|(name, _)| ((*name).to_owned(), Vec::new())).collect();
     assert_eq!(flagged(home, &strong_tables), wanted);
 }

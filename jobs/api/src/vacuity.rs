@@ -12,12 +12,26 @@ pub struct Vacuity {
     pub outcome: Outcome,
     /// Each way in which the answer was made wrong. Empty where there was no answer.
     pub mutations: Vec<Mutation>,
+    /// What could not be tried, as the end of "notices all of these, but". Mostly empty.
+    pub caveat: Cow<'static, str>,
 }
 
 impl Vacuity {
+    /// What a run says, and what the job says of wrong answers.
+    pub fn new(outcome: Outcome, mutations: Vec<Mutation>) -> Self {
+        Self { outcome, mutations, caveat: Cow::Borrowed("") }
+    }
+
     /// There is no answer that could be made wrong.
     pub fn without_answer(outcome: Outcome) -> Self {
-        Self { outcome, mutations: Vec::new() }
+        Self::new(outcome, Vec::new())
+    }
+
+    /// Says what could not be tried.
+    #[must_use]
+    pub fn but(mut self, caveat: impl Into<Cow<'static, str>>) -> Self {
+        self.caveat = caveat.into();
+        self
     }
 }
 

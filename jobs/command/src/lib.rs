@@ -88,7 +88,7 @@ impl Job for CommandJob {
         Some(match ran {
             Ok(report) if outcome.verdict == Verdict::Ok => {
                 let mutations = mutate::mutations(&report, self.plain, |wrong| self.judge(cx, wrong));
-                Vacuity { outcome, mutations }
+                Vacuity::new(outcome, mutations).but("what the program itself looks at is not known here")
             }
             Ok(_) | Err(_) => Vacuity::without_answer(outcome),
         })

@@ -143,7 +143,7 @@ fn every_way_to_end_but_the_good_one_is_noticed() {
     network.settings.network = true;
     let names = ["warning", "failed", "missing", "killed", "timed_out"];
     for (table, names) in [(plugin, &names[..]), (network, &names), (plain, &names[1..])] {
-        let Vacuity { outcome, mutations } = vacuity(table);
+        let Vacuity { outcome, mutations, .. } = vacuity(table);
         assert_eq!(outcome.verdict, Verdict::Ok, "{outcome:?}");
         assert_eq!(mutations.iter().map(|m| m.name).collect::<Vec<_>>(), names);
         assert!(mutations.iter().all(Mutation::is_noticed), "{mutations:?}");
@@ -156,7 +156,7 @@ fn every_way_to_end_but_the_good_one_is_noticed() {
 fn what_is_not_healthy_is_not_made_wrong() {
     for (command, verdict) in [("exit 1", Verdict::Warning), ("exit 2", Verdict::Failed), ("exit 3", Verdict::Unknown)]
     {
-        let Vacuity { outcome, mutations } = vacuity(table(&["/bin/sh", "-c", command]));
+        let Vacuity { outcome, mutations, .. } = vacuity(table(&["/bin/sh", "-c", command]));
         assert_eq!((outcome.verdict, mutations), (verdict, Vec::new()), "{command}");
     }
     let missing = vacuity(table(&["/no/such/check_disk"]));

@@ -58,7 +58,7 @@ fn of_path(path: &Path, plan: &Plan) -> Vacuity {
         let said = with(wrong.room, mounts);
         mutations.push(wrong.judged(said));
     }
-    Vacuity { outcome, mutations }
+    Vacuity::new(outcome, mutations)
 }
 
 /// All are judged alike, so one that is wrong tells of all: for each way of being wrong the first that can be so.
@@ -79,7 +79,7 @@ fn of_all(mounts: &Mounts, except: &[PathBuf], plan: &Plan, cx: &Context) -> Vac
             mutations.push(wrong.judged(said));
         }
     }
-    Vacuity { outcome, mutations }
+    Vacuity::new(outcome, mutations)
 }
 
 fn with_one(local: &Local<'_>, at: usize, mount: &Mount, room: Room, plan: &Plan, cx: &Context) -> Outcome {

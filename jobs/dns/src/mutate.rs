@@ -51,7 +51,7 @@ pub(crate) fn vacuity(plan: &Plan, asked: &[Asked]) -> Vacuity {
         let unproved = |reply: &Reply| Some(Reply { authentic: false, ..reply.clone() });
         judged("not_authentic", what, "set dnssec = true", everywhere(asked, unproved));
     }
-    Vacuity { outcome, mutations }
+    Vacuity::new(outcome, mutations)
 }
 
 fn replies(asked: &[Asked]) -> impl Iterator<Item = &Reply> {

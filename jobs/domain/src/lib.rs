@@ -80,7 +80,7 @@ impl Job for DomainJob {
         Some(match looked {
             Ok(said) if outcome.verdict == Verdict::Ok => {
                 let mutations = mutate::mutations(&said, cx.now, |wrong| self.outcome(Ok(wrong), cx.now));
-                Vacuity { outcome, mutations }
+                Vacuity::new(outcome, mutations)
             }
             Ok(_) | Err(_) => Vacuity::without_answer(outcome),
         })

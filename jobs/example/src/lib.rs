@@ -82,7 +82,7 @@ impl Job for FileJob {
             );
             judged("empty", "an empty file", "set min_lines", Seen::File { written, lines: 0 });
         }
-        Some(Vacuity { outcome, mutations })
+        Some(Vacuity::new(outcome, mutations))
     }
 }
 

@@ -55,7 +55,7 @@ pub(crate) fn vacuity(target: &Target, plan: &Plan, cx: &Context) -> Vacuity {
         }
         mutations.push(Mutation::new(wrong.name, wrong.what, wrong.remedy, said));
     }
-    Vacuity { outcome, mutations }
+    Vacuity::new(outcome, mutations)
 }
 
 struct Wrong {

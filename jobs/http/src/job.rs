@@ -59,7 +59,7 @@ impl Job for HttpJob {
         Some(match result {
             Ok(answer) if outcome.verdict == Verdict::Ok => {
                 let mutations = mutate::mutations(self, &answer, &mut p, cx.now);
-                Vacuity { outcome, mutations }
+                Vacuity::new(outcome, mutations)
             }
             _ => Vacuity::without_answer(outcome),
         })

@@ -88,9 +88,7 @@ impl Job for ImapJob {
         let seen = visit.as_ref().map(|visit| visit.survey).map_err(Clone::clone);
         let outcome = self.outcome(&seen, begin, cx);
         Some(match visit {
-            Ok(visit) if outcome.verdict == Verdict::Ok => {
-                Vacuity { outcome, mutations: mutate::mutations(self, &visit, cx) }
-            }
+            Ok(visit) if outcome.verdict == Verdict::Ok => Vacuity::new(outcome, mutate::mutations(self, &visit, cx)),
             _ => Vacuity::without_answer(outcome),
         })
     }

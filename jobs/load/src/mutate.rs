@@ -40,7 +40,7 @@ pub(crate) fn vacuity(proc: &Path, sys: &Path, plan: &Plan, cx: &Context) -> Vac
         let what = format!("a host where tasks wait for {} nearly all the time", of.words());
         mutations.push(Mutation::new(name, what, remedy, judge::judge(&wrong, plan)));
     }
-    Vacuity { outcome, mutations }
+    Vacuity::new(outcome, mutations)
 }
 
 /// So many times as high, and so high for each CPU at least: ten times nearly nothing harms nobody.

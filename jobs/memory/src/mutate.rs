@@ -35,7 +35,7 @@ pub(crate) fn vacuity(proc: &Path, cgroups: &Path, plan: &Plan, cx: &Context) ->
         let remedy = "set swap_warning or swap_critical to less";
         mutations.push(Mutation::new("swap_full", "a host whose swap space is full", remedy, full.judge(plan)));
     }
-    Vacuity { outcome, mutations }
+    Vacuity::new(outcome, mutations)
 }
 
 /// The group that is judged, at its limit.

@@ -34,7 +34,7 @@ pub(crate) fn vacuity(plan: &Plan, host: &str, tried: &[Tried<Came>], limit: &Li
     // What comes later than the end of the run is lost, and not slow.
     let slow = worse(tried, |seen| Some(slowed(seen))).filter(|slow| slowest(slow) < timeout);
     judged("slow", what, "set rtt_warning or rtt_critical to less than that", slow);
-    Vacuity { outcome, mutations }
+    Vacuity::new(outcome, mutations)
 }
 
 /// What came, from each address made worse. `None`, if it cannot be at one of them.

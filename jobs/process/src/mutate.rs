@@ -31,7 +31,7 @@ pub(crate) fn vacuity(job: &ProcessJob, proc: &Proc, cx: &Context) -> Vacuity {
         mutations.extend(awaited(job, proc, &look));
     }
     mutations.extend(limited(job, &look));
-    Vacuity { outcome, mutations }
+    Vacuity::new(outcome, mutations)
 }
 
 /// Whether any process is meant: some always run.

@@ -67,7 +67,7 @@ pub(crate) async fn vacuity(
         mutations.push(Mutation::new(wrong.name, wrong.what, wrong.remedy, outcome).of(of.clone()));
     }
     mutations.extend(of_certificates(job, &talked, cx));
-    Vacuity { outcome, mutations }
+    Vacuity::new(outcome, mutations)
 }
 
 /// What may become of a server that has talked like this.

@@ -30,7 +30,7 @@ pub(crate) async fn vacuity(job: &SshJob, tried: &[Tried<Seen>], cx: &Context, l
     let remedy = if has_proved { PIN } else { "set software" };
     let outcome_of_other = judged(job, tried, limit, other_server);
     mutations.push(Mutation::new("other_server", "the SSH server of another machine", remedy, outcome_of_other));
-    Vacuity { outcome, mutations }
+    Vacuity::new(outcome, mutations)
 }
 
 fn judged(job: &SshJob, tried: &[Tried<Seen>], limit: &Limit, wrong: impl Fn(&Seen) -> Seen) -> Outcome {

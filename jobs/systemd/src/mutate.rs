@@ -45,7 +45,7 @@ pub(crate) fn of_unit(name: &str, whose: &str, wanted: &Wanted, unit: &Unit, sta
     if let Some(started) = started {
         mutations.extend(of_timer(name, whose, wanted, unit, started));
     }
-    Vacuity { outcome, mutations }
+    Vacuity::new(outcome, mutations)
 }
 
 /// Whether something else starts it when there is work for it.
@@ -117,5 +117,5 @@ pub(crate) fn of_all(units: &[Unit], more: bool, except: &[String]) -> Vacuity {
     let remedy = "name single units in except";
     let service = Mutation::new("failed_service", "one service that has failed", remedy, with("example.service"));
     let mount = Mutation::new("failed_mount", "one mount that has failed", remedy, with("srv-example.mount"));
-    Vacuity { outcome, mutations: vec![service, mount] }
+    Vacuity::new(outcome, vec![service, mount])
 }

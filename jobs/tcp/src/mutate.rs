@@ -26,5 +26,5 @@ pub(crate) async fn vacuity(outcome: Outcome, endpoint: &Endpoint, talk: &Talk, 
         let said = judge::one(to, &replay(to, talk, limit, answer).await);
         mutations.push(Mutation::new(name, what, REMEDY, said));
     }
-    Vacuity { outcome, mutations }
+    Vacuity::new(outcome, mutations)
 }

@@ -39,7 +39,7 @@ pub(crate) fn vacuity(job: &TlsJob, ask: &Ask<'_>, tried: &[Tried<Shown>]) -> Va
     let plan = Plan { client: None, ..ask.plan.clone() };
     let mutations = Seen { job, plan, tried, now: ask.now }.mutations();
     let of = certificate_of(&ask.host.shown, job.endpoint.port());
-    Vacuity { outcome, mutations: mutations.into_iter().map(|mutation| mutation.of(of.clone())).collect() }
+    Vacuity::new(outcome, mutations.into_iter().map(|mutation| mutation.of(of.clone())).collect())
 }
 
 fn each(tried: &[Tried<Shown>], judged: impl Fn(&Shown) -> Outcome) -> Vec<Tried<Outcome>> {

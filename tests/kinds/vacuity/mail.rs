@@ -1,1 +1,50 @@
 //! Postfix and Dovecot.
+
+use super::judged;
+use crate::support::binary::Home;
+use crate::support::{mail, need};
+
+#[test]
+fn a_greeting_is_no_mail_server() {
+    if !need("postfix") {
+        return;
+    }
+    let server = mail::shared();
+    let ports = &server.ports;
+    let home = Home::with_jobs("");
+    home.write("ca.pem", &server.ca.pem);
+    home.write("pass", "pw-watch");
+    let at = |port: u16, more: &str| format!("address = \"localhost:{port}\"\n{more}");
+    let ca = "ca_file = \"HOME/ca.pem\"\n";
+    let login = format!("{ca}user = \"watch@checker.test\"\npass_file = \"HOME/pass\"\n");
+    judged(
+        &home,
+        &[
+            ("smtp greets", &at(ports.plain, "security = \"none\""), &["takes_no_mail", "gone", "open_relay"]),
+            (
+                "smtp with TLS",
+                &at(ports.starttls, ca),
+                &["login_refused", "takes_no_mail", "gone", "open_relay", "one_day_certificate"],
+            ),
+            ("smtp lets in", &at(ports.starttls, &login), &["takes_no_mail", "gone", "one_day_certificate"]),
+            ("imap greets", &at(ports.imaps, ca), &["login_refused", "gone", "one_day_certificate"]),
+            (
+                "tls any host",
+                &at(ports.imaps, &format!("{ca}judge = [\"chain\"]")),
+                &["other_certificate", "one_day_certificate", "expired_certificate"],
+            ),
+        ],
+        &[
+            ("smtp takes mail", &at(ports.starttls, &format!("{login}rcpt_to = \"watch@checker.test\""))),
+            (
+                "smtp takes no other",
+                &at(
+                    ports.plain,
+                    "security = \"none\"\nrcpt_to = \"watch@checker.test\"\nexpect_refused = \"a@b.example\"",
+                ),
+            ),
+            ("tls of users", &at(ports.starttls, &format!("{ca}starttls = \"smtp\""))),
+            ("tls of readers", &at(ports.imaps, ca)),
+        ],
+    );
+}

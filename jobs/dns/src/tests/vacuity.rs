@@ -98,7 +98,8 @@ fn what_is_not_healthy_is_not_made_wrong() {
     let at = udp(|question| vec![answer(question, 0x8183, &[])]);
     let nobody = std::net::UdpSocket::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     for (at, said) in [(at, "NXDOMAIN"), (nobody, "is no name server")] {
-        let Vacuity { outcome, mutations } = judge_wrong(&job(&format!("server = \"{at}\"\nquery = \"a.example\"")));
+        let Vacuity { outcome, mutations, .. } =
+            judge_wrong(&job(&format!("server = \"{at}\"\nquery = \"a.example\"")));
         assert!(outcome.verdict == Verdict::Failed && outcome.summary.contains(said), "{outcome:?}");
         assert_eq!(mutations, []);
     }

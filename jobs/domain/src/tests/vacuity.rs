@@ -22,7 +22,7 @@ async fn vacuity(states: &[&str], events: &[(&str, &str)], keys: &str) -> Vacuit
 
 /// The names of those that are not noticed; each must have been tried.
 async fn unnoticed(keys: &str) -> Vec<&'static str> {
-    let Vacuity { outcome, mutations } = vacuity(&["active"], &YEARS, keys).await;
+    let Vacuity { outcome, mutations, .. } = vacuity(&["active"], &YEARS, keys).await;
     assert_eq!(outcome.verdict, Verdict::Ok, "{keys} {outcome:?}");
     let said = "foo.example is registered until 2029-01-01, for another 764 d, registrar Joe's Names, Inc.";
     assert_eq!(outcome.summary, said);
@@ -52,7 +52,7 @@ async fn what_is_not_healthy_is_not_made_wrong() {
         (&["pending delete"], &YEARS, Verdict::Failed),
         (&["active"], &[], Verdict::Unknown),
     ] {
-        let Vacuity { outcome, mutations } = vacuity(states, events, "").await;
+        let Vacuity { outcome, mutations, .. } = vacuity(states, events, "").await;
         assert_eq!((outcome.verdict, mutations), (verdict, Vec::<Mutation>::new()));
     }
 }

@@ -11,7 +11,6 @@ use tempfile::TempDir;
 
 const LOGIN: &str = "set user and pass_file";
 const AGE: &str = "set age_warning or age_critical";
-const COUNT: &str = "set messages_warning or messages_critical";
 
 fn vacuity(settings: &str, now: i64) -> Vacuity {
     let job = jobs(settings).unwrap().remove(0);
@@ -56,14 +55,16 @@ fn a_folder_without_limits_may_hold_anything() {
         ("too_many", "lower messages_warning or messages_critical"),
     ];
     for (more, missed) in [
-        ("", [&of_age[..], &[("too_many", COUNT)]].concat()),
-        ("age_warning = \"26h\"\n", vec![("too_many", COUNT)]),
+        ("", of_age.to_vec()),
+        ("age_warning = \"26h\"\n", vec![]),
         ("age_critical = \"26h\"\nmessages_warning = 100\n", vec![]),
         ("folder = \"Reports\"\nage_warning = \"26h\"\nmessages_critical = 100\n", vec![]),
         ("age_critical = \"900d\"\nmessages_critical = 4000000\n", far.to_vec()),
     ] {
         let found = vacuity(&with_login(&folder, at, more), CAME + 7_200);
-        assert_eq!(names(&found), (all.clone(), missed), "{more}");
+        // Where nobody counts, the folder may grow.
+        let tried = all.iter().filter(|name| **name != "too_many" || more.contains("messages_")).copied().collect();
+        assert_eq!(names(&found), (tried, missed), "{more}");
         assert!(!format!("{found:?}").contains("s3cret"), "{found:?}");
     }
     let found = vacuity(&with_login(&folder, at, "age_critical = \"26h\"\nmessages_warning = 100\n"), CAME + 7_200);

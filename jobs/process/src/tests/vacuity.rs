@@ -10,7 +10,7 @@ fn vacuity(settings: &str) -> Vacuity {
 #[track_caller]
 fn flagged(settings: &str, all: &[&str], missed: &[&str]) {
     let run = until(settings, |o| o.verdict == Verdict::Ok);
-    let Vacuity { outcome, mutations } = vacuity(settings);
+    let Vacuity { outcome, mutations, .. } = vacuity(settings);
     assert_eq!((run.verdict, outcome.verdict), (Verdict::Ok, Verdict::Ok), "{outcome:?}");
     let of = |missed: bool| mutations.iter().filter(|m| !missed || !m.is_noticed()).map(|m| m.name).collect::<Vec<_>>();
     assert_eq!([of(false).as_slice(), &of(true)], [all, missed], "{settings}: {mutations:?}");

@@ -10,7 +10,7 @@ const TIMEOUT: Duration = Duration::from_secs(20);
 #[track_caller]
 fn flagged_by(job: &SystemdJob, all: &[&str], missed: &[&str]) -> Vec<checker_job::Mutation> {
     let run = run_job(job, TIMEOUT);
-    let Vacuity { outcome, mutations } = in_time(TIMEOUT, job.vacuity(&context(TIMEOUT))).unwrap();
+    let Vacuity { outcome, mutations, .. } = in_time(TIMEOUT, job.vacuity(&context(TIMEOUT))).unwrap();
     assert_eq!((run.verdict, outcome.verdict), (Verdict::Ok, Verdict::Ok), "{run:?} {outcome:?}");
     let of = |missed: bool| mutations.iter().filter(|m| !missed || !m.is_noticed()).map(|m| m.name).collect::<Vec<_>>();
     assert_eq!([of(false).as_slice(), &of(true)], [all, missed], "{mutations:?}");
