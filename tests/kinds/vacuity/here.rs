@@ -3,6 +3,7 @@
 use super::judged;
 use crate::support::binary::Home;
 use std::process::{Child, Command};
+use std::time::Duration;
 
 /// A process that runs until the test has ended.
 struct Sleeper(Child);
@@ -19,6 +20,8 @@ fn whoever_looks_at_this_host_must_look_closely() {
     let home = Home::with_jobs("");
     home.write("backup.log", "begun\nall tables written\ndone\n");
     let sleeper = Sleeper(Command::new("/bin/sleep").arg("7891").spawn().unwrap());
+    // It is not new any more when it is asked about.
+    std::thread::sleep(Duration::from_millis(1_500));
     let user = nix::unistd::Uid::effective();
     judged(
         &home,
@@ -53,7 +56,7 @@ fn whoever_looks_at_this_host_must_look_closely() {
                     "program = \"/bin/sleep\"\ncommand_contains = \"7891\"\nuser = \"{user}\"\nmax = 1\nrestarted_within = \"1s\""
                 ),
             ),
-            ("memory usual", "warning = \"64MiB\"\ncritical = \"32MiB\"\ncgroup = false"),
+            ("memory usual", "warning = \"128MiB\"\ncritical = \"100MiB\"\ncgroup = false"),
             ("load usual", "warning = 9\ncritical = 18"),
             ("command a plugin", "command = [\"/bin/true\"]"),
         ],
