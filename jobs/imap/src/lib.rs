@@ -16,7 +16,7 @@ mod spawn;
 mod tests;
 
 use checker_job::{Context, Job, JobId, JobSpawner, Metric, Outcome, Policy, SpawnError, Table, Vacuity, Verdict};
-use checker_parts::mailbox::{ImapAccount, LookError, Survey, greet, survey, visit};
+use checker_parts::mailbox::{ImapAccount, LookError, Survey, greet, see, survey};
 use checker_parts::one_or_many::OneOrMany;
 use judge::Limits;
 use serde::Deserialize;
@@ -84,11 +84,11 @@ impl Job for ImapJob {
 
     async fn vacuity(&self, cx: &Context) -> Option<Vacuity> {
         let (begin, deadline) = time(cx);
-        let visit = visit(&self.account, self.logs_in.then_some(&*self.folder), deadline);
-        let seen = visit.as_ref().map(|visit| visit.survey).map_err(Clone::clone);
+        let met = see(&self.account, self.logs_in.then_some(&*self.folder), deadline);
+        let seen = met.as_ref().map(|met| met.survey).map_err(Clone::clone);
         let outcome = self.outcome(&seen, begin, cx);
-        Some(match visit {
-            Ok(visit) if outcome.verdict == Verdict::Ok => Vacuity::new(outcome, mutate::mutations(self, &visit, cx)),
+        Some(match met {
+            Ok(met) if outcome.verdict == Verdict::Ok => Vacuity::new(outcome, mutate::mutations(self, &met, cx)),
             _ => Vacuity::without_answer(outcome),
         })
     }

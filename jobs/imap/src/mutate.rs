@@ -3,7 +3,7 @@
 
 use crate::{ImapJob, time};
 use checker_job::{Context, Mutation};
-use checker_parts::mailbox::{Security, Survey, Visit, greet_over, starttls_over, survey_over};
+use checker_parts::mailbox::{Security, Seen, Survey, greet_over, starttls_over, survey_over};
 use std::collections::VecDeque;
 use std::io::{self, Read, Write};
 use std::time::{Duration, Instant};
@@ -18,14 +18,14 @@ const NOBODY: &str = "NO [AUTHENTICATIONFAILED] Authentication failed.";
 const NO_FOLDER: &str = "NO [NONEXISTENT] Mailbox doesn't exist.";
 const UNKNOWN: &str = "BAD Unknown command.";
 
-/// What the job would say, had it met something else than in this visit, which it calls healthy.
-pub(crate) fn mutations(job: &ImapJob, visit: &Visit, cx: &Context) -> Vec<Mutation> {
+/// What the job would say, had it met something else than what it has seen, which it calls healthy.
+pub(crate) fn mutations(job: &ImapJob, seen: &Seen, cx: &Context) -> Vec<Mutation> {
     let account = &job.account;
     let mut all = of_server(job, cx);
-    if let Some(survey) = &visit.survey {
+    if let Some(survey) = &seen.survey {
         all.extend(of_folder(job, survey, cx));
     }
-    let of_certificates = account.trust.mutations(&account.host, account.port, &visit.certificates, cx.now);
+    let of_certificates = account.trust.mutations(&account.host, account.port, &seen.certificates, cx.now);
     all.extend(of_certificates.into_iter().map(|mut mutation| {
         if account.security == Security::Starttls {
             mutation.remedy.to_mut().push_str(" with starttls = \"imap\"");

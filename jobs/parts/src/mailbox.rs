@@ -37,13 +37,13 @@ mod guard;
 mod header;
 pub mod maildir;
 mod mend;
+mod seen;
 mod session;
 mod until;
-mod visit;
 
 pub use error::{LookError, Why};
 pub use folders::Place;
-pub use visit::{Visit, greet_over, starttls_over, visit};
+pub use seen::{Seen, greet_over, see, starttls_over};
 
 use crate::login::LoginBy;
 use crate::tls::Trust;

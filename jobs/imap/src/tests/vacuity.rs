@@ -48,7 +48,7 @@ fn a_server_that_only_greets_may_let_nobody_in() {
 #[test]
 fn a_folder_without_limits_may_hold_anything() {
     let (folder, at) = (tempfile::tempdir().unwrap(), mailbox());
-    let all = vec!["wrong_answer", "login_refused", "gone", "empty_folder", "no_new_mail", "too_many"];
+    let all = ["wrong_answer", "login_refused", "gone", "empty_folder", "no_new_mail", "too_many"];
     let of_age = [("empty_folder", AGE), ("no_new_mail", AGE)];
     let far = [
         ("no_new_mail", "lower age_warning or age_critical"),

@@ -1,4 +1,4 @@
-//! A visit of which more is kept than of a look; and its steps over any stream.
+//! A look of which more is kept: what the server showed in TLS; and its steps over any stream.
 
 use super::until::Until;
 use super::{ImapAccount, LookError, Survey, connect, session};
@@ -8,7 +8,7 @@ use std::time::Instant;
 
 /// What was seen of a server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Visit {
+pub struct Seen {
     /// What the folder holds, where one was looked at.
     pub survey: Option<Survey>,
     /// The certificates that the server showed, its own first; none without TLS.
@@ -19,7 +19,7 @@ pub struct Visit {
 ///
 /// # Errors
 /// As these.
-pub fn visit(account: &ImapAccount, folder: Option<&str>, deadline: Instant) -> Result<Visit, LookError> {
+pub fn see(account: &ImapAccount, folder: Option<&str>, deadline: Instant) -> Result<Seen, LookError> {
     let until = Until::new(deadline);
     let at = account.at();
     let stream = connect::open(account, &until).map_err(|why| LookError::new(&at, why))?;
@@ -28,7 +28,7 @@ pub fn visit(account: &ImapAccount, folder: Option<&str>, deadline: Instant) -> 
         Some(folder) => session::survey(stream, &account.user, &account.by, folder, &until).map(Some),
         None => session::greet(stream, &until).map(|()| None),
     };
-    survey.map(|survey| Visit { survey, certificates }).map_err(|why| LookError::new(&at, why))
+    survey.map(|survey| Seen { survey, certificates }).map_err(|why| LookError::new(&at, why))
 }
 
 /// [`greet`](super::greet) over an open stream, as [`look_over`](super::look_over) is [`look`](super::look).
