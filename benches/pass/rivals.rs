@@ -5,6 +5,8 @@ use super::targets::host;
 use std::fmt::Write as _;
 use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::chown;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -50,6 +52,8 @@ pub fn plugins() -> Option<PathBuf> {
     installed(&["/usr/lib/nagios/plugins", "/usr/lib64/nagios/plugins"])
 }
 
+const NOBODY: u32 = 65_534;
+
 /// An SSH server of our own. Its processes are not ours, so their CPU is nobody's.
 pub struct Sshd {
     child: Child,
@@ -84,6 +88,13 @@ pub fn sshd() -> Option<Sshd> {
     command.args(["-o", "ListenAddress=127.0.0.1", "-o", "MaxStartups=10000", "-o", "PidFile=none", "-o", "UsePAM=no"]);
     if knows.is_ok_and(|out| out.status.success()) {
         command.args(lenient);
+    }
+    if nix::unistd::Uid::effective().is_root() {
+        // Then it needs no folder of the system's.
+        for path in [folder.path(), &key] {
+            chown(path, Some(NOBODY), Some(NOBODY)).expect("an owner");
+        }
+        command.uid(NOBODY).gid(NOBODY).current_dir("/");
     }
     let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
     let server = Sshd { child, _folder: folder, port };

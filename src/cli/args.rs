@@ -62,7 +62,7 @@ pub(super) enum Command {
     Test(Test),
     /// Run one job now and show what it sees; changes nothing
     Try(Try),
-    /// Make the answers of targets wrong, and list what each job would still call healthy
+    /// Run each job once, and list which wrong answers it would call healthy; changes nothing
     Vacuity(Vacuity),
     /// List the jobs of the settings
     Jobs,
@@ -109,7 +109,7 @@ pub(super) struct Vacuity {
     /// Names or ids of jobs [default: all of them]
     #[arg(value_name = "NAME")]
     pub(super) names: Vec<String>,
-    /// End with 78 if a job is weak
+    /// End with 78 if a job is weak, with 75 if one is not healthy now
     #[arg(long)]
     pub(super) strict: bool,
 }

@@ -6,11 +6,13 @@ use super::args::Vacuity as Args;
 use super::exit::{Exit, Failure};
 use super::try_job::once;
 use super::world::World;
-use super::{Cx, counted, json_line};
-use crate::decide::vacuity::{Judged, Standing, Tried, judge};
+use super::{Cx, counted, is_terminal, json_line};
+use crate::decide::vacuity::{Judged, Standing, judge};
 use crate::registry::DynJob;
-use crate::runner::Finished;
-use checker_job::{Context, Failure as Failing, JobId, Message, Outcome, Policy, Recovery, Vacuity};
+use crate::runner::{DETAIL_BYTES_MAX, SUMMARY_BYTES_MAX};
+use checker_job::{
+    Context, Failure as Failing, JobId, Message, Mutation, Outcome, Policy, Recovery, Vacuity, duration_words,
+};
 use serde_json::json;
 use std::future::Future;
 use std::io::{self, Write};
@@ -19,18 +21,16 @@ use std::sync::{Arc, OnceLock};
 
 pub(super) fn run(cx: &mut Cx<'_>, args: &Args) -> Result<Exit, Failure> {
     let world = World::load(cx, true)?;
-    let jobs = match args.names.as_slice() {
-        [] => world.settings.jobs.clone(),
-        names => names.iter().map(|name| world.job(name)).collect::<Result<Vec<_>, _>>()?,
-    };
-    let (finished, answers) = ask(&jobs)?;
-    let judged = judge(&answers);
-    let asked: Vec<Asked<'_>> = jobs
-        .iter()
-        .zip(&finished)
-        .zip(judged)
-        .map(|((job, finished), judged)| Asked { job: job.as_ref(), finished, judged })
-        .collect();
+    let jobs = chosen(&world, &args.names)?;
+    if is_terminal() && !cx.options.json {
+        let longest = jobs.iter().map(|job| job.policy().timeout).max().unwrap_or_default();
+        let (count, longest) = (counted(jobs.len(), "job"), duration_words(longest));
+        drop(writeln!(io::stderr(), "asks {count}; the slowest may take {longest}"));
+    }
+    let answers = ask(&jobs)?;
+    let all = jobs.iter().zip(&answers).zip(judge(&answers));
+    let asked: Vec<Asked<'_>> =
+        all.map(|((job, vacuity), judged)| Asked { job: job.as_ref(), vacuity: vacuity.as_ref(), judged }).collect();
     if cx.options.json {
         let all: Vec<_> = asked.iter().map(|one| one.to_json(&jobs)).collect();
         json_line(cx, &json!({"v": 1, "jobs": all}))?;
@@ -38,23 +38,48 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Args) -> Result<Exit, Failure> {
         let alone = jobs.len() < world.settings.jobs.len();
         show(cx.out, &asked, &jobs, alone)?;
     }
-    let weak = asked.iter().any(|one| one.judged.standing == Standing::Weak);
-    Ok(if args.strict && weak { Exit::Settings } else { Exit::Ok })
+    let any = |standing| asked.iter().any(|one| one.judged.standing == standing);
+    Ok(match args.strict {
+        true if any(Standing::Weak) => Exit::Settings,
+        true if any(Standing::Unanswered) => Exit::Later,
+        _ => Exit::Ok,
+    })
+}
+
+/// Each of them once.
+fn chosen(world: &World, names: &[String]) -> Result<Vec<Arc<dyn DynJob>>, Failure> {
+    if names.is_empty() {
+        return Ok(world.settings.jobs.clone());
+    }
+    let mut jobs: Vec<Arc<dyn DynJob>> = Vec::new();
+    for name in names {
+        let job = world.job(name)?;
+        if !jobs.iter().any(|known| known.id() == job.id()) {
+            jobs.push(job);
+        }
+    }
+    Ok(jobs)
 }
 
 /// Runs each job once, as `checker try` does, and takes what it says of wrong answers.
-fn ask(jobs: &[Arc<dyn DynJob>]) -> Result<(Vec<Finished>, Vec<Option<Vacuity>>), Failure> {
+fn ask(jobs: &[Arc<dyn DynJob>]) -> Result<Vec<Option<Vacuity>>, Failure> {
     let doubted: Vec<Arc<Doubted>> =
         jobs.iter().map(|job| Arc::new(Doubted { job: Arc::clone(job), answer: OnceLock::new() })).collect();
     let as_jobs: Vec<Arc<dyn DynJob>> = doubted.iter().map(|d| Arc::clone(d) as Arc<dyn DynJob>).collect();
     let finished = once(&as_jobs, |_| {})?;
-    let answers = doubted.iter().zip(&finished).map(|(doubted, finished)| {
+    let answers = doubted.iter().zip(finished).map(|(doubted, finished)| {
         let said = doubted.answer.get().cloned();
         // Without one it was cut off, or it panicked.
-        said.unwrap_or_else(|| Some(Vacuity::without_answer(finished.outcome.clone())))
+        let mut said = said.unwrap_or_else(|| Some(Vacuity::without_answer(finished.outcome.clone())));
+        if let Some(vacuity) = &mut said {
+            vacuity.outcome = finished.outcome;
+            for mutation in &mut vacuity.mutations {
+                mutation.outcome = mutation.outcome.clone().bounded(SUMMARY_BYTES_MAX, DETAIL_BYTES_MAX);
+            }
+        }
+        said
     });
-    let answers = answers.collect();
-    Ok((finished, answers))
+    Ok(answers.collect())
 }
 
 /// A job that is asked what it would make of wrong answers, with all that the runner does around a run.
@@ -107,35 +132,50 @@ impl DynJob for Doubted {
 /// One job, with what came of it.
 struct Asked<'a> {
     job: &'a dyn DynJob,
-    finished: &'a Finished,
+    vacuity: Option<&'a Vacuity>,
     judged: Judged<'a>,
 }
 
 impl Asked<'_> {
     fn show(&self, out: &mut dyn Write, jobs: &[Arc<dyn DynJob>]) -> io::Result<()> {
         let name = &self.job.policy().name;
-        match self.judged.standing {
-            Standing::Strong => {
-                let but = match self.judged.caveat {
-                    "" => String::new(),
-                    caveat => format!(", but {caveat}"),
-                };
-                writeln!(out, "{name}: notices all of {} wrong answers{but}", self.judged.tried.len())?;
-            }
-            Standing::Weak => writeln!(out, "{name}: WEAK, would call healthy:")?,
-            Standing::Unanswered => {
-                let outcome = &self.finished.outcome;
+        let (standing, caveat, tried) = (self.judged.standing, self.judged.caveat, &self.judged.tried);
+        match (standing, self.vacuity.map(|v| &v.outcome)) {
+            (Standing::Strong, _) => writeln!(out, "{name}: {}", self.notices())?,
+            (Standing::Partly, _) if tried.is_empty() => writeln!(out, "{name}: cannot be judged: {caveat}")?,
+            (Standing::Partly, _) => writeln!(out, "{name}: {}, but {caveat}", self.notices())?,
+            (Standing::Weak, _) => writeln!(out, "{name}: WEAK, would call healthy:")?,
+            (Standing::Unanswered, Some(outcome)) => {
                 writeln!(out, "{name}: cannot be judged now, it is {}: {}", outcome.verdict.word(), outcome.summary)?;
             }
-            Standing::Unsaid => {
+            (Standing::Unsaid, Some(_)) => {
+                writeln!(out, "{name}: cannot be judged: nothing of its answer could be made wrong")?;
+            }
+            (Standing::Unanswered | Standing::Unsaid, None) => {
                 let kind = self.job.kind();
-                writeln!(out, "{name}: cannot be judged, the kind {kind} does not say what it makes of wrong answers")?;
+                writeln!(out, "{name}: cannot be judged: the kind {kind} does not say what it makes of wrong answers")?;
             }
         }
-        for tried in self.judged.tried.iter().filter(|tried| !tried.mutation.is_noticed()) {
-            writeln!(out, "    {}", line(tried, jobs))?;
+        for tried in tried.iter().filter(|tried| !tried.is_noticed()) {
+            writeln!(out, "    {}", line(tried.mutation))?;
+        }
+        for tried in tried.iter().filter(|tried| !tried.mutation.is_noticed()) {
+            if let Some(other) = tried.others.first().and_then(|i| jobs.get(*i)) {
+                writeln!(out, "    ({}: that is for {})", tried.mutation.what, other.policy().name)?;
+            }
         }
         Ok(())
+    }
+
+    /// `notices all of 3 wrong answers`, or with others.
+    fn notices(&self) -> String {
+        let count = self.judged.tried.len();
+        let own = self.judged.tried.iter().filter(|tried| tried.mutation.is_noticed()).count();
+        match count {
+            1 if own == 1 => "notices the one wrong answer that was tried".to_owned(),
+            _ if own == count => format!("notices all of {count} wrong answers"),
+            _ => format!("notices {own} of {count} wrong answers, and other jobs the rest"),
+        }
     }
 
     fn to_json(&self, jobs: &[Arc<dyn DynJob>]) -> serde_json::Value {
@@ -149,8 +189,8 @@ impl Asked<'_> {
         });
         json!({
             "id": self.job.id(), "name": self.job.policy().name, "kind": self.job.kind(),
-            "standing": word(self.judged.standing), "caveat": self.judged.caveat, "outcome": self.finished.outcome,
-            "mutations": tried.collect::<Vec<_>>(),
+            "standing": word(self.judged.standing), "caveat": self.judged.caveat,
+            "outcome": self.vacuity.map(|v| &v.outcome), "mutations": tried.collect::<Vec<_>>(),
         })
     }
 }
@@ -159,18 +199,17 @@ fn word(standing: Standing) -> &'static str {
     match standing {
         Standing::Strong => "strong",
         Standing::Weak => "weak",
+        Standing::Partly => "partly",
         Standing::Unanswered => "unanswered",
         Standing::Unsaid => "unsaid",
     }
 }
 
-/// One that the job itself would not notice.
-fn line(tried: &Tried<'_>, jobs: &[Arc<dyn DynJob>]) -> String {
-    let m = tried.mutation;
-    match (tried.others.first().and_then(|i| jobs.get(*i)), m.remedy.as_ref()) {
-        (Some(other), _) => format!("({}: {} notices it)", m.what, other.policy().name),
-        (None, "") => m.what.to_string(),
-        (None, remedy) => format!("{}; to notice it, {remedy}", m.what),
+/// One that nobody would notice.
+fn line(m: &Mutation) -> String {
+    match m.remedy.as_ref() {
+        "" => m.what.to_string(),
+        remedy => format!("{}; to notice it, {remedy}", m.what),
     }
 }
 
@@ -181,7 +220,7 @@ fn show(out: &mut dyn Write, asked: &[Asked<'_>], jobs: &[Arc<dyn DynJob>], alon
     let count = |standing| asked.iter().filter(|one| one.judged.standing == standing).count();
     let (weak, strong) = (count(Standing::Weak), count(Standing::Strong));
     let unknown = asked.len() - weak - strong;
-    writeln!(out, "{}: {weak} weak, {strong} strong, {unknown} that cannot be judged", counted(asked.len(), "job"))?;
+    writeln!(out, "{}: {weak} weak, {strong} strong, {unknown} not known", counted(asked.len(), "job"))?;
     let waits = |one: &Asked<'_>| one.judged.tried.iter().any(|t| !t.is_noticed() && t.mutation.of.is_some());
     if alone && asked.iter().any(waits) {
         writeln!(out, "Another job may notice what these do not: without names, all jobs are asked together.")?;

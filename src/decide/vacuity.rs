@@ -1,6 +1,7 @@
 //! Which jobs would notice that something is wrong with their targets, and which other job would in their place.
 
-use checker_job::{Mutation, Vacuity};
+use checker_job::{Mutation, Vacuity, Verdict};
+use std::collections::HashMap;
 
 /// What is known of one job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,9 +10,11 @@ pub enum Standing {
     Strong,
     /// It would call something healthy that is not, and nobody else would notice.
     Weak,
+    /// It notices what was tried, and not all could be.
+    Partly,
     /// There was no healthy answer that could be made wrong.
     Unanswered,
-    /// Its kind does not say what it would make of wrong answers.
+    /// It is healthy, and nothing of its answer could be made wrong; or its kind does not say what it would make of that.
     Unsaid,
 }
 
@@ -42,31 +45,45 @@ pub struct Judged<'a> {
     pub caveat: &'a str,
 }
 
-/// Judges all jobs together: one that looks at the same thing may stand in for another.
+/// Judges all jobs together: one that looks at the same thing may stand in for another. One that is not healthy does so too:
+/// it is about to tell of that thing. `None` is a job whose kind does not say what it makes of wrong answers.
 pub fn judge<'a>(all: &'a [Option<Vacuity>]) -> Vec<Judged<'a>> {
-    let others = |mutation: &Mutation| -> Vec<usize> {
-        if mutation.is_noticed() || mutation.of.is_none() {
-            return Vec::new();
+    let mut noticed: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
+    let mut troubled: HashMap<&str, Vec<usize>> = HashMap::new();
+    for (index, vacuity) in all.iter().enumerate() {
+        let Some(vacuity) = vacuity else { continue };
+        for mutation in vacuity.mutations.iter().filter(|m| m.is_noticed()) {
+            if let Some(of) = &mutation.of {
+                noticed.entry((of, mutation.name)).or_default().push(index);
+            }
         }
-        let same = |m: &Mutation| m.of == mutation.of && m.name == mutation.name && m.is_noticed();
-        let notices = |v: &Option<Vacuity>| v.iter().flat_map(|v| &v.mutations).any(same);
-        all.iter().enumerate().filter(|(_, v)| notices(v)).map(|(index, _)| index).collect()
+        if let Some(of) = &vacuity.watches {
+            troubled.entry(of).or_default().push(index);
+        }
+    }
+    let others = |mutation: &Mutation| -> Vec<usize> {
+        let Some(of) = mutation.of.as_deref().filter(|_| !mutation.is_noticed()) else { return Vec::new() };
+        let found = [noticed.get(&(of, mutation.name)), troubled.get(of)];
+        found.into_iter().flatten().flatten().copied().collect()
     };
-    all.iter()
-        .map(|vacuity| {
-            let Some(vacuity) = vacuity else {
-                return Judged { standing: Standing::Unsaid, tried: Vec::new(), caveat: "" };
-            };
-            let tried: Vec<Tried<'a>> =
-                vacuity.mutations.iter().map(|mutation| Tried { mutation, others: others(mutation) }).collect();
-            let standing = match tried.as_slice() {
-                [] => Standing::Unanswered,
-                tried if tried.iter().all(Tried::is_noticed) => Standing::Strong,
-                _ => Standing::Weak,
-            };
-            Judged { standing, tried, caveat: &vacuity.caveat }
-        })
-        .collect()
+    let one = |vacuity: &'a Vacuity| {
+        let tried: Vec<Tried<'a>> =
+            vacuity.mutations.iter().map(|mutation| Tried { mutation, others: others(mutation) }).collect();
+        Judged { standing: standing(vacuity, &tried), tried, caveat: &vacuity.caveat }
+    };
+    let unsaid = || Judged { standing: Standing::Unsaid, tried: Vec::new(), caveat: "" };
+    all.iter().map(|vacuity| vacuity.as_ref().map_or_else(unsaid, one)).collect()
+}
+
+fn standing(vacuity: &Vacuity, tried: &[Tried<'_>]) -> Standing {
+    let healthy = vacuity.outcome.verdict == Verdict::Ok;
+    match tried {
+        [] if !healthy => Standing::Unanswered,
+        tried if !tried.iter().all(Tried::is_noticed) => Standing::Weak,
+        _ if !vacuity.caveat.is_empty() => Standing::Partly,
+        [] => Standing::Unsaid,
+        _ => Standing::Strong,
+    }
 }
 
 #[cfg(test)]
@@ -92,11 +109,17 @@ mod tests {
         let all = [
             vacuity(vec![mutation("empty", None, bad()), mutation("wrong", None, Outcome::unknown("?", "?"))]),
             vacuity(vec![mutation("empty", None, bad()), mutation("wrong", None, fine())]),
+            Some(Vacuity::without_answer(bad())),
             vacuity(Vec::new()),
             None,
+            vacuity(vec![mutation("empty", None, bad())]).map(|v| v.but("the rest took too long")),
+            vacuity(vec![mutation("empty", None, fine())]).map(|v| v.but("the rest took too long")),
+            vacuity(Vec::new()).map(|v| v.but("all took too long")),
         ];
         let standings: Vec<Standing> = judge(&all).iter().map(|j| j.standing).collect();
-        assert_eq!(standings, [Standing::Strong, Standing::Weak, Standing::Unanswered, Standing::Unsaid]);
+        let [strong, weak, partly] = [Standing::Strong, Standing::Weak, Standing::Partly];
+        let wanted = [strong, weak, Standing::Unanswered, Standing::Unsaid, Standing::Unsaid, partly, weak, partly];
+        assert_eq!(standings, wanted);
     }
 
     #[test]
@@ -114,6 +137,10 @@ mod tests {
         let mut more = all.to_vec();
         more.push(vacuity(vec![mutation("one_day", Some("a:443"), Outcome::warning("soon"))]));
         assert_eq!(weak(&more), Some((Standing::Strong, vec![5])));
+        // One that is not well tells of the thing that it watches.
+        let mut troubled = all.to_vec();
+        troubled.push(Some(Vacuity::without_answer(Outcome::warning("ends in 20 d")).watching("a:443")));
+        assert_eq!(weak(&troubled), Some((Standing::Strong, vec![5])));
         // What is of nothing in particular is never the same.
         let apart = [all[3].clone(), vacuity(vec![mutation("one_day", None, fine())])];
         assert_eq!(judge(&apart)[1].standing, Standing::Weak);

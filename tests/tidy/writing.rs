@@ -48,6 +48,19 @@ fn blocks(document: &str) -> Vec<String> {
 }
 
 #[test]
+fn the_example_is_shown_as_it_is() {
+    let document = include_str!("../../docs/writing-a-job.md");
+    let (_, rest) = document.split_once("```text\nasync fn vacuity").expect("the block");
+    let (shown, _) = rest.split_once("\n```").expect("its end");
+    let indented = shown.replace('\n', "\n    ").replace("\n    \n", "\n\n");
+    let example = include_str!("../../jobs/example/src/lib.rs");
+    assert!(
+        example.contains(&format!("    async fn vacuity{indented}\n")),
+        "docs/writing-a-job.md shows another vacuity than jobs/example has"
+    );
+}
+
+#[test]
 fn a_block_that_nobody_compiled_is_found() {
     let block = |code: &str| format!("Words.\n\n```rust\n{code}\n```\n\n```toml\nx = 1\n```\n");
     let known = COMPILED[0].lines().find(|line| line.starts_with("use ")).unwrap();

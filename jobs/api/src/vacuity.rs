@@ -12,19 +12,28 @@ pub struct Vacuity {
     pub outcome: Outcome,
     /// Each way in which the answer was made wrong. Empty where there was no answer.
     pub mutations: Vec<Mutation>,
-    /// What could not be tried, as the end of "notices all of these, but". Mostly empty.
+    /// What could not be tried, as the end of "notices all of these, but". Mostly empty: with it, nobody calls the job strong.
     pub caveat: Cow<'static, str>,
+    /// What the job looks at, as [`Mutation::of`] calls it, where there was no healthy answer: it is about to tell of that.
+    pub watches: Option<String>,
 }
 
 impl Vacuity {
     /// What a run says, and what the job says of wrong answers.
     pub fn new(outcome: Outcome, mutations: Vec<Mutation>) -> Self {
-        Self { outcome, mutations, caveat: Cow::Borrowed("") }
+        Self { outcome, mutations, caveat: Cow::Borrowed(""), watches: None }
     }
 
     /// There is no answer that could be made wrong.
     pub fn without_answer(outcome: Outcome) -> Self {
         Self::new(outcome, Vec::new())
+    }
+
+    /// Says what the job looks at.
+    #[must_use]
+    pub fn watching(mut self, thing: impl Into<String>) -> Self {
+        self.watches = Some(thing.into());
+        self
     }
 
     /// Says what could not be tried.

@@ -74,13 +74,9 @@ impl Job for FileJob {
             let mut judged = |name, what, remedy, wrong| {
                 mutations.push(Mutation::new(name, what, remedy, self.outcome(&Ok(wrong), cx.now)));
             };
-            judged(
-                "stale",
-                "a file from a year ago",
-                "set max_age",
-                Seen::File { written: written.minus(YEAR), lines },
-            );
-            judged("empty", "an empty file", "set min_lines", Seen::File { written, lines: 0 });
+            let stale = Seen::File { written: written.minus(YEAR), lines };
+            judged("stale", "a file from a year ago", "set max_age", stale);
+            judged("empty", "an empty file", "set min_lines", Seen::File { written, lines: Ok(0) });
         }
         Some(Vacuity::new(outcome, mutations))
     }
@@ -92,8 +88,8 @@ const YEAR: Duration = Duration::from_secs(365 * 86_400);
 enum Seen {
     File {
         written: Timestamp,
-        /// Counted up to the fewest that are allowed.
-        lines: u64,
+        /// Counted up to the fewest that are allowed. That they cannot be read matters only where they are asked for.
+        lines: io::Result<u64>,
     },
     NoFile,
 }
@@ -109,55 +105,66 @@ impl FileJob {
         if !meta.is_file() {
             return Ok(Seen::NoFile);
         }
-        Ok(Seen::File { written: written_at(&meta)?, lines: count_lines(&self.path, self.min_lines)? })
+        Ok(Seen::File { written: written_at(&meta)?, lines: count_lines(&self.path, self.min_lines) })
     }
 
     /// The judgement: of what was seen, and of nothing else.
     fn outcome(&self, seen: &io::Result<Seen>, now: Timestamp) -> Outcome {
-        let path = self.path.display();
         match seen {
-            Ok(Seen::File { written, lines }) => self.judged(*written, *lines, now),
-            Ok(Seen::NoFile) => Outcome::failed(format!("{path} is not a file")),
-            // The target is broken: `Failed`.
-            Err(error) if error.kind() == ErrorKind::NotFound => Outcome::failed(format!("{path} is not there")),
-            // We could not look, so we do not know: `Unknown`, with a cause. Jobs with the same cause make one message.
-            Err(error) if error.kind() == ErrorKind::PermissionDenied => Outcome::unknown(
-                format!("Checker's user may not read {path}"),
-                "Checker's user may not read a file that it should check",
-            ),
-            Err(error) => {
-                Outcome::unknown(format!("{path} cannot be read: {error}"), format!("files cannot be read: {error}"))
+            Ok(Seen::File { written, lines }) => {
+                self.judged(*written, lines.as_ref(), now).unwrap_or_else(|why| self.unseen(why))
             }
+            Ok(Seen::NoFile) => Outcome::failed(format!("{} is not a file", self.path.display())),
+            Err(why) => self.unseen(why),
         }
     }
 
-    fn judged(&self, written: Timestamp, lines: u64, now: Timestamp) -> Outcome {
+    fn judged<'e>(
+        &self,
+        written: Timestamp,
+        lines: Result<&u64, &'e io::Error>,
+        now: Timestamp,
+    ) -> Result<Outcome, &'e io::Error> {
         let path = self.path.display();
         let age = now.since(written);
         // What was measured is kept for each run, whatever the verdict.
         let age_metric = Metric::new("age", age.as_secs_f64(), "s");
         if written.since(now) > Self::FUTURE_MAX {
-            return Outcome::warning(format!(
-                "{path} is dated {} in the future; see to the clocks",
-                duration_words(written.since(now))
-            ));
+            let ahead = duration_words(written.since(now));
+            return Ok(Outcome::warning(format!("{path} is dated {ahead} in the future; see to the clocks")));
         }
         if let Some(max_age) = self.max_age
             && age > max_age
         {
-            return Outcome::failed(format!(
+            return Ok(Outcome::failed(format!(
                 "{path} was last written {} ago; at most {} is allowed",
                 duration_words(age),
                 duration_words(max_age)
             ))
-            .with_metric(age_metric);
+            .with_metric(age_metric));
         }
+        let lines = *lines?;
         if lines < self.min_lines {
-            return Outcome::failed(format!("{path} has {lines} lines; at least {} are wanted", self.min_lines))
-                .with_metric(age_metric);
+            return Ok(Outcome::failed(format!("{path} has {lines} lines; at least {} are wanted", self.min_lines))
+                .with_metric(age_metric));
         }
         // The sentence of a good outcome is read too: in lists, and in the message that says it is well again.
-        Outcome::ok(format!("{path} was written {} ago", duration_words(age))).with_metric(age_metric)
+        Ok(Outcome::ok(format!("{path} was written {} ago", duration_words(age))).with_metric(age_metric))
+    }
+
+    /// Why there was nothing to judge.
+    fn unseen(&self, error: &io::Error) -> Outcome {
+        let path = self.path.display();
+        match error.kind() {
+            // The target is broken: `Failed`.
+            ErrorKind::NotFound => Outcome::failed(format!("{path} is not there")),
+            // We could not look, so we do not know: `Unknown`, with a cause. Jobs with the same cause make one message.
+            ErrorKind::PermissionDenied => Outcome::unknown(
+                format!("Checker's user may not read {path}"),
+                "Checker's user may not read a file that it should check",
+            ),
+            _ => Outcome::unknown(format!("{path} cannot be read: {error}"), format!("files cannot be read: {error}")),
+        }
     }
 }
 

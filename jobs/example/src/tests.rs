@@ -118,6 +118,16 @@ fn a_job_that_asks_for_nothing_would_not_notice_and_one_that_does_would() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_is_old_all_the_same() {
+    let job = Spawner::spawn(vec![table(Path::new("/log"), Some("26h"), 3)]).unwrap().remove(0);
+    let (written, why) = (Timestamp::from_secs(0), || io::Error::from(ErrorKind::PermissionDenied));
+    let after = |hours: i64| {
+        job.outcome(&Ok(Seen::File { written, lines: Err(why()) }), Timestamp::from_secs(hours * 3_600)).verdict
+    };
+    assert_eq!((after(27), after(1)), (Verdict::Failed, Verdict::Unknown));
+}
+
+#[test]
 fn every_wrong_key_is_reported() {
     let wrong = table(Path::new("backup.log"), Some("26"), 0);
     let right = table(Path::new("/var/log/backup.log"), None, 0);

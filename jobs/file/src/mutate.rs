@@ -47,11 +47,12 @@ pub(crate) fn vacuity(target: &Target, plan: &Plan, cx: &Context) -> Vacuity {
         return Vacuity::without_answer(outcome);
     }
     let mut mutations = Vec::new();
-    for wrong in of_whole(&seen, plan).into_iter().chain(of_file(&seen, plan, cx.now)) {
+    for wrong in of_whole(&seen, plan).into_iter().chain(of_file(&seen, plan, target, cx.now)) {
         let said = judge(&wrong.seen, wrong.body);
         // That time ran out is no word on the mutation.
         if patience.is_over() {
-            break;
+            let caveat = format!("time ran out before {} could be tried; raise timeout", wrong.what);
+            return Vacuity::new(outcome, mutations).but(caveat);
         }
         mutations.push(Mutation::new(wrong.name, wrong.what, wrong.remedy, said));
     }
@@ -121,7 +122,7 @@ fn is_spool(plan: &Plan) -> bool {
 }
 
 /// What may become of the file that is there, which is the newest one in a folder.
-fn of_file(seen: &Seen, plan: &Plan, now: Timestamp) -> Vec<Wrong> {
+fn of_file(seen: &Seen, plan: &Plan, target: &Target, now: Timestamp) -> Vec<Wrong> {
     let (entry, path) = match seen {
         Seen::Path { found: Some(entry), .. } if !plan.absent => (entry, None),
         Seen::Folder(Counted { newest: Some((entry, path)), .. }) => (entry, Some(path.as_path())),
@@ -143,13 +144,15 @@ fn of_file(seen: &Seen, plan: &Plan, now: Timestamp) -> Vec<Wrong> {
         all.push(Wrong::new("stale", what, remedy, with(Entry { written: now.minus(old), ..entry.clone() })));
     }
     if entry.kind == Type::File && entry.size > 0 && (path.is_none() || !is_spool(plan)) {
-        all.extend(of_content(entry, path, &with));
+        // What is not to change has one content; of what is written anew, lines alone can be known before.
+        let is_known = plan.sha256.is_some() || is_text(path.unwrap_or(target.path()));
+        all.extend(of_content(entry, path, is_known, &with));
     }
     all
 }
 
 /// What may become of what stands in it. `path` is that of the newest file of a folder; `with` puts another one in its place.
-fn of_content(entry: &Entry, path: Option<&Path>, with: &dyn Fn(Entry) -> Seen) -> Vec<Wrong> {
+fn of_content(entry: &Entry, path: Option<&Path>, is_known: bool, with: &dyn Fn(Entry) -> Seen) -> Vec<Wrong> {
     let sized = |size: u64| with(Entry { size, ..entry.clone() });
     let mut all =
         vec![Wrong { body: Body::Other(0), ..Wrong::new("empty", "an empty file", "set min_size", sized(0)) }];
@@ -163,7 +166,7 @@ fn of_content(entry: &Entry, path: Option<&Path>, with: &dyn Fn(Entry) -> Seen) 
         let half = Wrong::new("truncated", what, remedy, sized(entry.size / 2));
         all.push(Wrong { body: Body::Half, ..half });
     }
-    if path.is_none_or(is_text) {
+    if is_known {
         let remedy = if path.is_some() { "set contains or matches" } else { "set contains, matches or sha256" };
         let other = Wrong::new("wrong_answer", "other content of the same length", remedy, with(entry.clone()));
         all.push(Wrong { body: Body::Other(entry.size), ..other });

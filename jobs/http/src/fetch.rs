@@ -175,9 +175,14 @@ async fn secured(
     let name = checker_parts::tls::server_name(url.host()).map_err(Trouble::theirs)?;
     let stream =
         TlsConnector::from(config).connect(name, stream).await.map_err(|e| of_fault(trust.explain(&e, url.host())))?;
-    if let Some(all) = &mut p.shown {
-        let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
-        all.push(Shown { host: url.host().to_owned(), port: url.endpoint.port(), certificates });
+    // Those of other hosts are for others to watch.
+    if let Some(all) = p.shown.as_mut().filter(|_| errand.trusted) {
+        let (name, port) = (url.host().to_owned(), url.endpoint.port());
+        let host = plan.address.map_or_else(|| name.clone(), |address| address.to_string());
+        if !all.iter().any(|known| known.host == host && known.name == name && known.port == port) {
+            let certificates = stream.get_ref().1.peer_certificates().unwrap_or_default().to_vec();
+            all.push(Shown { name, host, port, certificates });
+        }
     }
     let request = errand.request(plan, url);
     let tls = Some((trust, url.host()));

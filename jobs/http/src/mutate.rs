@@ -8,7 +8,6 @@ use checker_job::{Mutation, Timestamp};
 use hyper::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use hyper::{Method, StatusCode};
 
-const BODY: &str = "set body_contains, body_matches or json";
 const STATUS: &str = "take 500 out of status";
 
 /// Where a proxy or an application sends those whom it does not know.
@@ -31,25 +30,20 @@ pub(crate) fn mutations(job: &HttpJob, answer: &Answer, p: &mut Progress, now: T
     let status = Answer { status: StatusCode::INTERNAL_SERVER_ERROR, ..answer.clone() };
     let mut all = vec![judged("status_500", "status 500 with the same body", STATUS, status)];
     if has_body(job, answer) {
-        if real > 0 {
-            all.push(judged("empty_body", "an empty body", BODY, with_body(answer, b"", "text/plain")));
+        let body = remedy(job);
+        // An error page and a redirect are known by their status.
+        if real > 0 && answer.status.is_success() {
+            all.push(judged("empty_body", "an empty body", body, with_body(answer, b"", "text/plain")));
         }
-        let login = Answer { status: StatusCode::OK, ..with_body(answer, LOGIN.as_bytes(), "text/html") };
-        all.push(judged("login_page", "a login page", BODY, login));
+        // Both come with a good status, whatever is expected.
+        let page = |text: &str, kind| Answer { status: StatusCode::OK, ..with_body(answer, text.as_bytes(), kind) };
+        if !is_login(answer) {
+            all.push(judged("login_page", "a login page", body, page(LOGIN, "text/html")));
+        }
         all.push(if is_json(answer) {
-            judged(
-                "wrong_answer",
-                "JSON that tells of an error",
-                BODY,
-                with_body(answer, ERROR_JSON.as_bytes(), "application/json"),
-            )
+            judged("wrong_answer", "JSON that tells of an error", body, page(ERROR_JSON, "application/json"))
         } else {
-            judged(
-                "wrong_answer",
-                "the default page of a web server",
-                BODY,
-                with_body(answer, DEFAULT_PAGE.as_bytes(), "text/html"),
-            )
+            judged("wrong_answer", "the default page of a web server", body, page(DEFAULT_PAGE, "text/html"))
         });
         if is_json(answer) {
             let half = answer.body.get(..answer.body.len() / 2).unwrap_or_default();
@@ -58,9 +52,24 @@ pub(crate) fn mutations(job: &HttpJob, answer: &Answer, p: &mut Progress, now: T
         }
     }
     for shown in p.shown.iter().flatten() {
-        all.extend(job.plan.trust.mutations(&shown.host, shown.port, &shown.certificates, now));
+        let at = (shown.host.as_str(), shown.port);
+        all.extend(job.plan.trust.mutations(&shown.name, at, &shown.certificates, now));
     }
     all
+}
+
+fn remedy(job: &HttpJob) -> &'static str {
+    if job.plan.conditions.is_empty() {
+        "set body_contains, body_matches or json"
+    } else {
+        "ask for what stands in the right answer alone, with body_contains, body_matches or json"
+    }
+}
+
+/// Whether the right page is one where people log in: then another such page is no sign of anything.
+fn is_login(answer: &Answer) -> bool {
+    let text = String::from_utf8_lossy(&answer.body).to_ascii_lowercase();
+    ["type=\"password\"", "type='password'", "type=password"].iter().any(|field| text.contains(field))
 }
 
 /// Whether an answer like this one carries a body (RFC 9110, 6.4.1).

@@ -127,6 +127,9 @@ pub(crate) struct Progress {
 /// The certificates of one server, its own first.
 #[derive(Debug)]
 pub(crate) struct Shown {
+    /// Whom they must be for.
+    pub(crate) name: String,
+    /// What was connected to.
     pub(crate) host: String,
     pub(crate) port: u16,
     pub(crate) certificates: Vec<CertificateDer<'static>>,

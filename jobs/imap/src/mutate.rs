@@ -25,7 +25,8 @@ pub(crate) fn mutations(job: &ImapJob, seen: &Seen, cx: &Context) -> Vec<Mutatio
     if let Some(survey) = &seen.survey {
         all.extend(of_folder(job, survey, cx));
     }
-    let of_certificates = account.trust.mutations(&account.host, account.port, &seen.certificates, cx.now);
+    let of_certificates =
+        account.trust.mutations(&account.host, (&account.host, account.port), &seen.certificates, cx.now);
     all.extend(of_certificates.into_iter().map(|mut mutation| {
         if account.security == Security::Starttls {
             mutation.remedy.to_mut().push_str(" with starttls = \"imap\"");
@@ -75,7 +76,8 @@ fn of_folder(job: &ImapJob, survey: &Survey, cx: &Context) -> Vec<Mutation> {
         let outcome = judged(Survey { messages: 0, newest: None });
         all.push(Mutation::new("empty_folder", "a folder from which all messages are gone", of_age, outcome));
     }
-    if let Some(old) = survey.newest.and_then(|newest| newest.checked_sub(YEAR).ok()) {
+    let is_read = has_age || !has_count;
+    if let Some(old) = survey.newest.filter(|_| is_read).and_then(|newest| newest.checked_sub(YEAR).ok()) {
         let outcome = judged(Survey { newest: Some(old), ..*survey });
         all.push(Mutation::new("no_new_mail", "a folder to which nothing came for a year", of_age, outcome));
     }

@@ -146,8 +146,8 @@ fn other_program(job: &ProcessJob, proc: &Proc, look: &Look) -> Option<Mutation>
     let mut others = Vec::new();
     let mut said = None;
     for stat in look.found.iter().filter(|stat| !stat.has_died()) {
-        // What has ended since, or has no words, as threads of the kernel: nobody else can look like it.
-        let real = look::closer(proc, stat).ok().filter(|closer| !closer.words.is_empty())?;
+        // What has ended since is left out; so is what has no words, as threads of the kernel: nobody else can look like it.
+        let Some(real) = look::closer(proc, stat).ok().filter(|closer| !closer.words.is_empty()) else { continue };
         let other = disguised(&job.select, stat, &real);
         said = Some((other.what, other.remedy));
         others.push((stat, other.closer));
@@ -210,7 +210,9 @@ fn disguised(select: &Select, stat: &Stat, real: &Closer) -> Other {
     }
     let name = executable.as_deref().or(first.filter(|first| first.has_root())).and_then(Path::file_name);
     let place = elsewhere(Some(name.unwrap_or(OsStr::new(&stat.name))));
-    let words = vec![place.display().to_string(), "--other".to_owned()];
+    // A program that shows a title in place of its path does so wherever it lies.
+    let title = words.first().filter(|_| !first.is_some_and(Path::has_root));
+    let words = vec![title.cloned().unwrap_or_else(|| place.display().to_string()), "--other".to_owned()];
     // Whose file cannot be seen now could not be seen then.
     let executable = executable.as_ref().map(|_| place);
     let what = "another program of that name, in another folder and with other words in its command line";

@@ -213,17 +213,13 @@ fn on_the_wire(reply: &Reply, without_starttls: bool) -> String {
 /// The remedy says how a job of the kind `tls` gets there.
 fn of_certificates(job: &SmtpJob, talked: &Talked, cx: &Context) -> Vec<Mutation> {
     let SmtpJob { plan, endpoint, .. } = job;
-    let mut remedy = format!("add a [[job.tls]] for {endpoint}");
-    if plan.host_name != endpoint.host() {
-        write!(remedy, " with server_name = {:?}", plan.host_name).ok();
-    }
+    let at = (endpoint.host(), endpoint.port());
+    let mut all = plan.trust.mutations(&plan.host_name, at, &talked.certificates, cx.now);
     if plan.security == Security::Starttls {
         let word = if plan.host_name == endpoint.host() { "with" } else { "and" };
-        write!(remedy, " {word} starttls = \"smtp\"").ok();
-    }
-    let mut all = plan.trust.mutations(&plan.host_name, endpoint.port(), &talked.certificates, cx.now);
-    for mutation in &mut all {
-        mutation.remedy = remedy.clone().into();
+        for mutation in &mut all {
+            mutation.remedy = format!("{} {word} starttls = \"smtp\"", mutation.remedy).into();
+        }
     }
     all
 }

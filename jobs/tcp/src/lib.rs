@@ -21,6 +21,7 @@ use checker_parts::one_or_many::OneOrMany;
 use checker_parts::probe::{Limit, addresses, each, handles};
 use probe::Talk;
 use serde::Deserialize;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 /// The keys of `[[job.tcp]]`.
@@ -64,17 +65,30 @@ impl Job for TcpJob {
             return judge::one(address, &result);
         }
         match addresses(cx, &self.endpoint, &limit).await {
-            Ok(addresses) => {
-                let tried = each(&addresses, |to| probe::probe(to, &self.talk, &limit)).await;
-                judge::many(&self.endpoint, &tried)
-            }
+            Ok(addresses) => self.all(&addresses, &limit).await,
             Err(outcome) => outcome,
         }
     }
 
     async fn vacuity(&self, cx: &Context) -> Option<Vacuity> {
-        let outcome = self.execute(cx).await;
-        Some(mutate::vacuity(outcome, &self.endpoint, &self.talk, &Limit::of(cx.timeout)).await)
+        let limit = Limit::of(cx.timeout);
+        Some(match addresses(cx, &self.endpoint, &limit).await {
+            Ok(addresses) => {
+                let outcome = self.all(&addresses, &limit).await;
+                match addresses.first() {
+                    Some(to) => mutate::vacuity(outcome, *to, &self.talk, &limit).await,
+                    None => Vacuity::without_answer(outcome),
+                }
+            }
+            Err(outcome) => Vacuity::without_answer(outcome),
+        })
+    }
+}
+
+impl TcpJob {
+    async fn all(&self, addresses: &[SocketAddr], limit: &Limit) -> Outcome {
+        let tried = each(addresses, |to| probe::probe(to, &self.talk, limit)).await;
+        judge::many(&self.endpoint, &tried)
     }
 }
 

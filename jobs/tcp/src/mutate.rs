@@ -3,11 +3,11 @@
 use crate::judge;
 use crate::probe::{Talk, replay};
 use checker_job::{Mutation, Outcome, Vacuity, Verdict};
-use checker_parts::net::Endpoint;
 use checker_parts::probe::Limit;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 
-const REMEDY: &str = "set expect (and send, if the server does not speak first)";
+const NONE: &str = "set expect (and send, if the server does not speak first)";
+const MORE: &str = "let expect be what this service alone says";
 
 /// What servers say that are not the one that is meant. None of them says what the other does.
 const ANSWERS: [(&str, &str, &[u8]); 2] = [
@@ -15,16 +15,16 @@ const ANSWERS: [(&str, &str, &[u8]); 2] = [
     ("wrong_answer", "another service at this port", b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n"),
 ];
 
-/// `outcome` is that of the real run.
-pub(crate) async fn vacuity(outcome: Outcome, endpoint: &Endpoint, talk: &Talk, limit: &Limit) -> Vacuity {
+/// `outcome` is that of the real run; `to` is an address that was tried.
+pub(crate) async fn vacuity(outcome: Outcome, to: SocketAddr, talk: &Talk, limit: &Limit) -> Vacuity {
     if outcome.verdict != Verdict::Ok {
         return Vacuity::without_answer(outcome);
     }
-    let to = endpoint.literal().unwrap_or_else(|| SocketAddr::from((Ipv4Addr::UNSPECIFIED, endpoint.port())));
+    let remedy = if talk.expect.is_empty() { NONE } else { MORE };
     let mut mutations = Vec::new();
     for (name, what, answer) in ANSWERS {
         let said = judge::one(to, &replay(to, talk, limit, answer).await);
-        mutations.push(Mutation::new(name, what, REMEDY, said));
+        mutations.push(Mutation::new(name, what, remedy, said));
     }
     Vacuity::new(outcome, mutations)
 }

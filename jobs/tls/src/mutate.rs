@@ -33,12 +33,12 @@ struct Seen<'a> {
 /// What the job says of what the addresses have shown, and of the same made wrong.
 pub(crate) fn vacuity(job: &TlsJob, ask: &Ask<'_>, tried: &[Tried<Shown>]) -> Vacuity {
     let outcome = summed_up(&job.endpoint, each(tried, |shown| judge(ask.plan, ask.host, shown, ask.now)));
+    let of = certificate_of(&ask.host.shown, job.endpoint.host(), job.endpoint.port());
     if outcome.verdict != Verdict::Ok {
-        return Vacuity::without_answer(outcome);
+        return Vacuity::without_answer(outcome).watching(of);
     }
     let plan = Plan { client: None, ..ask.plan.clone() };
     let mutations = Seen { job, plan, tried, now: ask.now }.mutations();
-    let of = certificate_of(&ask.host.shown, job.endpoint.port());
     Vacuity::new(outcome, mutations.into_iter().map(|mutation| mutation.of(of.clone())).collect())
 }
 

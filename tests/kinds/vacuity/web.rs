@@ -9,7 +9,8 @@ use crate::support::tls::Ca;
 const PAGE: &str =
     "<!DOCTYPE html>\n<html><head><title>Shop</title></head><body><p>Welcome to the shop.</p></body></html>\n";
 const HEALTH: &str = "{\"status\": \"ok\", \"queue\": {\"length\": 3}, \"version\": \"1.2.3\", \"uptime\": 86400}\n";
-const PAGES: [(&str, &str); 2] = [("index.html", PAGE), ("health.json", HEALTH)];
+const LOGIN: &str = "<html><body><form>Who are you? <input type=\"password\" name=\"p\"></form></body></html>\n";
+const PAGES: [(&str, &str); 3] = [("index.html", PAGE), ("health.json", HEALTH), ("login.html", LOGIN)];
 
 #[test]
 fn a_page_that_is_not_looked_at_may_be_any_page() {
@@ -24,6 +25,7 @@ fn a_page_that_is_not_looked_at_may_be_any_page() {
         (format!("http://127.0.0.1:{}/", server.plain), format!("http://127.0.0.1:{}/health.json", server.plain));
     let secure = format!("url = \"https://localhost:{}/\"\nca_file = \"HOME/ca.pem\"\n", server.tls);
     let at = |url: &str, keys: &str| format!("url = \"{url}\"\n{keys}");
+    let moved = format!("{page}moved");
     let port = format!("address = \"127.0.0.1:{}\"", server.plain);
     let any = ["empty_body", "login_page", "wrong_answer"];
     judged(
@@ -40,6 +42,11 @@ fn a_page_that_is_not_looked_at_may_be_any_page() {
             ("http a word of JSON", &at(&health, "body_contains = \"status\""), &["wrong_answer", "truncated_json"]),
             ("http half of JSON", &at(&health, "body_matches = '\"status\": \"ok\"'"), &["truncated_json"]),
             ("http its shape", &at(&health, "json = '$.status exists'"), &["wrong_answer"]),
+            (
+                "http any good status",
+                &at(&moved, "status = \"200-599\""),
+                &["status_500", "login_page", "wrong_answer"],
+            ),
             ("http only the head", &at(&page, "method = \"HEAD\"\nstatus = \"100-599\""), &["status_500"]),
             ("http over TLS", &format!("{secure}body_contains = \"Welcome to the shop\""), &["one_day_certificate"]),
             ("tcp a port", &port, &["empty_answer", "wrong_answer"]),
@@ -51,6 +58,8 @@ fn a_page_that_is_not_looked_at_may_be_any_page() {
         ],
         &[
             ("http the page", &at(&page, "body_contains = \"Welcome to the shop\"")),
+            ("http a redirect", &at(&moved, "status = 301")),
+            ("http a login", &at(&format!("{page}login.html"), "body_contains = 'type=\"password\"'")),
             ("http its health", &at(&health, "json = ['$.status == \"ok\"', '$.queue.length < 100']")),
             ("http over TLS", &format!("{secure}body_contains = \"Welcome to the shop\"")),
             ("tls its certificate", &format!("address = \"localhost:{}\"\nca_file = \"HOME/ca.pem\"", server.tls)),
@@ -78,10 +87,51 @@ fn people_read_what_to_set_and_programs_see_it_by_the_exit_code() {
     assert!(said.starts_with(weak), "{said}");
     assert!(said.contains("\nhealth: notices all of 5 wrong answers\n"), "{said}");
     assert!(said.contains("\ngone: cannot be judged now, it is failed: status 404 Not Found"), "{said}");
-    assert!(said.ends_with("3 jobs: 1 weak, 1 strong, 1 that cannot be judged\n"), "{said}");
+    assert!(said.ends_with("3 jobs: 1 weak, 1 strong, 1 not known\n"), "{said}");
     home.run(&["vacuity", "--strict"]).ended(78);
     home.run(&["vacuity", "--strict", "health"]).ended(0);
+    home.run(&["vacuity", "--strict", "health", "gone"]).ended(75);
+    let twice = home.run(&["vacuity", "health", "health"]).ended(0).out;
+    assert!(twice.ends_with("1 job: 0 weak, 1 strong, 0 not known\n"), "{twice}");
     let unknown = home.run(&["vacuity", "shopp"]).ended(64).err;
     assert!(unknown.contains("did you mean \"shop\"?"), "{unknown}");
     assert!(!home.path("checker.db").exists(), "nothing is remembered of it");
+}
+
+#[test]
+fn a_certificate_that_another_job_watches_is_that_ones_affair() {
+    if !need("nginx") {
+        return;
+    }
+    let ca = Ca::new();
+    let server = Nginx::start(&PAGES, &ca.identity("localhost"));
+    let port = server.tls;
+    let home = Home::with_jobs("");
+    home.write("ca.pem", &ca.pem);
+    let ca = "ca_file = \"HOME/ca.pem\"\n";
+    let shop = format!(
+        "[[job.http]]\nname = \"shop\"\nurl = \"https://localhost:{port}/\"\n{ca}body_contains = \"the shop\"\n\n"
+    );
+    let watch = |more: &str| format!("[[job.tls]]\nname = \"watch\"\naddress = \"localhost:{port}\"\n{ca}{more}\n\n");
+    let asked = |tables: &str| {
+        home.settings(&usual(tables));
+        home.run(&["vacuity"]).ended(0).out
+    };
+    let alone = asked(&shop);
+    let missing = format!(
+        "shop: WEAK, would call healthy:\n    a certificate that ends in a day; to notice it, add a [[job.tls]] for localhost:{port}\n"
+    );
+    assert!(alone.starts_with(&missing), "{alone}");
+    let both = asked(&format!("{shop}{}", watch("")));
+    let fine = "shop: notices 5 of 6 wrong answers, and other jobs the rest\n    (a certificate that ends in a day: that is for watch)\n\
+                watch: notices all of 4 wrong answers\n2 jobs: 0 weak, 2 strong, 0 not known\n";
+    assert_eq!(both, fine);
+    // It is about to tell of it, so nobody has to be told what to set.
+    let told = asked(&format!("{shop}{}", watch("warning = \"9000000d\"")));
+    assert!(told.contains("that is for watch)\nwatch: cannot be judged now, it is warning: "), "{told}");
+    assert!(told.ends_with("2 jobs: 0 weak, 1 strong, 1 not known\n"), "{told}");
+    let elsewhere =
+        format!("[[job.tls]]\nname = \"watch\"\naddress = \"127.0.0.1:{port}\"\nserver_name = \"localhost\"\n{ca}\n");
+    let other = asked(&format!("{shop}{elsewhere}"));
+    assert!(other.contains("1 weak, 1 strong"), "another machine may show another certificate: {other}");
 }

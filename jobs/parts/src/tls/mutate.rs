@@ -18,15 +18,45 @@ const CERTIFICATES_MAX: usize = 10;
 /// A name that no certificate of a server carries (RFC 6761).
 const OTHER: &str = "another-host.invalid";
 
-/// What [`Trust::mutations`] and kinds that look at certificates closer call what the certificate is of.
-pub fn certificate_of(host: &str, port: u16) -> String {
-    format!("certificate of {}:{port}", host.trim_end_matches('.').to_ascii_lowercase())
+/// What [`Trust::mutations`] and kinds that look at certificates closer call what the certificate is of: the host that must
+/// stand in it, and the one that is connected to, if that is another.
+pub fn certificate_of(name: &str, host: &str, port: u16) -> String {
+    let plain = |host: &str| host.trim_end_matches('.').to_ascii_lowercase();
+    let (name, host) = (plain(name), plain(host));
+    let at = address(&host, port);
+    if name == host { format!("certificate of {at}") } else { format!("certificate of {name} at {at}") }
+}
+
+fn address(host: &str, port: u16) -> String {
+    if host.contains(':') && !host.starts_with('[') { format!("[{host}]:{port}") } else { format!("{host}:{port}") }
 }
 
 impl Trust {
-    /// What handshakes with `host` would make of other certificates than those that it has `shown`: of those of another
-    /// host, and of its own a day before their end, if they live longer than [`SHORT_LIVED`]. Judged by what judges in handshakes.
-    pub fn mutations(&self, host: &str, port: u16, shown: &[CertificateDer<'_>], now: Timestamp) -> Vec<Mutation> {
+    /// What handshakes with `host` would make of other certificates than those that it has `shown` for `name`: of those of
+    /// another host, and of its own a day before their end. Judged by what judges in handshakes.
+    pub fn mutations(
+        &self,
+        name: &str,
+        (host, port): (&str, u16),
+        shown: &[CertificateDer<'_>],
+        now: Timestamp,
+    ) -> Vec<Mutation> {
+        let of = certificate_of(name, host, port);
+        let mut remedy = format!("add a [[job.tls]] for {}", address(host, port));
+        if name != host {
+            remedy = format!("{remedy} with server_name = {name:?}");
+        }
+        let all = self.judged_otherwise(name, shown, now);
+        let mutation = |(word, what, outcome)| Mutation::new(word, what, remedy.clone(), outcome).of(of.clone());
+        all.into_iter().map(mutation).collect()
+    }
+
+    fn judged_otherwise(
+        &self,
+        host: &str,
+        shown: &[CertificateDer<'_>],
+        now: Timestamp,
+    ) -> Vec<(&'static str, &'static str, Outcome)> {
         let (Some((own, above)), Ok(name), Ok(other)) = (shown.split_first(), server_name(host), server_name(OTHER))
         else {
             return Vec::new();
@@ -42,15 +72,8 @@ impl Trust {
             }
             Err(fault) => Outcome::failed(fault.sentence),
         };
-        let of = certificate_of(host, port);
         let now = unix(now);
-        let remedy = format!("add a [[job.tls]] for {host}:{port}");
-        let mut all = vec![Mutation::new(
-            "other_certificate",
-            "the certificate of another host",
-            remedy.clone(),
-            outcome(&other, now),
-        )];
+        let mut all = vec![("other_certificate", "the certificate of another host", outcome(&other, now))];
         // The library itself says when they begin and end.
         let begin = match judged(&name, UnixTime::since_unix_epoch(Duration::ZERO)) {
             Ok(Err(Error::InvalidCertificate(CertificateError::NotValidYetContext { not_before, .. }))) => not_before,
@@ -58,10 +81,9 @@ impl Trust {
         };
         let shortest = begin.as_secs() + SHORT_LIVED.saturating_sub(DAY).as_secs();
         if let Some(eve) = eve(|at| judged(&name, at)).filter(|eve| eve.as_secs() > shortest) {
-            let what = "a certificate that ends in a day";
-            all.push(Mutation::new("one_day_certificate", what, remedy, outcome(&name, eve.max(now))));
+            all.push(("one_day_certificate", "a certificate that ends in a day", outcome(&name, eve.max(now))));
         }
-        all.into_iter().map(|mutation| mutation.of(of.clone())).collect()
+        all
     }
 }
 

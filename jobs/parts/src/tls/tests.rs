@@ -97,7 +97,12 @@ fn a_certificate_that_ends_in_a_day_is_nothing_strange_where_it_lives_for_days()
             (rcgen::date_time_ymd(2026, 10, 1), rcgen::date_time_ymd(2026, 10, end));
         let own = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
         std::fs::write(&path, own.pem()).unwrap();
-        let all = Trust::with_ca_file(&path, &[]).unwrap().mutations("a.example", 443, &[own.der().clone()], now);
+        let all = Trust::with_ca_file(&path, &[]).unwrap().mutations(
+            "a.example",
+            ("a.example", 443),
+            &[own.der().clone()],
+            now,
+        );
         assert_eq!(all.iter().map(|m| m.name).collect::<Vec<_>>(), wanted);
         assert_eq!(all.iter().map(checker_job::Mutation::is_noticed).next(), Some(true));
         assert!(all.iter().all(|m| m.of.as_deref() == Some("certificate of a.example:443")));
@@ -155,7 +160,7 @@ fn handshakes_notice_another_host_and_not_the_last_day() {
     let folder = tempfile::tempdir().unwrap();
     let (trust, shown) = shop(folder.path());
     let said = |trust: &Trust, host: &str, shown: &[CertificateDer<'_>]| {
-        let all = trust.mutations(host, 8443, shown, Timestamp::from_secs(1_800_000_000));
+        let all = trust.mutations(host, ("shop.example", 8443), shown, Timestamp::from_secs(1_800_000_000));
         assert!(all.iter().all(|m| m.of.as_deref() == Some("certificate of shop.example:8443")), "{all:?}");
         all.iter().map(|m| (m.name, m.is_noticed())).collect::<Vec<_>>()
     };
@@ -170,9 +175,13 @@ fn handshakes_notice_another_host_and_not_the_last_day() {
 fn the_last_day_is_judged_as_handshakes_do() {
     let folder = tempfile::tempdir().unwrap();
     let (trust, shown) = shop(folder.path());
-    let on = |secs| trust.mutations("shop.example", 443, &shown, Timestamp::from_secs(secs));
+    let on = |secs| trust.mutations("shop.example", ("10.0.0.5", 443), &shown, Timestamp::from_secs(secs));
     // 2031-01-01 is 1,924,992,000 s after 1970.
     let last = on(1_800_000_000).pop().unwrap();
+    // It says which machine showed it, and how another job gets there.
+    assert_eq!(last.of.as_deref(), Some("certificate of shop.example at 10.0.0.5:443"));
+    assert_eq!(last.remedy, "add a [[job.tls]] for 10.0.0.5:443 with server_name = \"shop.example\"");
+    assert_eq!(certificate_of("2001:DB8::1", "2001:db8::1", 443), "certificate of [2001:db8::1]:443");
     assert_eq!((last.name, last.outcome.summary.as_str()), ("one_day_certificate", "the certificate is accepted"));
     let over = on(1_924_992_001).pop().unwrap();
     assert_eq!((over.name, over.is_noticed()), ("one_day_certificate", true), "its last day is over already: {over:?}");

@@ -118,7 +118,7 @@ fn a_login_over_tls_that_would_send_a_mail_notices_all_but_the_end_of_the_certif
         let all = [&begin, &["login_refused", "takes_no_mail", "gone"][..], &certificates].concat();
         assert_eq!(names(&found), (all, vec![("one_day_certificate", &*end)]));
         let of: Vec<_> = found.mutations.iter().rev().take(2).map(|m| m.of.as_deref()).collect();
-        let certificate_of = format!("certificate of localhost:{}", at.port());
+        let certificate_of = format!("certificate of localhost at {at}");
         assert_eq!(of, [Some(&*certificate_of); 2]);
         assert!(!format!("{found:?}").contains("s3cret"), "{found:?}");
 

@@ -46,7 +46,7 @@ fn what_is_not_judged_would_be_called_healthy() {
     ] {
         let vacuity = vacuity(&table(&authority, server.at, more), day(10, 1, 0));
         assert_eq!(names(&vacuity), (ALL.to_vec(), missed), "{more}");
-        let of = format!("certificate of www.example.test:{}", server.at.port());
+        let of = format!("certificate of www.example.test at {}", server.at);
         assert!(vacuity.mutations.iter().all(|m| m.of.as_deref() == Some(&of)), "{vacuity:?}");
     }
 }
