@@ -1,0 +1,152 @@
+//! What is judged of what was found.
+
+use super::settings::plan;
+use crate::judge::{Findings, Found, ON_ITS_WAY, judge};
+use crate::letter::{Fate, Letter, Note};
+use checker_job::{Outcome, Timestamp, Verdict};
+use std::time::Duration;
+
+const NOW: i64 = 1_772_359_200;
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+/// Sent so many seconds ago.
+fn letter(ago: i64) -> Letter {
+    Letter { token: format!("{ago:032x}"), sent: Timestamp::from_secs(NOW - ago) }
+}
+
+fn note(ago: i64, fate: Fate) -> Note {
+    Note { letter: letter(ago), fate }
+}
+
+/// The message of this run was sent 45 s ago and is not there; nothing else is known.
+fn nothing() -> Findings {
+    Findings {
+        now: Timestamp::from_secs(NOW),
+        own: letter(45),
+        found: None,
+        waited: secs(45),
+        earlier: Vec::new(),
+        last: None,
+        unnoted: None,
+    }
+}
+
+fn found(found: Found) -> Findings {
+    Findings { found: Some(found), ..nothing() }
+}
+
+fn earlier(earlier: &[(i64, Option<Found>)]) -> Findings {
+    let earlier = earlier.iter().map(|(ago, found)| (note(*ago, Fate::Sent), found.clone())).collect();
+    Findings { earlier, ..nothing() }
+}
+
+fn last(ago: i64, f: Findings) -> Findings {
+    Findings { last: Some(note(ago, Fate::Arrived(secs(70)))), ..f }
+}
+
+/// Five minutes may pass, a warning comes after one; a run each 15 minutes.
+fn judged(f: &Findings) -> Outcome {
+    let mut plan = plan("warning = \"1min\"\n");
+    plan.every = secs(900);
+    let outcome = judge(&plan, f);
+    assert!(outcome.summary.contains("mail from a@a.example ") && outcome.summary.len() < 400, "{outcome:?}");
+    assert_eq!(outcome.verdict == Verdict::Unknown, outcome.cause.as_deref() == Some(ON_ITS_WAY), "{outcome:?}");
+    outcome
+}
+
+#[track_caller]
+fn is(f: &Findings, verdict: Verdict, words: &[&str]) {
+    let outcome = judged(f);
+    assert_eq!(outcome.verdict, verdict, "{outcome:?}");
+    for word in words {
+        assert!(outcome.summary.contains(word), "{}\nwanted {word}", outcome.summary);
+    }
+}
+
+#[test]
+fn a_message_that_arrives_is_judged_by_its_time() {
+    let arrived = |took| found(Found::Arrived(secs(took)));
+    is(&arrived(2), Verdict::Ok, &["arrived at b@b.example after 2 s"]);
+    is(&arrived(60), Verdict::Ok, &["after 1 min"]);
+    is(&arrived(61), Verdict::Warning, &["after 1 min 1 s; at most 1 min is well"]);
+    is(&arrived(300), Verdict::Warning, &["at most 1 min is well"]);
+    is(&arrived(301), Verdict::Failed, &["after 5 min 1 s; at most 5 min is well"]);
+    let outcome = judged(&arrived(2));
+    let metrics: Vec<_> =
+        outcome.metrics.iter().map(|m| (&*m.label, m.value, m.warning.as_deref(), m.critical.as_deref())).collect();
+    assert_eq!(metrics, [("time", 2.0, Some("60"), Some("300"))]);
+}
+
+#[test]
+fn a_slow_way_is_neither_a_failure_nor_well_before_something_is_known() {
+    is(&nothing(), Verdict::Unknown, &["is not there after 45 s; nothing is known of earlier ones; the next run looks"]);
+    let unnoted = Findings { unnoted: Some("over quota".to_owned()), ..nothing() };
+    is(&unnoted, Verdict::Unknown, &["the mailbox takes no notes (over quota)"]);
+    // What was sent before may still come.
+    is(&earlier(&[(300, None)]), Verdict::Unknown, &["nothing is known of earlier ones"]);
+    // The server has perhaps not taken it.
+    let mut perhaps = earlier(&[(900, None)]);
+    perhaps.earlier[0].0.fate = Fate::Perhaps;
+    is(&perhaps, Verdict::Unknown, &["nothing is known of earlier ones"]);
+    let waited = Findings { waited: secs(301), ..nothing() };
+    is(&waited, Verdict::Failed, &["has not arrived after 5 min 1 s; at most 5 min is well"]);
+}
+
+#[test]
+fn earlier_messages_speak_for_the_way() {
+    let after = |took| earlier(&[(900, Some(Found::Arrived(secs(took))))]);
+    is(&after(50), Verdict::Ok, &["the message sent 15 min ago arrived after 50 s; that of this run is not there yet (45 s)"]);
+    is(&after(61), Verdict::Warning, &["at most 1 min is well"]);
+    is(&after(301), Verdict::Failed, &["at most 5 min is well"]);
+    // The one that was sent last counts.
+    let two = earlier(&[(1_800, Some(Found::Arrived(secs(301)))), (900, Some(Found::Arrived(secs(9))))]);
+    is(&two, Verdict::Ok, &["sent 15 min ago arrived after 9 s"]);
+    // One that a run has noted.
+    is(&last(900, nothing()), Verdict::Ok, &["the last message, sent 15 min ago, arrived after 1 min 10 s; that of"]);
+    is(&last(300 + 2 * 900, nothing()), Verdict::Ok, &["the last message, sent 35 min ago"]);
+    is(&last(301 + 2 * 900, nothing()), Verdict::Unknown, &["the last that is known to have arrived was sent 35 min ago"]);
+}
+
+#[test]
+fn what_does_not_arrive_in_time_is_told_with_what_was_sent_when() {
+    is(
+        &earlier(&[(301, None)]),
+        Verdict::Failed,
+        &[
+            "does not arrive: the message sent 5 min 1 s ago (2026-03-01 09:54:59 UTC) is not there; none is known to have",
+            "look into the log and the queue of s.example:587",
+        ],
+    );
+    is(&last(1_800, earlier(&[(900, None)])), Verdict::Failed, &["not there; the last that arrived was sent 30 min ago"]);
+    is(&earlier(&[(1_800, None), (900, None)]), Verdict::Failed, &["sent 30 min ago", ", nor has another one since"]);
+    is(&earlier(&[(2_700, None), (1_800, None), (900, None), (60, None)]), Verdict::Failed, &["nor have 2 others since"]);
+    // What came before it is no excuse.
+    is(&earlier(&[(1_800, Some(Found::Arrived(secs(5)))), (900, None)]), Verdict::Failed, &["the last that arrived was"]);
+}
+
+#[test]
+fn one_that_was_overtaken_is_lost_on_a_way_that_works() {
+    let of = |ago: &[i64], f: Findings| {
+        let notes = ago.iter().map(|ago| (note(*ago, Fate::Sent), None));
+        Findings { earlier: notes.chain(f.earlier.clone()).collect(), ..f }
+    };
+    let arrived = found(Found::Arrived(secs(2)));
+    is(&of(&[900], arrived.clone()), Verdict::Warning, &["after 2 s; but the message sent 15 min ago (", "never arrived"]);
+    is(&of(&[1_800, 900], arrived.clone()), Verdict::Warning, &["never arrived, nor did another one"]);
+    is(&of(&[300], arrived), Verdict::Ok, &[]);
+    is(&of(&[900], found(Found::Arrived(secs(301)))), Verdict::Failed, &["never arrived"]);
+    is(&of(&[1_800], earlier(&[(900, Some(Found::Arrived(secs(2))))])), Verdict::Warning, &["never arrived"]);
+}
+
+#[test]
+fn what_lies_among_spam_has_not_arrived() {
+    let spam = || Some(Found::Spam("Junk".to_owned()));
+    is(&found(Found::Spam("Junk".to_owned())), Verdict::Failed, &["is taken for spam", "sent 45 s ago lies in \"Junk\""]);
+    is(&earlier(&[(900, spam())]), Verdict::Failed, &["the message sent 15 min ago lies in \"Junk\"; look at the filter"]);
+    is(&last(1_800, earlier(&[(900, spam())])), Verdict::Failed, &["is taken for spam"]);
+    // What arrives later says that it is over.
+    is(&earlier(&[(1_800, spam()), (900, Some(Found::Arrived(secs(2))))]), Verdict::Ok, &["arrived after 2 s"]);
+}

@@ -1,0 +1,258 @@
+//! `mail` by way of Postfix into mailboxes of Dovecot, and against servers that misbehave.
+
+use crate::support::binary::{Done, Home, usual};
+use crate::support::hostile::{Hostile, Manners};
+use crate::support::mail::{MailServer, OWNER, Site};
+use crate::support::{mail, need};
+use ring::digest::{SHA256, digest};
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::fs;
+use std::os::unix::fs::chown;
+use std::sync::LazyLock;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+/// Who sends to `held@` sends into the mailbox of `vault@`, when somebody lets it go.
+const HELD: &str = "held@checker.test";
+
+/// One server for these tests, because others look into the mailboxes of the usual one.
+fn server() -> &'static MailServer {
+    static SERVER: LazyLock<MailServer> = LazyLock::new(|| {
+        let mut site = Site::usual();
+        site.boxes.push((HELD.to_owned(), "vault/".to_owned()));
+        site.rules.push((HELD.to_owned(), "HOLD".to_owned()));
+        MailServer::start_at(&site)
+    });
+    &SERVER
+}
+
+/// A job with this name and id, from `watch@` for `to`, which looks into the mailbox of `user`.
+fn table(name: &str, to: &str, user: &str, more: &str) -> String {
+    let ports = server().ports;
+    let to = if to.contains('@') { to.to_owned() } else { MailServer::address(to) };
+    let mut keys = format!(
+        "[[job.mail]]\nname = \"{name}\"\nid = \"{name}\"\nfrom = \"watch@checker.test\"\nto = \"{to}\"\n\
+         imap_ca_file = \"HOME/ca.pem\"\nimap_user = \"{user}@checker.test\"\n"
+    );
+    for (key, usual) in [
+        ("smtp", format!("smtp = \"localhost:{}\"\nsmtp_ca_file = \"HOME/ca.pem\"\n", ports.starttls)),
+        ("smtp_user", "smtp_user = \"watch@checker.test\"\nsmtp_pass_file = \"HOME/watch.pass\"\n".to_owned()),
+        ("imap", format!("imap = \"localhost:{}\"\n", ports.imaps)),
+        ("imap_pass_file", format!("imap_pass_file = \"HOME/{user}.pass\"\n")),
+        ("timeout", "timeout = \"20s\"\n".to_owned()),
+    ] {
+        if !more.lines().any(|line| line.starts_with(&format!("{key} ="))) {
+            keys.push_str(&usual);
+        }
+    }
+    format!("{keys}{more}\n\n")
+}
+
+fn home(jobs: &str) -> Home {
+    let home = Home::with_jobs("");
+    home.write("ca.pem", &server().ca.pem);
+    for user in mail::USERS {
+        home.write(&format!("{user}.pass"), &format!("pw-{user}"));
+    }
+    home.write("wrong.pass", "pw-planted-wrong");
+    home.settings(&usual(jobs));
+    home
+}
+
+/// Runs a job, and finds its outcome and words.
+#[track_caller]
+fn is(home: &Home, name: &str, verdict: &str, words: &[&str]) -> Done {
+    let done = home.run(&["try", name]);
+    assert!(done.out.starts_with(&format!("{name}: {verdict}")), "{}{}\n{}", done.out, done.err, server().log());
+    for word in words {
+        assert!(done.out.contains(word), "{}\nwanted {word}", done.out);
+    }
+    assert!(!done.out.contains("pw-"), "{}", done.out);
+    done
+}
+
+/// The names of the messages in a folder, and of the notes among them.
+fn there(folder: &str) -> (BTreeSet<String>, usize) {
+    let files = server().files(folder);
+    let notes = files.values().filter(|mail| !mail.all("x-checker-mail-note").is_empty()).count();
+    (files.into_keys().collect(), notes)
+}
+
+/// Puts a message into an inbox, as a server would have that delivers it, by the name of its file.
+fn put(user: &str, name: &str, text: &str) {
+    for folder in ["", "cur", "new", "tmp"] {
+        let folder = server().maildir(user).join(folder);
+        fs::create_dir_all(&folder).unwrap();
+        chown(&folder, Some(OWNER), Some(OWNER)).unwrap();
+    }
+    let file = server().maildir(user).join(name);
+    fs::write(&file, text.replace("\r\n", "\n")).unwrap();
+    chown(&file, Some(OWNER), Some(OWNER)).unwrap();
+}
+
+fn mark(id: &str) -> String {
+    let whole = digest(&SHA256, format!("checker mail\n{id}").as_bytes());
+    whole.as_ref()[..16].iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
+}
+
+#[test]
+fn a_message_arrives_and_all_else_in_the_mailbox_stays() {
+    if !need("postfix") {
+        return;
+    }
+    put("crowd", "new/1.other.here", "Received: by x\r\nSubject: other\r\n\r\ntext\r\n");
+    put("crowd", "cur/2.other.here:2,ST", "Received: by x\r\nSubject: marked as deleted by somebody else\r\n\r\ntext\r\n");
+    let home = home(&[table("arrives", "crowd", "crowd", ""), table("beside", "crowd", "crowd", "")].concat());
+    is(&home, "arrives", "ok", &["mail from watch@checker.test arrived at crowd@checker.test after"]);
+    let (first, notes) = there("crowd");
+    assert_eq!((first.len(), notes), (3, 1), "two of others, and the note: {first:?}");
+    is(&home, "arrives", "ok", &[]);
+    is(&home, "beside", "ok", &[]);
+    let (second, notes) = there("crowd");
+    assert_eq!((second.len(), notes), (4, 2), "a note of each job: {second:?}");
+    for name in ["1.other.here", "2.other.here"] {
+        assert!(first.contains(name) && second.contains(name), "{name} in {second:?}");
+    }
+}
+
+#[test]
+fn a_message_that_goes_nowhere_is_unknown_first_and_failed_when_its_time_is_over() {
+    if !need("postfix") {
+        return;
+    }
+    let quick = "timeout = \"6s\"\nwithin = \"8s\"\n";
+    let home = home(&[table("nowhere", "discard", "probe", quick), table("late", "discard", "probe", "timeout = \"8s\"\nwithin = \"2s\"\n")].concat());
+    is(&home, "nowhere", "unknown", &["the message was sent and is not there after", "nothing is known of earlier ones"]);
+    assert_eq!(there("probe").1, 1);
+    std::thread::sleep(Duration::from_secs(5));
+    let words = ["does not arrive: the message sent", "none is known to have arrived before", "look into the log and the queue of localhost:"];
+    is(&home, "nowhere", "failed", &words);
+    // What a run alone can see of it.
+    is(&home, "late", "failed", &["has not arrived after", "at most 2 s is well"]);
+}
+
+#[test]
+fn a_slow_message_is_found_by_the_next_run() {
+    if !need("postfix") {
+        return;
+    }
+    let home = home(&table("slow", HELD, "vault", "timeout = \"6s\"\n"));
+    is(&home, "slow", "unknown", &["nothing is known of earlier ones"]);
+    server().release();
+    server().wait_for("vault", "X-Checker-Mail: ");
+    is(&home, "slow", "ok", &["the message sent", "arrived after", "that of this run is not there yet"]);
+    let (names, notes) = there("vault");
+    assert_eq!((names.len(), notes), (2, 2), "a note of the arrival and one of what was sent now: {names:?}");
+    // The next one is held, and the last arrival is not long ago.
+    is(&home, "slow", "ok", &["the last message, sent", "that of this run is not there yet"]);
+    server().release();
+    server().wait_for("vault", "X-Checker-Mail: ");
+}
+
+#[test]
+fn a_message_among_spam_has_not_arrived() {
+    if !need("postfix") {
+        return;
+    }
+    let named = "spam_folder = \"Papierkorb\"\n";
+    let home = home(&[table("spam", "junk", "canary", ""), table("named", "trash", "canary", named)].concat());
+    is(&home, "spam", "failed", &["is taken for spam: the message sent", "lies in \"Spam-Verdacht\"; look at the filter"]);
+    is(&home, "named", "failed", &["lies in \"Papierkorb\""]);
+    assert!(there("canary/.Spam-Verdacht").0.is_empty() && there("canary/.Papierkorb").0.is_empty());
+}
+
+#[test]
+fn what_only_claims_to_be_ours_is_not_believed_and_stays() {
+    if !need("postfix") {
+        return;
+    }
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
+    let (mark, token) = (mark("forged"), "00112233445566778899aabbccddeeff");
+    let notes = [format!("{mark} arrived {token} {now} 100"), format!("{mark} sent {token} 1700000000000000 0")];
+    for (nth, note) in notes.iter().enumerate() {
+        put("names", &format!("new/{nth}.note.here"), &format!("Received: by x\r\nX-Checker-Mail-Note: {note}\r\n\r\ntext\r\n"));
+    }
+    let message = format!("Received: by x\r\nX-Checker-Mail: {mark} {token} {now}\r\n\r\ntext\r\n");
+    put("names", "new/2.trip.here", &message);
+    let before = there("names").0;
+    let home = home(&table("forged", "discard", "names", "timeout = \"6s\"\n"));
+    is(&home, "forged", "unknown", &["nothing is known of earlier ones"]);
+    is(&home, "forged", "unknown", &["nothing is known of earlier ones"]);
+    let after = there("names").0;
+    assert!(before.len() == 3 && before.is_subset(&after) && after.len() == 5, "{before:?} {after:?}");
+}
+
+#[test]
+fn each_side_says_what_is_wrong_with_it() {
+    if !need("postfix") {
+        return;
+    }
+    let ports = server().ports;
+    let user = "smtp_user = \"watch@checker.test\"\n";
+    let wrong = format!("{user}smtp_pass_file = \"HOME/wrong.pass\"\n");
+    let good = mail::token::token("watch@checker.test", 600);
+    let by_token = |token: &str| format!("{user}smtp_token_command = [\"/bin/echo\", \"{token}\"]\n");
+    let strange = format!("smtp = \"localhost:{}\"\nsmtp_security = \"tls\"\n", ports.tls);
+    let crossed = format!("imap = \"localhost:{}\"\nimap_security = \"starttls\"\n", ports.plain);
+    let home = home(
+        &[
+            table("pass", "oncall", "oncall", &wrong),
+            table("reader", "oncall", "oncall", "imap_pass_file = \"HOME/wrong.pass\"\n"),
+            table("token", "oncall", "oncall", &by_token(&good)),
+            table("stale", "oncall", "oncall", &by_token(&mail::token::token("watch@checker.test", -60))),
+            table("folder", "oncall", "oncall", "folder = \"Nowhere\"\n"),
+            table("refused", "refuse", "oncall", ""),
+            table("later", "defer", "oncall", ""),
+            table("closed", "oncall", "oncall", "smtp = \"127.0.0.1:1\"\nsmtp_ca_file = \"HOME/ca.pem\"\n"),
+            table("strange", "oncall", "oncall", &strange),
+            table("crossed", "oncall", "oncall", &crossed),
+        ]
+        .concat(),
+    );
+    let (sending, reading) = ("sending (SMTP): ", "reading (IMAP): ");
+    for (name, verdict, side, words) in [
+        ("pass", "failed", sending, "Gmail and Microsoft 365 want smtp_token_command in its place"),
+        ("reader", "failed", reading, "Gmail and Microsoft 365 want imap_token_command in place of imap_pass_file"),
+        ("token", "ok", "", "arrived at oncall@checker.test after"),
+        ("stale", "failed", sending, "refuses the access token for \"watch@checker.test\""),
+        ("folder", "failed", reading, "there is no folder \"Nowhere\", but \"INBOX\""),
+        ("refused", "failed", sending, "refuses mail for refuse@checker.test: \"554 5.7.1"),
+        ("later", "warning", sending, "for now: \"450 4.2.1"),
+        ("closed", "failed", sending, "refuses the connection"),
+        ("strange", "failed", sending, "certificate is signed by an unknown authority"),
+        ("crossed", "failed", reading, "does not greet as IMAP does"),
+    ] {
+        let done = is(&home, name, verdict, &[side, words]);
+        assert!(!done.out.contains(&good), "{}", done.out);
+    }
+}
+
+#[test]
+fn servers_that_misbehave_cost_a_run_and_no_more() {
+    if !need("postfix") {
+        return;
+    }
+    let drip = Some(Duration::from_millis(50));
+    let manners = [
+        (Manners { greeting: None, ..Manners::default() }, "does not answer with its greeting"),
+        (Manners { drip, ..Manners::default() }, "does not answer with its greeting"),
+        (Manners { greeting: Some("hello\r\n"), ..Manners::default() }, "does not answer as SMTP does, but with \"hello\""),
+        (Manners { ehlo: None, ..Manners::default() }, "closed the connection"),
+        (Manners { verdict: Some("554 5.7.1 spam\r\n"), ..Manners::default() }, "refuses the message: \"554 5.7.1 spam\""),
+        (Manners { verdict: Some(""), ..Manners::default() }, "so nobody knows whether the message is on its way"),
+        (Manners { verdict: None, ..Manners::default() }, "does not answer to the text of the message"),
+    ];
+    for (nth, (manners, words)) in manners.into_iter().enumerate() {
+        let hostile = Hostile::start(manners);
+        let more = format!("smtp = \"127.0.0.1:{}\"\nsmtp_security = \"none\"\ntimeout = \"6s\"\n", hostile.port);
+        let name = format!("hostile {nth}");
+        let table = table(&name, "spam", "spam", &more);
+        let home = home(&table.replace("smtp_user = \"watch@checker.test\"\nsmtp_pass_file = \"HOME/watch.pass\"\n", ""));
+        let begin = std::time::Instant::now();
+        is(&home, &name, "failed", &["sending (SMTP): ", words]);
+        assert!(begin.elapsed() < Duration::from_secs(15), "{words}");
+    }
+}
