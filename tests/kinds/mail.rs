@@ -104,7 +104,11 @@ fn a_message_arrives_and_all_else_in_the_mailbox_stays() {
         return;
     }
     put("crowd", "new/1.other.here", "Received: by x\r\nSubject: other\r\n\r\ntext\r\n");
-    put("crowd", "cur/2.other.here:2,ST", "Received: by x\r\nSubject: marked as deleted by somebody else\r\n\r\ntext\r\n");
+    put(
+        "crowd",
+        "cur/2.other.here:2,ST",
+        "Received: by x\r\nSubject: marked as deleted by somebody else\r\n\r\ntext\r\n",
+    );
     let home = home(&[table("arrives", "crowd", "crowd", ""), table("beside", "crowd", "crowd", "")].concat());
     is(&home, "arrives", "ok", &["mail from watch@checker.test arrived at crowd@checker.test after"]);
     let (first, notes) = there("crowd");
@@ -124,11 +128,26 @@ fn a_message_that_goes_nowhere_is_unknown_first_and_failed_when_its_time_is_over
         return;
     }
     let quick = "timeout = \"6s\"\nwithin = \"8s\"\n";
-    let home = home(&[table("nowhere", "discard", "probe", quick), table("late", "discard", "probe", "timeout = \"8s\"\nwithin = \"2s\"\n")].concat());
-    is(&home, "nowhere", "unknown", &["the message was sent and is not there after", "nothing is known of earlier ones"]);
+    let home = home(
+        &[
+            table("nowhere", "discard", "probe", quick),
+            table("late", "discard", "probe", "timeout = \"8s\"\nwithin = \"2s\"\n"),
+        ]
+        .concat(),
+    );
+    is(
+        &home,
+        "nowhere",
+        "unknown",
+        &["the message was sent and is not there after", "nothing is known of earlier ones"],
+    );
     assert_eq!(there("probe").1, 1);
     std::thread::sleep(Duration::from_secs(5));
-    let words = ["does not arrive: the message sent", "none is known to have arrived before", "look into the log and the queue of localhost:"];
+    let words = [
+        "does not arrive: the message sent",
+        "none is known to have arrived before",
+        "look into the log and the queue of localhost:",
+    ];
     is(&home, "nowhere", "failed", &words);
     // What a run alone can see of it.
     is(&home, "late", "failed", &["has not arrived after", "at most 2 s is well"]);
@@ -159,7 +178,12 @@ fn a_message_among_spam_has_not_arrived() {
     }
     let named = "spam_folder = \"Papierkorb\"\n";
     let home = home(&[table("spam", "junk", "canary", ""), table("named", "trash", "canary", named)].concat());
-    is(&home, "spam", "failed", &["is taken for spam: the message sent", "lies in \"Spam-Verdacht\"; look at the filter"]);
+    is(
+        &home,
+        "spam",
+        "failed",
+        &["is taken for spam: the message sent", "lies in \"Spam-Verdacht\"; look at the filter"],
+    );
     is(&home, "named", "failed", &["lies in \"Papierkorb\""]);
     assert!(there("canary/.Spam-Verdacht").0.is_empty() && there("canary/.Papierkorb").0.is_empty());
 }
@@ -173,7 +197,11 @@ fn what_only_claims_to_be_ours_is_not_believed_and_stays() {
     let (mark, token) = (mark("forged"), "00112233445566778899aabbccddeeff");
     let notes = [format!("{mark} arrived {token} {now} 100"), format!("{mark} sent {token} 1700000000000000 0")];
     for (nth, note) in notes.iter().enumerate() {
-        put("names", &format!("new/{nth}.note.here"), &format!("Received: by x\r\nX-Checker-Mail-Note: {note}\r\n\r\ntext\r\n"));
+        put(
+            "names",
+            &format!("new/{nth}.note.here"),
+            &format!("Received: by x\r\nX-Checker-Mail-Note: {note}\r\n\r\ntext\r\n"),
+        );
     }
     let message = format!("Received: by x\r\nX-Checker-Mail: {mark} {token} {now}\r\n\r\ntext\r\n");
     put("names", "new/2.trip.here", &message);
@@ -239,9 +267,15 @@ fn servers_that_misbehave_cost_a_run_and_no_more() {
     let manners = [
         (Manners { greeting: None, ..Manners::default() }, "does not answer with its greeting"),
         (Manners { drip, ..Manners::default() }, "does not answer with its greeting"),
-        (Manners { greeting: Some("hello\r\n"), ..Manners::default() }, "does not answer as SMTP does, but with \"hello\""),
+        (
+            Manners { greeting: Some("hello\r\n"), ..Manners::default() },
+            "does not answer as SMTP does, but with \"hello\"",
+        ),
         (Manners { ehlo: None, ..Manners::default() }, "closed the connection"),
-        (Manners { verdict: Some("554 5.7.1 spam\r\n"), ..Manners::default() }, "refuses the message: \"554 5.7.1 spam\""),
+        (
+            Manners { verdict: Some("554 5.7.1 spam\r\n"), ..Manners::default() },
+            "refuses the message: \"554 5.7.1 spam\"",
+        ),
         (Manners { verdict: Some(""), ..Manners::default() }, "so nobody knows whether the message is on its way"),
         (Manners { verdict: None, ..Manners::default() }, "does not answer to the text of the message"),
     ];
@@ -250,7 +284,8 @@ fn servers_that_misbehave_cost_a_run_and_no_more() {
         let more = format!("smtp = \"127.0.0.1:{}\"\nsmtp_security = \"none\"\ntimeout = \"6s\"\n", hostile.port);
         let name = format!("hostile {nth}");
         let table = table(&name, "spam", "spam", &more);
-        let home = home(&table.replace("smtp_user = \"watch@checker.test\"\nsmtp_pass_file = \"HOME/watch.pass\"\n", ""));
+        let home =
+            home(&table.replace("smtp_user = \"watch@checker.test\"\nsmtp_pass_file = \"HOME/watch.pass\"\n", ""));
         let begin = std::time::Instant::now();
         is(&home, &name, "failed", &["sending (SMTP): ", words]);
         assert!(begin.elapsed() < Duration::from_secs(15), "{words}");

@@ -56,9 +56,14 @@ impl Findings {
     }
 
     /// Those of them that others have overtaken: lost on a way that works.
-    pub(crate) fn lost(&self, within: Duration) -> Vec<&Letter> {
-        let newest = self.newest().map(|(letter, _)| letter.sent);
-        self.overdue(within).filter(|letter| newest.is_some_and(|newest| letter.sent < newest)).collect()
+    fn lost(&self, within: Duration) -> Vec<&Letter> {
+        self.overdue(within).filter(|letter| self.is_overtaken(letter, within)).collect()
+    }
+
+    /// It must have arrived by now, and one that was sent later has.
+    pub(crate) fn is_overtaken(&self, letter: &Letter, within: Duration) -> bool {
+        let is_older = self.newest().is_some_and(|(newest, _)| letter.sent < newest.sent);
+        is_older && self.now.since(letter.sent) > within
     }
 
     fn ago(&self, at: Timestamp) -> String {
@@ -135,7 +140,8 @@ fn missing(plan: &Plan, f: &Findings) -> Outcome {
         return of_time(plan, took, &sentence);
     }
     if f.waited > within {
-        let sentence = format!("mail from {} to {} has not arrived after {}", plan.from, plan.to, duration_words(f.waited));
+        let sentence =
+            format!("mail from {} to {} has not arrived after {}", plan.from, plan.to, duration_words(f.waited));
         return Outcome::failed(format!("{sentence}; at most {} is well", duration_words(within)));
     }
     match newest {

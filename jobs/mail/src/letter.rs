@@ -105,7 +105,7 @@ impl Letter {
 
 fn of_words(token: &str, sent: &str) -> Option<Letter> {
     let is_token = token.len() == 2 * TOKEN && token.bytes().all(|b| b.is_ascii_hexdigit());
-    let sent = sent.parse().ok().filter(|micros| (0..=253_402_300_799_000_000).contains(micros))?;
+    let sent = sent.parse::<i64>().ok().filter(|micros| (0..=253_402_300_799_000_000).contains(micros))?;
     is_token.then(|| Letter { token: token.to_owned(), sent: Timestamp::from_micros(sent) })
 }
 

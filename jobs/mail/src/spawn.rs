@@ -55,7 +55,8 @@ impl Reader<'_> {
         let folder = self.folder("folder", settings.folder.as_deref()).unwrap_or_else(|| "INBOX".to_owned());
         let spam_folder = self.folder("spam_folder", settings.spam_folder.as_deref());
         if spam_folder.as_ref() == Some(&folder) {
-            self.errors.note("spam_folder", "it is `folder` itself, so that no message could ever arrive; name another one");
+            self.errors
+                .note("spam_folder", "it is `folder` itself, so that no message could ever arrive; name another one");
         }
         let limits = self.limits();
         let (from, to) = (from?, to?);
@@ -161,7 +162,9 @@ impl Reader<'_> {
         let ((user_key, user), (pass_key, pass), (token_key, token)) = (keys.user, keys.pass_file, keys.token_command);
         let by = match (pass, token) {
             (Some(_), Some(_)) => {
-                let message = format!("{pass_key} is given too; keep {token_key} for Gmail and Microsoft 365, {pass_key} elsewhere");
+                let message = format!(
+                    "{pass_key} is given too; keep {token_key} for Gmail and Microsoft 365, {pass_key} elsewhere"
+                );
                 self.errors.note(token_key, message);
                 None
             }
@@ -183,7 +186,8 @@ impl Reader<'_> {
         }
         let user = user?;
         if user.is_empty() || user.chars().any(char::is_control) {
-            let message = "it is empty, or holds a control character; write the account's name as your mail program has it";
+            let message =
+                "it is empty, or holds a control character; write the account's name as your mail program has it";
             self.errors.note(user_key, message);
         }
         Some(Login { user: user.to_owned(), by: by? })
@@ -209,7 +213,10 @@ impl Reader<'_> {
         let warning = read("warning", self.settings.warning.as_ref());
         if warning.is_some_and(|warning| warning >= within) {
             let most = duration_words(within);
-            self.errors.note("warning", format!("it must be shorter than `within`, which is {most}, or nobody is ever warned"));
+            self.errors.note(
+                "warning",
+                format!("it must be shorter than `within`, which is {most}, or nobody is ever warned"),
+            );
         }
         Limits { within, warning }
     }

@@ -41,7 +41,10 @@ pub(crate) enum Phase {
 pub(crate) enum Bar {
     Stop(Stop),
     /// The server said no to this message, perhaps for now only. Holds what it did, as the end of a sentence.
-    Refused { what: String, later: bool },
+    Refused {
+        what: String,
+        later: bool,
+    },
 }
 
 impl From<Stop> for Bar {
@@ -106,7 +109,8 @@ impl Talk<'_> {
     /// The program is run when the server is there and takes tokens: each costs its provider something.
     fn token(&mut self, command: &TokenCommand, ways: &[String]) -> Result<Password, Bar> {
         if !has(ways, "XOAUTH2") {
-            let others = if ways.is_empty() { "no login at all".to_owned() } else { format!("only {}", ways.join(", ")) };
+            let others =
+                if ways.is_empty() { "no login at all".to_owned() } else { format!("only {}", ways.join(", ")) };
             return Err(said(format!(
                 "takes no access tokens (XOAUTH2) at this port and offers {others}; use smtp_pass_file in place of \
                  smtp_token_command, or another port"
@@ -185,7 +189,8 @@ async fn by_password<S: AsyncRead + AsyncWrite + Unpin>(
         }
         reply
     } else if has(ways, "XOAUTH2") {
-        let what = "takes no passwords, only access tokens (XOAUTH2); use smtp_token_command in place of smtp_pass_file";
+        let what =
+            "takes no passwords, only access tokens (XOAUTH2); use smtp_token_command in place of smtp_pass_file";
         return Err(said(what.to_owned()));
     } else if ways.is_empty() {
         return Err(said("offers no login at this port; take smtp_user out, or use another port".to_owned()));
@@ -248,7 +253,9 @@ fn refused(what: &str, reply: &Reply) -> Bar {
 
 /// A line that begins with a dot gets another one (RFC 5321, 4.5.2).
 fn stuffed(text: &str) -> String {
-    text.split_inclusive("\r\n").map(|line| if line.starts_with('.') { format!(".{line}") } else { line.to_owned() }).collect()
+    text.split_inclusive("\r\n")
+        .map(|line| if line.starts_with('.') { format!(".{line}") } else { line.to_owned() })
+        .collect()
 }
 
 fn has(ways: &[String], wanted: &str) -> bool {

@@ -10,7 +10,7 @@ use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
 /// Messages that are waited for; older ones are forgotten.
-const PENDING_MAX: usize = 20;
+const PENDING_MAX: usize = 48;
 /// Where single messages cannot be removed, nothing is sent once so many notes lie there.
 const LEFT_MAX: usize = 50;
 /// The first pause between two looks, and the longest.
@@ -33,6 +33,15 @@ struct Trip<'a> {
 struct Folders {
     here: Spot,
     spam: Vec<Spot>,
+}
+
+/// One of the letters that were looked for, by its place among them.
+struct Seen {
+    place: usize,
+    /// When the mailbox took it in.
+    came: Option<Timestamp>,
+    /// The folder for spam that it lies in.
+    spam: Option<String>,
 }
 
 /// What tidying up is to remove: the folder, and what in it.
@@ -138,8 +147,8 @@ impl Trip<'_> {
         let last = self.until.checked_sub(AFTERWARDS.min(self.cx.timeout / 4)).unwrap_or(self.until);
         let mut pause = PAUSE;
         loop {
-            if let Some((_, in_spam)) = self.look(mailbox, folders, &[letter], spent)?.pop() {
-                return Ok(Some(in_spam.map_or_else(|| Found::Arrived(sent.elapsed()), Found::Spam)));
+            if let Some(seen) = self.look(mailbox, folders, &[letter], spent)?.pop() {
+                return Ok(Some(seen.spam.map_or_else(|| Found::Arrived(sent.elapsed()), Found::Spam)));
             }
             if self.cx.cancel.is_cancelled() || Instant::now() + pause >= last {
                 return Ok(None);
@@ -149,15 +158,14 @@ impl Trip<'_> {
         }
     }
 
-    /// Looks for letters: which of them is there, when it came, and in which folder for spam if it is in one. What was found
-    /// can be removed afterwards.
+    /// Looks for letters. What was found can be removed afterwards.
     fn look(
         &self,
         mailbox: &mut Visit<'_>,
         folders: &Folders,
         letters: &[&Letter],
         spent: &mut Spent,
-    ) -> Result<Vec<((usize, Option<Timestamp>), Option<String>)>, Why> {
+    ) -> Result<Vec<Seen>, Why> {
         let tokens: Vec<&str> = letters.iter().map(|letter| letter.token.as_str()).collect();
         let (mut seen, mut known) = (Vec::new(), BTreeSet::new());
         let spots = [(&folders.here, false)].into_iter().chain(folders.spam.iter().map(|spot| (spot, true)));
@@ -171,7 +179,7 @@ impl Trip<'_> {
                 let Some(place) = letters.iter().position(|l| **l == letter) else { continue };
                 let came = marked.came.map(|at| Timestamp::from_micros(at.as_microsecond()));
                 if known.insert(place) {
-                    seen.push(((place, came), is_spam.then(|| spot.shown().to_owned())));
+                    seen.push(Seen { place, came, spam: is_spam.then(|| spot.shown().to_owned()) });
                 }
                 spent.push((spot.clone(), marked));
             }
@@ -190,7 +198,8 @@ impl Trip<'_> {
         let arrived = |letter: &Letter| {
             notes.iter().any(|(note, _)| matches!(note.fate, Fate::Arrived(_)) && note.letter == *letter)
         };
-        let open = notes.iter().map(|(note, _)| note).filter(|n| !matches!(n.fate, Fate::Arrived(_)) && !arrived(&n.letter));
+        let open =
+            notes.iter().map(|(note, _)| note).filter(|n| !matches!(n.fate, Fate::Arrived(_)) && !arrived(&n.letter));
         let open: Vec<&Note> = open.collect();
         let open = open.get(open.len().saturating_sub(PENDING_MAX)..).unwrap_or_default();
         if open.is_empty() {
@@ -200,9 +209,9 @@ impl Trip<'_> {
         let seen = self.look(mailbox, folders, &letters, spent)?;
         let now = self.now();
         let found = open.iter().enumerate().map(|(nth, note)| {
-            let found = seen.iter().find(|((place, _), _)| *place == nth).map(|((_, came), spam)| match spam {
+            let found = seen.iter().find(|seen| seen.place == nth).map(|seen| match &seen.spam {
                 Some(folder) => Found::Spam(folder.clone()),
-                None => Found::Arrived(took(note.letter.sent, *came, now)),
+                None => Found::Arrived(took(note.letter.sent, seen.came, now)),
             });
             ((*note).clone(), found)
         });
@@ -220,19 +229,20 @@ impl Trip<'_> {
     ) -> Result<Option<String>, String> {
         let broken = |why: Why| why.to_string();
         let mut left = None;
-        if let Some((letter, took)) = f.newest().filter(|(letter, _)| f.last.as_ref().is_none_or(|l| l.letter != **letter)) {
+        if let Some((letter, took)) =
+            f.newest().filter(|(letter, _)| f.last.as_ref().is_none_or(|l| l.letter != **letter))
+        {
             let note = Note { letter: letter.clone(), fate: Fate::Arrived(took) };
             left = mailbox.put(&folders.here, &note.text(self.plan)).map_err(broken)?;
         }
         // With the note of this run.
         let now_there = self.notes(mailbox, folders).map_err(broken)?;
         let keep = newest_arrival(&now_there);
-        let lost: Vec<&Letter> = f.lost(self.plan.limits.within);
         let is_over = |note: &Note| match note.fate {
             Fate::Arrived(_) => keep.as_ref() != Some(note),
             _ if note.letter == f.own => f.found.is_some(),
             _ => match f.earlier.iter().find(|(of, _)| of.letter == note.letter) {
-                Some((of, found)) => found.is_some() || lost.contains(&&of.letter),
+                Some((of, found)) => found.is_some() || f.is_overtaken(&of.letter, self.plan.limits.within),
                 // Beyond those that are waited for, or noted as arrived.
                 None => notes.iter().any(|(of, _)| of.letter == note.letter),
             },

@@ -75,7 +75,8 @@ fn run_with(settings: &str, timeout: Duration) -> Outcome {
     let job = jobs(settings).unwrap().remove(0);
     let scratch = std::env::temp_dir().join("checker-mail-unused");
     let cx = Context::new(Timestamp::from_secs(1_772_359_200), timeout, "run".to_owned(), scratch.into());
-    let outcome = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(job.execute(&cx));
+    let outcome =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(job.execute(&cx));
     assert!(begin.elapsed() < timeout + Duration::from_secs(15), "{outcome:?}");
     assert!(outcome.summary.len() <= 400 && !outcome.summary.chars().any(char::is_control), "{outcome:?}");
     assert!(!format!("{outcome:?}").contains("s3cret"), "{outcome:?}");
@@ -105,8 +106,10 @@ fn closed() -> SocketAddr {
 
 #[test]
 fn a_message_that_is_taken_and_not_there_is_noted_and_unknown() {
-    let ((smtp, said), (imap, asked)) =
-        (scripted(&[("", "220 hi\r\n"), ("EHLO", "250 hi\r\n"), ("DATA", "354 go\r\n")], false), scripted(MAILBOX, true));
+    let ((smtp, said), (imap, asked)) = (
+        scripted(&[("", "220 hi\r\n"), ("EHLO", "250 hi\r\n"), ("DATA", "354 go\r\n")], false),
+        scripted(MAILBOX, true),
+    );
     let outcome = run(smtp, imap, 3_000);
     assert_eq!(outcome.verdict, Verdict::Unknown, "{outcome:?}\n{}", asked.lock().unwrap());
     assert!(outcome.summary.contains("nothing is known of earlier ones"), "{outcome:?}");
@@ -132,11 +135,23 @@ fn each_fault_of_who_takes_mail_has_its_sentence() {
         (of(&[("", "220 hi\r\n"), ("EHLO", "502 no\r\n")]), Verdict::Failed, "refuses EHLO: \"502 no\""),
         (of(&[("", "220 hi\r\n"), ("EHLO", "421 no\r\n")]), Verdict::Warning, "ends the talk for now: \"421 no\""),
         (of(&[("", "220 hi\r\n"), HELLO, ("MAIL", "530 log in\r\n")]), Verdict::Failed, "give smtp_user and"),
-        (of(&[("", "220 hi\r\n"), HELLO, ("RCPT", "550 who\r\n")]), Verdict::Failed, "refuses mail for b@b.example: \"550"),
+        (
+            of(&[("", "220 hi\r\n"), HELLO, ("RCPT", "550 who\r\n")]),
+            Verdict::Failed,
+            "refuses mail for b@b.example: \"550",
+        ),
         (of(&[("", "220 hi\r\n"), HELLO, ("RCPT", "450 later\r\n")]), Verdict::Warning, "for now: \"450 later\""),
         (of(&[("", "220 hi\r\n"), HELLO, ("DATA", "250 no\r\n")]), Verdict::Failed, "refuses the message: \"250 no\""),
-        (of(&[("", "220 hi\r\n"), HELLO, DATA, (".", "554 spam\r\n")]), Verdict::Failed, "refuses the message: \"554 spam"),
-        (of(&[("", "220 hi\r\n"), HELLO, DATA, (".", "")]), Verdict::Failed, "so nobody knows whether the message is on"),
+        (
+            of(&[("", "220 hi\r\n"), HELLO, DATA, (".", "554 spam\r\n")]),
+            Verdict::Failed,
+            "refuses the message: \"554 spam",
+        ),
+        (
+            of(&[("", "220 hi\r\n"), HELLO, DATA, (".", "")]),
+            Verdict::Failed,
+            "so nobody knows whether the message is on",
+        ),
     ] {
         let outcome = run(at, imap(), 1_500);
         assert_eq!(outcome.verdict, verdict, "{outcome:?}");
@@ -157,7 +172,10 @@ fn who_keeps_mail_is_asked_before_anything_is_sent() {
             of(&[("", "* OK hi\r\n"), ("LOGIN", "$ NO s3cret-word\r\n")]),
             "refused; correct user or password in the settings. It says: (hidden); Gmail and Microsoft 365 want imap_token_command",
         ),
-        (of(&[("", "* OK hi\r\n"), ("LIST", "$ NO not now\r\n")]), "refused while we waited for its list of folders: not"),
+        (
+            of(&[("", "* OK hi\r\n"), ("LIST", "$ NO not now\r\n")]),
+            "refused while we waited for its list of folders: not",
+        ),
         (of(&[("", "* OK hi\r\n"), ("EXAMINE", "$ NO broken\r\n")]), "the inbox cannot be opened or searched: broken"),
     ] {
         let (smtp, said) = scripted(&[], false);
@@ -199,7 +217,10 @@ fn a_server_that_repeats_a_token_does_not_get_it_into_messages() {
     ];
     let (imap, _) = scripted(script, true);
     let keys = USUAL.replace("t0ken", "s3cret-token");
-    let settings = format!("{keys}imap_security = \"none\"\nsmtp_security = \"none\"\nsmtp = \"{}\"\nimap = \"{imap}\"\n", closed());
+    let settings = format!(
+        "{keys}imap_security = \"none\"\nsmtp_security = \"none\"\nsmtp = \"{}\"\nimap = \"{imap}\"\n",
+        closed()
+    );
     let outcome = run_with(&settings, Duration::from_secs(10));
     assert!(outcome.summary.contains("the access token for \"me\" is refused"), "{outcome:?}");
 }

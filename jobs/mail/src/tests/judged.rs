@@ -82,7 +82,11 @@ fn a_message_that_arrives_is_judged_by_its_time() {
 
 #[test]
 fn a_slow_way_is_neither_a_failure_nor_well_before_something_is_known() {
-    is(&nothing(), Verdict::Unknown, &["is not there after 45 s; nothing is known of earlier ones; the next run looks"]);
+    is(
+        &nothing(),
+        Verdict::Unknown,
+        &["is not there after 45 s; nothing is known of earlier ones; the next run looks"],
+    );
     let unnoted = Findings { unnoted: Some("over quota".to_owned()), ..nothing() };
     is(&unnoted, Verdict::Unknown, &["the mailbox takes no notes (over quota)"]);
     // What was sent before may still come.
@@ -98,7 +102,11 @@ fn a_slow_way_is_neither_a_failure_nor_well_before_something_is_known() {
 #[test]
 fn earlier_messages_speak_for_the_way() {
     let after = |took| earlier(&[(900, Some(Found::Arrived(secs(took))))]);
-    is(&after(50), Verdict::Ok, &["the message sent 15 min ago arrived after 50 s; that of this run is not there yet (45 s)"]);
+    is(
+        &after(50),
+        Verdict::Ok,
+        &["the message sent 15 min ago arrived after 50 s; that of this run is not there yet (45 s)"],
+    );
     is(&after(61), Verdict::Warning, &["at most 1 min is well"]);
     is(&after(301), Verdict::Failed, &["at most 5 min is well"]);
     // The one that was sent last counts.
@@ -107,7 +115,11 @@ fn earlier_messages_speak_for_the_way() {
     // One that a run has noted.
     is(&last(900, nothing()), Verdict::Ok, &["the last message, sent 15 min ago, arrived after 1 min 10 s; that of"]);
     is(&last(300 + 2 * 900, nothing()), Verdict::Ok, &["the last message, sent 35 min ago"]);
-    is(&last(301 + 2 * 900, nothing()), Verdict::Unknown, &["the last that is known to have arrived was sent 35 min ago"]);
+    is(
+        &last(301 + 2 * 900, nothing()),
+        Verdict::Unknown,
+        &["the last that is known to have arrived was sent 35 min ago"],
+    );
 }
 
 #[test]
@@ -120,11 +132,23 @@ fn what_does_not_arrive_in_time_is_told_with_what_was_sent_when() {
             "look into the log and the queue of s.example:587",
         ],
     );
-    is(&last(1_800, earlier(&[(900, None)])), Verdict::Failed, &["not there; the last that arrived was sent 30 min ago"]);
+    is(
+        &last(1_800, earlier(&[(900, None)])),
+        Verdict::Failed,
+        &["not there; the last that arrived was sent 30 min ago"],
+    );
     is(&earlier(&[(1_800, None), (900, None)]), Verdict::Failed, &["sent 30 min ago", ", nor has another one since"]);
-    is(&earlier(&[(2_700, None), (1_800, None), (900, None), (60, None)]), Verdict::Failed, &["nor have 2 others since"]);
+    is(
+        &earlier(&[(2_700, None), (1_800, None), (900, None), (60, None)]),
+        Verdict::Failed,
+        &["nor have 2 others since"],
+    );
     // What came before it is no excuse.
-    is(&earlier(&[(1_800, Some(Found::Arrived(secs(5)))), (900, None)]), Verdict::Failed, &["the last that arrived was"]);
+    is(
+        &earlier(&[(1_800, Some(Found::Arrived(secs(5)))), (900, None)]),
+        Verdict::Failed,
+        &["the last that arrived was"],
+    );
 }
 
 #[test]
@@ -134,7 +158,11 @@ fn one_that_was_overtaken_is_lost_on_a_way_that_works() {
         Findings { earlier: notes.chain(f.earlier.clone()).collect(), ..f }
     };
     let arrived = found(Found::Arrived(secs(2)));
-    is(&of(&[900], arrived.clone()), Verdict::Warning, &["after 2 s; but the message sent 15 min ago (", "never arrived"]);
+    is(
+        &of(&[900], arrived.clone()),
+        Verdict::Warning,
+        &["after 2 s; but the message sent 15 min ago (", "never arrived"],
+    );
     is(&of(&[1_800, 900], arrived.clone()), Verdict::Warning, &["never arrived, nor did another one"]);
     is(&of(&[300], arrived), Verdict::Ok, &[]);
     is(&of(&[900], found(Found::Arrived(secs(301)))), Verdict::Failed, &["never arrived"]);
@@ -144,8 +172,16 @@ fn one_that_was_overtaken_is_lost_on_a_way_that_works() {
 #[test]
 fn what_lies_among_spam_has_not_arrived() {
     let spam = || Some(Found::Spam("Junk".to_owned()));
-    is(&found(Found::Spam("Junk".to_owned())), Verdict::Failed, &["is taken for spam", "sent 45 s ago lies in \"Junk\""]);
-    is(&earlier(&[(900, spam())]), Verdict::Failed, &["the message sent 15 min ago lies in \"Junk\"; look at the filter"]);
+    is(
+        &found(Found::Spam("Junk".to_owned())),
+        Verdict::Failed,
+        &["is taken for spam", "sent 45 s ago lies in \"Junk\""],
+    );
+    is(
+        &earlier(&[(900, spam())]),
+        Verdict::Failed,
+        &["the message sent 15 min ago lies in \"Junk\"; look at the filter"],
+    );
     is(&last(1_800, earlier(&[(900, spam())])), Verdict::Failed, &["is taken for spam"]);
     // What arrives later says that it is over.
     is(&earlier(&[(1_800, spam()), (900, Some(Found::Arrived(secs(2))))]), Verdict::Ok, &["arrived after 2 s"]);

@@ -28,7 +28,10 @@ fn a_message_says_whose_it_is_and_is_fit_to_be_sent() {
         assert_eq!((field(&text, "From"), field(&text, "To")), ("<a@a.example>", "<b@b.example>"));
         assert!(!text.contains("\r\nBcc") && !field(&text, "Subject").contains("=?"), "{text}");
         assert!(field(&text, "Date").starts_with("Sun, 1 Mar 2026 10:00:00 "), "{text}");
-        assert!(field(&text, "Message-ID").contains(&letter.token) && field(&text, kind).contains(&letter.token), "{text}");
+        assert!(
+            field(&text, "Message-ID").contains(&letter.token) && field(&text, kind).contains(&letter.token),
+            "{text}"
+        );
     }
     assert_ne!(field(&letter.text(&plan), "Message-ID"), field(&note.text(&plan), "Message-ID"));
     assert_eq!(Letter::parse(field(&letter.text(&plan), "X-Checker-Mail"), &plan.mark), Some(letter.clone()));

@@ -39,30 +39,49 @@ fn each_wrong_key_says_what_to_write() {
     let at = "smtp = \"s.example:587\"\nimap = \"i.example:993\"\n";
     let u = format!("{USUAL}{at}");
     let nobody = format!("from = \"a@a.example\"\n{at}");
-    let plain = "from = \"a@a.example\"\nsmtp = \"s.example:587\"\nimap = \"127.0.0.1:143\"\nimap_security = \"none\"\n";
+    let plain =
+        "from = \"a@a.example\"\nsmtp = \"s.example:587\"\nimap = \"127.0.0.1:143\"\nimap_security = \"none\"\n";
     for (settings, wanted) in [
         (format!("{USUAL}smtp = \"s.example\"\nimap = \"i.example:993\""), "smtp: \"s.example\" has no port; add it"),
         (format!("{USUAL}smtp = \"s.example:25\"\nimap = \"i.example\""), "imap: \"i.example\" has no port; add it"),
         (u.replace("a@a.example", "a"), "from: \"a\" is no mail address; write one as"),
-        (u.replace("b@b.example", "b@b.example\\r\\nBcc: c@c.example"), "to: \"b@b.example\\r\\nBcc: c@c.example\" is no mail"),
+        (
+            u.replace("b@b.example", "b@b.example\\r\\nBcc: c@c.example"),
+            "to: \"b@b.example\\r\\nBcc: c@c.example\" is no mail",
+        ),
         (format!("{u}smtp_security = \"ssl\""), "smtp_security: \"ssl\" is not known; use \"starttls\", \"tls\" or"),
         (format!("{u}imap_security = \"ssl\""), "imap_security: \"ssl\" is not known"),
-        (format!("{u}imap_security = \"none\""), "imap_security: a password is never sent without TLS, except to this host"),
+        (
+            format!("{u}imap_security = \"none\""),
+            "imap_security: a password is never sent without TLS, except to this host",
+        ),
         (
             format!("{u}smtp_security = \"none\"\nsmtp_user = \"me\"\nsmtp_pass_file = \"{good}\""),
             "smtp_user: a password is never sent without TLS",
         ),
-        (format!("{u}smtp_security = \"none\"\nsmtp_ca_file = \"/etc/passwd\""), "smtp_ca_file: it is of no use without TLS"),
+        (
+            format!("{u}smtp_security = \"none\"\nsmtp_ca_file = \"/etc/passwd\""),
+            "smtp_ca_file: it is of no use without TLS",
+        ),
         (format!("{u}smtp_ca_file = \"/nowhere/ca.pem\""), "smtp_ca_file: cannot read the CA file"),
         (format!("{u}imap_ca_file = \"/nowhere/ca.pem\""), "imap_ca_file: cannot read the CA file"),
-        (format!("{plain}imap_user = \"me\"\nimap_pass_file = \"{good}\"\nimap_ca_file = \"/etc/passwd\""), "imap_ca_file: it"),
-        (format!("{u}smtp_user = \"me\""), "smtp_user: a user needs smtp_pass_file, the file that holds the password, or"),
+        (
+            format!("{plain}imap_user = \"me\"\nimap_pass_file = \"{good}\"\nimap_ca_file = \"/etc/passwd\""),
+            "imap_ca_file: it",
+        ),
+        (
+            format!("{u}smtp_user = \"me\""),
+            "smtp_user: a user needs smtp_pass_file, the file that holds the password, or",
+        ),
         (format!("{u}smtp_pass_file = \"{good}\""), "smtp_pass_file: a login needs smtp_user"),
         (format!("{u}smtp_token_command = [\"/bin/echo\"]"), "smtp_token_command: a login needs smtp_user"),
         (format!("{u}smtp_user = \"\"\nsmtp_pass_file = \"{good}\""), "smtp_user: it is empty"),
         (format!("{u}smtp_user = \"me\"\nsmtp_pass_file = \"{open}\""), "can be read or written by others (mode 644)"),
         (format!("{u}smtp_user = \"me\"\nsmtp_token_command = []"), "smtp_token_command: it names no program"),
-        (format!("{u}smtp_user = \"me\"\nsmtp_token_command = [\"./token\"]"), "smtp_token_command: ./token is a relative path"),
+        (
+            format!("{u}smtp_user = \"me\"\nsmtp_token_command = [\"./token\"]"),
+            "smtp_token_command: ./token is a relative path",
+        ),
         (format!("{u}imap_pass_file = \"{good}\""), "imap_token_command: imap_pass_file is given too; keep"),
         (nobody.clone(), "imap: nobody can look into a mailbox without a login; set imap_user and imap_pass_file"),
         (format!("{nobody}imap_user = \"me\""), "imap_user: a user needs imap_pass_file"),

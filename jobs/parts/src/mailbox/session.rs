@@ -262,12 +262,7 @@ impl<'a, S: Read + Write> Talk<'a, S> {
         if there.map_err(|e| self.explain(e))?.contains(&uid) { Err(self.explain(error)) } else { Ok(()) }
     }
 
-    fn read_some(
-        &mut self,
-        uids: &[u32],
-        wanted: &dyn Fn(&Header) -> bool,
-        hits: &mut Vec<Hit>,
-    ) -> Result<(), Error> {
+    fn read_some(&mut self, uids: &[u32], wanted: &dyn Fn(&Header) -> bool, hits: &mut Vec<Hit>) -> Result<(), Error> {
         let query = format!("(UID INTERNALDATE BODY.PEEK[HEADER]<0.{HEADER_MAX}>)");
         let fetched = self.session.uid_fetch(set(uids), query)?;
         for message in fetched.iter() {

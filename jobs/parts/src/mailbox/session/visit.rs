@@ -1,7 +1,7 @@
 //! A session that stays open: looks, puts messages there, and removes them, as it is told.
 
 use super::survey::{begin, named};
-use super::{HITS_MAX, Talk, TOKENS_AT_ONCE, unharmed};
+use super::{HITS_MAX, TOKENS_AT_ONCE, Talk, unharmed};
 use crate::login::LoginBy;
 use crate::mailbox::error::Why;
 use crate::mailbox::folders::Place;

@@ -7,7 +7,11 @@ const WELL: &[u8] = b"* CAPABILITY IMAP4rev1 UIDPLUS LITERAL+\r\n$ OK done\r\n";
 const BOTH: &[u8] = b"* LIST () \"/\" INBOX\r\n* LIST (\\Junk) \"/\" Spam\r\n$ OK done\r\n";
 
 /// A visit to a server that says this after the login, and all that was said to it.
-fn go<T>(able: &[u8], answers: &[&[u8]], work: impl FnOnce(&mut Visit<'_>) -> Result<T, Why>) -> (Result<T, LookError>, String) {
+fn go<T>(
+    able: &[u8],
+    answers: &[&[u8]],
+    work: impl FnOnce(&mut Visit<'_>) -> Result<T, Why>,
+) -> (Result<T, LookError>, String) {
     let all: Vec<&[u8]> = [HELLO, able, OK, able, BOTH].into_iter().chain(answers.iter().copied()).collect();
     let script = Script::new(&all);
     let log = script.log.clone();
