@@ -45,7 +45,7 @@ struct Seen {
 }
 
 /// What tidying up is to remove: the folder, and what in it.
-type Spent = Vec<(Spot, Marked)>;
+type Leftovers = Vec<(Spot, Marked)>;
 
 /// Runs once.
 pub(crate) fn run(plan: &Plan, cx: &Context) -> Outcome {
@@ -77,8 +77,7 @@ impl Trip<'_> {
     }
 
     fn through(&self, mailbox: &mut Visit<'_>) -> Result<Outcome, Why> {
-        let (here, spam) = mailbox.folders(&self.plan.folder, self.plan.spam_folder.as_deref())?;
-        let folders = Folders { here, spam };
+        let mut folders = self.folders(mailbox)?;
         let notes = self.notes(mailbox, &folders)?;
         if !mailbox.can_remove() && notes.len() >= LEFT_MAX {
             return Ok(self.is_full(&folders, notes.len()));
@@ -100,20 +99,30 @@ impl Trip<'_> {
         if let Some(outcome) = doubt {
             return Ok(sending_fails(outcome));
         }
-        let mut spent = Spent::new();
-        let found = self.wait_for(mailbox, &folders, &letter, sent, &mut spent)?;
+        let mut leftovers = Leftovers::new();
+        let mut found = self.wait_for(mailbox, &folders, &letter, sent, &mut leftovers)?;
+        if found.is_none() {
+            // Some servers make the folder for spam when they first have something to put there.
+            folders = self.folders(mailbox)?;
+            found = self.now_there(mailbox, &folders, &letter, sent, &mut leftovers)?;
+        }
         let waited = sent.elapsed();
-        let earlier = self.earlier(mailbox, &folders, &notes, &mut spent)?;
+        let earlier = self.earlier(mailbox, &folders, &notes, &mut leftovers)?;
         let last = newest_arrival(&notes);
         let findings = Findings { now: self.now(), own: letter, found, waited, earlier, last, unnoted };
         let outcome = judge(self.plan, &findings);
-        Ok(match self.tidy(mailbox, &folders, &findings, &notes, spent) {
+        Ok(match self.tidy(mailbox, &folders, &findings, &notes, leftovers) {
             Ok(None) => outcome,
             Ok(Some(why)) | Err(why) => {
                 let detail = format!("{}\nnot tidied up: {why}", outcome.detail);
                 outcome.with_detail(detail)
             }
         })
+    }
+
+    fn folders(&self, mailbox: &mut Visit<'_>) -> Result<Folders, Why> {
+        let (here, spam) = mailbox.folders(&self.plan.folder, self.plan.spam_folder.as_deref())?;
+        Ok(Folders { here, spam })
     }
 
     /// What earlier runs have noted, in the order in which their messages were sent.
@@ -142,13 +151,13 @@ impl Trip<'_> {
         folders: &Folders,
         letter: &Letter,
         sent: Instant,
-        spent: &mut Spent,
+        leftovers: &mut Leftovers,
     ) -> Result<Option<Found>, Why> {
         let last = self.until.checked_sub(AFTERWARDS.min(self.cx.timeout / 4)).unwrap_or(self.until);
         let mut pause = PAUSE;
         loop {
-            if let Some(seen) = self.look(mailbox, folders, &[letter], spent)?.pop() {
-                return Ok(Some(seen.spam.map_or_else(|| Found::Arrived(sent.elapsed()), Found::Spam)));
+            if let Some(found) = self.now_there(mailbox, folders, letter, sent, leftovers)? {
+                return Ok(Some(found));
             }
             if self.cx.cancel.is_cancelled() || Instant::now() + pause >= last {
                 return Ok(None);
@@ -158,13 +167,26 @@ impl Trip<'_> {
         }
     }
 
+    /// Looks for the message of this run.
+    fn now_there(
+        &self,
+        mailbox: &mut Visit<'_>,
+        folders: &Folders,
+        letter: &Letter,
+        sent: Instant,
+        leftovers: &mut Leftovers,
+    ) -> Result<Option<Found>, Why> {
+        let seen = self.look(mailbox, folders, &[letter], leftovers)?.pop();
+        Ok(seen.map(|seen| seen.spam.map_or_else(|| Found::Arrived(sent.elapsed()), Found::Spam)))
+    }
+
     /// Looks for letters. What was found can be removed afterwards.
     fn look(
         &self,
         mailbox: &mut Visit<'_>,
         folders: &Folders,
         letters: &[&Letter],
-        spent: &mut Spent,
+        leftovers: &mut Leftovers,
     ) -> Result<Vec<Seen>, Why> {
         let tokens: Vec<&str> = letters.iter().map(|letter| letter.token.as_str()).collect();
         let (mut seen, mut known) = (Vec::new(), BTreeSet::new());
@@ -181,7 +203,7 @@ impl Trip<'_> {
                 if known.insert(place) {
                     seen.push(Seen { place, came, spam: is_spam.then(|| spot.shown().to_owned()) });
                 }
-                spent.push((spot.clone(), marked));
+                leftovers.push((spot.clone(), marked));
             }
         }
         Ok(seen)
@@ -193,7 +215,7 @@ impl Trip<'_> {
         mailbox: &mut Visit<'_>,
         folders: &Folders,
         notes: &[Noted],
-        spent: &mut Spent,
+        leftovers: &mut Leftovers,
     ) -> Result<Vec<(Note, Option<Found>)>, Why> {
         let arrived = |letter: &Letter| {
             notes.iter().any(|(note, _)| matches!(note.fate, Fate::Arrived(_)) && note.letter == *letter)
@@ -206,7 +228,7 @@ impl Trip<'_> {
             return Ok(Vec::new());
         }
         let letters: Vec<&Letter> = open.iter().map(|note| &note.letter).collect();
-        let seen = self.look(mailbox, folders, &letters, spent)?;
+        let seen = self.look(mailbox, folders, &letters, leftovers)?;
         let now = self.now();
         let found = open.iter().enumerate().map(|(nth, note)| {
             let found = seen.iter().find(|seen| seen.place == nth).map(|seen| match &seen.spam {
@@ -225,7 +247,7 @@ impl Trip<'_> {
         folders: &Folders,
         f: &Findings,
         notes: &[Noted],
-        mut spent: Spent,
+        mut leftovers: Leftovers,
     ) -> Result<Option<String>, String> {
         let broken = |why: Why| why.to_string();
         let mut left = None;
@@ -248,9 +270,10 @@ impl Trip<'_> {
             },
         };
         let over = now_there.into_iter().filter(|(note, _)| is_over(note));
-        spent.extend(over.map(|(_, marked)| (folders.here.clone(), marked)));
+        leftovers.extend(over.map(|(_, marked)| (folders.here.clone(), marked)));
         for spot in [&folders.here].into_iter().chain(&folders.spam) {
-            let of_spot: Vec<&Marked> = spent.iter().filter(|(at, _)| at == spot).map(|(_, marked)| marked).collect();
+            let of_spot: Vec<&Marked> =
+                leftovers.iter().filter(|(at, _)| at == spot).map(|(_, marked)| marked).collect();
             left = left.or(mailbox.remove(spot, &of_spot).map_err(broken)?);
         }
         Ok(left)
