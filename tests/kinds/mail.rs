@@ -176,8 +176,10 @@ fn a_message_among_spam_has_not_arrived() {
     if !need("postfix") {
         return;
     }
-    // Unlike the folder for spam, which is made by the first message in it, one that the settings name must be there.
-    server().imap("canary").ask("CREATE Papierkorb");
+    // Dovecot does not list a folder that was made in the second of its last list.
+    for folder in ["Spam-Verdacht", "Papierkorb"] {
+        server().imap("canary").ask(&format!("CREATE {folder}"));
+    }
     let named = "spam_folder = \"Papierkorb\"\n";
     let home = home(&[table("spam", "junk", "canary", ""), table("named", "trash", "canary", named)].concat());
     is(

@@ -26,8 +26,8 @@ fn conforms() {
     checker_job::conformance::check::<Spawner>();
 }
 
-#[test]
-fn each_wrong_key_says_what_to_write() {
+/// A folder with a password that only we can read, and one that others can: the folder, and both paths.
+fn secrets() -> (tempfile::TempDir, String, String) {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, mode: u32| {
         let path = folder.path().join(name);
@@ -36,12 +36,28 @@ fn each_wrong_key_says_what_to_write() {
         path.display().to_string()
     };
     let (good, open) = (file("good", 0o600), file("open", 0o644));
-    let at = "smtp = \"s.example:587\"\nimap = \"i.example:993\"\n";
-    let u = format!("{USUAL}{at}");
-    let nobody = format!("from = \"a@a.example\"\n{at}");
+    (folder, good, open)
+}
+
+/// Each of these tables is refused with these words, and no secret among them.
+#[track_caller]
+fn wrong(cases: &[(String, &str)]) {
+    for (settings, wanted) in cases {
+        let errors: Vec<String> = jobs(settings).unwrap_err().iter().map(ToString::to_string).collect();
+        assert!(errors.iter().any(|e| e.contains(wanted)), "{settings}\n{errors:?}\nwanted {wanted}");
+        assert!(!errors.concat().contains("s3cret"), "{errors:?}");
+    }
+}
+
+const AT: &str = "smtp = \"s.example:587\"\nimap = \"i.example:993\"\n";
+
+#[test]
+fn each_wrong_key_says_what_to_write() {
+    let (_folder, good, _) = secrets();
+    let u = format!("{USUAL}{AT}");
     let plain =
         "from = \"a@a.example\"\nsmtp = \"s.example:587\"\nimap = \"127.0.0.1:143\"\nimap_security = \"none\"\n";
-    for (settings, wanted) in [
+    wrong(&[
         (format!("{USUAL}smtp = \"s.example\"\nimap = \"i.example:993\""), "smtp: \"s.example\" has no port; add it"),
         (format!("{USUAL}smtp = \"s.example:25\"\nimap = \"i.example\""), "imap: \"i.example\" has no port; add it"),
         (u.replace("a@a.example", "a"), "from: \"a\" is no mail address; write one as"),
@@ -69,6 +85,20 @@ fn each_wrong_key_says_what_to_write() {
             format!("{plain}imap_user = \"me\"\nimap_pass_file = \"{good}\"\nimap_ca_file = \"/etc/passwd\""),
             "imap_ca_file: it",
         ),
+        (format!("{u}folder = \"\""), "folder: it is empty"),
+        (format!("{u}folder = \"Junk\"\nspam_folder = \"Junk\""), "spam_folder: it is `folder` itself"),
+        (format!("{u}within = \"soon\""), "within: \"soon\" is no time"),
+        (format!("{u}within = \"0s\""), "within: no message is that quick"),
+        (format!("{u}warning = \"5min\""), "warning: it must be shorter than `within`, which is 5 min"),
+    ]);
+}
+
+#[test]
+fn each_wrong_login_says_what_to_write() {
+    let (_folder, good, open) = secrets();
+    let u = format!("{USUAL}{AT}");
+    let nobody = format!("from = \"a@a.example\"\n{AT}");
+    wrong(&[
         (
             format!("{u}smtp_user = \"me\""),
             "smtp_user: a user needs smtp_pass_file, the file that holds the password, or",
@@ -85,16 +115,7 @@ fn each_wrong_key_says_what_to_write() {
         (format!("{u}imap_pass_file = \"{good}\""), "imap_token_command: imap_pass_file is given too; keep"),
         (nobody.clone(), "imap: nobody can look into a mailbox without a login; set imap_user and imap_pass_file"),
         (format!("{nobody}imap_user = \"me\""), "imap_user: a user needs imap_pass_file"),
-        (format!("{u}folder = \"\""), "folder: it is empty"),
-        (format!("{u}folder = \"Junk\"\nspam_folder = \"Junk\""), "spam_folder: it is `folder` itself"),
-        (format!("{u}within = \"soon\""), "within: \"soon\" is no time"),
-        (format!("{u}within = \"0s\""), "within: no message is that quick"),
-        (format!("{u}warning = \"5min\""), "warning: it must be shorter than `within`, which is 5 min"),
-    ] {
-        let errors: Vec<String> = jobs(&settings).unwrap_err().iter().map(ToString::to_string).collect();
-        assert!(errors.iter().any(|e| e.contains(wanted)), "{settings}\n{errors:?}\nwanted {wanted}");
-        assert!(!errors.concat().contains("s3cret"), "{errors:?}");
-    }
+    ]);
     let job = jobs(&format!("{u}smtp_user = \"me\"\nsmtp_pass_file = \"{good}\"")).unwrap().remove(0);
     assert!(!format!("{job:?}").contains("s3cret"), "{job:?}");
     assert_eq!(job.id().as_str(), "mail:a@a.example to b@b.example");
