@@ -99,7 +99,7 @@ impl Talk<'_> {
                 LoginBy::Token(command) => {
                     let token = self.token(command, &ways(&hello))?;
                     lines = Lines::new(stream).hiding(&self.secrets);
-                    by_token(&mut lines, &login.user, &token).await?;
+                    by_token(&mut lines, &login.user, &token, &self.secrets).await?;
                 }
             }
         }
@@ -209,13 +209,16 @@ async fn by_token<S: AsyncRead + AsyncWrite + Unpin>(
     lines: &mut Lines<'_, S>,
     user: &str,
     token: &Password,
+    secrets: &Scrubber,
 ) -> Result<(), Bar> {
     let mut reply = ask(lines, &format!("AUTH XOAUTH2 {}", STANDARD.encode(xoauth2(user, token)))).await?;
     let mut why = String::new();
     if reply.code == "334" {
         // It says why it does not take the token; its no comes when we have answered that by an empty line.
         let challenge = reply.lines.first().map_or("", String::as_str);
-        why = refusal_in_base64(challenge).map(|said| format!(", after {said:?}")).unwrap_or_default();
+        why = refusal_in_base64(challenge, |words| secrets.scrub(words.to_owned()))
+            .map(|said| format!(", after {said:?}"))
+            .unwrap_or_default();
         lines.say("").await?;
         reply = ask(lines, "").await?;
     }
