@@ -4,13 +4,13 @@ use crate::support::binary::{Done, Home, usual};
 use crate::support::hostile::{Hostile, Manners};
 use crate::support::mail::{MailServer, OWNER, Site};
 use crate::support::{mail, need};
-use ring::digest::{SHA256, digest};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::fs;
 use std::os::unix::fs::chown;
 use std::sync::LazyLock;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 /// Who sends to `held@` sends into the mailbox of `vault@`, when somebody lets it go.
 const HELD: &str = "held@checker.test";
@@ -31,7 +31,7 @@ fn table(name: &str, to: &str, user: &str, more: &str) -> String {
     let ports = server().ports;
     let to = if to.contains('@') { to.to_owned() } else { MailServer::address(to) };
     let mut keys = format!(
-        "[[job.mail]]\nname = \"{name}\"\nid = \"{name}\"\nfrom = \"watch@checker.test\"\nto = \"{to}\"\n\
+        "[[job.mail]]\nname = \"{name}\"\nid = \"{name}\"\nevery = \"15min\"\nfrom = \"watch@checker.test\"\nto = \"{to}\"\n\
          imap_ca_file = \"HOME/ca.pem\"\nimap_user = \"{user}@checker.test\"\n"
     );
     for (key, usual) in [
@@ -63,7 +63,9 @@ fn home(jobs: &str) -> Home {
 #[track_caller]
 fn is(home: &Home, name: &str, verdict: &str, words: &[&str]) -> Done {
     let done = home.run(&["try", name]);
-    assert!(done.out.starts_with(&format!("{name}: {verdict}")), "{}{}\n{}", done.out, done.err, server().log());
+    let leaves = format!("{name}: this run leaves a message from watch@checker.test to ");
+    assert!(done.out.starts_with(&leaves), "what a run leaves is said first: {}", done.out);
+    assert!(done.out.contains(&format!("\n{name}: {verdict}\n")), "{}{}\n{}", done.out, done.err, server().log());
     for word in words {
         assert!(done.out.contains(word), "{}\nwanted {word}", done.out);
     }
@@ -88,14 +90,6 @@ fn put(user: &str, name: &str, text: &str) {
     let file = server().maildir(user).join(name);
     fs::write(&file, text.replace("\r\n", "\n")).unwrap();
     chown(&file, Some(OWNER), Some(OWNER)).unwrap();
-}
-
-fn mark(id: &str) -> String {
-    let whole = digest(&SHA256, format!("checker mail\n{id}").as_bytes());
-    whole.as_ref()[..16].iter().fold(String::new(), |mut text, byte| {
-        write!(text, "{byte:02x}").unwrap();
-        text
-    })
 }
 
 #[test]
@@ -144,9 +138,8 @@ fn a_message_that_goes_nowhere_is_unknown_first_and_failed_when_its_time_is_over
     assert_eq!(there("probe").1, 1);
     std::thread::sleep(Duration::from_secs(5));
     let words = [
-        "does not arrive: the message sent",
-        "none is known to have arrived before",
-        "look into the log and the queue of localhost:",
+        "does not arrive: look into the log and the queue of localhost:",
+        "is not there; none is known to have arrived before",
     ];
     is(&home, "nowhere", "failed", &words);
     // What a run alone can see of it.
@@ -189,7 +182,8 @@ fn a_message_among_spam_has_not_arrived() {
         &["is taken for spam: the message sent", "lies in \"Spam-Verdacht\"; look at the filter"],
     );
     is(&home, "named", "failed", &["lies in \"Papierkorb\""]);
-    assert!(there("canary/.Spam-Verdacht").0.is_empty() && there("canary/.Papierkorb").0.is_empty());
+    // There it can be looked at, until somebody was told.
+    assert_eq!((there("canary/.Spam-Verdacht").0.len(), there("canary/.Papierkorb").0.len()), (1, 1));
 }
 
 #[test]
@@ -197,24 +191,36 @@ fn what_only_claims_to_be_ours_is_not_believed_and_stays() {
     if !need("postfix") {
         return;
     }
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_micros();
-    let (mark, token) = (mark("forged"), "00112233445566778899aabbccddeeff");
-    let notes = [format!("{mark} arrived {token} {now} 100"), format!("{mark} sent {token} 1700000000000000 0")];
-    for (nth, note) in notes.iter().enumerate() {
-        put(
-            "names",
-            &format!("new/{nth}.note.here"),
-            &format!("Received: by x\r\nX-Checker-Mail-Note: {note}\r\n\r\ntext\r\n"),
-        );
-    }
-    let message = format!("Received: by x\r\nX-Checker-Mail: {mark} {token} {now}\r\n\r\ntext\r\n");
-    put("names", "new/2.trip.here", &message);
-    let before = there("names").0;
     let home = home(&table("forged", "discard", "names", "timeout = \"6s\"\n"));
     is(&home, "forged", "unknown", &["nothing is known of earlier ones"]);
+    let value = |field: &str| {
+        let all = server().files("names");
+        all.values().flat_map(|mail| mail.all(field)).map(|text| text.trim().to_owned()).next()
+    };
+    // What others may know of a note, and of a message that was lost.
+    let note = value("x-checker-mail-note").expect("a note");
+    let words: Vec<&str> = note.split(' ').collect();
+    let (token, sent) = (words[2], words[3]);
+    let arrived = note.replacen(" sent ", " arrived ", 1);
+    let other = "00112233445566778899aabbccddeeff";
+    let fields = [
+        format!("X-Checker-Mail-Note: {arrived}"),
+        format!("Received: by x\r\nX-Checker-Mail-Note: {note}"),
+        format!("X-Checker-Mail-Note: {}", arrived.replace(token, other)),
+        format!("Received: by x\r\nX-Checker-Mail: {other} {token} {sent}"),
+    ];
+    for (nth, field) in fields.iter().enumerate() {
+        put(
+            "names",
+            &format!("new/{nth}.forged.here"),
+            &format!("{field}\r\nSubject: {token} {}\r\n\r\ntext\r\n", words[0]),
+        );
+    }
+    let before = there("names").0;
     is(&home, "forged", "unknown", &["nothing is known of earlier ones"]);
     let after = there("names").0;
-    assert!(before.len() == 3 && before.is_subset(&after) && after.len() == 5, "{before:?} {after:?}");
+    let stay = before.iter().filter(|name| name.contains("forged")).all(|name| after.contains(&name.clone()));
+    assert!(before.len() == 5 && after.len() == 6 && stay, "{before:?} {after:?}");
 }
 
 #[test]
@@ -225,7 +231,7 @@ fn each_side_says_what_is_wrong_with_it() {
     let ports = server().ports;
     let user = "smtp_user = \"watch@checker.test\"\n";
     let wrong = format!("{user}smtp_pass_file = \"HOME/wrong.pass\"\n");
-    let good = mail::token::token("watch@checker.test", 600);
+    let (good, stale) = (mail::token::token("watch@checker.test", 600), mail::token::token("watch@checker.test", -60));
     let by_token = |token: &str| format!("{user}smtp_token_command = [\"/bin/echo\", \"{token}\"]\n");
     let strange = format!("smtp = \"localhost:{}\"\nsmtp_security = \"tls\"\n", ports.tls);
     let crossed = format!("imap = \"localhost:{}\"\nimap_security = \"starttls\"\n", ports.plain);
@@ -234,7 +240,7 @@ fn each_side_says_what_is_wrong_with_it() {
             table("pass", "oncall", "oncall", &wrong),
             table("reader", "oncall", "oncall", "imap_pass_file = \"HOME/wrong.pass\"\n"),
             table("token", "oncall", "oncall", &by_token(&good)),
-            table("stale", "oncall", "oncall", &by_token(&mail::token::token("watch@checker.test", -60))),
+            table("stale", "oncall", "oncall", &by_token(&stale)),
             table("folder", "oncall", "oncall", "folder = \"Nowhere\"\n"),
             table("refused", "refuse", "oncall", ""),
             table("later", "defer", "oncall", ""),
@@ -246,19 +252,34 @@ fn each_side_says_what_is_wrong_with_it() {
     );
     let (sending, reading) = ("sending (SMTP): ", "reading (IMAP): ");
     for (name, verdict, side, words) in [
-        ("pass", "failed", sending, "Gmail and Microsoft 365 want smtp_token_command in its place"),
-        ("reader", "failed", reading, "Gmail and Microsoft 365 want imap_token_command in place of imap_pass_file"),
+        (
+            "pass",
+            "failed",
+            sending,
+            "mend smtp_user or smtp_pass_file (Gmail and Microsoft 365 want smtp_token_command in its place)",
+        ),
+        (
+            "reader",
+            "failed",
+            reading,
+            "mend imap_user or imap_pass_file (Gmail and Microsoft 365 want imap_token_command in its place)",
+        ),
         ("token", "ok", "", "arrived at oncall@checker.test after"),
-        ("stale", "failed", sending, "refuses the access token for \"watch@checker.test\""),
-        ("folder", "failed", reading, "there is no folder \"Nowhere\", but \"INBOX\""),
+        (
+            "stale",
+            "failed",
+            sending,
+            "refuses the access token for \"watch@checker.test\": see that smtp_token_command prints",
+        ),
+        ("folder", "failed", reading, "the key folder names \"Nowhere\", and there is none, but \"INBOX\""),
         ("refused", "failed", sending, "refuses mail for refuse@checker.test: \"554 5.7.1"),
         ("later", "warning", sending, "for now: \"450 4.2.1"),
         ("closed", "failed", sending, "refuses the connection"),
-        ("strange", "failed", sending, "certificate is signed by an unknown authority"),
+        ("strange", "failed", sending, "certificate is signed by an unknown authority (own CA? set smtp_ca_file"),
         ("crossed", "failed", reading, "does not greet as IMAP does"),
     ] {
         let done = is(&home, name, verdict, &[side, words]);
-        assert!(!done.out.contains(&good), "{}", done.out);
+        assert!(!done.out.contains(&good) && !done.out.contains(&stale), "{}", done.out);
     }
 }
 
@@ -280,8 +301,8 @@ fn servers_that_misbehave_cost_a_run_and_no_more() {
             Manners { verdict: Some("554 5.7.1 spam\r\n"), ..Manners::default() },
             "refuses the message: \"554 5.7.1 spam\"",
         ),
-        (Manners { verdict: Some(""), ..Manners::default() }, "so nobody knows whether the message is on its way"),
-        (Manners { verdict: None, ..Manners::default() }, "does not answer to the text of the message"),
+        (Manners { verdict: Some(""), ..Manners::default() }, "nobody knows whether the message is on its way"),
+        (Manners { verdict: None, ..Manners::default() }, "filters may take long there, then a longer timeout helps"),
     ];
     for (nth, (manners, words)) in manners.into_iter().enumerate() {
         let hostile = Hostile::start(manners);
@@ -292,6 +313,53 @@ fn servers_that_misbehave_cost_a_run_and_no_more() {
             home(&table.replace("smtp_user = \"watch@checker.test\"\nsmtp_pass_file = \"HOME/watch.pass\"\n", ""));
         let begin = std::time::Instant::now();
         is(&home, &name, "failed", &["sending (SMTP): ", words]);
-        assert!(begin.elapsed() < Duration::from_secs(15), "{words}");
+        assert!(begin.elapsed() < Duration::from_secs(10), "{words}");
+    }
+}
+
+/// A server with this way to log in, which refuses it with these words.
+fn repeating(way: &str, answers: &[(&'static str, String)]) -> Hostile {
+    let kept = |text: String| -> &'static str { text.leak() };
+    let answers = answers.iter().map(|(command, words)| (*command, kept(words.clone()))).collect();
+    let ehlo = Some(kept(format!("250 AUTH {way}\r\n")));
+    Hostile::start(Manners { ehlo, starttls: Some(server().ca.identity("localhost")), answers, ..Manners::default() })
+}
+
+#[test]
+fn a_server_that_repeats_what_it_was_told_does_not_get_it_into_messages() {
+    if !need("postfix") {
+        return;
+    }
+    let (pass, token) = ("planted-pass-word", "planted.token-0123456789");
+    let plain = STANDARD.encode(format!("\0watch\0{pass}"));
+    let bearer = STANDARD.encode(format!("user=watch\x01auth=Bearer {token}\x01\x01"));
+    let of_pass = "smtp_pass_file = \"HOME/planted.pass\"\n".to_owned();
+    let of_token = format!("smtp_token_command = [\"/bin/echo\", \"{token}\"]\n");
+    for (nth, (way, answers, key, words)) in [
+        (
+            "PLAIN",
+            vec![("AUTH", format!("535 {pass} {plain} \"{pass}\"\r\n"))],
+            &of_pass,
+            "refuses the login of \"watch\"",
+        ),
+        ("PLAIN", vec![("MAIL", format!("550 {pass} {plain}\r\n"))], &of_pass, "refuses mail from watch@"),
+        ("XOAUTH2", vec![("AUTH", format!("535 {token} {bearer}\r\n"))], &of_token, "refuses the access token"),
+        ("XOAUTH2", vec![("MAIL", format!("550 {token} {bearer}\r\n"))], &of_token, "refuses mail from watch@"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let hostile = repeating(way, &answers);
+        let name = format!("repeats {nth}");
+        let more = format!(
+            "smtp = \"localhost:{}\"\nsmtp_ca_file = \"HOME/ca.pem\"\nsmtp_user = \"watch\"\n{key}timeout = \"10s\"\n",
+            hostile.port
+        );
+        let home = home(&table(&name, "spam", "spam", &more));
+        home.write("planted.pass", pass);
+        let done = is(&home, &name, "failed", &["sending (SMTP): ", words, "(hidden)"]);
+        for secret in [pass, token, plain.as_str(), bearer.as_str()] {
+            assert!(!done.out.contains(secret) && !done.err.contains(secret), "{}", done.out);
+        }
     }
 }

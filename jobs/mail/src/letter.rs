@@ -2,10 +2,13 @@
 
 use crate::plan::Plan;
 use checker_job::Timestamp;
+use checker_parts::login::LoginBy;
 use checker_parts::mailbox::{NOTE, TRIP};
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom, SystemRandom};
+use ring::{hmac, pbkdf2};
 use std::fmt::Write as _;
+use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// Bytes of a token, and of a mark.
@@ -14,6 +17,8 @@ const TOKEN: usize = 16;
 const NAME_MAX: usize = 60;
 /// No message takes longer; more in a note is damage.
 const TOOK_MAX: Duration = Duration::from_secs(366 * 86_400);
+/// Whoever reads a note and guesses at the password it is sealed with has this work with each guess.
+const ROUNDS: NonZeroU32 = NonZeroU32::new(100_000).unwrap();
 
 /// One message.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +43,38 @@ pub(crate) enum Fate {
 pub(crate) struct Note {
     pub(crate) letter: Letter,
     pub(crate) fate: Fate,
+}
+
+/// What makes the notes of a job known as its own: nobody can write one without the password of the mailbox. Where a program
+/// prints tokens there is no secret that lasts, and whoever can put messages into the mailbox can write notes.
+#[derive(Debug)]
+pub(crate) struct Seal {
+    key: hmac::Key,
+    /// Stands in all notes of the job.
+    pub(crate) mark: String,
+}
+
+impl Seal {
+    /// It takes some hundredths of a second, so a run makes it and not whoever reads the settings.
+    pub(crate) fn new(plan: &Plan) -> Self {
+        let secret = match &plan.mailbox.by {
+            LoginBy::Password(pass) => pass.reveal(),
+            LoginBy::Token(_) => "",
+        };
+        let mut key = [0; 32];
+        pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, ROUNDS, plan.mark.as_bytes(), secret.as_bytes(), &mut key);
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &key);
+        Self { mark: sealed(&key, "the notes of"), key }
+    }
+
+    pub(crate) fn of(&self, words: &str) -> String {
+        sealed(&self.key, words)
+    }
+}
+
+fn sealed(key: &hmac::Key, words: &str) -> String {
+    let whole = hmac::sign(key, format!("checker mail note\n{words}").as_bytes());
+    hex(whole.as_ref().get(..TOKEN).unwrap_or_default())
 }
 
 /// What stands in all messages of the job with this id.
@@ -69,7 +106,7 @@ impl Letter {
 
     /// Header and text: ASCII, and lines that end with CR LF.
     pub(crate) fn text(&self, plan: &Plan) -> String {
-        let mut text = self.head(plan, "Checker round trip");
+        let mut text = self.head(plan, "Checker round trip", &self.token);
         let Self { token, sent } = self;
         write!(text, "{TRIP}: {} {token} {}\r\n\r\n", plan.mark, sent.micros()).ok();
         text.push_str(
@@ -87,12 +124,13 @@ impl Letter {
         of_words(token, sent)
     }
 
-    fn head(&self, plan: &Plan, subject: &str) -> String {
+    /// Not all servers find a field of our own, so the subject holds the word that is searched for.
+    fn head(&self, plan: &Plan, subject: &str, word: &str) -> String {
         let date = jiff::Timestamp::from_microsecond(self.sent.micros()).unwrap_or_default();
         let date = jiff::fmt::rfc2822::DateTimePrinter::new().timestamp_to_string(&date).unwrap_or_default();
-        let host = plan.from.rsplit_once('@').map_or("localhost", |(_, host)| host);
+        let host = host(plan);
         format!(
-            "From: <{}>\r\nTo: <{}>\r\nSubject: {subject}: {}\r\nDate: {date}\r\nMessage-ID: <{}@{host}>\r\n\
+            "From: <{}>\r\nTo: <{}>\r\nSubject: {subject}: {} ({word})\r\nDate: {date}\r\nMessage-ID: <{}@{host}>\r\n\
              Auto-Submitted: auto-generated\r\nX-Auto-Response-Suppress: All\r\nMIME-Version: 1.0\r\n\
              Content-Type: text/plain; charset=us-ascii\r\n",
             plan.from,
@@ -101,6 +139,13 @@ impl Letter {
             self.token
         )
     }
+}
+
+/// What stands behind the `@` of a `Message-ID`, in messages and in searches.
+pub(crate) fn host(plan: &Plan) -> &str {
+    let host = plan.from.rsplit_once('@').map_or("", |(_, host)| host);
+    let is_sound = host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'));
+    if is_sound { host } else { "localhost" }
 }
 
 fn of_words(token: &str, sent: &str) -> Option<Letter> {
@@ -117,7 +162,7 @@ fn plain(name: &str) -> String {
 
 impl Note {
     /// Header and text of a note. It has no field `Received`, and another `Message-ID` than the message.
-    pub(crate) fn text(&self, plan: &Plan) -> String {
+    pub(crate) fn text(&self, plan: &Plan, seal: &Seal) -> String {
         let (word, took) = match self.fate {
             Fate::Sent => ("sent", Duration::ZERO),
             Fate::Perhaps => ("perhaps", Duration::ZERO),
@@ -125,9 +170,9 @@ impl Note {
         };
         let Letter { token, sent } = &self.letter;
         let of_note = Letter { token: format!("note-{word}-{token}"), sent: *sent };
-        let mut text = of_note.head(plan, "Checker's note of a round trip");
-        let (mark, sent, took) = (&plan.mark, sent.micros(), took.as_millis());
-        write!(text, "{NOTE}: {mark} {word} {token} {sent} {took}\r\n\r\n").ok();
+        let mut text = of_note.head(plan, "Checker's note of a round trip", &seal.mark);
+        let words = format!("{} {word} {token} {} {}", seal.mark, sent.micros(), took.as_millis());
+        write!(text, "{NOTE}: {words} {}\r\n\r\n", seal.of(&words)).ok();
         text.push_str(
             "Checker, a watchdog, sends messages to this mailbox and looks whether they arrive. This note\r\n\
              says what was sent last. It is replaced at each run; without it, nothing is known of slow\r\n\
@@ -136,11 +181,12 @@ impl Note {
         text
     }
 
-    /// From a note's field [`NOTE`], if it is one of the job with this mark.
-    pub(crate) fn parse(value: &str, mark: &str) -> Option<Self> {
+    /// From a note's field [`NOTE`], if the job with this seal has written it.
+    pub(crate) fn parse(value: &str, seal: &Seal) -> Option<Self> {
         let words: Vec<&str> = value.split_whitespace().collect();
-        let [whose, word, token, sent, took] = words.as_slice() else { return None };
-        (*whose == mark).then_some(())?;
+        let [whose, word, token, sent, took, sealed] = words.as_slice() else { return None };
+        let is_ours = seal.mark == *whose && seal.of(&[*whose, *word, *token, *sent, *took].join(" ")) == *sealed;
+        is_ours.then_some(())?;
         let took = Duration::from_millis(took.parse().ok()?);
         let fate = match *word {
             "sent" => Fate::Sent,

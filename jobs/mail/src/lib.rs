@@ -14,6 +14,7 @@
 
 mod judge;
 mod letter;
+mod memory;
 mod plan;
 mod send;
 mod spawn;
@@ -26,10 +27,13 @@ use checker_job::{Blame, Context, Job, JobId, JobSpawner, Outcome, Policy, Spawn
 use plan::Plan;
 use serde::Deserialize;
 use std::path::PathBuf;
+use std::time::Duration;
 
 const KIND: &str = "mail";
 /// Both sessions, the runtime of the one that sends, and a program that prints a token.
 const HANDLES: usize = 10;
+/// Between two runs of a rhythm may be so much less than its time.
+const JITTER: Duration = Duration::from_secs(60);
 /// What Checker keeps of an outcome.
 const SUMMARY_MAX: usize = 400;
 const DETAIL_MAX: usize = 16 * 1024;
@@ -95,6 +99,16 @@ impl Job for MailJob {
 
     fn handles(&self) -> usize {
         HANDLES
+    }
+
+    /// The last arrival speaks for the way until a message is overdue, and a run may begin a minute late and the next one in time.
+    fn seen_after(&self) -> Duration {
+        self.plan.limits.within + JITTER
+    }
+
+    fn leaves(&self) -> Option<String> {
+        let Plan { from, to, folder, mailbox, .. } = &self.plan;
+        Some(format!("a message from {from} to {to}, and a note in {folder:?} of {}", mailbox.user))
     }
 
     async fn execute(&self, cx: &Context) -> Outcome {

@@ -9,6 +9,9 @@ use rustls_pki_types::ServerName;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// So many signs of an address stand in a sentence.
+const ADDRESS_MAX: usize = 48;
+
 /// How the way to the server that takes the message is protected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Security {
@@ -59,4 +62,34 @@ pub(crate) struct Plan {
     pub(crate) limits: Limits,
     /// The usual time between two runs.
     pub(crate) every: Duration,
+    /// So many bad runs in a row are told to somebody.
+    pub(crate) threshold: u32,
+}
+
+impl Plan {
+    /// For so long after it was sent a message that never arrived, or lies among spam, makes each run a bad one, though others
+    /// arrive: until enough runs in a row were bad for somebody to be told.
+    pub(crate) fn memory(&self) -> Duration {
+        self.limits.within.saturating_add(self.every.saturating_mul(self.threshold.saturating_add(1)))
+    }
+}
+
+/// An address in a sentence: cut, so that what is to be done still stands in it.
+pub(crate) fn short(address: &str) -> String {
+    if address.chars().count() <= ADDRESS_MAX {
+        return address.to_owned();
+    }
+    address.chars().take(ADDRESS_MAX).chain("...".chars()).collect()
+}
+
+/// A sentence of parts that both sides share, with the keys as they are called here.
+pub(crate) fn with_keys(side: &str, sentence: &str) -> String {
+    let is_key = |word: &str| matches!(word, "ca_file" | "pass_file" | "token_command");
+    let is_in_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let words = sentence.split_inclusive(|c| !is_in_word(c));
+    let named = words.map(|word| match word.trim_end_matches(|c| !is_in_word(c)) {
+        key if is_key(key) => format!("{side}_{word}"),
+        _ => word.to_owned(),
+    });
+    named.collect()
 }

@@ -1,6 +1,6 @@
 //! The way to the server that takes the message: name, connection, TLS, talk; and why it came to nothing.
 
-use crate::plan::{Plan, Security};
+use crate::plan::{Plan, Security, with_keys};
 use crate::talk::{Bar, Phase, Talk};
 use checker_job::{Blame, Outcome};
 use checker_parts::lines::Stop;
@@ -73,7 +73,7 @@ async fn whole(plan: &Plan, text: &str, limit: &Limit) -> Sent {
     if talk.phase != Phase::Text || is_known {
         return Sent::Not(outcome);
     }
-    let summary = format!("{}, so nobody knows whether the message is on its way", outcome.summary);
+    let summary = format!("nobody knows whether the message is on its way: {}", outcome.summary);
     Sent::Perhaps(Outcome { summary, ..outcome })
 }
 
@@ -128,7 +128,7 @@ fn explain(talk: &Talk<'_>, to: SocketAddr, end: Option<End>) -> Outcome {
     let phase = talk.phase;
     let error = match end {
         Some(End::Fault(Fault { sentence, cause: Some(cause) })) => return Outcome::unknown(sentence, cause),
-        Some(End::Fault(fault)) => return Outcome::failed(format!("{to}: {}", fault.sentence)),
+        Some(End::Fault(fault)) => return Outcome::failed(format!("{to}: {}", with_keys("smtp", &fault.sentence))),
         Some(End::Bar(Bar::Refused { what, later })) => {
             let sentence = talk.secrets.scrub(format!("{to} {what}"));
             return if later { Outcome::warning(sentence) } else { Outcome::failed(sentence) };
@@ -176,6 +176,7 @@ fn patience(phase: Phase) -> &'static str {
     match phase {
         Phase::BeforeTls => "; does this port speak TLS from the first byte (smtp_security = \"tls\")?",
         Phase::Greeting => "; some servers let strangers wait, then a longer timeout helps",
+        Phase::Text => "; filters may take long there, then a longer timeout helps, of which sending has half",
         _ => "",
     }
 }

@@ -1,7 +1,8 @@
 //! From tables to jobs: every problem of every table, each with its key.
 
 use crate::letter::mark;
-use crate::plan::{Limits, Login, Plan, Security, Sender};
+use crate::memory::PENDING_MAX;
+use crate::plan::{Limits, Login, Plan, Security, Sender, short};
 use crate::{KIND, MailJob, Settings};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -19,12 +20,16 @@ const SUBMISSIONS: u16 = 465;
 /// The port at which TLS is begun by a command.
 const IMAP: u16 = 143;
 const WITHIN: Duration = Duration::from_secs(300);
+/// Each run sends a mail.
+const EVERY_MIN: Duration = Duration::from_secs(300);
+const DAY: u64 = 86_400;
 
 /// Makes the jobs of all tables.
 pub(crate) fn spawn(tables: &[Table<Settings>]) -> Result<Vec<MailJob>, Vec<SpawnError>> {
     let (mut jobs, mut errors, mut trusts) = (Vec::new(), Vec::new(), Trusts::new(&[]));
     for (number, table) in tables.iter().enumerate() {
-        let mut reader = Reader { settings: &table.settings, errors: TableErrors::new(number, &mut errors) };
+        let errors = TableErrors::new(number, &mut errors);
+        let mut reader = Reader { settings: &table.settings, name: String::new(), errors };
         jobs.extend(reader.job(table, &mut trusts));
     }
     if errors.is_empty() { Ok(jobs) } else { Err(errors) }
@@ -40,6 +45,8 @@ struct Keys<'a> {
 /// Reads one table. A wrong key is noted and replaced by its default, so that the others are read too.
 struct Reader<'a> {
     settings: &'a Settings,
+    /// The job, for sentences of later.
+    name: String,
     errors: TableErrors<'a>,
 }
 
@@ -51,6 +58,10 @@ impl Reader<'_> {
             Some(to) => self.errors.keep("to", address(to)),
             None => from.clone(),
         };
+        self.name = table
+            .name
+            .clone()
+            .unwrap_or_else(|| format!("{} to {}", settings.from, settings.to.as_ref().unwrap_or(&settings.from)));
         let (sender, mailbox) = (self.sender(trusts), self.mailbox(trusts));
         let folder = self.folder("folder", settings.folder.as_deref()).unwrap_or_else(|| "INBOX".to_owned());
         let spam_folder = self.folder("spam_folder", settings.spam_folder.as_deref());
@@ -61,6 +72,8 @@ impl Reader<'_> {
         let limits = self.limits();
         let (from, to) = (from?, to?);
         let (id, policy) = table.job(KIND, &format!("{from} to {to}"), true);
+        let (every, threshold) = (policy.every.period(), policy.failure_threshold);
+        self.rhythm(every, threshold, limits.within);
         let plan = Plan {
             mark: mark(id.as_str()),
             name: policy.name.clone(),
@@ -71,7 +84,8 @@ impl Reader<'_> {
             folder,
             spam_folder,
             limits,
-            every: policy.every.period(),
+            every,
+            threshold,
         };
         Some(MailJob { id, policy, plan })
     }
@@ -172,7 +186,10 @@ impl Reader<'_> {
                 let secret = self.errors.keep(pass_key, read_file(file));
                 secret.map(|secret| LoginBy::Password(Password::new(secret.reveal())))
             }
-            (None, Some(argv)) => self.errors.keep(token_key, command(argv, token_key)).map(LoginBy::Token),
+            (None, Some(argv)) => {
+                let made = command(argv, token_key, &self.name);
+                self.errors.keep(token_key, made).map(LoginBy::Token)
+            }
             (None, None) if user.is_some() => {
                 let message = format!("a user needs {pass_key}, the file that holds the password, or {token_key}");
                 self.errors.note(user_key, message);
@@ -199,6 +216,37 @@ impl Reader<'_> {
             self.errors.note(key, "it is empty, or holds a control character; leave it out for the usual one");
         }
         Some(folder.to_owned())
+    }
+
+    /// How often runs may be, and how much they have to remember.
+    fn rhythm(&mut self, every: Duration, threshold: u32, within: Duration) {
+        if every < EVERY_MIN {
+            let message = format!(
+                "a run each {} would send {} mails a day, and providers limit them, also those of alerts from the same account; \
+                 write \"15min\", and at least \"5min\"",
+                duration_words(every),
+                DAY / every.as_secs().max(1)
+            );
+            return self.errors.note("every", message);
+        }
+        // The run that sends a message is one more.
+        let runs = within.as_secs().div_ceil(every.as_secs()) + u64::from(threshold) + 2;
+        if runs > PENDING_MAX as u64 {
+            let spare = (PENDING_MAX as u64).saturating_sub(u64::from(threshold) + 2);
+            let message = match u32::try_from(spare).ok().filter(|spare| *spare > 0) {
+                Some(spare) => format!(
+                    "at most {PENDING_MAX} messages are remembered, so that a longer outage would be forgotten before it is told; \
+                     with a run each {} and failure_threshold = {threshold} write at most {}, or a longer `every`",
+                    duration_words(every),
+                    duration_words(every * spare)
+                ),
+                None => format!(
+                    "with failure_threshold = {threshold} a lost message would be forgotten before it is told, because at most \
+                     {PENDING_MAX} are remembered; write a smaller failure_threshold"
+                ),
+            };
+            self.errors.note("within", message);
+        }
     }
 
     fn limits(&mut self) -> Limits {
@@ -236,7 +284,7 @@ fn scrubber(login: &Login) -> Scrubber {
 }
 
 /// A program that prints a token.
-fn command(argv: &[String], key: &str) -> Result<TokenCommand, String> {
+fn command(argv: &[String], key: &str, job: &str) -> Result<TokenCommand, String> {
     let program = argv.first().map_or("", |program| program.trim());
     if program.is_empty() || argv.iter().any(|word| word.contains(char::is_control)) {
         return Err("it names no program, or holds a control character; there is no shell: write the program and each argument \
@@ -246,8 +294,7 @@ fn command(argv: &[String], key: &str) -> Result<TokenCommand, String> {
     if program.contains('/') && !program.starts_with('/') {
         return Err(format!("{program} is a relative path; write the whole path, from / on"));
     }
-    let side = key.trim_end_matches("_token_command");
-    Ok(TokenCommand::new(argv.to_vec(), &format!("[[job.mail]] for {side}")))
+    Ok(TokenCommand::of_key(argv.to_vec(), format!("{key} of the job {:?}", short(job))))
 }
 
 /// An address as it can stand in a command.

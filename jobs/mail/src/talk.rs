@@ -1,6 +1,6 @@
 //! The commands of SMTP that carry one message, once nothing more is to be done for TLS.
 
-use crate::plan::{Login, Plan};
+use crate::plan::{Login, Plan, short};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use checker_parts::hidden::Scrubber;
@@ -132,8 +132,8 @@ impl Talk<'_> {
     async fn mail<S: AsyncRead + AsyncWrite + Unpin>(&mut self, lines: &mut Lines<'_, S>) -> Result<(), Bar> {
         let Plan { from, to, .. } = self.plan;
         for (phase, line, whom) in [
-            (Phase::Sender, format!("MAIL FROM:<{from}>"), format!("mail from {from}")),
-            (Phase::Recipient, format!("RCPT TO:<{to}>"), format!("mail for {to}")),
+            (Phase::Sender, format!("MAIL FROM:<{from}>"), format!("mail from {}", short(from))),
+            (Phase::Recipient, format!("RCPT TO:<{to}>"), format!("mail for {}", short(to))),
         ] {
             self.phase = phase;
             let reply = ask(lines, &line).await?;
@@ -198,8 +198,9 @@ async fn by_password<S: AsyncRead + AsyncWrite + Unpin>(
         return Err(said(format!("offers no login by PLAIN or LOGIN, only by {}", ways.join(", "))));
     };
     let what = format!(
-        "refuses the login of {user:?}: {}; mend smtp_user or smtp_pass_file; Gmail and Microsoft 365 want \
-         smtp_token_command in its place",
+        "refuses the login of {:?}: mend smtp_user or smtp_pass_file (Gmail and Microsoft 365 want smtp_token_command in its \
+         place); it says {}",
+        short(user),
         reply.quoted()
     );
     let_in(&reply, what)
@@ -223,8 +224,9 @@ async fn by_token<S: AsyncRead + AsyncWrite + Unpin>(
         reply = ask(lines, "").await?;
     }
     let what = format!(
-        "refuses the access token for {user:?}: {}{why}; see that smtp_token_command prints a fresh one for this user, with \
-         the right to send by SMTP",
+        "refuses the access token for {:?}: see that smtp_token_command prints a fresh one for this user, with the right to \
+         send by SMTP; it says {}{why}",
+        short(user),
         reply.quoted()
     );
     let_in(&reply, what)
@@ -246,9 +248,11 @@ fn refused(what: &str, reply: &Reply) -> Bar {
     let said = reply.quoted();
     let what = match reply.code.as_str() {
         _ if later => {
-            format!("takes not {what} for now: {said} (greylisting, a full mailbox, or trouble of its own)")
+            format!("does not take {what} for now: {said} (greylisting, a full mailbox, or trouble of its own)")
         }
-        "530" => format!("refuses {what}: {said}; give smtp_user and smtp_pass_file (or smtp_token_command)"),
+        "530" => {
+            format!("refuses {what}: give smtp_user and smtp_pass_file (or smtp_token_command); it says {said}")
+        }
         _ => format!("refuses {what}: {said}"),
     };
     Bar::Refused { what, later }

@@ -46,7 +46,7 @@ mod visit;
 
 pub use error::{LookError, Why};
 pub use folders::Place;
-pub use visit::{Marked, Sought, Spot, Visit, visit, visit_over};
+pub use visit::{Marked, Sought, Spot, Spots, Visit, visit, visit_over};
 
 use crate::login::LoginBy;
 use crate::tls::Trust;

@@ -1,24 +1,44 @@
 //! Settings that are wrong, each with what to do.
 
-use crate::plan::{Plan, Security};
+use crate::plan::{Plan, Security, short, with_keys};
 use crate::{MailJob, Spawner};
-use checker_job::{Job as _, JobSpawner as _, SpawnError};
+use checker_job::{Frequency, Job as _, JobSpawner as _, Policy, SpawnError};
 use checker_parts::mailbox;
 use std::os::unix::fs::PermissionsExt as _;
+use std::sync::Arc;
+use std::time::Duration;
 
 /// What no test of one key is about.
 pub(crate) const USUAL: &str = "from = \"a@a.example\"\nto = \"b@b.example\"\nimap_user = \"me\"\n\
                                 imap_token_command = [\"/bin/echo\", \"t0ken\"]\n";
 
-/// The jobs of one table with these keys.
+/// The jobs of one table with these keys, which run each 15 minutes.
 pub(crate) fn jobs(settings: &str) -> Result<Vec<MailJob>, Vec<SpawnError>> {
-    Spawner::spawn(vec![checker_job::conformance::table::<Spawner>(settings)])
+    jobs_each(Frequency::Minutes(15), 2, settings)
+}
+
+fn jobs_each(every: Frequency, failure_threshold: u32, settings: &str) -> Result<Vec<MailJob>, Vec<SpawnError>> {
+    let policy = Arc::new(Policy { every, failure_threshold, ..Policy::default() });
+    Spawner::spawn(vec![checker_job::Table { policy, ..checker_job::conformance::table::<Spawner>(settings) }])
 }
 
 /// The plan of a table with these keys besides the usual ones.
 pub(crate) fn plan(more: &str) -> Plan {
     let settings = format!("{USUAL}smtp = \"s.example:587\"\nimap = \"i.example:993\"\n{more}");
     jobs(&settings).unwrap().remove(0).plan
+}
+
+/// The usual keys, with a password for the mailbox in a file of this folder, and no TLS.
+pub(crate) fn by_password(folder: &std::path::Path, pass: &str) -> String {
+    let file = folder.join("pass");
+    std::fs::write(&file, pass).unwrap();
+    std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let keys = USUAL.lines().filter(|line| !line.contains("token_command")).collect::<Vec<_>>().join("\n");
+    format!("{keys}\nimap_pass_file = \"{}\"\nimap_security = \"none\"\nsmtp_security = \"none\"\n", file.display())
+}
+
+pub(crate) fn plan_of(job: MailJob) -> Plan {
+    job.plan
 }
 
 #[test]
@@ -94,6 +114,57 @@ fn each_wrong_key_says_what_to_write() {
 }
 
 #[test]
+fn what_would_send_too_often_or_forget_too_soon_is_refused() {
+    let minutes = Frequency::Minutes;
+    for (every, threshold, more, wanted) in [
+        (
+            Frequency::Minute,
+            2,
+            "",
+            Some("every: a run each 1 min would send 1440 mails a day, and providers limit them"),
+        ),
+        (minutes(4), 2, "", Some("at least \"5min\"")),
+        (minutes(5), 2, "", None),
+        (Frequency::DayNoon, 2, "within = \"2d\"", None),
+        // 44 runs, 2 until somebody is told, one that sends, and one to spare.
+        (minutes(5), 2, "within = \"220min\"", None),
+        (
+            minutes(5),
+            2,
+            "within = \"221min\"",
+            Some("within: at most 48 messages are remembered, so that a longer outage would"),
+        ),
+        (
+            minutes(5),
+            2,
+            "within = \"221min\"",
+            Some("with a run each 5 min and failure_threshold = 2 write at most 3 h 40 min, or"),
+        ),
+        (minutes(15), 12, "within = \"8h30min\"", None),
+        (minutes(15), 13, "within = \"8h30min\"", Some("write at most 8 h 15 min, or a longer `every`")),
+        (minutes(15), 45, "", None),
+        (minutes(15), 46, "", Some("write a smaller failure_threshold")),
+    ] {
+        let made = jobs_each(every, threshold, &format!("{USUAL}{AT}{more}"));
+        let errors: Vec<String> = made.err().unwrap_or_default().iter().map(ToString::to_string).collect();
+        match wanted {
+            Some(words) => {
+                assert!(errors.iter().any(|e| e.contains(words)), "{every} {more}: {errors:?}\nwanted {words}");
+            }
+            None => assert_eq!(errors, Vec::<String>::new(), "{every} {more}"),
+        }
+    }
+}
+
+#[test]
+fn who_runs_it_by_hand_is_told_what_it_leaves_and_bounds_how_late_it_sees() {
+    let job = jobs(&format!("{USUAL}{AT}folder = \"Watch\"\nwithin = \"20min\"")).unwrap().remove(0);
+    let leaves = job.leaves().unwrap();
+    assert_eq!(leaves, "a message from a@a.example to b@b.example, and a note in \"Watch\" of me");
+    assert_eq!(job.seen_after(), Duration::from_secs(21 * 60));
+}
+
+#[test]
 fn each_wrong_login_says_what_to_write() {
     let (_folder, good, open) = secrets();
     let u = format!("{USUAL}{AT}");
@@ -133,4 +204,28 @@ fn the_ports_say_how_tls_begins_and_to_is_from() {
     assert_eq!((old.sender.security, old.mailbox.security), (Security::Starttls, mailbox::Security::Starttls));
     assert_eq!((new.sender.security, new.mailbox.security), (Security::Tls, mailbox::Security::Tls));
     assert_eq!((old.to.as_str(), old.folder.as_str(), old.spam_folder), ("a@a.example", "INBOX", None));
+}
+
+#[test]
+fn sentences_name_the_keys_of_their_side() {
+    for (shared, ours) in [
+        ("own CA? set ca_file; or", "own CA? set imap_ca_file; or"),
+        ("use pass_file in place of token_command", "use imap_pass_file in place of imap_token_command"),
+        ("imap_token_command of the job", "imap_token_command of the job"),
+        ("grün, ca_files (ca_file)", "grün, ca_files (imap_ca_file)"),
+        ("", ""),
+    ] {
+        assert_eq!(with_keys("imap", shared), ours);
+    }
+    assert_eq!(short(&"ü".repeat(48)), "ü".repeat(48));
+    assert_eq!(short(&"ü".repeat(49)), format!("{}...", "ü".repeat(48)));
+}
+
+#[test]
+fn a_program_that_prints_no_token_is_named_by_its_key_and_its_job() {
+    let keys = USUAL.replace("\"t0ken\"", "").replace("/bin/echo", "/bin/false").replace(", ]", "]");
+    let job = jobs(&format!("{keys}{AT}")).unwrap().remove(0);
+    let checker_parts::login::LoginBy::Token(command) = &job.plan.mailbox.by else { panic!("{job:?}") };
+    let why = command.fetch(Duration::from_secs(5)).unwrap_err();
+    assert!(why.starts_with("imap_token_command of the job \"a@a.example to b@b.example\" (/bin/false)"), "{why}");
 }

@@ -10,7 +10,7 @@ pub(super) use visit::{Talks, visit};
 
 use super::error::{Why, clean_words};
 use super::folders::{self, Folder, Place};
-use super::guard::{Guard, Stop};
+use super::guard::{Guard, Requests, Stop};
 use super::header::{self, Header};
 use super::until::Until;
 use super::{Cleaned, DELIVERY, HEADER, Looked, Password, Sighting, Skipped, Token};
@@ -19,7 +19,6 @@ use crate::tls;
 use imap::Error;
 use jiff::Timestamp;
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::io::{ErrorKind, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -73,8 +72,9 @@ pub(super) fn clean<S: Read + Write>(
     })
 }
 
-/// A panic of the crate's parser is the server's garbage, and nobody else's trouble.
-fn unharmed<T>(session: impl FnOnce() -> Result<T, Why>) -> Result<T, Why> {
+/// A panic of the crate's parser is the server's garbage, and nobody else's trouble. So nothing but calls of the crate belongs in
+/// here: what callers do in a session may panic by itself.
+pub(super) fn unharmed<T>(session: impl FnOnce() -> Result<T, Why>) -> Result<T, Why> {
     catch_unwind(AssertUnwindSafe(session))
         .unwrap_or_else(|_| Err(Why::Garbage("its answers".to_owned(), "they cannot be read at all".to_owned())))
 }
@@ -89,7 +89,7 @@ struct Talk<'a, S: Read + Write> {
     /// A text can be sent with its command, without waiting for leave (RFC 7888).
     literals_at_once: bool,
     /// Whether requests of the server are handed on.
-    requests: Rc<Cell<bool>>,
+    requests: Rc<Requests>,
     step: Cow<'static, str>,
 }
 
@@ -335,7 +335,7 @@ fn has(abilities: &imap::types::Capabilities, wanted: &str) -> bool {
 /// A client that has read the greeting, and the switch of its guard for what the server asks in a login.
 struct Greeted<S: Read + Write> {
     client: imap::Client<Guard<S>>,
-    requests: Rc<Cell<bool>>,
+    requests: Rc<Requests>,
 }
 
 fn greeted<S: Read + Write>(stream: S, pass: &Password, until: &Until) -> Result<Greeted<S>, Why> {

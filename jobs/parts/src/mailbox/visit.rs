@@ -2,9 +2,9 @@
 
 use super::error::{LookError, Why};
 use super::folders::{Folder, Place};
-use super::session::{self, Talks};
+use super::session::{self, Talks, unharmed};
 use super::until::Until;
-use super::{ImapAccount, connect};
+use super::{ImapAccount, Skipped, connect};
 use crate::login::LoginBy;
 use jiff::Timestamp;
 use std::io::{Read, Write};
@@ -26,13 +26,32 @@ impl Spot {
     }
 }
 
+/// The folders of a visit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Spots {
+    /// Where mail must arrive.
+    pub here: Spot,
+    /// Those for spam.
+    pub spam: Vec<Spot>,
+    /// Where what was removed elsewhere may end up: among all messages (Gmail), and in the trash.
+    pub last: Vec<Spot>,
+    /// The folder for spam that was asked for, where there is none of that name.
+    pub missing: Option<Skipped>,
+}
+
 /// What is looked for in a folder: letters and digits, because they stand in a search command as they are.
 #[derive(Clone, Copy, Debug)]
 pub enum Sought<'a> {
-    /// Messages with one of these words in the field [`TRIP`](super::TRIP), which somebody has received.
-    Trips(&'a [&'a str]),
-    /// Notes with this word in the field [`NOTE`](super::NOTE), which nobody has received: whoever can only send mail to the
-    /// mailbox cannot make one, because each server on the way adds a field `Received`.
+    /// Messages with one of these words in the field [`TRIP`](super::TRIP). Their `Message-ID` is the word at `host`, and their
+    /// subject holds it.
+    Trips {
+        /// The words.
+        words: &'a [&'a str],
+        /// What stands behind the `@` of the `Message-ID`: letters, digits, dots and hyphens.
+        host: &'a str,
+    },
+    /// Notes with this word in the field [`NOTE`](super::NOTE) and in the subject, which nobody has received: servers on the way of
+    /// a mail add a field `Received`, and nothing adds one to what is put into a mailbox.
     Notes(&'a str),
 }
 
@@ -44,6 +63,8 @@ pub struct Marked {
     pub value: String,
     /// When the mailbox took it in, by the clock of its server.
     pub came: Option<Timestamp>,
+    /// Has at least one field `Received`.
+    pub received: bool,
 }
 
 /// A session after its login.
@@ -54,9 +75,9 @@ impl Visit<'_> {
     /// it.
     ///
     /// # Errors
-    /// [`Why`]: there is none of that name, or the session is over.
-    pub fn folders(&mut self, folder: &str, spam: Option<&str>) -> Result<(Spot, Vec<Spot>), Why> {
-        self.0.spots(folder, spam)
+    /// [`Why`]: there is no `folder`, or the session is over.
+    pub fn folders(&mut self, folder: &str, spam: Option<&str>) -> Result<Spots, Why> {
+        unharmed(|| self.0.spots(folder, spam))
     }
 
     /// Whether single messages can be removed here: the server knows UIDPLUS. Known once the folders are.
@@ -67,9 +88,9 @@ impl Visit<'_> {
     /// The messages in a folder that are sought, by their own header. Nothing becomes seen.
     ///
     /// # Errors
-    /// [`Why`]
+    /// [`Why::Folder`]: the folder cannot be opened or searched, and the session goes on. All else: it is over.
     pub fn find(&mut self, spot: &Spot, sought: Sought<'_>) -> Result<Vec<Marked>, Why> {
-        self.0.marked(spot, sought)
+        unharmed(|| self.0.marked(spot, sought))
     }
 
     /// Puts a message there, as seen. Its lines end with CR LF. What comes back are the server's words where it will not.
@@ -77,7 +98,7 @@ impl Visit<'_> {
     /// # Errors
     /// [`Why`]: the session is over.
     pub fn put(&mut self, spot: &Spot, text: &str) -> Result<Option<String>, Why> {
-        self.0.put(spot, text)
+        unharmed(|| self.0.put(spot, text))
     }
 
     /// Removes messages that were found there: those whose header still says the same, and no others. What comes back is why
@@ -86,7 +107,7 @@ impl Visit<'_> {
     /// # Errors
     /// [`Why`]: the session is over.
     pub fn remove(&mut self, spot: &Spot, marked: &[&Marked]) -> Result<Option<String>, Why> {
-        self.0.take_away(spot, marked)
+        unharmed(|| self.0.take_away(spot, marked))
     }
 }
 
