@@ -344,6 +344,12 @@ fn a_server_that_repeats_what_it_was_told_does_not_get_it_into_messages() {
         ),
         ("PLAIN", vec![("MAIL", format!("550 {pass} {plain}\r\n"))], &of_pass, "refuses mail from watch@"),
         ("XOAUTH2", vec![("AUTH", format!("535 {token} {bearer}\r\n"))], &of_token, "refuses the access token"),
+        (
+            "PLAIN",
+            vec![("AUTH", format!("454 {pass} later\r\n"))],
+            &of_pass,
+            "cannot log anybody in now, the password is not",
+        ),
         ("XOAUTH2", vec![("MAIL", format!("550 {token} {bearer}\r\n"))], &of_token, "refuses mail from watch@"),
     ]
     .into_iter()

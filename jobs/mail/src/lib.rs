@@ -1,11 +1,13 @@
 //! Job kind `mail`: a round trip by mail. A message is sent by SMTP, and must arrive in a mailbox that is read by IMAP, within
 //! a time.
 //!
-//! A run remembers nothing: the mailbox does. Each run sends one message with a random token, puts a note with the same token
-//! into the mailbox, and looks for the message until it is there or the run's time is nearly over. What has not come by then is
-//! looked for by the next run, which finds the note. When a message was found, both are removed, and one note stays that says
-//! so. Only messages whose token stands in a note, or was made by the run itself, are believed: whoever can only send mail to
-//! the mailbox cannot put a note there (see [`checker_parts::mailbox::Sought`]).
+//! A run remembers nothing: the mailbox does. Each run puts a note with a random token into the mailbox, sends one message with the
+//! same token, notes that the server has taken it, and looks for the message until it is there or the run's time is nearly over.
+//! What has not come by then is looked for by the next run, which finds the note. When a message was found, it and its notes are
+//! removed, and one note stays that says so. What is lost, or lies among spam, stays known until somebody was told.
+//!
+//! Only messages whose token stands in a note, or was made by the run itself, are believed. A note has no field `Received`, which
+//! servers on the way of a mail add, and is sealed by the mailbox's password (see [`letter::Seal`]).
 //!
 //! What hinders us (a silent resolver, no route, no CA certificates on this host) is never said of the servers: the outcome is
 //! `Unknown` with a cause.

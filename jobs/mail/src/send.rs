@@ -1,16 +1,18 @@
 //! The way to the server that takes the message: name, connection, TLS, talk; and why it came to nothing.
 
 use crate::plan::{Plan, Security, with_keys};
-use crate::talk::{Bar, Phase, Talk};
+use crate::talk::{Bar, KEYS, Talk};
 use checker_job::{Blame, Outcome};
-use checker_parts::lines::Stop;
+use checker_parts::lines::{Lines, Stop};
 use checker_parts::net::{self, Line, ResolveError, Trouble};
 use checker_parts::probe::{Limit, Problem, none_works, unresolved};
 use checker_parts::starttls::{self, Protocol};
+use checker_parts::submission::{Phase, broken, farewell, hint, patience, quit};
 use checker_parts::tls::{Fault, is_tls_error};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
 use std::time::Duration;
+use tokio::io::AsyncWriteExt as _;
 use tokio::time::{Instant, timeout_at};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
@@ -106,11 +108,18 @@ async fn converse(talk: &mut Talk<'_>, mut line: Line) -> Result<(), End> {
     let greeted = sender.security == Security::Starttls;
     if greeted {
         talk.phase = Phase::BeforeTls;
-        starttls::begin(&mut line, Protocol::Smtp).await.map_err(|stop| End::Bar(stop.into()))?;
+        if let Err(stop) = starttls::begin(&mut line, Protocol::Smtp).await {
+            if matches!(stop, Stop::Said(_)) {
+                quit(&mut Lines::new(&mut line), talk.limit).await;
+            }
+            return Err(End::Bar(stop.into()));
+        }
     }
     talk.phase = Phase::Handshake;
     let mut stream = protected(talk.plan, line).await?;
-    talk.hand_over(&mut stream, greeted).await.map_err(End::Bar)
+    let handed = talk.hand_over(&mut stream, greeted).await;
+    drop(timeout_at(farewell(talk.limit), stream.shutdown()).await);
+    handed.map_err(End::Bar)
 }
 
 async fn protected(plan: &Plan, line: Line) -> Result<TlsStream<Line>, End> {
@@ -134,64 +143,29 @@ fn explain(talk: &Talk<'_>, to: SocketAddr, end: Option<End>) -> Outcome {
             return if later { Outcome::warning(sentence) } else { Outcome::failed(sentence) };
         }
         Some(End::Bar(Bar::Stop(Stop::Said(what)))) => {
-            let hint = hint(&what, phase);
+            let hint = hint(&what, phase, &KEYS, "nothing was sent");
             return Outcome::failed(talk.secrets.scrub(format!("{to} {what}{hint}")));
         }
         Some(End::Bar(Bar::Stop(Stop::Broken(error)))) => error,
         None => {
-            let sentence = format!("{to} does not answer {} within {}", words(phase), talk.limit.words());
-            return Outcome { blame: net::silence(to), ..Outcome::failed(format!("{sentence}{}", patience(phase))) };
+            let sentence = format!("{to} does not answer {} within {}", phase.words(), talk.limit.words());
+            return Outcome {
+                blame: net::silence(to),
+                ..Outcome::failed(format!("{sentence}{}{}", patience(phase, &KEYS), of_text(phase)))
+            };
         }
     };
     let trouble = Trouble::of(&error, to);
     if let Some(ours) = Problem::ours(&trouble) {
         return none_works::<()>(&talk.plan.sender.endpoint, &[(to, Err(ours))]);
     }
-    let sentence = match trouble {
-        Trouble::Reset => format!("{to} reset the connection {}", words(phase)),
-        _ if is_tls_error(&error) || error.kind() == ErrorKind::UnexpectedEof => {
-            format!("{to} cut the connection off {}", words(phase))
-        }
-        _ => format!("the connection to {to} broke {}: {error}", words(phase)),
-    };
-    Outcome { blame: trouble.blame(to), ..Outcome::failed(sentence) }
+    Outcome { blame: trouble.blame(to), ..Outcome::failed(broken(to, &error, &trouble, phase)) }
 }
 
-/// What a refusal may mean.
-fn hint(what: &str, phase: Phase) -> &'static str {
-    if what.starts_with("greets with \"4") {
-        " (it is busy, or in trouble)"
-    } else if what.starts_with("greets with \"5") {
-        " (it wants nothing to do with this host's address)"
-    } else if what == "does not offer STARTTLS" {
-        ", so nothing was sent (smtp_security = \"none\", if that is meant)"
-    } else if what.starts_with("does not answer as SMTP does") && phase == Phase::Greeting {
-        " (TLS from the first byte? then smtp_security = \"tls\")"
+fn of_text(phase: Phase) -> &'static str {
+    if phase == Phase::Text {
+        "; filters may take long there, then a longer timeout helps, of which sending has half"
     } else {
         ""
-    }
-}
-
-fn patience(phase: Phase) -> &'static str {
-    match phase {
-        Phase::BeforeTls => "; does this port speak TLS from the first byte (smtp_security = \"tls\")?",
-        Phase::Greeting => "; some servers let strangers wait, then a longer timeout helps",
-        Phase::Text => "; filters may take long there, then a longer timeout helps, of which sending has half",
-        _ => "",
-    }
-}
-
-fn words(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Connecting => "the connection",
-        Phase::BeforeTls => "in the talk before TLS (greeting, EHLO, STARTTLS)",
-        Phase::Handshake => "during the TLS handshake",
-        Phase::Greeting => "with its greeting",
-        Phase::Hello => "to EHLO",
-        Phase::Login => "to the login",
-        Phase::Sender => "to the sender (MAIL FROM)",
-        Phase::Recipient => "to the recipient (RCPT TO)",
-        Phase::Data => "to DATA",
-        Phase::Text => "to the text of the message",
     }
 }

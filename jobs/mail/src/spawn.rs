@@ -4,17 +4,18 @@ use crate::letter::mark;
 use crate::memory::PENDING_MAX;
 use crate::plan::{Limits, Login, Plan, Security, Sender, short};
 use crate::{KIND, MailJob, Settings};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use checker_job::{SpawnError, Table, TableErrors, duration_words, parse_duration};
 use checker_parts::hidden::{Scrubber, read_file};
 use checker_parts::login::{LoginBy, TokenCommand};
 use checker_parts::mailbox::{self, ImapAccount, Password};
 use checker_parts::net::Endpoint;
+use checker_parts::submission::{self, address};
 use checker_parts::tls::{Trusts, server_name};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+/// What an address may look like.
+const EXAMPLE: &str = "watch@example.com";
 /// RFC 8314.
 const SUBMISSIONS: u16 = 465;
 /// The port at which TLS is begun by a command.
@@ -53,9 +54,9 @@ struct Reader<'a> {
 impl Reader<'_> {
     fn job(&mut self, table: &Table<Settings>, trusts: &mut Trusts) -> Option<MailJob> {
         let settings = self.settings;
-        let from = self.errors.keep("from", address(&settings.from));
+        let from = self.errors.keep("from", address(&settings.from, EXAMPLE));
         let to = match &settings.to {
-            Some(to) => self.errors.keep("to", address(to)),
+            Some(to) => self.errors.keep("to", address(to, EXAMPLE)),
             None => from.clone(),
         };
         self.name = table
@@ -270,17 +271,12 @@ impl Reader<'_> {
     }
 }
 
-/// What a server may repeat of a login, in the forms in which it goes over the wire.
+/// What a server may repeat of a login. A token is not known yet.
 fn scrubber(login: &Login) -> Scrubber {
-    let mut scrubber = Scrubber::default();
-    let LoginBy::Password(pass) = &login.by else { return scrubber };
-    let bare = pass.reveal();
-    for secret in [bare.to_owned(), STANDARD.encode(bare), STANDARD.encode(format!("\0{}\0{bare}", login.user))] {
-        scrubber.add(&secret);
-        // As it stands in quotes.
-        scrubber.add(format!("{secret:?}").trim_matches('"'));
+    match &login.by {
+        LoginBy::Password(pass) => submission::scrubber(&login.user, pass.reveal()),
+        LoginBy::Token(_) => Scrubber::default(),
     }
-    scrubber
 }
 
 /// A program that prints a token.
@@ -295,17 +291,4 @@ fn command(argv: &[String], key: &str, job: &str) -> Result<TokenCommand, String
         return Err(format!("{program} is a relative path; write the whole path, from / on"));
     }
     Ok(TokenCommand::of_key(argv.to_vec(), format!("{key} of the job {:?}", short(job))))
-}
-
-/// An address as it can stand in a command.
-fn address(text: &str) -> Result<String, String> {
-    let bare = text.trim().trim_start_matches('<').trim_end_matches('>');
-    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '<' | '>' | ',');
-    let parts = bare.rsplit_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
-    // RFC 5321, 4.5.3.1
-    if parts && bare.len() <= 254 && bare.chars().all(plain) {
-        Ok(bare.to_owned())
-    } else {
-        Err(format!("{text:?} is no mail address; write one as \"watch@example.com\""))
-    }
 }

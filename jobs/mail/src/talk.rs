@@ -9,32 +9,17 @@ use checker_parts::login::{LoginBy, TokenCommand, refusal_in_base64, xoauth2};
 use checker_parts::mailbox::Password;
 use checker_parts::probe::Limit;
 use checker_parts::starttls::our_name;
-use std::time::Duration;
+use checker_parts::submission::{Keys, Phase, SMTP, by_password, has, let_in, quit, ways};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
-/// The end of the talk is waited for no longer: all is known by then.
-const FAREWELL: Duration = Duration::from_millis(500);
-
-const SMTP: &str = "SMTP";
-
-/// What the server is being asked, for the sentence when no answer comes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Phase {
-    Connecting,
-    /// Greeting, EHLO and STARTTLS.
-    BeforeTls,
-    Handshake,
-    Greeting,
-    Hello,
-    Login,
-    Sender,
-    Recipient,
-    /// Its readiness for the text.
-    Data,
-    /// Only the server knows whether it has taken the message.
-    Text,
-}
+/// How this kind calls its keys.
+pub(crate) const KEYS: Keys = Keys {
+    user: "smtp_user",
+    pass_file: "smtp_pass_file",
+    token_command: Some("smtp_token_command"),
+    security: "smtp_security",
+};
 
 /// Why the message was not taken.
 #[derive(Debug)]
@@ -71,12 +56,7 @@ impl Talk<'_> {
     {
         let handed = self.through(stream, greeted).await;
         if !matches!(handed, Err(Bar::Stop(Stop::Broken(_)))) {
-            let goodbye = async {
-                let mut lines = Lines::new(stream);
-                lines.say("QUIT").await?;
-                lines.reply(SMTP).await
-            };
-            drop(timeout_at(self.limit.until.min(Instant::now() + FAREWELL), goodbye).await);
+            quit(&mut Lines::new(stream), self.limit).await;
         }
         handed
     }
@@ -88,18 +68,29 @@ impl Talk<'_> {
             lines.greeting(SMTP, "220").await?;
         }
         self.phase = Phase::Hello;
-        let hello = ask(&mut lines, &format!("EHLO {}", our_name())).await?;
+        let hello = ask(&mut lines, &format!("EHLO {}", our_name())).await.map_err(before_mail)?;
         if hello.code != "250" {
             return Err(said(format!("refuses EHLO: {}", hello.quoted())));
         }
         if let Some(login) = &self.plan.sender.login {
             self.phase = Phase::Login;
             match &login.by {
-                LoginBy::Password(pass) => by_password(&mut lines, login, pass, &ways(&hello)).await?,
+                LoginBy::Password(pass) => {
+                    let user = &login.user;
+                    let reply = by_password(&mut lines, &ways(&hello), (user, pass.reveal()), &KEYS).await?;
+                    let_in(&reply, || {
+                        format!(
+                            "refuses the login of {:?}: mend smtp_user or smtp_pass_file (Gmail and Microsoft 365 want \
+                             smtp_token_command in its place); it says {}",
+                            short(user),
+                            reply.quoted()
+                        )
+                    })?;
+                }
                 LoginBy::Token(command) => {
                     let token = self.token(command, &ways(&hello))?;
                     lines = Lines::new(stream).hiding(&self.secrets);
-                    by_token(&mut lines, &login.user, &token, &self.secrets).await?;
+                    by_token(&mut lines, &login.user, &token, &self.secrets).await.map_err(before_mail)?;
                 }
             }
         }
@@ -157,6 +148,14 @@ fn said(what: String) -> Bar {
     Bar::Stop(Stop::Said(what))
 }
 
+/// A server that takes nobody's mail has failed; "later" is for one message.
+fn before_mail(bar: Bar) -> Bar {
+    match bar {
+        Bar::Refused { what, .. } => said(what),
+        stop @ Bar::Stop(_) => stop,
+    }
+}
+
 /// Says a line, unless it is empty, and waits for the answer.
 async fn ask<S: AsyncRead + AsyncWrite + Unpin>(lines: &mut Lines<'_, S>, line: &str) -> Result<Reply, Bar> {
     if !line.is_empty() {
@@ -167,43 +166,6 @@ async fn ask<S: AsyncRead + AsyncWrite + Unpin>(lines: &mut Lines<'_, S>, line: 
         return Err(Bar::Refused { what: format!("ends the talk for now: {}", reply.quoted()), later: true });
     }
     Ok(reply)
-}
-
-/// RFC 4954. PLAIN (RFC 4616), or LOGIN, which some servers have alone.
-async fn by_password<S: AsyncRead + AsyncWrite + Unpin>(
-    lines: &mut Lines<'_, S>,
-    login: &Login,
-    pass: &Password,
-    ways: &[String],
-) -> Result<(), Bar> {
-    let user = &login.user;
-    let reply = if has(ways, "PLAIN") {
-        let coded = STANDARD.encode(format!("\0{user}\0{}", pass.reveal()));
-        ask(lines, &format!("AUTH PLAIN {coded}")).await?
-    } else if has(ways, "LOGIN") {
-        let mut reply = ask(lines, "AUTH LOGIN").await?;
-        for word in [user.as_str(), pass.reveal()] {
-            if reply.code == "334" {
-                reply = ask(lines, &STANDARD.encode(word)).await?;
-            }
-        }
-        reply
-    } else if has(ways, "XOAUTH2") {
-        let what =
-            "takes no passwords, only access tokens (XOAUTH2); use smtp_token_command in place of smtp_pass_file";
-        return Err(said(what.to_owned()));
-    } else if ways.is_empty() {
-        return Err(said("offers no login at this port; take smtp_user out, or use another port".to_owned()));
-    } else {
-        return Err(said(format!("offers no login by PLAIN or LOGIN, only by {}", ways.join(", "))));
-    };
-    let what = format!(
-        "refuses the login of {:?}: mend smtp_user or smtp_pass_file (Gmail and Microsoft 365 want smtp_token_command in its \
-         place); it says {}",
-        short(user),
-        reply.quoted()
-    );
-    let_in(&reply, what)
 }
 
 async fn by_token<S: AsyncRead + AsyncWrite + Unpin>(
@@ -223,24 +185,15 @@ async fn by_token<S: AsyncRead + AsyncWrite + Unpin>(
         lines.say("").await?;
         reply = ask(lines, "").await?;
     }
-    let what = format!(
-        "refuses the access token for {:?}: see that smtp_token_command prints a fresh one for this user, with the right to \
-         send by SMTP; it says {}{why}",
-        short(user),
-        reply.quoted()
-    );
-    let_in(&reply, what)
-}
-
-fn let_in(reply: &Reply, refusal: String) -> Result<(), Bar> {
-    match reply.code.as_bytes().first() {
-        Some(b'2') => Ok(()),
-        Some(b'4') => {
-            let what = format!("cannot log anybody in now, the password is not at fault: {}", reply.quoted());
-            Err(Bar::Refused { what, later: true })
-        }
-        _ => Err(said(refusal)),
-    }
+    let_in(&reply, || {
+        format!(
+            "refuses the access token for {:?}: see that smtp_token_command prints a fresh one for this user, with the right to \
+             send by SMTP; it says {}{why}",
+            short(user),
+            reply.quoted()
+        )
+    })
+    .map_err(Bar::Stop)
 }
 
 fn refused(what: &str, reply: &Reply) -> Bar {
@@ -263,23 +216,4 @@ fn stuffed(text: &str) -> String {
     text.split_inclusive("\r\n")
         .map(|line| if line.starts_with('.') { format!(".{line}") } else { line.to_owned() })
         .collect()
-}
-
-fn has(ways: &[String], wanted: &str) -> bool {
-    ways.iter().any(|way| way.eq_ignore_ascii_case(wanted))
-}
-
-/// How one can log in. Some old servers write `AUTH=`.
-fn ways(hello: &Reply) -> Vec<String> {
-    let words = hello.lines.iter().filter_map(|line| {
-        let (head, rest) = line.split_at_checked(5)?;
-        (head.eq_ignore_ascii_case("AUTH ") || head.eq_ignore_ascii_case("AUTH=")).then_some(rest)
-    });
-    let mut ways: Vec<String> = Vec::new();
-    for way in words.flat_map(str::split_whitespace) {
-        if ways.len() < 10 && !has(&ways, way) {
-            ways.push(way.chars().filter(char::is_ascii_graphic).take(30).collect());
-        }
-    }
-    ways
 }

@@ -131,8 +131,13 @@ fn each_fault_of_who_takes_mail_has_its_sentence() {
         (says(b"", false), Verdict::Failed, "closed the connection"),
         (says(b"* OK hi\r\n", true), Verdict::Failed, "does not answer as SMTP does"),
         (of(&[("", "554 no\r\n")]), Verdict::Failed, "greets with \"554 no\" (it wants nothing to do with"),
+        (
+            of(&[("", "220 hi\r\n"), HELLO, ("MAIL", "421 no\r\n")]),
+            Verdict::Warning,
+            "ends the talk for now: \"421 no\"",
+        ),
         (of(&[("", "220 hi\r\n"), ("EHLO", "502 no\r\n")]), Verdict::Failed, "refuses EHLO: \"502 no\""),
-        (of(&[("", "220 hi\r\n"), ("EHLO", "421 no\r\n")]), Verdict::Warning, "ends the talk for now: \"421 no\""),
+        (of(&[("", "220 hi\r\n"), ("EHLO", "421 no\r\n")]), Verdict::Failed, "ends the talk for now: \"421 no\""),
         (
             of(&[("", "220 hi\r\n"), HELLO, ("MAIL", "530 log in\r\n")]),
             Verdict::Failed,
@@ -242,4 +247,17 @@ fn stands_fire() {
          [[job.mail]]\nid = \"2\"\n{keys}smtp = \"{silent}\"\nimap = \"{broken}\"\n\
          [[job.mail]]\nid = \"3\"\n{keys}smtp = \"{broken}\"\nimap = \"{mailbox}\"\n"
     ));
+}
+
+#[test]
+fn a_server_that_offers_no_tls_is_left_politely() {
+    let (smtp, said) = scripted(&[("", "220 hi\r\n"), ("EHLO", "250 hi\r\n")], false);
+    let folder = tempfile::tempdir().unwrap();
+    let keys =
+        by_password(folder.path(), "s3cret-word").replace("smtp_security = \"none\"", "smtp_security = \"starttls\"");
+    let imap = scripted(MAILBOX, true).0;
+    let outcome = run_with(&format!("{keys}smtp = \"{smtp}\"\nimap = \"{imap}\"\n"), Duration::from_millis(1_500));
+    let words = "does not offer STARTTLS, so nothing was sent (smtp_security = \"none\", if that is meant)";
+    assert!(outcome.verdict == Verdict::Failed && outcome.summary.contains(words), "{outcome:?}");
+    assert!(said.lock().unwrap().ends_with("QUIT\r\n"), "{said:?}");
 }
