@@ -50,7 +50,8 @@ impl Site {
     /// The job times of each rhythm, for people: how often, after how many failures it is told, and for how long a run may not see
     /// a fault.
     pub fn rhythms(&self) -> BTreeMap<(String, Duration), Duration> {
-        let usual = self.jobs.iter().map(|job| (*job, Duration::ZERO));
+        let is_slow = |job: &Rhythm| self.slow.iter().any(|(slow, _)| slow == job);
+        let usual = self.jobs.iter().filter(|job| !is_slow(job)).map(|job| (*job, Duration::ZERO));
         let mut longest = BTreeMap::new();
         for (job, after) in usual.chain(self.slow.iter().copied()) {
             let time = self.slow_time(job, after);
