@@ -7,7 +7,7 @@
 //! removed, and one note stays that says so. What is lost, or lies among spam, stays known until somebody was told.
 //!
 //! Only messages whose token stands in a note, or was made by the run itself, are believed. A note has no field `Received`, which
-//! servers on the way of a mail add, and is sealed by the mailbox's password (see [`letter::Seal`]).
+//! servers on the way of a mail add, and is sealed by the mailbox's password (`letter::Seal`).
 //!
 //! What hinders us (a silent resolver, no route, no CA certificates on this host) is never said of the servers: the outcome is
 //! `Unknown` with a cause.

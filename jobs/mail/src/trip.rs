@@ -89,33 +89,7 @@ impl Trip<'_, '_, '_> {
             let why = "this host has no random numbers";
             return Ok(Outcome::unknown(why, why).blaming(Blame::Shortage));
         };
-        let (sending, unnoted) = self.send(&letter)?;
-        let sent = Instant::now();
-        let found = match &sending {
-            None => self.wait_for(&letter, sent)?,
-            Some(sending) if sending.is_in_doubt => self.now_there(&letter, sent)?,
-            Some(_) => None,
-        };
-        let waited = sent.elapsed();
-        let mut earlier = self.earlier(&plain(&notes))?;
-        let there = self.notes()?;
-        // Another run at the same time may just have found it and removed both.
-        let is_open = |note: &Note| there.iter().any(|(other, _)| other == note);
-        earlier.retain(|(note, found)| found.is_some() || is_open(note));
-        let unread = unnoted.is_none() && !there.iter().any(|(note, _)| note.letter == letter);
-        let findings = Findings {
-            now: self.now(),
-            a_run: self.cx.timeout,
-            own: letter,
-            sending,
-            found,
-            waited,
-            earlier,
-            last: newest_arrival(there.iter().map(|(note, _)| note)),
-            unnoted,
-            unread,
-            remarks: self.remarks(),
-        };
+        let (findings, there) = self.findings(letter, &plain(&notes))?;
         let outcome = judge(self.plan, &findings);
         Ok(match self.tidy(&findings, there) {
             Ok(None) => outcome,
@@ -125,6 +99,28 @@ impl Trip<'_, '_, '_> {
                 outcome.with_detail(detail)
             }
         })
+    }
+
+    /// Sends the message, and looks for it and for those of `notes`. Gives the notes that there are afterwards, too.
+    fn findings(&mut self, own: Letter, notes: &[Note]) -> Result<(Findings, Vec<Noted>), Why> {
+        let (sending, unnoted) = self.send(&own)?;
+        let sent = Instant::now();
+        let found = match &sending {
+            None => self.wait_for(&own, sent)?,
+            Some(sending) if sending.is_in_doubt => self.now_there(&own, sent)?,
+            Some(_) => None,
+        };
+        let waited = sent.elapsed();
+        let mut earlier = self.earlier(notes)?;
+        let there = self.notes()?;
+        // Another run at the same time may just have found it and removed both.
+        let is_open = |note: &Note| there.iter().any(|(other, _)| other == note);
+        earlier.retain(|(note, found)| found.is_some() || is_open(note));
+        let unread = unnoted.is_none() && !there.iter().any(|(note, _)| note.letter == own);
+        let last = newest_arrival(there.iter().map(|(note, _)| note));
+        let (now, a_run, remarks) = (self.now(), self.cx.timeout, self.remarks());
+        let findings = Findings { now, a_run, own, sending, found, waited, earlier, last, unnoted, unread, remarks };
+        Ok((findings, there))
     }
 
     fn remark(&mut self, remark: String) {
