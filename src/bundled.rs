@@ -15,6 +15,7 @@ pub fn bundled() -> Registry {
         .with::<checker_memory::Spawner>()
         .with::<checker_smtp::Spawner>()
         .with::<checker_imap::Spawner>()
+        .with::<checker_mail::Spawner>()
         .with::<checker_ssh::Spawner>()
         .with::<checker_domain::Spawner>()
         .with::<checker_process::Spawner>()

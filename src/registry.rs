@@ -17,6 +17,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A [`Job`] of any kind.
 pub trait DynJob: Send + Sync {
@@ -31,6 +32,14 @@ pub trait DynJob: Send + Sync {
     /// How many handles a run may hold at once.
     fn handles(&self) -> usize {
         checker_job::HANDLES
+    }
+    /// The longest time by which a run may still call healthy what is already broken.
+    fn seen_after(&self) -> Duration {
+        Duration::ZERO
+    }
+    /// What a run leaves outside of Checker.
+    fn leaves(&self) -> Option<String> {
+        None
     }
     /// Looks once at the target and says what it saw.
     fn execute<'a>(&'a self, cx: &'a Context) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
@@ -76,6 +85,14 @@ impl<J: Job> DynJob for Erased<J> {
 
     fn handles(&self) -> usize {
         self.job.handles()
+    }
+
+    fn seen_after(&self) -> Duration {
+        self.job.seen_after()
+    }
+
+    fn leaves(&self) -> Option<String> {
+        self.job.leaves()
     }
 
     fn execute<'a>(&'a self, cx: &'a Context) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>> {

@@ -2,6 +2,7 @@
 
 mod dns;
 mod imap;
+mod mail;
 mod own;
 mod smtp;
 mod tls;

@@ -60,7 +60,7 @@ pub(super) enum Command {
     Check,
     /// Log in at the mail server, send one marked message, run each job once
     Test(Test),
-    /// Run one job now and show what it sees; changes nothing
+    /// Run one job now and show what it sees; Checker's own state stays as it is, and nobody is told
     Try(Try),
     /// Run each job once, and list which wrong answers it would call healthy; changes nothing
     Vacuity(Vacuity),

@@ -21,7 +21,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &args::Bound) -> Result<Exit, Failure> 
         return history::run(cx, &world, site);
     }
     if let Some(histories) = args.prove {
-        return prove(cx, &Site { windowed: Vec::new(), ..site }, histories);
+        return prove(cx, &Site { slow: Vec::new(), windowed: Vec::new(), ..site }, histories);
     }
     if cx.options.json {
         let faults: Vec<_> = site.rows().iter().map(to_json).collect();
@@ -62,8 +62,13 @@ fn table(cx: &mut Cx<'_>, site: &Site) -> Result<(), Failure> {
     }
     let mail = duration_words(site.latency);
     writeln!(cx.out, "\nEach holds {mail} for the way from our mail server to the mailbox.")?;
-    for (rhythm, time) in site.rhythms() {
-        writeln!(cx.out, "A job that runs {rhythm} failures: {}.", brief(time))?;
+    for ((rhythm, seen_after), time) in site.rhythms() {
+        let late = if seen_after.is_zero() {
+            String::new()
+        } else {
+            format!(", and may call well for {} what is broken", brief(seen_after))
+        };
+        writeln!(cx.out, "A job that runs {rhythm} failures{late}: {}.", brief(time))?;
     }
     for windowed in &site.windowed {
         let (every, threshold, _) = windowed.job;
@@ -121,7 +126,8 @@ fn prove(cx: &mut Cx<'_>, site: &Site, histories: u64) -> Result<Exit, Failure> 
         )?;
         writeln!(
             cx.out,
-            "[deadman] and [[window]] are not simulated: the bounds are those of jobs outside of windows."
+            "[deadman] and [[window]] are not simulated, nor jobs that may call well for a while what is broken (mail): the \
+             bounds are those of the others, outside of windows."
         )?;
     }
     Ok(if good { Exit::Ok } else { Exit::Io })

@@ -135,6 +135,10 @@ fn jobs(cx: &mut Cx<'_>, world: &World) -> Result<(), Failure> {
         writeln!(cx.out, "jobs      none: add one to {}", world.path.display())?;
         return Ok(());
     }
+    for (job, what) in jobs.iter().filter_map(|job| Some((job, job.leaves()?))) {
+        writeln!(cx.out, "leaves    {}: {what}", job.policy().name)?;
+    }
+    cx.out.flush()?;
     let all = once(jobs, |_| {})?;
     let mut bad = 0;
     for finished in &all {
@@ -143,6 +147,10 @@ fn jobs(cx: &mut Cx<'_>, world: &World) -> Result<(), Failure> {
         bad += usize::from(verdict != checker_job::Verdict::Ok);
         writeln!(cx.out, "{:9} {}: {} [{took}]", verdict.word(), job.policy().name, finished.outcome.summary)?;
     }
-    writeln!(cx.out, "jobs      {} run, {bad} not ok; nobody was told of them", all.len())?;
+    writeln!(
+        cx.out,
+        "jobs      {} run, {bad} not ok; their state is as before, and nobody was told of them",
+        all.len()
+    )?;
     Ok(())
 }

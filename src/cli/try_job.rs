@@ -1,4 +1,5 @@
-//! `checker try NAME`: runs one job now, shows what it sees and what that would lead to. Changes nothing.
+//! `checker try NAME`: runs one job now, shows what it sees and what that would lead to. Checker's own state stays as it was; what
+//! the job leaves elsewhere is said before it runs.
 
 use super::args::Try;
 use super::exit::{Exit, Failure};
@@ -21,6 +22,10 @@ use uuid::Uuid;
 pub(super) fn run(cx: &mut Cx<'_>, args: &Try) -> Result<Exit, Failure> {
     let world = World::load(cx, true)?;
     let job = world.job(&args.name)?;
+    if let Some(what) = job.leaves().filter(|_| !cx.options.json) {
+        writeln!(cx.out, "{}: this run leaves {what}", job.policy().name)?;
+        cx.out.flush()?;
+    }
     let finished = once(&[Arc::clone(&job)], |_| {})?
         .pop()
         .ok_or_else(|| Failure::Other(Exit::Io, "the job gave no answer".to_owned()))?;
@@ -123,7 +128,7 @@ fn show(
         Some(draft) => writeln!(out, "in a pass: would tell ({})", draft.kind.word())?,
         None => writeln!(out, "in a pass: would tell nobody")?,
     }
-    writeln!(out, "nothing was changed and nobody was told")
+    writeln!(out, "Checker's own state is as before, and nobody was told")
 }
 
 fn to_json(job: &dyn DynJob, finished: &Finished, step: &Step, window: &serde_json::Value) -> serde_json::Value {
@@ -131,6 +136,6 @@ fn to_json(job: &dyn DynJob, finished: &Finished, step: &Step, window: &serde_js
         "v": 1, "id": job.id(), "name": job.policy().name, "outcome": finished.outcome,
         "seconds": finished.took.as_secs_f64(), "log": finished.log,
         "would_tell": step.drafts.iter().map(|d| d.kind.word()).collect::<Vec<_>>(),
-        "failing": step.state.is_failing(), "window": window,
+        "failing": step.state.is_failing(), "window": window, "leaves": job.leaves(),
     })
 }

@@ -11,6 +11,7 @@ use crate::decide::status::NodeId;
 use crate::peer::{Instance, KeyError, NodeKey, PublicKey, Target};
 use crate::rounds::Peer;
 use crate::settings::{self, Via};
+use checker_job::Policy;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -104,11 +105,9 @@ impl World {
             Some(Via::Human) => Proof::Human,
             Some(Via::None) | None => Proof::None,
         };
-        let jobs: BTreeSet<_> = settings
-            .jobs
-            .iter()
-            .map(|j| (j.policy().every, j.policy().failure_threshold, j.policy().timeout))
-            .collect();
+        let rhythm = |p: &Policy| (p.every, p.failure_threshold, p.timeout);
+        let all: BTreeSet<_> = settings.jobs.iter().map(|job| (rhythm(job.policy()), job.seen_after())).collect();
+        let jobs: BTreeSet<_> = all.iter().map(|(job, _)| *job).collect();
         let mut site = Site {
             pace: settings.pace,
             canaries: self.canaries(),
@@ -122,6 +121,7 @@ impl World {
             channels: settings.channels.len(),
             deadman: settings.deadman.is_some(),
             jobs: jobs.into_iter().collect(),
+            slow: all.into_iter().filter(|(_, seen_after)| !seen_after.is_zero()).collect(),
             windowed: Vec::new(),
             latency: LATENCY,
         };

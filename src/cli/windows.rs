@@ -4,9 +4,9 @@ use super::exit::{Exit, Failure};
 use super::world::World;
 use super::{Cx, counted, json_line, local_time, rfc3339};
 use crate::clock;
-use crate::decide::bound::{Site, Windowed};
+use crate::decide::bound::{Rhythm, Site, Windowed};
 use crate::decide::window::{Days, Opening, When, Window, longest};
-use checker_job::{Frequency, JobId, Timestamp, duration_words};
+use checker_job::{JobId, Timestamp, duration_words};
 use jiff::Zoned;
 use jiff::civil::Weekday;
 use jiff::tz::TimeZone;
@@ -61,19 +61,16 @@ impl World {
             let (id, p) = (job.id(), job.policy());
             let names: Vec<String> = windows.of(id).map(|w| w.name.clone()).collect();
             if !names.is_empty() {
-                all.entry(((p.every, p.failure_threshold, p.timeout), names)).or_insert(id);
+                all.entry(((p.every, p.failure_threshold, p.timeout), job.seen_after(), names)).or_insert(id);
             }
         }
-        let windowed = |((job, names), id): ((Rhythm, Vec<String>), &JobId)| {
+        let windowed = |((job, seen_after, names), id): ((Rhythm, Duration, Vec<String>), &JobId)| {
             let held = longest(windows.of(id), from, until, site.pause(job.2));
-            Windowed { job, windows: names, held }
+            Windowed { job, seen_after, windows: names, held }
         };
         all.into_iter().map(windowed).filter(|w| !w.held.is_zero()).collect()
     }
 }
-
-/// Frequency, failures until told, timeout.
-type Rhythm = (Frequency, u32, Duration);
 
 fn show(out: &mut dyn Write, world: &World, window: &Window, jobs: &[JobId], now: Timestamp) -> io::Result<()> {
     let zone = window.zone.iana_name().unwrap_or("the zone of this host");

@@ -7,11 +7,13 @@
 
 mod advice;
 mod fault;
+mod job;
 pub mod together;
 mod windowed;
 
 pub use advice::{Help, Step};
 pub use fault::Fault;
+pub use job::Rhythm;
 pub use windowed::Windowed;
 
 use super::mail::{self, Canaries};
@@ -19,7 +21,6 @@ use super::pace::{ANSWER, DAEMON, LOOK, LOOKS, Pace, SEND};
 use super::peers::{PROBLEM, SILENT};
 use super::{health, schedule, step};
 use checker_job::Frequency;
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// The first wave of a pass leaves by then, whatever still runs.
@@ -73,9 +74,11 @@ pub struct Site {
     pub channels: usize,
     /// An outside service is called by each pass.
     pub deadman: bool,
-    /// Each kind of rhythm that jobs have: frequency, failures until told, timeout.
-    pub jobs: Vec<(Frequency, u32, Duration)>,
-    /// Of them, those that windows hold.
+    /// Each kind of rhythm that jobs have.
+    pub jobs: Vec<Rhythm>,
+    /// Of them, those that may call healthy for a while what is already broken, with that time.
+    pub slow: Vec<(Rhythm, Duration)>,
+    /// Those that windows hold.
     pub windowed: Vec<Windowed>,
     /// From acceptance to the mailbox.
     pub latency: Duration,
@@ -320,48 +323,6 @@ impl Site {
             return ("no job here needs a second line", "nothing to tell", None);
         }
         ("our pass; its jobs run 10 minutes late", OWN_MAIL, Some(time + self.front() + self.out()))
-    }
-
-    fn job(&self) -> (&'static str, &'static str, Option<Duration>) {
-        let worst =
-            self.jobs.iter().map(|(every, threshold, timeout)| self.job_time(*every, *threshold, *timeout)).max();
-        if worst.is_none() {
-            return ("there are no jobs here", "nothing to tell", None);
-        }
-        let windowed = self.windowed.iter().map(|w| self.windowed_time(w)).max();
-        if windowed > worst {
-            return ("our pass, by its run", "mail to the job's contacts, when a window has ended", windowed);
-        }
-        ("our pass, by its run", "mail to the job's contacts", worst)
-    }
-
-    /// From the failure of a target to the mailbox: it fails just after a good run.
-    pub fn job_time(&self, every: Frequency, threshold: u32, timeout: Duration) -> Duration {
-        let wave = if timeout <= Duration::from_secs(40) { self.wave() } else { timeout + Duration::from_secs(11) };
-        self.rhythm(every) * threshold + self.front() + wave + self.out()
-    }
-
-    /// The same from the first failed run on.
-    pub fn job_rest(&self, every: Frequency, threshold: u32, timeout: Duration) -> Duration {
-        self.job_time(every, threshold, timeout).saturating_sub(self.rhythm(every))
-    }
-
-    /// How often a job runs: in the first pass of each of its slots.
-    fn rhythm(&self, every: Frequency) -> Duration {
-        every.period().max(self.pace.passes)
-    }
-
-    /// The job times of each rhythm, for people.
-    pub fn rhythms(&self) -> BTreeMap<String, Duration> {
-        let time = |j: &(Frequency, u32, Duration)| {
-            (format!("every {}, told after {}", j.0, j.1), self.job_time(j.0, j.1, j.2))
-        };
-        let mut longest = BTreeMap::new();
-        for (name, time) in self.jobs.iter().map(time) {
-            let kept = longest.entry(name).or_insert(time);
-            *kept = time.max(*kept);
-        }
-        longest
     }
 
     fn looks(&self) -> bool {

@@ -29,7 +29,7 @@ pub(crate) fn is_secret_key(key: &str) -> bool {
     const ALMOST: [(&str, usize); 4] = [("pass", 1), ("password", 2), ("secret", 2), ("token", 1)];
     let key = key.to_lowercase().replace('-', "_");
     // What names a place, or a program: not the secret itself.
-    if key.ends_with("_file") || key == "file" || key == "token_command" {
+    if key.ends_with("_file") || key == "file" || key.ends_with("token_command") {
         return false;
     }
     PARTS.iter().any(|p| key.contains(p))

@@ -61,6 +61,7 @@ pub(super) fn site(rng: &mut Rng, nodes: usize) -> Site {
         channels: 0,
         deadman: false,
         jobs,
+        slow: Vec::new(),
         windowed: Vec::new(),
         latency: Duration::from_secs(120),
     }

@@ -22,6 +22,7 @@ pub(super) fn site() -> Site {
         channels: 0,
         deadman: false,
         jobs: vec![(Frequency::Minute, 2, Duration::from_secs(10))],
+        slow: Vec::new(),
         windowed: Vec::new(),
         latency: crate::decide::bound::LATENCY,
     }

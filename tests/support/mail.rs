@@ -66,7 +66,7 @@ pub struct Site {
 
 impl Site {
     /// On loopback, for the tests that need a mail server and no more.
-    fn usual() -> Self {
+    pub fn usual() -> Self {
         let address = |user: &str| MailServer::address(user);
         let mut boxes: Vec<(String, String)> = USERS.iter().map(|u| (address(u), format!("{u}/"))).collect();
         boxes.extend(LED.iter().map(|(to, folder)| (address(to), format!("canary/{folder}/"))));

@@ -18,7 +18,7 @@ mod left;
 #[cfg(test)]
 mod samples;
 
-use crate::{COMMON_KEYS, JobSpawner, Table};
+use crate::{COMMON_KEYS, Frequency, JobSpawner, Policy, Table};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -92,11 +92,14 @@ fn example_tables(kind: &str, example: &str) -> Vec<toml::Table> {
 fn table_of<S: JobSpawner>(kind: &str, mut table: toml::Table) -> Table<S::Settings> {
     let text = |v: Option<toml::Value>| v.and_then(|v| v.as_str().map(str::to_owned));
     let (name, id) = (text(table.remove("name")), text(table.remove("id")));
+    let every = text(table.remove("every")).map(|every| Frequency::parse(&every));
+    let every =
+        every.transpose().unwrap_or_else(|e| panic!("`every` in EXAMPLE of {kind}: {e}")).unwrap_or(Frequency::Minute);
     for key in COMMON_KEYS {
         table.remove(key);
     }
     let settings = S::Settings::deserialize(table).unwrap_or_else(|e| panic!("EXAMPLE of {kind} is not accepted: {e}"));
-    Table { name, id, policy: Arc::default(), settings }
+    Table { name, id, policy: Arc::new(Policy { every, ..Policy::default() }), settings }
 }
 
 /// A typing error in the settings of a watchdog must never mean "not watched". And every key that is accepted must

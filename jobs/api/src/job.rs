@@ -2,6 +2,7 @@ use crate::{Context, Failure, JobId, Message, Outcome, Policy, Recovery, SpawnEr
 use serde::de::DeserializeOwned;
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Handles of a run whose job says nothing of its own.
 pub const HANDLES: usize = 4;
@@ -34,6 +35,19 @@ pub trait Job: Send + Sync + 'static {
     fn vacuity<'a>(&'a self, cx: &'a Context) -> impl Future<Output = Option<Vacuity>> + Send + 'a {
         let _ = cx;
         std::future::ready(None)
+    }
+
+    /// The longest time by which a run may still call healthy what is already broken, counted from the first run that met the fault.
+    /// Nearly all jobs see at once what is broken. One that only sees later what has become of something (a message that must arrive
+    /// within a time) says so, because `checker bound` adds it to the time until somebody is told.
+    fn seen_after(&self) -> Duration {
+        Duration::ZERO
+    }
+
+    /// What a run leaves outside of Checker, in words for who is about to run it by hand: "a message from A to B". Most jobs only
+    /// look, and leave nothing.
+    fn leaves(&self) -> Option<String> {
+        None
     }
 
     /// Words a failure. Pure: it sends nothing. The first program's `onFailure`.

@@ -1,9 +1,7 @@
 //! From a look into a mailbox to an outcome. Pure.
 
 use checker_job::{Metric, Outcome, Timestamp, Verdict, duration_words};
-use checker_parts::mailbox::{LookError, Security, Survey, Why};
-use checker_parts::net::NO_ROUTE;
-use checker_parts::probe::{Problem, unresolved};
+use checker_parts::mailbox::{LookError, Security, Survey};
 use std::time::Duration;
 
 /// The clocks of two hosts differ a little.
@@ -94,19 +92,5 @@ fn of_count(limits: &Limits, count: u32, folder: &str) -> Option<(Verdict, Strin
 
 /// The outcome where the mailbox could not be looked at.
 pub(crate) fn hindered(host: &str, error: &LookError) -> Outcome {
-    let sentence = error.to_string();
-    let outcome = match &error.why {
-        Why::Name(why) => return unresolved(host, why.clone()),
-        Why::Tls(fault) => match fault.cause {
-            Some(cause) => Outcome::unknown(sentence, cause),
-            None => Outcome::failed(sentence),
-        },
-        Why::Connect(trouble, _) => match Problem::ours(trouble) {
-            Some(Problem::Ours(cause, _)) => Outcome::unknown(sentence, cause),
-            Some(_) => Outcome::unknown(sentence, NO_ROUTE),
-            None => Outcome::failed(sentence),
-        },
-        _ => Outcome::failed(sentence),
-    };
-    Outcome { blame: error.blame(), ..outcome }
+    error.outcome(host)
 }

@@ -17,6 +17,7 @@
 //! * [`quoted`]: what a server said, for a sentence.
 //! * [`shown`]: names that others have chosen, made fit to be shown.
 //! * [`starttls`]: go over to TLS in the middle of SMTP, IMAP, POP3, FTP, `PostgreSQL` and LDAP.
+//! * [`submission`]: hand mail to a server: addresses, login, the end of a talk, and words.
 //! * [`tls`]: whom we trust, and what went wrong in words.
 
 pub mod amount;
@@ -34,4 +35,5 @@ pub mod procfs;
 pub mod quoted;
 pub mod shown;
 pub mod starttls;
+pub mod submission;
 pub mod tls;

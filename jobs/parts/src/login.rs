@@ -51,14 +51,20 @@ impl From<Password> for LoginBy {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenCommand {
     argv: Vec<String>,
-    table: String,
+    /// How sentences name the key.
+    key: String,
 }
 
 impl TokenCommand {
     /// `argv` is the program and its arguments, without a shell; `table` is where the settings name it, for errors: as
     /// `[email.smtp]`.
     pub fn new(argv: Vec<String>, table: &str) -> Self {
-        Self { argv, table: table.to_owned() }
+        Self::of_key(argv, format!("token_command under {table}"))
+    }
+
+    /// The same where the key has another name; `key` says which, and where it stands.
+    pub fn of_key(argv: Vec<String>, key: String) -> Self {
+        Self { argv, key }
     }
 
     /// Runs the program and reads the token, within `limit` and [`TOKEN_TIME`]. Blocks, and must not be called from async
@@ -68,7 +74,7 @@ impl TokenCommand {
     /// A sentence that names the key, what the program did, and what to do. The program's arguments are not in it.
     pub fn fetch(&self, limit: Duration) -> Result<Password, String> {
         let limit = limit.min(TOKEN_TIME);
-        let key = format!("token_command under {}", self.table);
+        let key = &self.key;
         let cannot = |why: &dyn std::fmt::Display| format!("{key} could not be run: {why}");
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|e| cannot(&e))?;
         let program = Program { output_kept: OUTPUT_KEPT, ..Program::new(self.argv.iter().cloned()) };

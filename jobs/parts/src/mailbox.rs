@@ -12,6 +12,9 @@
 //! * [`clean`] marks and expunges exactly the messages whose header was read and holds the token (RFC 4315). A message that
 //!   somebody else has marked as deleted stays. Without UIDPLUS nothing is removed, and the answer says so.
 //!
+//! * A [`Visit`] is a session that stays open, for who sends in between what is looked for: it finds messages of round trips and
+//!   notes, puts notes there, and removes both in the same careful way.
+//!
 //! All calls block the thread, and each ends by its deadline. To resolve a name needs a thread of its own, because the
 //! system cannot be told to hurry: that one thread may live for as long as the resolver is silent.
 //!
@@ -40,10 +43,12 @@ mod mend;
 mod seen;
 mod session;
 mod until;
+mod visit;
 
 pub use error::{LookError, Why};
 pub use folders::Place;
 pub use seen::{Seen, greet_over, see, starttls_over};
+pub use visit::{Marked, Sought, Spot, Spots, Visit, visit, visit_over};
 
 use crate::login::LoginBy;
 use crate::tls::Trust;
@@ -60,6 +65,11 @@ pub const HEADER: &str = "X-Checker-Canary";
 pub const DELIVERY: &str = "X-Checker-Delivery";
 /// The header field that proves who sent a message with a token.
 pub const PROOF: &str = "X-Checker-Proof";
+
+/// The header field of a message of a round trip, which is sent here and looked for there.
+pub const TRIP: &str = "X-Checker-Mail";
+/// The header field of a note about such messages, which is put into the mailbox itself.
+pub const NOTE: &str = "X-Checker-Mail-Note";
 
 /// The port of IMAP with TLS from the first byte (RFC 8314).
 pub const IMAPS: u16 = 993;

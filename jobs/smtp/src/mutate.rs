@@ -3,11 +3,12 @@
 
 use crate::SmtpJob;
 use crate::plan::{Plan, Security};
-use crate::talk::{Phase, Talked, talk, ways};
+use crate::talk::{Talked, talk};
 use crate::visit::{End, judged, over};
 use checker_job::{Context, Mutation, Outcome, Vacuity, Verdict};
 use checker_parts::lines::Reply;
 use checker_parts::probe::{Limit, Problem, Tried, merged};
+use checker_parts::submission::{Phase, ways};
 use std::fmt::Write as _;
 use std::io;
 use std::net::SocketAddr;

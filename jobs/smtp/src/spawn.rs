@@ -2,15 +2,16 @@
 
 use crate::plan::{Login, Plan, Security};
 use crate::{KIND, Settings, SmtpJob};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use checker_job::{SpawnError, Table, TableErrors};
 use checker_parts::hidden::{Scrubber, login};
 use checker_parts::net::{Endpoint, endpoints};
 use checker_parts::one_or_many::OneOrMany;
+use checker_parts::submission::{self, address};
 use checker_parts::tls::{Trust, Trusts, server_name};
 use std::sync::Arc;
 
+/// What an address may look like.
+const EXAMPLE: &str = "postmaster@example.com";
 /// More of them are a mailing list.
 const ADDRESSES_MAX: usize = 20;
 /// RFC 8314.
@@ -72,7 +73,7 @@ impl Reader<'_> {
         }
         let mail_from = match settings.mail_from.as_deref() {
             None | Some("" | "<>") => String::new(),
-            Some(from) => self.errors.keep("mail_from", address(from)).unwrap_or_default(),
+            Some(from) => self.errors.keep("mail_from", address(from, EXAMPLE)).unwrap_or_default(),
         };
         if settings.mail_from.is_some() && settings.rcpt_to.is_empty() && settings.expect_refused.is_empty() {
             self.errors.note("mail_from", "it is of no use without rcpt_to or expect_refused");
@@ -137,12 +138,7 @@ impl Reader<'_> {
     fn login(&mut self, scrubber: &mut Scrubber) -> Option<Login> {
         let (user, file) = (self.settings.user.as_deref(), self.settings.pass_file.as_deref());
         let (user, pass) = login(&mut self.errors, user, file)?;
-        let bare = pass.reveal();
-        for secret in [bare.to_owned(), STANDARD.encode(bare), STANDARD.encode(format!("\0{user}\0{bare}"))] {
-            scrubber.add(&secret);
-            // As it stands in quotes.
-            scrubber.add(format!("{secret:?}").trim_matches('"'));
-        }
+        *scrubber = submission::scrubber(&user, pass.reveal());
         Some(Login { user, pass })
     }
 
@@ -150,19 +146,6 @@ impl Reader<'_> {
         if given.len() > ADDRESSES_MAX {
             self.errors.note(key, format!("{} addresses are too many; at most {ADDRESSES_MAX}", given.len()));
         }
-        given.iter().filter_map(|text| self.errors.keep(key, address(text))).collect()
-    }
-}
-
-/// An address as it can stand in a command.
-fn address(text: &str) -> Result<String, String> {
-    let bare = text.trim().trim_start_matches('<').trim_end_matches('>');
-    let plain = |c: char| c.is_ascii_graphic() && !matches!(c, '<' | '>' | ',');
-    let parts = bare.rsplit_once('@').is_some_and(|(user, host)| !user.is_empty() && !host.is_empty());
-    // RFC 5321, 4.5.3.1
-    if parts && bare.len() <= 254 && bare.chars().all(plain) {
-        Ok(bare.to_owned())
-    } else {
-        Err(format!("{text:?} is no mail address; write one as \"postmaster@example.com\""))
+        given.iter().filter_map(|text| self.errors.keep(key, address(text, EXAMPLE))).collect()
     }
 }

@@ -1,36 +1,15 @@
 //! The commands of SMTP, once nothing more is to be done for TLS.
 
 use crate::plan::{Login, Plan};
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use checker_parts::lines::{Lines, Reply, Stop};
 use checker_parts::probe::Limit;
 use checker_parts::starttls::our_name;
+use checker_parts::submission::{Keys, Phase, SMTP, by_password, let_in, quit, ways};
 use rustls_pki_types::CertificateDer;
-use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, timeout_at};
 
-/// The end of the talk is waited for no longer: all is known by then.
-const FAREWELL: Duration = Duration::from_millis(500);
-/// It ends so long before the run, or what is known would be lost with it.
-const MARGIN: Duration = Duration::from_millis(10);
-
-const SMTP: &str = "SMTP";
-
-/// What the server is being asked, for the sentence when no answer comes.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Phase {
-    Connecting,
-    /// Greeting, EHLO and STARTTLS.
-    BeforeTls,
-    Handshake,
-    Greeting,
-    Hello,
-    Login,
-    Sender,
-    Recipient,
-}
+/// How this kind calls its keys.
+pub(crate) const KEYS: Keys = Keys { user: "user", pass_file: "pass_file", token_command: None, security: "security" };
 
 /// What the server said to one of the addresses.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,22 +57,6 @@ pub(crate) async fn talk<S: AsyncRead + AsyncWrite + Unpin>(
     talked
 }
 
-/// Ends politely, so that the server's log does not tell of a lost connection. What is begun of a mail is forgotten with it
-/// (RFC 5321, 4.1.1.10). Nothing depends on the answer.
-pub(crate) async fn quit<S: AsyncRead + AsyncWrite + Unpin>(lines: &mut Lines<'_, S>, limit: &Limit) {
-    let goodbye = async {
-        lines.say("QUIT").await?;
-        lines.reply(SMTP).await
-    };
-    drop(timeout_at(farewell(limit), goodbye).await);
-}
-
-/// Until when an end is waited for that begins now.
-pub(crate) fn farewell(limit: &Limit) -> Instant {
-    let last = limit.until.checked_sub(MARGIN).unwrap_or(limit.until);
-    last.min(Instant::now() + FAREWELL)
-}
-
 impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
     async fn through(&mut self, greeted: bool) -> Result<Talked, Stop> {
         if !greeted {
@@ -128,35 +91,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
         Ok(reply)
     }
 
-    /// RFC 4954. PLAIN (RFC 4616), or LOGIN, which some servers have alone.
     async fn login(&mut self, login: &Login, hello: &Reply) -> Result<(), Stop> {
         let Login { user, pass } = login;
-        let ways = ways(hello);
-        let has = |way: &str| ways.iter().any(|w| w.eq_ignore_ascii_case(way));
-        let reply = if has("PLAIN") {
-            let coded = STANDARD.encode(format!("\0{user}\0{}", pass.reveal()));
-            self.ask(&format!("AUTH PLAIN {coded}")).await?
-        } else if has("LOGIN") {
-            let mut reply = self.ask("AUTH LOGIN").await?;
-            for word in [user.as_str(), pass.reveal()] {
-                if reply.code == "334" {
-                    reply = self.ask(&STANDARD.encode(word)).await?;
-                }
-            }
-            reply
-        } else if ways.is_empty() {
-            return Err(Stop::Said("offers no login at this port".to_owned()));
-        } else {
-            let ways = ways.join(", ");
-            return Err(Stop::Said(format!("offers no login by PLAIN or LOGIN, only by {ways}")));
-        };
-        match reply.code.as_bytes().first() {
-            Some(b'2') => Ok(()),
-            Some(b'4') => {
-                Err(Stop::Said(format!("cannot log anybody in now, the password is not at fault: {}", reply.quoted())))
-            }
-            _ => Err(Stop::Said(format!("refuses the login of {user:?}: {}", reply.quoted()))),
-        }
+        let reply = by_password(&mut self.lines, &ways(hello), (user, pass.reveal()), &KEYS).await?;
+        let_in(&reply, || format!("refuses the login of {user:?}: {}", reply.quoted()))
     }
 
     /// As far as a mail goes before its text.
@@ -178,19 +116,4 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Talk<'_, S> {
         }
         Ok(())
     }
-}
-
-/// How one can log in. Some old servers write `AUTH=`.
-pub(crate) fn ways(hello: &Reply) -> Vec<String> {
-    let words = hello.lines.iter().filter_map(|line| {
-        let (head, rest) = line.split_at_checked(5)?;
-        (head.eq_ignore_ascii_case("AUTH ") || head.eq_ignore_ascii_case("AUTH=")).then_some(rest)
-    });
-    let mut ways: Vec<String> = Vec::new();
-    for way in words.flat_map(str::split_whitespace) {
-        if ways.len() < 10 && !ways.iter().any(|w| w.eq_ignore_ascii_case(way)) {
-            ways.push(way.chars().filter(char::is_ascii_graphic).take(30).collect());
-        }
-    }
-    ways
 }

@@ -2,12 +2,13 @@
 
 use crate::judge::judge;
 use crate::plan::{Plan, Security};
-use crate::talk::{Phase, Talked, farewell, quit, talk};
+use crate::talk::{KEYS, Talked, talk};
 use checker_job::Outcome;
 use checker_parts::lines::{Lines, Stop};
 use checker_parts::net::{self, Trouble};
 use checker_parts::probe::{Limit, Problem};
 use checker_parts::starttls::{self, Protocol};
+use checker_parts::submission::{Phase, broken, farewell, hint, patience, quit};
 use checker_parts::tls::{Fault, is_tls_error};
 use std::io::{self, ErrorKind};
 use std::net::SocketAddr;
@@ -125,61 +126,18 @@ fn explain(plan: &Plan, to: SocketAddr, limit: &Limit, phase: Phase, end: Option
     let error = match end {
         Some(End::Fault(fault)) => return Problem::target(format!("{to}: {}", fault.sentence)),
         Some(End::Stop(Stop::Said(what))) => {
-            let hint = hint(&what, phase);
+            let hint = hint(&what, phase, &KEYS, "users would send passwords and mail in plain text");
             return Problem::target(plan.scrubber.scrub(format!("{to} {what}{hint}")));
         }
         Some(End::Stop(Stop::Broken(error))) => error,
         None => {
-            let sentence = format!("{to} does not answer {} within {}", words(phase), limit.words());
-            let patience = match phase {
-                Phase::BeforeTls => {
-                    "; does this port speak TLS from the first byte (security = \"tls\")? Some servers also let strangers wait: then \
-                     a longer timeout helps"
-                }
-                Phase::Greeting => "; some servers let strangers wait, then a longer timeout helps",
-                _ => "",
-            };
-            return Problem::Target(format!("{sentence}{patience}"), net::silence(to));
+            let sentence = format!("{to} does not answer {} within {}", phase.words(), limit.words());
+            return Problem::Target(format!("{sentence}{}", patience(phase, &KEYS)), net::silence(to));
         }
     };
     let trouble = Trouble::of(&error, to);
     if let Some(ours) = Problem::ours(&trouble) {
         return ours;
     }
-    let sentence = match trouble {
-        Trouble::Reset => format!("{to} reset the connection {}", words(phase)),
-        _ if is_tls_error(&error) || error.kind() == ErrorKind::UnexpectedEof => {
-            format!("{to} cut the connection off {}", words(phase))
-        }
-        _ => format!("the connection to {to} broke {}: {error}", words(phase)),
-    };
-    Problem::Target(sentence, trouble.blame(to))
-}
-
-/// What a refusal may mean.
-fn hint(what: &str, phase: Phase) -> &'static str {
-    if what.starts_with("greets with \"4") {
-        " (it is busy, or in trouble)"
-    } else if what.starts_with("greets with \"5") {
-        " (it wants nothing to do with this host's address)"
-    } else if what == "does not offer STARTTLS" {
-        ", so users would send passwords and mail in plain text (security = \"none\", if that is meant)"
-    } else if what.starts_with("does not answer as SMTP does") && matches!(phase, Phase::Greeting) {
-        " (TLS from the first byte? then security = \"tls\")"
-    } else {
-        ""
-    }
-}
-
-fn words(phase: Phase) -> &'static str {
-    match phase {
-        Phase::Connecting => "the connection",
-        Phase::BeforeTls => "in the talk before TLS (greeting, EHLO, STARTTLS)",
-        Phase::Handshake => "during the TLS handshake",
-        Phase::Greeting => "with its greeting",
-        Phase::Hello => "to EHLO",
-        Phase::Login => "to the login",
-        Phase::Sender => "to the sender of a mail (MAIL FROM)",
-        Phase::Recipient => "to the recipients of a mail (RCPT TO)",
-    }
+    Problem::Target(broken(to, &error, &trouble, phase), trouble.blame(to))
 }

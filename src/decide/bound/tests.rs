@@ -15,6 +15,7 @@ pub(crate) fn site() -> Site {
         channels: 0,
         deadman: false,
         jobs: vec![(Frequency::Minute, 2, Duration::from_secs(10))],
+        slow: Vec::new(),
         windowed: Vec::new(),
         latency: LATENCY,
     }
@@ -134,5 +135,22 @@ fn names_are_unique_and_stable() {
     assert_eq!(names.len(), Fault::ALL.len());
     for fault in Fault::ALL {
         assert_eq!(serde_json::to_string(&fault).unwrap(), format!("\"{}\"", fault.name()));
+    }
+}
+
+#[test]
+fn a_job_that_sees_a_fault_late_is_told_late_by_whole_runs() {
+    let (quarter, second) = (Duration::from_secs(900), Duration::from_secs(1));
+    let trip = (Frequency::Minutes(15), 2, Duration::from_secs(30));
+    let usual = Site { jobs: vec![trip], ..site() };
+    let before = usual.longest(Fault::TargetDown).unwrap();
+    for (seen_after, adds) in [(second, 1), (quarter, 1), (quarter + second, 2), (quarter * 4, 4)] {
+        let site = Site { slow: vec![(trip, seen_after)], ..usual.clone() };
+        for fault in [Fault::TargetDown, Fault::JobHangs] {
+            assert_eq!(site.longest(fault), Some(before + quarter * adds), "{seen_after:?}");
+        }
+        let rhythms: Vec<_> = site.rhythms().into_iter().collect();
+        let words = "every 15min, told after 2".to_owned();
+        assert_eq!(rhythms, [((words, seen_after), before + quarter * adds)], "no time that is too short");
     }
 }

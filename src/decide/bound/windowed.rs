@@ -1,14 +1,15 @@
 //! What maintenance windows add to the time until a human is told of a job. Pure.
 
-use super::Site;
-use checker_job::Frequency;
+use super::{Rhythm, Site};
 use std::time::Duration;
 
 /// Jobs of one rhythm that the same windows hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Windowed {
-    /// Frequency, failures until told, timeout.
-    pub job: (Frequency, u32, Duration),
+    /// How they run.
+    pub job: Rhythm,
+    /// For so long a run may call healthy what is already broken.
+    pub seen_after: Duration,
     /// The names of the windows.
     pub windows: Vec<String>,
     /// The longest time on end in which one of them is open.
@@ -19,8 +20,7 @@ impl Site {
     /// From the failure of a target to the mailbox, where the run that reaches the threshold is the first one in a window: the
     /// first pass after its end runs the job once more, unless a run that began before the end still goes on.
     pub fn windowed_time(&self, windowed: &Windowed) -> Duration {
-        let (every, threshold, timeout) = windowed.job;
-        self.job_time(every, threshold, timeout) + self.window_adds(windowed.held, timeout)
+        self.slow_time(windowed.job, windowed.seen_after) + self.window_adds(windowed.held, windowed.job.2)
     }
 
     /// What windows that are open for so long add to the time of a job: that, a run that began just before the end and is held
@@ -46,13 +46,17 @@ mod tests {
         let usual = site();
         let job = usual.jobs[0];
         let (before, hour) = (usual.longest(Fault::TargetDown).unwrap(), Duration::from_secs(3_600));
-        let held = |held| Windowed { job, windows: vec!["updates".to_owned()], held };
+        let seen_after = Duration::ZERO;
+        let held = |held| Windowed { job, seen_after, windows: vec!["updates".to_owned()], held };
         let windowed = Site { windowed: vec![held(hour), held(hour * 2)], ..usual.clone() };
         for fault in [Fault::TargetDown, Fault::JobHangs] {
             assert_eq!(windowed.longest(fault), Some(before + hour * 2 + usual.pause(job.2)), "the longest of them");
         }
         let row = windowed.rows().into_iter().find(|r| r.fault == Fault::TargetDown).unwrap();
         assert!(row.path.contains("window"), "{row:?}");
+        let minutes = Duration::from_secs(300);
+        let slow = Windowed { seen_after: minutes, ..held(hour) };
+        assert_eq!(usual.windowed_time(&slow), usual.windowed_time(&held(hour)) + minutes, "it adds up");
         // Nothing else waits for a window.
         for fault in Fault::ALL.into_iter().filter(|f| !matches!(f, Fault::TargetDown | Fault::JobHangs)) {
             assert_eq!(windowed.longest(fault), usual.longest(fault), "{fault:?}");

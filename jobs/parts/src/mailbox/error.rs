@@ -1,8 +1,9 @@
 //! Why a mailbox could not be looked at, in words for a tired human.
 
 use crate::net::{self, ResolveError, Trouble};
+use crate::probe::{Problem, unresolved};
 use crate::tls::Fault;
-use checker_job::Blame;
+use checker_job::{Blame, Outcome};
 use std::fmt;
 use std::net::SocketAddr;
 
@@ -79,6 +80,26 @@ impl LookError {
             Why::Connect(trouble, to) => trouble.blame(*to),
             _ => None,
         }
+    }
+
+    /// The outcome of a job that could not look at its mailbox on the server `host`: only the server's own faults are its
+    /// failures.
+    pub fn outcome(&self, host: &str) -> Outcome {
+        let sentence = self.to_string();
+        let outcome = match &self.why {
+            Why::Name(why) => return unresolved(host, why.clone()),
+            Why::Tls(fault) => match fault.cause {
+                Some(cause) => Outcome::unknown(sentence, cause),
+                None => Outcome::failed(sentence),
+            },
+            Why::Connect(trouble, _) => match Problem::ours(trouble) {
+                Some(Problem::Ours(cause, _)) => Outcome::unknown(sentence, cause),
+                Some(_) => Outcome::unknown(sentence, net::NO_ROUTE),
+                None => Outcome::failed(sentence),
+            },
+            _ => Outcome::failed(sentence),
+        };
+        Outcome { blame: self.blame(), ..outcome }
     }
 }
 

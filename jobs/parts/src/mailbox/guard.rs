@@ -3,7 +3,7 @@
 use super::error::clean_words;
 use super::mend::{self, Verdict};
 use super::until::Until;
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::io::{self, ErrorKind, Read, Write};
 use std::rc::Rc;
@@ -79,8 +79,45 @@ pub(super) struct Guard<S> {
     fetched: usize,
     literals: usize,
     heard: bool,
-    /// Whether requests of the server are handed on.
-    requests: Rc<Cell<bool>>,
+    requests: Rc<Requests>,
+}
+
+/// Requests of the server to go on: whether they are handed on, and what it said instead of the last one.
+#[derive(Default)]
+pub(super) struct Requests {
+    on: Cell<bool>,
+    refusal: RefCell<String>,
+}
+
+impl Requests {
+    /// From now on they are, or are not.
+    pub(super) fn set(&self, on: bool) {
+        self.on.set(on);
+        if on {
+            self.refusal.take();
+        }
+    }
+
+    /// The words with which the server ended the command, in place of a request.
+    pub(super) fn refusal(&self) -> String {
+        let line = self.refusal.borrow();
+        let mut words = line.splitn(3, ' ').skip(1);
+        let verdict = words.next().unwrap_or_default();
+        let said = words.next().unwrap_or_default().trim();
+        if said.is_empty() { format!("{verdict}, and it does not say why") } else { said.to_owned() }
+    }
+
+    /// The crate takes the first line after such a command for the request, whatever it is; and servers may tell of new messages
+    /// at any time.
+    fn hides(&self, line: &[u8]) -> bool {
+        self.on.get() && line.starts_with(b"* ") && mend::is_exists(line)
+    }
+
+    fn hear(&self, line: &[u8]) {
+        if self.on.get() && !line.starts_with(b"* ") && !line.starts_with(b"+") {
+            self.refusal.replace(String::from_utf8_lossy(line).into_owned());
+        }
+    }
 }
 
 impl<S: Read + Write> Guard<S> {
@@ -103,8 +140,8 @@ impl<S: Read + Write> Guard<S> {
         }
     }
 
-    /// Whether requests of the server are handed on. Only a login in several steps answers them.
-    pub(super) fn requests(&self) -> Rc<Cell<bool>> {
+    /// Whether requests of the server are handed on. Only a login in several steps answers them, and who puts a message there.
+    pub(super) fn requests(&self) -> Rc<Requests> {
         Rc::clone(&self.requests)
     }
 
@@ -188,8 +225,10 @@ impl<S: Read + Write> Guard<S> {
             }
             State::Rest(true) => (mend::rest(line), true),
             State::Rest(false) => (Verdict::Drop, true),
-            _ if self.requests.get() && line.starts_with(b"+") => (mend::request(line), false),
+            _ if self.requests.on.get() && line.starts_with(b"+") => (mend::request(line), false),
+            _ if self.requests.hides(line) => (Verdict::Drop, false),
             _ => {
+                self.requests.hear(line);
                 self.literals = 0;
                 (mend::first(line), !mend::has_words(line))
             }

@@ -1,7 +1,7 @@
 //! Reads the few fields of a message's header that matter here. Anything may stand in a message, so this never fails and
 //! takes what it can.
 
-use super::{DELIVERY, HEADER, PROOF, Token};
+use super::{DELIVERY, HEADER, NOTE, PROOF, TRIP, Token};
 
 /// What a header says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +16,10 @@ pub(super) struct Header {
     pub(super) received: bool,
     /// The first field that proves the sender.
     pub(super) proof: Option<String>,
+    /// The first field of a round trip.
+    pub(super) trip: Option<String>,
+    /// The first field of a note about one.
+    pub(super) note: Option<String>,
 }
 
 /// Reads a header, up to its empty line or the end of `raw`. Lines that begin with white space belong to the field before
@@ -54,6 +58,10 @@ impl Header {
             self.delivery = Some(value());
         } else if name.eq_ignore_ascii_case(PROOF.as_bytes()) && self.proof.is_none() {
             self.proof = Some(value());
+        } else if name.eq_ignore_ascii_case(TRIP.as_bytes()) && self.trip.is_none() {
+            self.trip = Some(value());
+        } else if name.eq_ignore_ascii_case(NOTE.as_bytes()) && self.note.is_none() {
+            self.note = Some(value());
         } else if name.eq_ignore_ascii_case(b"Message-ID") && self.message_id.is_none() {
             self.message_id = Some(bare_id(&value()).to_owned());
         }

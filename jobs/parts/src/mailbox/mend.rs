@@ -71,6 +71,12 @@ pub(super) fn is_fetch(line: &[u8]) -> bool {
     line.starts_with(b"* ") && line.windows(5).any(|w| w.eq_ignore_ascii_case(b"BODY["))
 }
 
+/// Whether a line tells how many messages there are.
+pub(super) fn is_exists(line: &[u8]) -> bool {
+    let mut words = line.split(|&b| b == b' ').skip(1);
+    words.next().is_some_and(is_number) && words.next().is_some_and(|word| word.eq_ignore_ascii_case(b"EXISTS"))
+}
+
 /// The size of the literal that a line announces at its end (RFC 3501, 4.3).
 pub(super) fn literal(line: &[u8]) -> Option<u64> {
     let inner = line.strip_suffix(b"}")?;

@@ -1,13 +1,16 @@
 //! One IMAP session: log in, list the folders, find our messages, and remove them if that was asked.
 
 mod login;
+mod remove;
 mod survey;
+mod visit;
 
 pub(super) use survey::{greet, survey};
+pub(super) use visit::{Talks, visit};
 
 use super::error::{Why, clean_words};
 use super::folders::{self, Folder, Place};
-use super::guard::{Guard, Stop};
+use super::guard::{Guard, Requests, Stop};
 use super::header::{self, Header};
 use super::until::Until;
 use super::{Cleaned, DELIVERY, HEADER, Looked, Password, Sighting, Skipped, Token};
@@ -16,7 +19,6 @@ use crate::tls;
 use imap::Error;
 use jiff::Timestamp;
 use std::borrow::Cow;
-use std::cell::Cell;
 use std::io::{ErrorKind, Read, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
@@ -70,8 +72,9 @@ pub(super) fn clean<S: Read + Write>(
     })
 }
 
-/// A panic of the crate's parser is the server's garbage, and nobody else's trouble.
-fn unharmed<T>(session: impl FnOnce() -> Result<T, Why>) -> Result<T, Why> {
+/// A panic of the crate's parser is the server's garbage, and nobody else's trouble. So nothing but calls of the crate belongs in
+/// here: what callers do in a session may panic by itself.
+pub(super) fn unharmed<T>(session: impl FnOnce() -> Result<T, Why>) -> Result<T, Why> {
     catch_unwind(AssertUnwindSafe(session))
         .unwrap_or_else(|_| Err(Why::Garbage("its answers".to_owned(), "they cannot be read at all".to_owned())))
 }
@@ -83,6 +86,10 @@ struct Talk<'a, S: Read + Write> {
     pass: Password,
     until: &'a Until,
     uidplus: bool,
+    /// A text can be sent with its command, without waiting for leave (RFC 7888).
+    literals_at_once: bool,
+    /// Whether requests of the server are handed on.
+    requests: Rc<Requests>,
     step: Cow<'static, str>,
 }
 
@@ -101,11 +108,13 @@ impl<'a, S: Read + Write> Talk<'a, S> {
 
     /// Logs in.
     fn login(greeted: Greeted<S>, user: &str, by: &LoginBy, until: &'a Until) -> Result<Self, Why> {
+        let requests = Rc::clone(&greeted.requests);
         let (session, pass) = match by {
             LoginBy::Password(pass) => (login::by_password(greeted, user, pass)?, pass.clone()),
             LoginBy::Token(command) => login::by_token(greeted, user, command, until)?,
         };
-        Ok(Self { session, pass, until, uidplus: false, step: login::STEP.into() })
+        let step = login::STEP.into();
+        Ok(Self { session, pass, until, uidplus: false, literals_at_once: false, requests, step })
     }
 
     /// Says goodbye. What comes of it is of no use.
@@ -143,6 +152,7 @@ impl<'a, S: Read + Write> Talk<'a, S> {
         self.step = "its abilities".into();
         let abilities = self.session.capabilities().map_err(|e| self.explain(e))?;
         self.uidplus = has(&abilities, "UIDPLUS");
+        self.literals_at_once = has(&abilities, "LITERAL+") || has(&abilities, "LITERAL-");
         // Some tell what folders are for only when they are asked in the extended form.
         let extended = has(&abilities, "SPECIAL-USE") && has(&abilities, "LIST-EXTENDED");
         self.step = "its list of folders".into();
@@ -186,6 +196,19 @@ impl<'a, S: Read + Write> Talk<'a, S> {
 
     /// Our messages in a folder, which is open for reading then; or why it cannot be opened.
     fn find(&mut self, folder: &Folder, tokens: &[Token]) -> Result<Result<Vec<Hit>, Skipped>, Why> {
+        let searches: Vec<String> = tokens.chunks(TOKENS_AT_ONCE).map(criteria).collect();
+        self.search(folder, &searches, HITS_MAX.max(tokens.len() * 2), &|header| carries(header, tokens))
+    }
+
+    /// The messages in a folder, which is open for reading then, that one of `searches` finds and that are `wanted` by their
+    /// own header: the newest, `most` at most. Or why it cannot be opened.
+    fn search(
+        &mut self,
+        folder: &Folder,
+        searches: &[String],
+        most: usize,
+        wanted: &dyn Fn(&Header) -> bool,
+    ) -> Result<Result<Vec<Hit>, Skipped>, Why> {
         self.step = format!("the folder \"{}\"", folder.shown).into();
         if folder.name.chars().any(char::is_control) {
             return Ok(Err(skipped(folder, UNSENDABLE.to_owned())));
@@ -200,27 +223,27 @@ impl<'a, S: Read + Write> Talk<'a, S> {
         self.step = format!("what it finds in \"{}\"", folder.shown).into();
         let first = exists.saturating_sub(NEWEST - 1).max(1);
         let mut uids = Vec::new();
-        for some in tokens.chunks(TOKENS_AT_ONCE) {
-            match self.session.uid_search(format!("{first}:* {}", criteria(some))) {
+        for search in searches {
+            match self.session.uid_search(format!("{first}:* {search}")) {
                 Ok(found) => uids.extend(found),
                 Err(e) => return self.refused_there(e, folder).map(Err),
             }
         }
         uids.sort_unstable_by(|a, b| b.cmp(a));
         uids.dedup();
-        uids.truncate(HITS_MAX.max(tokens.len() * 2));
-        self.read(&uids, tokens).map(Ok)
+        uids.truncate(most);
+        self.read(&uids, wanted).map(Ok)
     }
 
-    /// The messages among `uids` of the open folder that carry a token, by their own header.
-    fn read(&mut self, uids: &[u32], tokens: &[Token]) -> Result<Vec<Hit>, Why> {
+    /// The messages among `uids` of the open folder that are wanted, by their own header.
+    fn read(&mut self, uids: &[u32], wanted: &dyn Fn(&Header) -> bool) -> Result<Vec<Hit>, Why> {
         let mut hits: Vec<Hit> = Vec::new();
         for some in uids.chunks(BATCH) {
-            match self.read_some(some, tokens, &mut hits) {
+            match self.read_some(some, wanted, &mut hits) {
                 // Some servers refuse the whole batch when one of its messages has just been removed by somebody else.
                 Err(Error::No(_)) => {
                     for one in some {
-                        self.read_one(*one, tokens, &mut hits)?;
+                        self.read_one(*one, wanted, &mut hits)?;
                     }
                 }
                 other => other.map_err(|e| self.explain(e))?,
@@ -230,8 +253,8 @@ impl<'a, S: Read + Write> Talk<'a, S> {
     }
 
     /// A message that cannot be read must be gone.
-    fn read_one(&mut self, uid: u32, tokens: &[Token], hits: &mut Vec<Hit>) -> Result<(), Why> {
-        let Err(error) = self.read_some(&[uid], tokens, hits) else { return Ok(()) };
+    fn read_one(&mut self, uid: u32, wanted: &dyn Fn(&Header) -> bool, hits: &mut Vec<Hit>) -> Result<(), Why> {
+        let Err(error) = self.read_some(&[uid], wanted, hits) else { return Ok(()) };
         if !matches!(error, Error::No(_)) {
             return Err(self.explain(error));
         }
@@ -239,14 +262,14 @@ impl<'a, S: Read + Write> Talk<'a, S> {
         if there.map_err(|e| self.explain(e))?.contains(&uid) { Err(self.explain(error)) } else { Ok(()) }
     }
 
-    fn read_some(&mut self, uids: &[u32], tokens: &[Token], hits: &mut Vec<Hit>) -> Result<(), Error> {
+    fn read_some(&mut self, uids: &[u32], wanted: &dyn Fn(&Header) -> bool, hits: &mut Vec<Hit>) -> Result<(), Error> {
         let query = format!("(UID INTERNALDATE BODY.PEEK[HEADER]<0.{HEADER_MAX}>)");
         let fetched = self.session.uid_fetch(set(uids), query)?;
         for message in fetched.iter() {
             let (Some(uid), Some(raw)) = (message.uid, message.header()) else { continue };
             let header = header::read(raw);
             let known = hits.iter().any(|h| h.uid == uid);
-            if known || !uids.contains(&uid) || !tokens.iter().any(|t| header.carries(t)) {
+            if known || !uids.contains(&uid) || !wanted(&header) {
                 continue;
             }
             let date = message.internal_date().and_then(|d| Timestamp::from_second(d.timestamp()).ok());
@@ -254,71 +277,10 @@ impl<'a, S: Read + Write> Talk<'a, S> {
         }
         Ok(())
     }
+}
 
-    fn clean(&mut self, tokens: &[Token]) -> Result<Cleaned, Why> {
-        let mut cleaned = Cleaned::default();
-        let mut folders = self.folders()?;
-        // What is removed elsewhere may end up among all messages or in the trash, so these come last.
-        folders.sort_by_key(|f| match f.place {
-            Place::All => 1,
-            Place::Trash => 2,
-            _ => 0,
-        });
-        for (at, folder) in folders.iter().enumerate() {
-            if at >= FOLDERS_MAX {
-                cleaned.skipped.push(too_many(folder));
-                continue;
-            }
-            let hits = match self.find(folder, tokens)? {
-                Ok(hits) if hits.is_empty() => continue,
-                Ok(hits) => hits,
-                Err(skipped) => {
-                    cleaned.skipped.push(skipped);
-                    continue;
-                }
-            };
-            let (gone, left, why) = self.remove(folder, &hits, tokens)?;
-            cleaned.removed += gone;
-            cleaned.left += left;
-            cleaned.skipped.extend(why.map(|why| skipped(folder, why)));
-        }
-        Ok(cleaned)
-    }
-
-    /// Removes messages from a folder: how many are gone, how many are left, and why.
-    fn remove(
-        &mut self,
-        folder: &Folder,
-        hits: &[Hit],
-        tokens: &[Token],
-    ) -> Result<(usize, usize, Option<String>), Why> {
-        if !self.uidplus {
-            let why = "the server lacks UIDPLUS, so messages cannot be removed one by one; delete them by hand";
-            return Ok((0, hits.len(), Some(why.to_owned())));
-        }
-        self.step = format!("the folder \"{}\"", folder.shown).into();
-        if let Err(e) = self.session.select(&folder.name) {
-            return Ok((0, hits.len(), Some(self.refusal(e)?)));
-        }
-        self.step = format!("the removal from \"{}\"", folder.shown).into();
-        // The folder may have been made anew since it was searched, with the same numbers for other messages. Now that it
-        // is open, numbers keep their meaning.
-        let uids: Vec<u32> = hits.iter().map(|h| h.uid).collect();
-        let uids: Vec<u32> = self.read(&uids, tokens)?.iter().map(|h| h.uid).collect();
-        if uids.is_empty() {
-            return Ok((0, 0, None));
-        }
-        let set = set(&uids);
-        for command in [format!("UID STORE {set} +FLAGS.SILENT (\\Deleted)"), format!("UID EXPUNGE {set}")] {
-            if let Err(e) = self.session.run_command_and_check_ok(command) {
-                return Ok((0, uids.len(), Some(self.refusal(e)?)));
-            }
-        }
-        let there = self.session.uid_search(format!("UID {set}")).map_err(|e| self.explain(e))?;
-        let left = uids.iter().filter(|uid| there.contains(uid)).count();
-        let why = (left > 0).then(|| format!("the server says yes and keeps {left} of our messages"));
-        Ok((uids.len() - left, left, why))
-    }
+fn carries(header: &Header, tokens: &[Token]) -> bool {
+    tokens.iter().any(|token| header.carries(token))
 }
 
 /// Whether each token was received where mail belongs, so that no other folder can tell us more.
@@ -373,7 +335,7 @@ fn has(abilities: &imap::types::Capabilities, wanted: &str) -> bool {
 /// A client that has read the greeting, and the switch of its guard for what the server asks in a login.
 struct Greeted<S: Read + Write> {
     client: imap::Client<Guard<S>>,
-    requests: Rc<Cell<bool>>,
+    requests: Rc<Requests>,
 }
 
 fn greeted<S: Read + Write>(stream: S, pass: &Password, until: &Until) -> Result<Greeted<S>, Why> {

@@ -2,6 +2,7 @@
 
 mod survey;
 mod token;
+mod visit;
 
 use super::*;
 use std::cell::RefCell;

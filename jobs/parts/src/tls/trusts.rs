@@ -19,13 +19,18 @@ impl Trusts {
 
     /// That of a table with this `ca_file`. A file that cannot be used is noted for each table that names it.
     pub fn of(&mut self, errors: &mut TableErrors<'_>, file: Option<&PathBuf>) -> Arc<Trust> {
+        self.named(errors, "ca_file", file)
+    }
+
+    /// The same where the key has another name.
+    pub fn named(&mut self, errors: &mut TableErrors<'_>, name: &str, file: Option<&PathBuf>) -> Arc<Trust> {
         let key = file.cloned();
         if let Some(known) = self.by_file.get(&key) {
             return known.clone();
         }
         let system = || Arc::new(Trust::system(self.alpn));
         let Some(path) = file else { return self.by_file.entry(None).or_insert_with(system).clone() };
-        let Some(trust) = errors.keep("ca_file", Trust::with_ca_file(path, self.alpn)) else { return system() };
+        let Some(trust) = errors.keep(name, Trust::with_ca_file(path, self.alpn)) else { return system() };
         self.by_file.entry(key).or_insert(Arc::new(trust)).clone()
     }
 }

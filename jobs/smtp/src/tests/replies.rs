@@ -2,12 +2,13 @@
 
 use super::stub::{Script, run, run_for, scripted};
 use crate::plan::{Login, Plan, Security};
-use crate::talk::{Phase, talk};
+use crate::talk::talk;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use checker_job::Verdict;
 use checker_parts::hidden::{Hidden, Scrubber};
 use checker_parts::probe::Limit;
+use checker_parts::submission::Phase;
 use checker_parts::tls::{Trust, server_name};
 use std::sync::Arc;
 use std::time::Duration;

@@ -3,6 +3,7 @@
 use super::{GOODBYE, Talk, clean_words, explain, greeted, has, login, unharmed};
 use crate::login::LoginBy;
 use crate::mailbox::error::Why;
+use crate::mailbox::folders::Folder;
 use crate::mailbox::until::Until;
 use crate::mailbox::{Password, Survey};
 use imap::Error;
@@ -40,20 +41,30 @@ pub(in crate::mailbox) fn survey<S: Read + Write>(
     until: &Until,
 ) -> Result<Survey, Why> {
     unharmed(|| {
-        let mut greeted = greeted(stream, &login::known(by), until)?;
-        if let LoginBy::Password(pass) = by {
-            let abilities = greeted.client.capabilities().map_err(|error| explain(error, "its abilities", pass))?;
-            // Then no password may be sent at all (RFC 3501, 6.2.3).
-            if has(&abilities, "LOGINDISABLED") {
-                let words = "it allows no login by password on this connection (LOGINDISABLED)";
-                return Err(Why::LoginUnavailable(words.to_owned()));
-            }
-        }
-        let mut talk = Talk::login(greeted, user, by, until)?;
+        let mut talk = begin(stream, user, by, until)?;
         let survey = talk.survey(folder)?;
         talk.end();
         Ok(survey)
     })
+}
+
+/// Logs in, if the server takes passwords at all.
+pub(super) fn begin<'a, S: Read + Write>(
+    stream: S,
+    user: &str,
+    by: &LoginBy,
+    until: &'a Until,
+) -> Result<Talk<'a, S>, Why> {
+    let mut greeted = greeted(stream, &login::known(by), until)?;
+    if let LoginBy::Password(pass) = by {
+        let abilities = greeted.client.capabilities().map_err(|error| explain(error, "its abilities", pass))?;
+        // Then no password may be sent at all (RFC 3501, 6.2.3).
+        if has(&abilities, "LOGINDISABLED") {
+            let words = "it allows no login by password on this connection (LOGINDISABLED)";
+            return Err(Why::LoginUnavailable(words.to_owned()));
+        }
+    }
+    Talk::login(greeted, user, by, until)
 }
 
 impl<S: Read + Write> Talk<'_, S> {
@@ -82,16 +93,7 @@ impl<S: Read + Write> Talk<'_, S> {
     /// The folder's name as the server has it. People write it as they read it.
     fn named(&mut self, wanted: &str) -> Result<String, Why> {
         let folders = self.folders()?;
-        let is_inbox = wanted.eq_ignore_ascii_case("INBOX");
-        let is_it = |name: &str| name == wanted || (is_inbox && name.eq_ignore_ascii_case("INBOX"));
-        let found = folders.iter().find(|f| is_it(&f.shown) || is_it(&f.name));
-        // A name with such signs cannot be sent.
-        if let Some(found) = found.filter(|f| !f.name.chars().any(char::is_control)) {
-            return Ok(found.name.clone());
-        }
-        let names: Vec<String> = folders.iter().take(NAMED_MAX).map(|f| format!("\"{}\"", f.shown)).collect();
-        let more = if folders.len() > NAMED_MAX { ", and others" } else { "" };
-        Err(Why::NoFolder(clean_words(wanted.as_bytes()), format!("{}{more}", names.join(", "))))
+        named(&folders, wanted).map(|folder| folder.name.clone())
     }
 
     /// The latest date among the newest messages. The header is asked for in its first bytes only, because a reply without
@@ -102,4 +104,18 @@ impl<S: Read + Write> Talk<'_, S> {
         let dates = fetched.iter().filter_map(|m| Timestamp::from_second(m.internal_date()?.timestamp()).ok());
         Ok(dates.max())
     }
+}
+
+/// The folder that people call `wanted`, among all folders.
+pub(super) fn named<'f>(folders: &'f [Folder], wanted: &str) -> Result<&'f Folder, Why> {
+    let is_inbox = wanted.eq_ignore_ascii_case("INBOX");
+    let is_it = |name: &str| name == wanted || (is_inbox && name.eq_ignore_ascii_case("INBOX"));
+    let found = folders.iter().find(|f| is_it(&f.shown) || is_it(&f.name));
+    // A name with such signs cannot be sent.
+    if let Some(found) = found.filter(|f| !f.name.chars().any(char::is_control)) {
+        return Ok(found);
+    }
+    let names: Vec<String> = folders.iter().take(NAMED_MAX).map(|f| format!("\"{}\"", f.shown)).collect();
+    let more = if folders.len() > NAMED_MAX { ", and others" } else { "" };
+    Err(Why::NoFolder(clean_words(wanted.as_bytes()), format!("{}{more}", names.join(", "))))
 }
