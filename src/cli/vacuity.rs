@@ -18,6 +18,7 @@ use std::future::Future;
 use std::io::{self, Write};
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 pub(super) fn run(cx: &mut Cx<'_>, args: &Args) -> Result<Exit, Failure> {
     let world = World::load(cx, true)?;
@@ -27,6 +28,10 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Args) -> Result<Exit, Failure> {
         let (count, longest) = (counted(jobs.len(), "job"), duration_words(longest));
         drop(writeln!(io::stderr(), "asks {count}; the slowest may take {longest}"));
     }
+    for (job, what) in jobs.iter().filter_map(|job| Some((job, job.leaves()?))).filter(|_| !cx.options.json) {
+        writeln!(cx.out, "{}: this run leaves {what}", job.policy().name)?;
+    }
+    cx.out.flush()?;
     let answers = ask(&jobs)?;
     let all = jobs.iter().zip(&answers).zip(judge(&answers));
     let asked: Vec<Asked<'_>> =
@@ -118,6 +123,14 @@ impl DynJob for Doubted {
             drop(self.answer.set(said));
             outcome
         })
+    }
+
+    fn leaves(&self) -> Option<String> {
+        self.job.leaves()
+    }
+
+    fn seen_after(&self) -> Duration {
+        self.job.seen_after()
     }
 
     fn on_failure(&self, failure: &Failing<'_>) -> Message {

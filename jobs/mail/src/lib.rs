@@ -17,6 +17,7 @@
 mod judge;
 mod letter;
 mod memory;
+mod mutate;
 mod plan;
 mod send;
 mod spawn;
@@ -25,7 +26,8 @@ mod talk;
 mod tests;
 mod trip;
 
-use checker_job::{Blame, Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table};
+use checker_job::{Blame, Context, Job, JobId, JobSpawner, Outcome, Policy, SpawnError, Table, Vacuity, Verdict};
+use judge::Findings;
 use plan::Plan;
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -114,19 +116,35 @@ impl Job for MailJob {
     }
 
     async fn execute(&self, cx: &Context) -> Outcome {
+        self.run(cx).0
+    }
+
+    async fn vacuity(&self, cx: &Context) -> Option<Vacuity> {
+        let (outcome, findings) = self.run(cx);
+        Some(match findings.filter(|_| outcome.verdict == Verdict::Ok) {
+            Some(findings) => Vacuity::new(outcome, mutate::mutations(&self.plan, &findings)),
+            None => Vacuity::without_answer(outcome),
+        })
+    }
+}
+
+impl MailJob {
+    fn run(&self, cx: &Context) -> (Outcome, Option<Findings>) {
         // A mailbox and a program that prints a token block, and may not be called by whom a runtime polls.
         let run = || trip::run(&self.plan, cx);
         let ended = std::thread::scope(|scope| {
             let thread = std::thread::Builder::new().name(KIND.to_owned()).spawn_scoped(scope, run);
             thread.map(std::thread::ScopedJoinHandle::join)
         });
-        let outcome = match ended {
-            Ok(Ok(outcome)) => outcome,
+        let (outcome, findings) = match ended {
+            Ok(Ok(ran)) => ran,
             Ok(Err(panic)) => std::panic::resume_unwind(panic),
-            Err(why) => Outcome::unknown(format!("no thread to run it on: {why}"), "no thread for jobs")
-                .blaming(Blame::Shortage),
+            Err(why) => {
+                let said = Outcome::unknown(format!("no thread to run it on: {why}"), "no thread for jobs");
+                (said.blaming(Blame::Shortage), None)
+            }
         };
-        outcome.bounded(SUMMARY_MAX, DETAIL_MAX)
+        (outcome.bounded(SUMMARY_MAX, DETAIL_MAX), findings)
     }
 }
 

@@ -7,3 +7,4 @@ mod remembered;
 mod settings;
 mod stub;
 mod trips;
+mod vacuity;

@@ -42,8 +42,8 @@ struct Seen {
     spam: Option<String>,
 }
 
-/// Runs once.
-pub(crate) fn run(plan: &Plan, cx: &Context) -> Outcome {
+/// Runs once. With what was found, where it came so far.
+pub(crate) fn run(plan: &Plan, cx: &Context) -> (Outcome, Option<Findings>) {
     let begin = Instant::now();
     let until = begin + cx.timeout.saturating_sub(Duration::from_millis(50).min(cx.timeout / 10));
     let done = visit(&plan.mailbox, until, |mailbox| {
@@ -52,7 +52,7 @@ pub(crate) fn run(plan: &Plan, cx: &Context) -> Outcome {
         let seal = Seal::new(plan);
         Trip { plan, cx, seal, begin, until, mailbox, folders, lying, remarks }.through()
     });
-    done.unwrap_or_else(|error| reading_fails(plan, &error))
+    done.unwrap_or_else(|error| (reading_fails(plan, &error), None))
 }
 
 /// The outcome where the mailbox could not be looked at. What is to be done comes before the words of the server.
@@ -80,25 +80,26 @@ impl Trip<'_, '_, '_> {
         self.cx.now.plus(self.begin.elapsed())
     }
 
-    fn through(mut self) -> Result<Outcome, Why> {
+    fn through(mut self) -> Result<(Outcome, Option<Findings>), Why> {
         let notes = self.notes()?;
         if notes.len() >= LEFT_MAX {
-            return Ok(self.is_full(notes.len()));
+            return Ok((self.is_full(notes.len()), None));
         }
         let Some(letter) = Letter::new(self.now()) else {
             let why = "this host has no random numbers";
-            return Ok(Outcome::unknown(why, why).blaming(Blame::Shortage));
+            return Ok((Outcome::unknown(why, why).blaming(Blame::Shortage), None));
         };
         let (findings, there) = self.findings(letter, &plain(&notes))?;
         let outcome = judge(self.plan, &findings);
-        Ok(match self.tidy(&findings, there) {
+        let outcome = match self.tidy(&findings, there) {
             Ok(None) => outcome,
             Ok(Some(why)) => untidied(outcome, &why),
             Err(why) => {
                 let detail = format!("{}\nnot tidied up: {why}", outcome.detail);
                 outcome.with_detail(detail)
             }
-        })
+        };
+        Ok((outcome, Some(findings)))
     }
 
     /// Sends the message, and looks for it and for those of `notes`. Gives the notes that there are afterwards, too.

@@ -17,6 +17,12 @@ fn a_greeting_is_no_mail_server() {
     let at = |port: u16, more: &str| format!("address = \"localhost:{port}\"\n{more}");
     let ca = "ca_file = \"HOME/ca.pem\"\n";
     let login = format!("{ca}user = \"watch@checker.test\"\npass_file = \"HOME/pass\"\n");
+    let trip = format!(
+        "every = \"15min\"\ntimeout = \"20s\"\nfrom = \"watch@checker.test\"\nto = \"watch@checker.test\"\nsmtp = \"localhost:{}\"\nimap = \
+         \"localhost:{}\"\nsmtp_ca_file = \"HOME/ca.pem\"\nimap_ca_file = \"HOME/ca.pem\"\nsmtp_user = \"watch@checker.test\"\n\
+         imap_user = \"watch@checker.test\"\nsmtp_pass_file = \"HOME/pass\"\nimap_pass_file = \"HOME/pass\"",
+        ports.starttls, ports.imaps
+    );
     judged(
         &home,
         &[
@@ -43,6 +49,7 @@ fn a_greeting_is_no_mail_server() {
                     "security = \"none\"\nrcpt_to = \"watch@checker.test\"\nexpect_refused = \"a@b.example\"",
                 ),
             ),
+            ("mail there and back", &trip),
             ("tls of users", &at(ports.starttls, &format!("{ca}starttls = \"smtp\""))),
             ("tls of readers", &at(ports.imaps, ca)),
         ],
