@@ -345,7 +345,7 @@ fn killed_often(wanted: u32) {
         let live = |nth| {
             let mut home = Home::new(nth, server);
             let (mut repeats, mut done) = (0, 0);
-            while done < rounds || (done < 4 * rounds && !is_enough(&sum(&counts.lock().expect("counts")))) {
+            while done < rounds || (done < 12 * rounds && !is_enough(&sum(&counts.lock().expect("counts")))) {
                 repeats += home.round(done);
                 done += 1;
                 counts.lock().expect("counts").insert(nth, home.kills.clone());
