@@ -62,7 +62,7 @@ pub(super) enum Command {
     Test(Test),
     /// Run one job now and show what it sees; Checker's own state stays as it is, and nobody is told
     Try(Try),
-    /// Run each job once, and list which wrong answers it would call healthy; changes nothing
+    /// Run each job once, and list which wrong answers it would call healthy; tells nobody
     Vacuity(Vacuity),
     /// List the jobs of the settings
     Jobs,

@@ -54,4 +54,9 @@ fn a_greeting_is_no_mail_server() {
             ("tls of readers", &at(ports.imaps, ca)),
         ],
     );
+    // It sends a message: that is said before.
+    let said = home.run(&["vacuity", "mail there and back"]).ended(0).out;
+    let first =
+        "mail there and back: this run leaves a message from watch@checker.test to watch@checker.test, and a note in ";
+    assert!(said.starts_with(first), "{said}");
 }

@@ -126,6 +126,9 @@ fn a_certificate_that_another_job_watches_is_that_ones_affair() {
     let fine = "shop: notices 5 of 6 wrong answers, and other jobs the rest\n    (a certificate that ends in a day: that is for watch)\n\
                 watch: notices all of 4 wrong answers\n2 jobs: 0 weak, 2 strong, 0 not known\n";
     assert_eq!(both, fine);
+    let asked_alone = home.run(&["vacuity", "shop"]).ended(0).out;
+    let hint = "\nAnother job may notice what these do not: without names, all jobs are asked together.\n";
+    assert!(asked_alone.starts_with("shop: WEAK") && asked_alone.ends_with(hint), "{asked_alone}");
     // It is about to tell of it, so nobody has to be told what to set.
     let told = asked(&format!("{shop}{}", watch("warning = \"9000000d\"")));
     assert!(told.contains("that is for watch)\nwatch: cannot be judged now, it is warning: "), "{told}");
