@@ -16,6 +16,7 @@ mod import;
 mod init;
 mod jobs;
 mod key;
+mod look;
 mod new_job;
 mod peers;
 mod status;
@@ -98,6 +99,7 @@ fn dispatch(cx: &mut Cx<'_>, command: &Command) -> Result<Exit, Failure> {
         Command::Import(a) => import::run(cx, a),
         Command::Demo(a) => demo::run(cx, a),
         Command::Apart => apart::run(cx),
+        Command::Look => look::run(cx),
     }
 }
 

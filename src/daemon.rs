@@ -12,6 +12,7 @@ pub mod duties;
 pub mod init;
 pub mod knowledge;
 pub mod listen;
+pub mod looks;
 pub mod passes;
 pub mod service;
 

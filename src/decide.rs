@@ -7,6 +7,7 @@
 mod alert;
 pub mod bound;
 pub mod canary;
+pub mod confirm;
 pub mod delivery;
 pub mod drill;
 pub mod fallback;

@@ -8,7 +8,7 @@
 //! 3. What is remembered: [`store`].
 //! 4. Whose fault it is: the [`witness`].
 //! 5. What is told: [`node`] (troubles of our own), [`outbox`], [`message`], [`channel`].
-//! 6. What nodes say to each other: [`peer`].
+//! 6. What nodes say to each other: [`peer`]; and what they see for each other, before a target is called down: [`confirm`].
 //! 7. What each pass does for the watch over Checker itself: [`rounds`]. What runs beside the passes: the [`daemon`], which passes and commands reach over [`control`].
 //! 8. What a programmer begins with: [`new_job`]. What somebody brings along who moves in: `import`.
 //! 9. Beside all: [`clock`], the only place that reads the time, and [`log`].
@@ -18,6 +18,7 @@ pub mod bundled;
 pub mod channel;
 mod cli;
 pub mod clock;
+pub mod confirm;
 pub mod control;
 pub mod daemon;
 pub mod decide;

@@ -3,6 +3,7 @@
 //!
 //! This is a shell: it reads the clock, the store and the runner, and asks [`crate::decide`] what all of it means.
 
+mod confirm;
 mod crew;
 mod doubt;
 mod due;
@@ -25,6 +26,8 @@ use crate::registry::DynJob;
 use crate::runner::AtOnce;
 use crate::store::{Own, PassEnd, PassStart, Result, Retention, Shared, Slot};
 use checker_job::{JobId, Policy, Timestamp, Verdict};
+pub use confirm::AskPeers;
+use confirm::Confirming;
 use crew::Crew;
 use doubt::Doubt;
 use due::{Call, Due};
@@ -44,6 +47,8 @@ pub use wording::{Words, alert as word_alert};
 const CRON_MEMORY: &str = "cron";
 /// When the store was last cleaned, in the own group.
 const PRUNED_AT: &str = "pruned_at";
+/// So long a pass waits for the next outcome before it looks around.
+const TURN: Duration = Duration::from_millis(200);
 /// Delivery of the last wave may take this long after the last job.
 const DELIVERY_TIME: Duration = Duration::from_secs(20);
 
@@ -120,6 +125,8 @@ pub struct Pass<'a> {
     pub called: Called,
     /// The time of all decisions.
     pub clock: Steady,
+    /// Asks peers what they see, where there are some.
+    pub peers: Option<Arc<dyn AskPeers>>,
     /// Asks the witness whether we ourselves are cut off; with `true` the resolver is in question too.
     pub ask: &'a dyn Fn(bool) -> Evidence,
 }
@@ -216,19 +223,20 @@ impl Pass<'_> {
     ) -> Result<()> {
         let mut runner = Crew::start(self.setup, self.own, self.id, due, now)?;
         let mut results = Results::new(self, due, states, doubt, runner.suspects())?;
-        let mut waves = Waves::new(due.iter().map(|d| d.job.policy().timeout));
+        let mut waves = Waves::new(due.iter().map(|d| d.job.policy().until_judged()));
+        let mut confirming = Confirming::new(self.peers.clone());
         let started = Instant::now();
         loop {
-            if let Some(finished) = runner.next(Duration::from_millis(200)) {
-                waves.ended(finished.index);
-                results.take(finished);
+            if let Some(finished) = runner.next(TURN) {
+                results.arrives(self, finished, &mut confirming, &mut waves);
                 while let Some(more) = (results.waiting() < 1_000).then(|| runner.next(Duration::ZERO)).flatten() {
-                    waves.ended(more.index);
-                    results.take(more);
+                    results.arrives(self, more, &mut confirming, &mut waves);
                 }
             }
+            results.come_back(&mut confirming, &mut waves, if runner.open() == 0 { TURN } else { Duration::ZERO });
             runner.nobody_waits_for().into_iter().for_each(|index| waves.late(index));
-            let (all_done, wave) = (runner.open() == 0, waves.is_due(started.elapsed()));
+            let open = runner.open() > 0 || !confirming.is_empty();
+            let (all_done, wave) = (!open, waves.is_due(started.elapsed()));
             let alone = all_done || (wave && waves.is_first());
             results.commit(self, all_done || wave, alone, report)?;
             if wave || all_done {

@@ -3,6 +3,7 @@
 //! [`Registry::with`] takes a kind in; the settings then hand all tables of the kind to its spawner at once and get
 //! [`DynJob`]s back, and every problem of every table with its place.
 
+mod elsewhere;
 mod fields;
 mod read;
 
@@ -18,6 +19,9 @@ use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use elsewhere::Elsewhere;
+pub(crate) use elsewhere::Obstacle;
 
 /// A [`Job`] of any kind.
 pub trait DynJob: Send + Sync {
@@ -144,6 +148,7 @@ pub(crate) struct Spawned {
 trait Kind: Send + Sync {
     fn example(&self) -> &'static str;
     fn keys(&self) -> Option<&'static [&'static str]>;
+    fn elsewhere(&self) -> &'static [&'static str];
     fn spawn(&self, tables: &[RawTable<'_>]) -> Spawned;
 }
 
@@ -192,6 +197,10 @@ impl<S: JobSpawner> Kind for KindOf<S> {
 
     fn keys(&self) -> Option<&'static [&'static str]> {
         fields::of::<S::Settings>()
+    }
+
+    fn elsewhere(&self) -> &'static [&'static str] {
+        S::ELSEWHERE
     }
 
     fn spawn(&self, tables: &[RawTable<'_>]) -> Spawned {

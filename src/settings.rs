@@ -6,8 +6,8 @@
 //! 2. `files` reads it, judges its mode, and finds the files that it includes.
 //! 3. `source` and `syntax` parse; all files share one space of offsets, so that every value knows its place. `plain` is
 //!    the quick way through thousands of tables of jobs, and `pairs` is a table.
-//! 4. `section` reads each table key by key; `general`, `email`, `log`, `canary`, `outside`, `peers`, `common`, `jobs`
-//!    and `window` say what each table holds; `graph` judges what only all jobs together show, `together` what other tables do, and
+//! 4. `section` reads each table key by key; `general`, `email`, `log`, `canary`, `outside`, `peers`, `common`, `jobs`,
+//!    `confirm` and `window` say what each table holds; `graph` judges what only all jobs together show, `together` what other tables do, and
 //!    `own_key` what only the machine knows whose settings they are.
 //! 5. `report` tells the problems, `mask` keeps secrets out of them.
 //!
@@ -16,6 +16,7 @@
 pub mod accepted;
 mod canary;
 mod common;
+mod confirm;
 mod email;
 mod env;
 mod files;
@@ -44,6 +45,7 @@ mod zone;
 
 pub use canary::{Canary, Deadman, Via};
 pub use common::COMMON_KEYS;
+pub use confirm::Elsewheres;
 pub(crate) use email::http_url;
 pub use email::{Email, Security, SmtpServer, Transport};
 pub use env::{Env, NotFound, locate};
@@ -87,6 +89,8 @@ pub struct Settings {
     pub jobs: Vec<Arc<dyn DynJob>>,
     /// Jobs with `enabled = false`: they do not run, and their ids stay theirs.
     pub disabled: Vec<Arc<dyn DynJob>>,
+    /// With what peers are asked to look at the targets of jobs with `confirm = "peers"`.
+    pub elsewhere: Elsewheres,
     /// `[canary]`
     pub canary: Option<Canary>,
     /// `[[channel.*]]`
@@ -319,8 +323,10 @@ fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, regi
     let defaults = main.table("defaults", "[defaults]").map(|s| Defaults::read(s, &rules)).unwrap_or_default();
     main.finish();
     together::judge(cx, &tables, canary.as_ref(), daemon.is_some());
-    let kinds = all_jobs(cx, kinds, &defaults, &rules);
+    let mut kinds = all_jobs(cx, kinds, &defaults, &rules);
     let windows = window::read(cx, take("window"), &kinds, general.as_ref());
+    confirm::judge(cx, &kinds, &peers.usable);
+    let elsewhere = kinds.iter_mut().flat_map(|kind| std::mem::take(&mut kind.elsewhere)).collect();
     let (jobs, disabled) = by_use(kinds);
     Some(Settings {
         general: general?,
@@ -328,6 +334,7 @@ fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, regi
         log,
         jobs,
         disabled,
+        elsewhere,
         canary,
         channels,
         deadman,

@@ -1,5 +1,6 @@
 //! Nodes that watch each other: real daemons, real passes, on loopback, with seconds for minutes.
 
+mod confirm;
 mod copies;
 mod overlap;
 

@@ -85,6 +85,9 @@ pub(super) enum Command {
     /// Not for hands: a pass starts this to run jobs that may end their process
     #[command(hide = true)]
     Apart,
+    /// Not for hands: the daemon starts this to look at a target for a peer
+    #[command(hide = true)]
+    Look,
 }
 
 #[derive(Args, Debug, Default)]

@@ -83,7 +83,7 @@ impl<'a> Held<'a> {
         if names.is_empty() {
             return Duration::ZERO;
         }
-        let timeout = job.policy().timeout;
+        let timeout = job.policy().until_judged();
         *self.known.entry((names, timeout)).or_insert_with(|| {
             let now = clock::now().wall;
             let held = longest(windows.of(job.id()), now, now.plus(LOOK_AHEAD), passes + timeout);

@@ -112,6 +112,7 @@ pub(super) fn pass(world: &World, called: Called) -> Result<Passed, Failure> {
         }),
         called,
         clock,
+        peers: world.who_confirms(),
         ask: &|resolver| witness::ask(&references, resolver),
     };
     let report = pass.run();

@@ -10,7 +10,9 @@ use super::{Cx, is_terminal};
 use crate::control::Program;
 use crate::daemon::duties::Parts;
 use crate::daemon::listen::News;
-use crate::daemon::{Duties, Event, Knowledge, answers::Door, drills, init, knowledge, listen, passes, service};
+use crate::daemon::{
+    Duties, Event, Knowledge, answers::Door, drills, init, knowledge, listen, looks::Looks, passes, service,
+};
 use crate::decide::health::Facts;
 use crate::decide::mail;
 use crate::decide::peers::Watched;
@@ -161,7 +163,8 @@ impl Site {
         let (renew, mut renewed) = tokio::sync::mpsc::channel(1);
         if let Some(at) = settings.peer_listen {
             let listener = peer::listen::bind(at).map_err(trouble(format!("peers cannot be listened to at {at}")))?;
-            let door = Door::new(self.knowledge.clone(), self.peers.iter().copied().collect(), events.clone());
+            let pinned = self.peers.iter().copied().collect();
+            let door = Door::new(self.knowledge.clone(), pinned, looks(world), events.clone());
             let mut stopped = stopped.clone();
             let until = async move { drop(stopped.changed().await) };
             tokio::spawn(peer::listen::run(listener, Some(Arc::clone(&self.key)), Arc::new(door), until));
@@ -342,6 +345,15 @@ impl Site {
         }
         loaded.ok().map(|settings| digest(&settings))
     }
+}
+
+/// Looks for the peers that may ask for them.
+fn looks(world: &World) -> Looks {
+    let allowed = world.settings.peers.iter().filter_map(|p| {
+        let key = peer::PublicKey::parse(p.key.as_deref()?).ok()?;
+        Some((key, p.confirm_for?))
+    });
+    Looks::new(allowed.collect(), ["/proc/self/exe", "look"].map(str::to_owned))
 }
 
 /// The mailbox that canaries arrive in.

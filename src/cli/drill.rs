@@ -61,7 +61,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &args::Drill) -> Result<Exit, Failure> 
     drill::put(&store.own(), &begun)?;
     drill::note_last(&store.own(), now)?;
     let policy = Policy::default();
-    let bound = world.site().job_time(policy.every, policy.failure_threshold, policy.timeout);
+    let bound = world.site().job_time(policy.every, policy.failure_threshold, policy.until_judged());
     if !cx.options.json {
         let (name, most) = (begun.name(), duration_words(bound));
         writeln!(cx.out, "{name}: a job that fails; the bound for these settings is {most}. Passes must run.")?;

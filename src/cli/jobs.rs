@@ -5,7 +5,7 @@ use super::world::World;
 use super::{Cx, counted, json_line};
 use crate::clock;
 use crate::registry::DynJob;
-use checker_job::{Policy, Remind, duration_words};
+use checker_job::{Confirm, Policy, Remind, duration_words};
 use serde_json::json;
 
 pub(super) fn run(cx: &mut Cx<'_>) -> Result<Exit, Failure> {
@@ -53,14 +53,15 @@ fn tells(p: &Policy) -> String {
         1 => "at the first failure".to_owned(),
         n => format!("after {n} failures in a row"),
     };
-    format!("timeout {}, told {after}, {again}", duration_words(p.timeout))
+    let peers = if p.confirm == Confirm::Peers { ", peers are asked first" } else { "" };
+    format!("timeout {}, told {after}{peers}, {again}", duration_words(p.timeout))
 }
 
 fn to_json(id: &str, kind: &str, p: &Policy, windows: &[&str]) -> serde_json::Value {
     json!({
         "id": id, "kind": kind, "name": p.name, "host": p.host, "every": p.every.to_string(), "notify": p.notify.word(),
         "failure_threshold": p.failure_threshold, "recovery_threshold": p.recovery_threshold,
-        "timeout_s": p.timeout.as_secs_f64(), "contacts": p.contacts, "depends_on": p.depends_on,
+        "timeout_s": p.timeout.as_secs_f64(), "confirm": p.confirm.word(), "contacts": p.contacts, "depends_on": p.depends_on,
         "windows": windows,
     })
 }

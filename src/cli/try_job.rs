@@ -5,12 +5,13 @@ use super::args::Try;
 use super::exit::{Exit, Failure};
 use super::world::World;
 use super::{Cx, json_line};
-use crate::clock;
 use crate::decide::JobState;
+use crate::decide::confirm::{Said, Sight};
 use crate::decide::transition::{Input, Step, transition};
 use crate::registry::DynJob;
 use crate::runner::{AtOnce, Finished, Options, Runner, Work};
 use crate::store::Ledger;
+use crate::{clock, confirm};
 use checker_job::{JobId, duration_words};
 use serde_json::json;
 use std::collections::HashMap;
@@ -30,13 +31,22 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Try) -> Result<Exit, Failure> {
         .pop()
         .ok_or_else(|| Failure::Other(Exit::Io, "the job gave no answer".to_owned()))?;
     let (before, step) = foresee(&world, job.as_ref(), &finished)?;
+    let peers = match world.who_confirms().filter(|asks| asks.can(job.id())) {
+        Some(asks) => confirm::ask_now(asks.as_ref(), job.id())?,
+        None => Vec::new(),
+    };
     if cx.options.json {
         let window = world.window_json(job.id(), finished.started);
-        let value = to_json(job.as_ref(), &finished, &step, &window);
+        let mut value = to_json(job.as_ref(), &finished, &step, &window);
+        value["peers"] = peers.iter().map(seen_json).collect();
         json_line(cx, &value)?;
     } else {
         let window = world.in_window(job.id(), finished.started);
         show(cx.out, job.as_ref(), &finished, &before, &step, window.as_deref())?;
+        for sight in peers {
+            writeln!(cx.out, "asked what it sees: {sight}")?;
+        }
+        writeln!(cx.out, "Checker's own state is as before, and nobody was told")?;
     }
     Ok(Exit::Ok)
 }
@@ -128,7 +138,17 @@ fn show(
         Some(draft) => writeln!(out, "in a pass: would tell ({})", draft.kind.word())?,
         None => writeln!(out, "in a pass: would tell nobody")?,
     }
-    writeln!(out, "Checker's own state is as before, and nobody was told")
+    Ok(())
+}
+
+fn seen_json(sight: &Sight) -> serde_json::Value {
+    let (said, verdict, summary) = match &sight.said {
+        Said::Saw(verdict, summary) => ("tried", Some(verdict.word()), summary.as_str()),
+        Said::Declined => ("declined", None, ""),
+        Said::Cannot(why) => ("cannot", None, why.as_str()),
+        Said::Silent(why) => ("silent", None, why.as_str()),
+    };
+    json!({"peer": sight.peer, "said": said, "verdict": verdict, "summary": summary})
 }
 
 fn to_json(job: &dyn DynJob, finished: &Finished, step: &Step, window: &serde_json::Value) -> serde_json::Value {

@@ -2,15 +2,16 @@
 
 use super::exit::{Exit, Failure};
 use super::world::World;
-use crate::clock;
 use crate::decide::Recipient;
 use crate::decide::bound::{LATENCY, Proof, Site};
 use crate::decide::mail::{By, Canaries};
 use crate::decide::peers::Watched;
 use crate::decide::status::NodeId;
+use crate::pass::AskPeers;
 use crate::peer::{Instance, KeyError, NodeKey, PublicKey, Target};
 use crate::rounds::Peer;
 use crate::settings::{self, Via};
+use crate::{clock, confirm};
 use checker_job::Policy;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -39,6 +40,21 @@ impl World {
     /// The peers, ready to be asked.
     pub(super) fn peers(&self) -> Result<Vec<Peer>, Failure> {
         self.settings.peers.iter().map(peer).collect()
+    }
+
+    /// Whom a pass asks what they see, where a job says so. Without it failures are told all the same.
+    pub(super) fn who_confirms(&self) -> Option<Arc<dyn AskPeers>> {
+        let elsewhere = &self.settings.elsewhere;
+        let can = |p: &&settings::Peer| p.can_confirm();
+        if elsewhere.is_empty() || !self.settings.peers.iter().any(|p| can(&p)) {
+            return None;
+        }
+        let key = self.key().map_err(|why| tracing::warn!("peers are not asked what they see: {why}")).ok()?;
+        let peers = self.settings.peers.iter().filter(can).filter_map(|p| {
+            let peer = peer(p).map_err(|why| tracing::warn!("{} is not asked what it sees: {why}", p.name)).ok()?;
+            Some((peer.watched.name, peer.target))
+        });
+        Some(Arc::new(confirm::Peers::new(peers.collect(), key, self.instance(), elsewhere.clone())))
     }
 
     /// How mail is proved.
@@ -105,7 +121,7 @@ impl World {
             Some(Via::Human) => Proof::Human,
             Some(Via::None) | None => Proof::None,
         };
-        let rhythm = |p: &Policy| (p.every, p.failure_threshold, p.timeout);
+        let rhythm = |p: &Policy| (p.every, p.failure_threshold, p.until_judged());
         let all: BTreeSet<_> = settings.jobs.iter().map(|job| (rhythm(job.policy()), job.seen_after())).collect();
         let jobs: BTreeSet<_> = all.iter().map(|(job, _)| *job).collect();
         let mut site = Site {

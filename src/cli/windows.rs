@@ -61,7 +61,7 @@ impl World {
             let (id, p) = (job.id(), job.policy());
             let names: Vec<String> = windows.of(id).map(|w| w.name.clone()).collect();
             if !names.is_empty() {
-                all.entry(((p.every, p.failure_threshold, p.timeout), job.seen_after(), names)).or_insert(id);
+                all.entry(((p.every, p.failure_threshold, p.until_judged()), job.seen_after(), names)).or_insert(id);
             }
         }
         let windowed = |((job, seen_after, names), id): ((Rhythm, Duration, Vec<String>), &JobId)| {

@@ -3,10 +3,11 @@
 use super::codes::is_code;
 use super::duties::Event;
 use super::knowledge::Knowledge;
+use super::looks::Looks;
 use crate::decide::Word;
 use crate::decide::status::{NodeId, Status};
 use crate::peer::PublicKey;
-use crate::peer::listen::{Answers, Asked, PushAnswer};
+use crate::peer::listen::{Answers, Asked, Looking, PushAnswer};
 use std::collections::BTreeSet;
 use std::sync::{Mutex, mpsc::Sender};
 
@@ -15,14 +16,15 @@ use std::sync::{Mutex, mpsc::Sender};
 pub struct Door {
     knowledge: Knowledge,
     pinned: BTreeSet<PublicKey>,
+    looks: Looks,
     /// A peer that asks may end the time in which nobody did.
     events: Mutex<Sender<Event>>,
 }
 
 impl Door {
     /// Answers peers with these keys.
-    pub fn new(knowledge: Knowledge, pinned: BTreeSet<PublicKey>, events: Sender<Event>) -> Self {
-        Self { knowledge, pinned, events: Mutex::new(events) }
+    pub fn new(knowledge: Knowledge, pinned: BTreeSet<PublicKey>, looks: Looks, events: Sender<Event>) -> Self {
+        Self { knowledge, pinned, looks, events: Mutex::new(events) }
     }
 
     fn wake(&self) {
@@ -65,5 +67,9 @@ impl Answers for Door {
             self.wake();
         }
         PushAnswer::Taken
+    }
+
+    fn look<'a>(&'a self, asked: &'a Asked, question: Vec<u8>) -> Looking<'a> {
+        Box::pin(async move { self.looks.look(&asked.key, &question).await })
     }
 }

@@ -107,7 +107,8 @@ fn repeats_a_day(policy: &Policy) -> u64 {
 /// From its beginning until its news has left: as many runs as the threshold says, the last of them to its end.
 fn told_within(policy: &Policy) -> Duration {
     let runs = policy.every.period() * policy.failure_threshold.max(1);
-    let wave = if policy.timeout <= WAVE { WAVE } else { policy.timeout + WAVE_GAP };
+    let judged = policy.until_judged();
+    let wave = if judged <= WAVE { WAVE } else { judged + WAVE_GAP };
     runs + wave + DELIVERY
 }
 

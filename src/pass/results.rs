@@ -1,16 +1,19 @@
 //! Outcomes become committed changes: each is decided on the newest state, after the jobs that it depends on.
 
+mod arrive;
+
 use super::doubt::Doubt;
 use super::due::Due;
 use super::wording::{self, Words};
 use super::{Pass, Ran, Report, States};
+use crate::decide::confirm::Seen;
 use crate::decide::transition::{Draft, Input, close as close_drafts, hide, transition};
 use crate::decide::window::Glance;
-use crate::decide::{Alert, AlertId, AlertKind, JobState};
+use crate::decide::{Alert, AlertId, AlertKind, JobState, Recipient};
 use crate::outbox::again;
 use crate::runner::Finished;
 use crate::store::{Applied, Change, Result, RunRecord, RunStatus, Source};
-use checker_job::{JobId, Metric, Timestamp, Verdict, duration_words};
+use checker_job::{JobId, Metric, Policy, Timestamp, Verdict, duration_words};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
@@ -39,6 +42,8 @@ pub(super) struct Results<'a> {
     spent: Vec<Vec<Metric>>,
     /// Whose own words are not asked for.
     suspects: BTreeSet<usize>,
+    /// What peers say of targets.
+    seen: BTreeMap<usize, Seen>,
     committed_at: Instant,
     /// Jobs that are done and still claimed.
     done: Vec<JobId>,
@@ -71,13 +76,14 @@ impl<'a> Results<'a> {
             decided: BTreeSet::new(),
             spent: Vec::new(),
             suspects,
+            seen: BTreeMap::new(),
             committed_at: Instant::now(),
             done: Vec::new(),
             released_at: Instant::now(),
         })
     }
 
-    pub(super) fn take(&mut self, finished: Finished) {
+    fn take(&mut self, finished: Finished) {
         for line in &finished.log {
             tracing::debug!("{}: {line}", self.due.get(finished.index).map_or("", |d| d.job.policy().name.as_str()));
         }
@@ -219,6 +225,13 @@ impl<'a> Results<'a> {
         Ok(Applied::Stale)
     }
 
+    /// Whether nothing new is told of it: because of what it depends on, and because that was planned.
+    fn held(&self, pass: &Pass<'_>, due: &Due, finished: &Finished) -> (bool, bool) {
+        let mut parents = self.parents.get(finished.index).into_iter().flatten();
+        let held = parents.any(|p| self.heads.get(p).is_some_and(JobState::is_bad));
+        (held, pass.setup.windows.hold(due.job.id(), finished.started, &self.windows))
+    }
+
     /// What a run changes, `before` being the state as it is now.
     fn change(
         &self,
@@ -230,38 +243,18 @@ impl<'a> Results<'a> {
         now: Timestamp,
     ) -> Change {
         let job = due.job.as_ref();
-        let held = self
-            .parents
-            .get(finished.index)
-            .is_some_and(|ps| ps.iter().any(|p| self.heads.get(p).is_some_and(JobState::is_bad)));
-        let planned = pass.setup.windows.hold(job.id(), finished.started, &self.windows);
-        let mut policy = Cow::Borrowed(job.policy());
-        if pass.shared.is_fleeting() {
-            // Nobody counts from pass to pass.
-            policy.to_mut().failure_threshold = 1;
-        }
+        let (policy, (held, planned)) = (policy(pass, due), self.held(pass, due, &finished));
         let is_hidden = self.doubt.is_hidden(finished.index);
         let decide = if is_hidden { hide } else { transition };
         let expected_seq = before.seq;
-        let mut step = decide(
-            before,
-            &Input {
-                now,
-                slot: due.slot,
-                run,
-                started: finished.started,
-                took: finished.took,
-                outcome: &finished.outcome,
-                policy: &policy,
-                recipients: &pass.setup.recipients(job.policy()),
-                held: held || planned,
-            },
-        );
+        let recipients = pass.setup.recipients(job.policy());
+        let mut step = decide(before, &input(due, &finished, run, now, &policy, &recipients, held || planned));
         if !is_hidden {
             step.state.planned = planned && (step.state.failure.is_some() || step.state.blind.is_some());
         }
         let words = if self.suspects.contains(&finished.index) { Words::Standard } else { Words::Own };
-        let word = |draft| wording::alert(&due.job, draft, &finished.outcome, now, words);
+        let seen = self.seen.get(&finished.index);
+        let word = |draft| wording::alert(&due.job, draft, &finished.outcome, seen, now, words);
         let alerts = step.drafts.into_iter().map(word).collect();
         let record = RunRecord { id: run, ..record(pass, due, finished, step.steady) };
         Change {
@@ -273,6 +266,30 @@ impl<'a> Results<'a> {
             hour: step.hour,
         }
     }
+}
+
+/// The rules of a job in this pass.
+fn policy<'d>(pass: &Pass<'_>, due: &'d Due) -> Cow<'d, Policy> {
+    let mut policy = Cow::Borrowed(due.job.policy());
+    if pass.shared.is_fleeting() {
+        // Nobody counts from pass to pass.
+        policy.to_mut().failure_threshold = 1;
+    }
+    policy
+}
+
+/// What a transition is decided on.
+fn input<'a>(
+    due: &Due,
+    finished: &'a Finished,
+    run: Uuid,
+    now: Timestamp,
+    policy: &'a Policy,
+    recipients: &'a [Recipient],
+    held: bool,
+) -> Input<'a> {
+    let Finished { outcome, started, took, .. } = finished;
+    Input { now, slot: due.slot, run, started: *started, took: *took, outcome, policy, recipients, held }
 }
 
 /// A run whose outcome is on its way into the store.

@@ -1,5 +1,6 @@
 //! A draft becomes an alert: the job words failures and recoveries, the rest is worded here.
 
+use crate::decide::confirm::{self, Seen};
 use crate::decide::transition::Draft;
 use crate::decide::{Alert, AlertId, AlertKind};
 use crate::registry::DynJob;
@@ -21,11 +22,22 @@ pub enum Words {
 }
 
 /// Words one draft of a job.
-pub fn alert(job: &Arc<dyn DynJob>, draft: Draft, outcome: &Outcome, now: Timestamp, words: Words) -> Alert {
-    let message = match words {
+pub fn alert(
+    job: &Arc<dyn DynJob>,
+    draft: Draft,
+    outcome: &Outcome,
+    seen: Option<&Seen>,
+    now: Timestamp,
+    words: Words,
+) -> Alert {
+    let mut message = match words {
         Words::Own => bounded(guarded(job, &draft, outcome, now)),
         Words::Standard => bounded(standard(job.as_ref(), &draft, outcome, now)),
     };
+    if let Some(seen) = seen.filter(|_| confirm::tells(draft.kind)) {
+        let gap = if message.body.is_empty() { "" } else { "\n\n" };
+        message.body = format!("{}{gap}{}", confirm::words(seen), message.body);
+    }
     let policy = job.policy();
     let blind = matches!(draft.kind, AlertKind::CannotJudge | AlertKind::StillCannotJudge);
     Alert {
@@ -168,15 +180,15 @@ mod tests {
             recipients: Vec::new(),
         };
         let refused = Outcome::failed("refused");
-        let plain = alert(&job, draft(AlertKind::Down), &refused, now, Words::Standard);
+        let plain = alert(&job, draft(AlertKind::Down), &refused, None, now, Words::Standard);
         assert_eq!((plain.subject.as_str(), plain.body.as_str()), ("DOWN: web: refused", ""));
-        let late = alert(&stuck, draft(AlertKind::Down), &refused, now, Words::Own);
+        let late = alert(&stuck, draft(AlertKind::Down), &refused, None, now, Words::Own);
         assert_eq!(late.subject, "DOWN: web: refused");
         assert!(late.body.contains("it did not end within 2 s"), "{}", late.body);
-        let down = alert(&job, draft(AlertKind::Down), &refused, now, Words::Own);
+        let down = alert(&job, draft(AlertKind::Down), &refused, None, now, Words::Own);
         assert_eq!(down.subject, "DOWN: web: refused");
         assert!(down.body.contains("it panicked: no words at "), "{}", down.body);
-        let up = alert(&job, draft(AlertKind::Recovery), &Outcome::ok("fine"), now, Words::Own);
+        let up = alert(&job, draft(AlertKind::Recovery), &Outcome::ok("fine"), None, now, Words::Own);
         assert!(up.subject.len() <= SUMMARY_BYTES_MAX && up.body == "ab", "{}", up.subject.len());
     }
 }

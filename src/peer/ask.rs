@@ -7,6 +7,7 @@ mod connect;
 mod exchange;
 mod url;
 
+use super::confirm::{self, CONFIRM_PATH, Question};
 use super::envelope::{Instance, Nonce, Request, STATUS_PATH, Unproved, check_answer};
 use super::key::{NodeKey, PublicKey};
 use crate::decide::Word;
@@ -14,9 +15,9 @@ use checker_job::{Blame, duration_words};
 use checker_parts::net;
 use checker_parts::tls::{Trust, server_name};
 use exchange::{Answer, exchange};
-use hyper::Method;
 use hyper::body::Bytes;
 use hyper::header::{CONTENT_ENCODING, HeaderMap, LOCATION};
+use hyper::{Method, StatusCode};
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -149,7 +150,7 @@ pub async fn ask(target: &Target, me: &NodeKey, instance: &Instance, nonce: Nonc
         let request = target.url.request(Method::GET, None, HeaderMap::new(), Bytes::new());
         return unproved(talk(target, request, WORD_MAX, deadline).await);
     };
-    let headers = signed(Method::GET.as_str(), peer, me, instance, nonce, &[]);
+    let headers = signed(Method::GET.as_str(), STATUS_PATH, peer, me, instance, nonce, &[]);
     let request = target.url.request(Method::GET, Some(STATUS_PATH), headers, Bytes::new());
     proved(talk(target, request, ANSWER_MAX, deadline).await, peer, nonce, me).map_or_else(|heard| heard, Heard::Status)
 }
@@ -181,7 +182,7 @@ pub async fn push(
     let Some(peer) = target.key else {
         return Pushed::Failed(Heard::Garbled("a first program takes no status".to_owned()));
     };
-    let headers = signed(Method::POST.as_str(), peer, me, instance, nonce, &body);
+    let headers = signed(Method::POST.as_str(), STATUS_PATH, peer, me, instance, nonce, &body);
     let request = target.url.request(Method::POST, Some(STATUS_PATH), headers, Bytes::from(body));
     match proved(talk(target, request, ANSWER_MAX, deadline).await, peer, nonce, me) {
         Ok(body) => match serde_json::from_slice::<PushReply>(&body).map(|reply| reply.push).as_deref() {
@@ -200,8 +201,43 @@ struct PushReply {
     push: String,
 }
 
-fn signed(method: &str, peer: PublicKey, me: &NodeKey, instance: &Instance, nonce: Nonce, body: &[u8]) -> HeaderMap {
-    Request { method, path: STATUS_PATH, nonce, addressee: peer, instance }.headers(me, body)
+/// Asks a peer to look at the target of `question`. A peer of an older version says that it cannot.
+///
+/// # Errors
+/// What was heard instead of an answer.
+pub async fn ask_to_look(
+    target: &Target,
+    me: &NodeKey,
+    instance: &Instance,
+    nonce: Nonce,
+    question: &Question,
+    deadline: Instant,
+) -> Result<confirm::Answer, Heard> {
+    let Some(peer) = target.key else {
+        return Err(Heard::Garbled("a first program looks at nothing for others".to_owned()));
+    };
+    let body = question.bytes();
+    let headers = signed(Method::POST.as_str(), CONFIRM_PATH, peer, me, instance, nonce, &body);
+    let request = target.url.request(Method::POST, Some(CONFIRM_PATH), headers, Bytes::from(body));
+    let answer = talk(target, request, ANSWER_MAX, deadline).await;
+    if answer.as_ref().is_ok_and(|a| a.status == StatusCode::METHOD_NOT_ALLOWED) {
+        return Ok(confirm::Answer::cannot("its Checker is older and does not know this question"));
+    }
+    let body = proved(answer, peer, nonce, me)?;
+    let garbled = || Heard::Garbled("its answer is in words that we do not know".to_owned());
+    confirm::Answer::read(&body).ok_or_else(garbled)
+}
+
+fn signed(
+    method: &str,
+    path: &str,
+    peer: PublicKey,
+    me: &NodeKey,
+    instance: &Instance,
+    nonce: Nonce,
+    body: &[u8],
+) -> HeaderMap {
+    Request { method, path, nonce, addressee: peer, instance }.headers(me, body)
 }
 
 /// The word in an answer that nobody can prove.

@@ -104,7 +104,7 @@ impl fmt::Display for Instance {
 pub struct Request<'a> {
     /// `GET` or `POST`.
     pub method: &'a str,
-    /// The path as the addressee knows it: [`STATUS_PATH`].
+    /// The path as the addressee knows it: [`STATUS_PATH`] or [`CONFIRM_PATH`](super::confirm::CONFIRM_PATH).
     pub path: &'a str,
     /// The asker's.
     pub nonce: Nonce,

@@ -8,6 +8,7 @@ mod exchange;
 mod guests;
 mod seen;
 
+use super::confirm;
 use super::envelope::{Instance, Nonce};
 use super::key::{NodeKey, PublicKey};
 use crate::decide::Word;
@@ -20,7 +21,7 @@ use std::fs::File;
 use std::io;
 use std::net::SocketAddr;
 use std::os::fd::AsFd as _;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -67,6 +68,9 @@ pub enum PushAnswer {
     Garbled,
 }
 
+/// A look at a target for a peer.
+pub type Looking<'a> = Pin<Box<dyn Future<Output = confirm::Answer> + Send + 'a>>;
+
 /// Who answers. Called on the runtime's thread, between two awaits: none of these may wait.
 pub trait Answers: Send + Sync {
     /// What a stranger may know just now.
@@ -77,6 +81,13 @@ pub trait Answers: Send + Sync {
     fn status(&self, asked: &Asked) -> Vec<u8>;
     /// Takes a peer's status, at most [`PUSH_MAX`] bytes of anything.
     fn pushed(&self, asked: &Asked, body: &[u8]) -> PushAnswer;
+    /// Looks at a target for this peer, who asks with at most [`QUESTION_MAX`](confirm::QUESTION_MAX) bytes of anything. Unlike the others it may
+    /// take its time: what is not answered when the connection's time is over is given up. The answer is signed by the
+    /// listener.
+    fn look<'a>(&'a self, asked: &'a Asked, question: Vec<u8>) -> Looking<'a> {
+        let _ = (asked, question);
+        Box::pin(std::future::ready(confirm::Answer::declined()))
+    }
 }
 
 /// What one listener allows. Documented in `docs/protocol.md`; tests set shorter times.

@@ -2,12 +2,12 @@
 
 use super::section::{Cx, Section, after_semicolon};
 pub use checker_job::COMMON_KEYS;
-use checker_job::{Frequency, Notify, Policy, Remind};
+use checker_job::{Confirm, Frequency, Notify, Policy, Remind, duration_words};
 use std::time::Duration;
 use toml::Spanned;
 
 /// Those of them that `[defaults]` and `[defaults.KIND]` may hold.
-pub(crate) const DEFAULT_KEYS: [&str; 10] = [
+pub(crate) const DEFAULT_KEYS: [&str; 11] = [
     "host",
     "every",
     "notify",
@@ -15,6 +15,7 @@ pub(crate) const DEFAULT_KEYS: [&str; 10] = [
     "failure_threshold",
     "recovery_threshold",
     "timeout",
+    "confirm",
     "contacts",
     "depends_on",
     "note",
@@ -33,6 +34,7 @@ pub(crate) struct Common {
     failure_threshold: Option<Spanned<i64>>,
     recovery_threshold: Option<Spanned<i64>>,
     timeout: Option<Spanned<Duration>>,
+    pub(crate) confirm: Option<Spanned<Confirm>>,
     pub(crate) contacts: Option<Vec<Spanned<String>>>,
     pub(crate) depends_on: Option<Vec<Spanned<String>>>,
     note: Option<Spanned<String>>,
@@ -49,6 +51,7 @@ impl Common {
             failure_threshold: s.whole("failure_threshold", 1..=i64::from(u32::MAX), "2"),
             recovery_threshold: s.whole("recovery_threshold", 1..=i64::from(u32::MAX), "1"),
             timeout: s.time("timeout", Duration::from_millis(100), "\"10s\""),
+            confirm: parsed(s, "confirm", "\"peers\"", Confirm::parse),
             contacts: s.texts("contacts", "[\"you@example.com\"]"),
             depends_on: s.texts("depends_on", "[\"router\"]"),
             note: s.any_text("note", "\"call the data centre\""),
@@ -66,6 +69,7 @@ impl Common {
             failure_threshold: self.failure_threshold.or(f.failure_threshold),
             recovery_threshold: self.recovery_threshold.or(f.recovery_threshold),
             timeout: self.timeout.or(f.timeout),
+            confirm: self.confirm.or(f.confirm),
             contacts: self.contacts.or(f.contacts),
             depends_on: self.depends_on.or(f.depends_on),
             note: self.note.or(f.note),
@@ -91,12 +95,23 @@ impl Common {
             failure_threshold: count(&self.failure_threshold, standard.failure_threshold),
             recovery_threshold: count(&self.recovery_threshold, standard.recovery_threshold),
             timeout: self.timeout.as_ref().map_or(standard.timeout, |v| *v.get_ref()),
+            confirm: self.confirm.as_ref().map_or(standard.confirm, |v| *v.get_ref()),
             contacts: texts(&self.contacts),
             depends_on: texts(&self.depends_on),
             note: copy(&self.note),
         };
+        self.judge_timeout(&policy, cx);
+        policy
+    }
+
+    fn judge_timeout(&self, policy: &Policy, cx: &Cx<'_>) {
         let each_minute = matches!(policy.every, Frequency::Minute | Frequency::Minutes(_));
-        if let (true, Some(timeout)) = (each_minute && policy.timeout >= MINUTE_TIMEOUT, &self.timeout) {
+        if !each_minute || policy.until_judged() < MINUTE_TIMEOUT {
+            return;
+        }
+        if policy.timeout >= MINUTE_TIMEOUT
+            && let Some(timeout) = &self.timeout
+        {
             cx.error(
                 timeout.span(),
                 format!(
@@ -105,8 +120,18 @@ impl Common {
                 ),
                 "shorten the timeout, or let the job run hourly: every = \"hour\"",
             );
+        } else if let Some(span) = self.timeout.as_ref().map(Spanned::span).or(self.confirm.as_ref().map(Spanned::span))
+        {
+            let room = MINUTE_TIMEOUT.saturating_sub(Confirm::LONGEST);
+            cx.error(
+                span,
+                format!(
+                    "peers are asked after the timeout, and that may take {} more: too late for a pass of each minute",
+                    duration_words(Confirm::LONGEST)
+                ),
+                format!("let the timeout be under {}s, or take confirm = \"peers\" out", room.as_secs()),
+            );
         }
-        policy
     }
 }
 

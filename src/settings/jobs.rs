@@ -7,9 +7,9 @@ use super::pairs::{Key, Pairs, Value};
 use super::plain::KindTables;
 use super::section::{Cx, Section, Span, tables_of};
 use super::source::Fault;
-use super::{login, mask, secret};
-use crate::registry::{DynJob, RawTable, Registry};
-use checker_job::Policy;
+use super::{confirm, login, mask, secret};
+use crate::registry::{DynJob, Elsewhere, RawTable, Registry};
+use checker_job::{JobId, Policy};
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +50,8 @@ pub(crate) struct KindJobs<'i> {
     pub(crate) origins: Vec<Origin>,
     pub(crate) jobs: Vec<Arc<dyn DynJob>>,
     pub(crate) disabled: Vec<Arc<dyn DynJob>>,
+    /// With what peers are asked to look at the targets of jobs that say so.
+    pub(crate) elsewhere: Vec<(JobId, Elsewhere)>,
     /// Texts of tables that could not be read: a dependency on one of them is not told as unknown.
     pub(crate) excused: BTreeSet<String>,
 }
@@ -96,6 +98,11 @@ impl<'i> Defaults<'i> {
 }
 
 impl Heritage<'_> {
+    /// Whether the defaults hold something that depends on the table it is for.
+    fn is_of_each(&self) -> bool {
+        self.common.depends_on.is_some() || self.common.confirm.is_some()
+    }
+
     /// What holds for a table without rules of its own.
     fn rules(&self, cx: &Cx<'_>) -> (Arc<Policy>, Vec<Spanned<String>>) {
         let policy = self.policy.get_or_init(|| Arc::new(self.common.policy(cx)));
@@ -217,25 +224,27 @@ fn one<'i>(cx: &Cx<'i>, title: &str, span: Span, table: Pairs<'i>, list: &mut Ki
     let heritage = &list.heritage;
     let id_span = table.get("id").map_or_else(|| span.clone(), Spanned::span);
     let (mut name, mut id, mut enabled, mut own) = (None, None, true, table);
-    let (policy, depends_on) = if own.keys().any(|k| COMMON_KEYS.contains(&k)) {
-        let rules_given = own.keys().any(|k| DEFAULT_KEYS.contains(&k)) || heritage.common.depends_on.is_some();
+    let (policy, depends_on) = if own.keys().any(|k| COMMON_KEYS.contains(&k)) || heritage.common.confirm.is_some() {
+        let rules_given = own.keys().any(|k| DEFAULT_KEYS.contains(&k)) || heritage.is_of_each();
         let mut s = Section::new(cx, title, span.clone(), own);
         name = s.text("name", "\"name server\"").map(Spanned::into_inner);
         id = s.text("id", "\"name-server\"").map(Spanned::into_inner);
         enabled = s.flag("enabled").is_none_or(Spanned::into_inner);
-        let found = if rules_given {
-            let given = Common::read(&mut s);
-            check(&given, cx, rules);
-            heritage.with(given, [name.as_deref(), id.as_deref()], cx)
-        } else {
-            heritage.rules(cx)
-        };
+        let given = rules_given.then(|| Common::read(&mut s));
         own = s.rest();
-        found
+        own.add_missing(&heritage.own);
+        match given {
+            Some(given) => {
+                check(&given, cx, rules);
+                let given = confirm::of_table(cx, &list.kind, &own, given, &heritage.common, rules);
+                heritage.with(given, [name.as_deref(), id.as_deref()], cx)
+            }
+            None => heritage.rules(cx),
+        }
     } else {
+        own.add_missing(&heritage.own);
         heritage.rules(cx)
     };
-    own.add_missing(&heritage.own);
     files_of(cx, &mut own);
     list.tables.push(RawTable { name, id, policy, own, span });
     list.origins.push(Origin { depends_on, id_span, enabled });
@@ -279,6 +288,7 @@ pub(crate) fn spawn(cx: &Cx<'_>, list: &mut KindJobs<'_>, registry: &Registry) {
         cx.fault(p.span, Fault::new(p.message, p.remedy));
     }
     list.jobs = spawned.jobs;
+    confirm::collect(list, registry);
     if list.origins.iter().all(|o| o.enabled) {
         return;
     }

@@ -8,6 +8,7 @@ use super::section::{Cx, Section, Span, did_you_mean, kind_of};
 use crate::channel::webhook::Template;
 use crate::witness::is_here;
 use checker_parts::net::Endpoint;
+use checker_parts::net::reach::Reach;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -71,9 +72,16 @@ pub struct Peer {
     pub admin: String,
     /// Its public key, `ed25519:...`; `None` for a first program (`legacy = true`).
     pub key: Option<String>,
+    /// How far we look at targets for it; `None`: we try nothing for it.
+    pub confirm_for: Option<Reach>,
 }
 
 impl Peer {
+    /// Whether it can be asked to look at a target: it answers, and proves who it is.
+    pub fn can_confirm(&self) -> bool {
+        self.url.is_some() && self.key.is_some()
+    }
+
     /// Where it answers, as host and port; `None` if its URL names none that can be asked.
     pub fn endpoint(&self) -> Option<Endpoint> {
         let (scheme, rest) = self.url.as_deref()?.split_once("://")?;
@@ -321,7 +329,7 @@ mod tests {
             ("http://[2001:db8::1]/", "[2001:db8::1]:80"),
         ] {
             let (name, admin) = ("b".to_owned(), "b@example.com".to_owned());
-            let peer = Peer { name, url: Some(url.to_owned()), push: false, admin, key: None };
+            let peer = Peer { name, url: Some(url.to_owned()), push: false, admin, key: None, confirm_for: None };
             assert_eq!(peer.endpoint().map(|e| e.to_string()).as_deref(), Some(expected), "{url}");
         }
     }

@@ -6,6 +6,7 @@ use super::outside::{Peer, name};
 use super::pairs::Value;
 use super::section::{Cx, Section, Span, tables_of};
 use crate::peer::PublicKey;
+use checker_parts::net::reach::Reach;
 use toml::Spanned;
 
 /// Every `[[peer]]` of every file.
@@ -87,6 +88,10 @@ fn peer(mut s: Section<'_, '_>, all: &mut Peers) -> Option<Peer> {
         ),
         None => {}
     }
+    let confirm_for = s.word("confirm_for", &["public", "private"]);
+    if let Some(word) = confirm_for.as_ref().filter(|_| is_legacy) {
+        s.cx.error(word.span(), "a first program asks nobody what they see", "take the line out");
+    }
     refuse_one_way(&s, is_legacy, pushes, push.as_ref());
     s.finish();
     if url.is_none() && !pushes {
@@ -98,6 +103,10 @@ fn peer(mut s: Section<'_, '_>, all: &mut Peers) -> Option<Peer> {
         push: push.is_some_and(Spanned::into_inner),
         admin: admin?.into_inner(),
         key: key.map(Spanned::into_inner),
+        confirm_for: confirm_for.map(|word| match word.into_inner() {
+            "private" => Reach::Private,
+            _ => Reach::Public,
+        }),
     })
 }
 

@@ -303,3 +303,33 @@ fn the_toml_that_is_shown_for_a_first_program_loads() {
     assert_eq!(s.peers[0].admin, "admin@beta.example.com");
     assert!(s.email.bustgmailthreading && s.email.ideletesentmessagesautomatically);
 }
+
+/// The warnings of settings with these tables.
+fn confirm_warnings(tables: &str) -> String {
+    let text = format!(
+        "[general]\nservername = \"a\"\nalertcontact = \"a@example.com\"\n[email]\ntransport = \"file\"\n[daemon]\npeer_listen = \
+         \"[::]:5000\"\n{tables}"
+    );
+    let dir = folder(&text);
+    let (settings, report) = judged(&dir).unwrap();
+    let ids: Vec<&str> = settings.elsewhere.keys().map(checker_job::JobId::as_str).collect();
+    format!("{ids:?}\n{}", rendered(&report, &dir))
+}
+
+#[test]
+fn a_default_of_confirm_is_meant_for_those_that_peers_can_look_at() {
+    let peer = "[[peer]]\nname = \"beta\"\nurl = \"http://beta.example.com:5000\"\nadmin = \"b@example.com\"\nkey = \
+                \"ed25519:Wc3ChBG4f/U/rIp7HQ6AKb8ais0V6aU4/K2PS8gt5mY=\"\n";
+    let jobs = "[defaults]\nconfirm = \"peers\"\n[[job.ping]]\nhost_name = \"ns\"\ncount = 3\n[[job.tcp]]\naddress = \
+                \"a.example.com:1\"\n[[job.tcp]]\naddress = \"b.example.com:1\"\nlatency_ms = 3\n[[job.tcp]]\naddress = \
+                \"c.example.com:1\"\nconfirm = \"no\"\n";
+    let found = confirm_warnings(&format!("{peer}{jobs}"));
+    assert!(found.starts_with("[\"tcp:a.example.com:1\"]\n") && !found.contains("confirm"), "{found}");
+    let alone = confirm_warnings(jobs);
+    assert!(
+        alone.contains("warning: with confirm = \"peers\" this job asks peers what they see, and there is none"),
+        "{alone}"
+    );
+    let pushes = peer.replace("url = \"http://beta.example.com:5000\"", "pushes = true");
+    assert!(confirm_warnings(&format!("{pushes}{jobs}")).contains("there is none that can be asked"));
+}

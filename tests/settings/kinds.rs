@@ -84,6 +84,7 @@ impl JobSpawner for Tcp {
     const KIND: &'static str = "tcp";
     const EXAMPLE: &'static str = "[[job.tcp]]\naddress = \"ns.example.com:53\"\n";
     const BLOCKING: bool = false;
+    const ELSEWHERE: &'static [&'static str] = &["address", "expect"];
     type Settings = TcpSettings;
     type Job = FakeJob;
 

@@ -115,7 +115,14 @@ fn keys_are_strict_and_documented<S: JobSpawner>(kind: &str, tables: &[toml::Tab
     wrong.insert("no_such_key_as_this".to_owned(), toml::Value::Boolean(true));
     let refused = S::Settings::deserialize(wrong).err().map(|e| e.to_string());
     assert!(refused.is_some(), "{kind}: Settings accepts unknown keys; add #[serde(deny_unknown_fields)]");
-    for key in accepted_keys(&refused.unwrap_or_default()) {
+    let accepted = accepted_keys(&refused.unwrap_or_default());
+    for key in S::ELSEWHERE {
+        assert!(
+            accepted.iter().any(|known| known == key) && !key.ends_with("_file"),
+            "{kind}: ELSEWHERE names {key}, which is no key of the kind, or names a file of this machine"
+        );
+    }
+    for key in accepted {
         assert!(
             !COMMON_KEYS.contains(&key.as_str()),
             "{kind}: the key {key} is a common one, which Checker takes out of the table; name it otherwise"

@@ -70,6 +70,11 @@ pub trait JobSpawner: 'static {
     /// Whether `execute` may block its thread. Such jobs run on threads of their own. A kind that only awaits says
     /// `false` and shares one thread with thousands.
     const BLOCKING: bool = true;
+    /// The kind's own keys with which another machine can look at the same target, that of the target first: what
+    /// `confirm = "peers"` sends to peers, over a wire that others may read. A key whose value is secret, names a file of
+    /// this machine, or makes a run do more than look, has no place here; a job with such a key is never looked at by peers.
+    /// Empty: only this machine can look.
+    const ELSEWHERE: &'static [&'static str] = &[];
     /// The kind's own keys. Use `#[serde(deny_unknown_fields)]`, and neither `flatten` nor `untagged`: they destroy
     /// the place of an error.
     type Settings: DeserializeOwned;

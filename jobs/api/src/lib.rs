@@ -36,6 +36,6 @@ pub use id::JobId;
 pub use job::{HANDLES, Job, JobSpawner, Table};
 pub use message::{Failure, Message, Recovery};
 pub use outcome::{Metric, OUTCOME_VERSION, Outcome, Verdict};
-pub use policy::{COMMON_KEYS, Frequency, Notify, Policy, Remind, duration_words, parse_duration};
+pub use policy::{COMMON_KEYS, Confirm, Frequency, Notify, Policy, Remind, duration_words, parse_duration};
 pub use time::Timestamp;
 pub use vacuity::{Mutation, Vacuity};

@@ -146,8 +146,42 @@ impl Remind {
     }
 }
 
+/// Whether peers are asked what they see before a failure is told: the key `confirm`. Whatever they see, it is told.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Confirm {
+    /// Nobody is asked.
+    #[default]
+    No,
+    /// Peers that allow it try the target too, and the message says who saw what.
+    Peers,
+}
+
+impl Confirm {
+    /// By so much asking peers may put a first message off. They get 10 s; then it is told with what is known.
+    pub const LONGEST: Duration = Duration::from_secs(12);
+
+    /// Both words, in the order of the documents.
+    pub const ALL: [Self; 2] = [Self::No, Self::Peers];
+
+    /// The word in the settings.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::No => "no",
+            Self::Peers => "peers",
+        }
+    }
+
+    /// Reads a word of the settings.
+    ///
+    /// # Errors
+    /// A sentence that lists the words.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|c| c.word() == text).ok_or_else(|| "use peers or no".to_owned())
+    }
+}
+
 /// Keys that Checker takes out of a table before the kind sees it.
-pub const COMMON_KEYS: [&str; 13] = [
+pub const COMMON_KEYS: [&str; 14] = [
     "name",
     "id",
     "host",
@@ -157,6 +191,7 @@ pub const COMMON_KEYS: [&str; 13] = [
     "failure_threshold",
     "recovery_threshold",
     "timeout",
+    "confirm",
     "contacts",
     "depends_on",
     "note",
@@ -183,6 +218,8 @@ pub struct Policy {
     pub recovery_threshold: u32,
     /// The longest time that one run may take.
     pub timeout: Duration,
+    /// Whether peers are asked before it is told as down.
+    pub confirm: Confirm,
     /// Mail addresses or names of channels; empty means the general `alertcontact`.
     pub contacts: Vec<String>,
     /// Names or ids of jobs: while one of them fails, this one is checked but not told.
@@ -202,9 +239,20 @@ impl Default for Policy {
             failure_threshold: 2,
             recovery_threshold: 1,
             timeout: Duration::from_secs(10),
+            confirm: Confirm::No,
             contacts: Vec::new(),
             depends_on: Vec::new(),
             note: None,
+        }
+    }
+}
+
+impl Policy {
+    /// The longest time from the start of a run until its outcome can be told: the run's own, and that of asking peers.
+    pub fn until_judged(&self) -> Duration {
+        match self.confirm {
+            Confirm::No => self.timeout,
+            Confirm::Peers => self.timeout + Confirm::LONGEST,
         }
     }
 }

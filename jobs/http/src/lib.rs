@@ -43,6 +43,20 @@ impl JobSpawner for Spawner {
     const KIND: &'static str = KIND;
     const EXAMPLE: &'static str = include_str!("../example.toml");
     const BLOCKING: bool = false;
+    const ELSEWHERE: &'static [&'static str] = &[
+        "url",
+        "status",
+        "body_contains",
+        "body_not_contains",
+        "body_matches",
+        "json",
+        "body_max",
+        "latency_warning",
+        "latency_critical",
+        "redirects",
+        "redirects_max",
+        "ip",
+    ];
     type Settings = Settings;
     type Job = HttpJob;
 

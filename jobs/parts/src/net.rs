@@ -5,6 +5,7 @@
 
 mod dial;
 mod list;
+pub mod reach;
 
 use checker_job::Blame;
 pub use dial::{Line, dial};
@@ -225,9 +226,7 @@ impl ResolveError {
             Self::Ours(_) => Some(Blame::Shortage),
         }
     }
-}
 
-impl ResolveError {
     /// Sorts an error of the system's resolver. It has no codes by the time it reaches us, only the C library's words,
     /// which are never translated: nothing here sets a locale.
     pub(crate) fn of(error: &io::Error) -> Self {

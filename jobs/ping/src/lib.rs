@@ -122,6 +122,8 @@ impl JobSpawner for Spawner {
     const KIND: &'static str = KIND;
     const EXAMPLE: &'static str = include_str!("../example.cfg");
     const BLOCKING: bool = false;
+    const ELSEWHERE: &'static [&'static str] =
+        &["address", "count", "interval", "loss_warning", "loss_critical", "rtt_warning", "rtt_critical", "size", "ip"];
     type Settings = Settings;
     type Job = PingJob;
 

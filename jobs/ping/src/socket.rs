@@ -2,6 +2,7 @@
 
 use crate::packet::{TOKEN, Version};
 use crate::reasons::Reason;
+use checker_parts::net::reach::may_look;
 use nix::errno::Errno;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt};
 use nix::sys::time::TimeSpec;
@@ -53,6 +54,7 @@ pub(crate) struct Socket {
 impl Socket {
     /// For pings with this id.
     pub(crate) fn open(to: SocketAddr, version: Version, id: u16) -> Result<Self, NoSocket> {
+        may_look(to).map_err(NoSocket::Failed)?;
         let (domain, protocol) = match version {
             Version::Four => (Domain::IPV4, Protocol::ICMPV4),
             Version::Six => (Domain::IPV6, Protocol::ICMPV6),

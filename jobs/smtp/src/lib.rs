@@ -108,6 +108,7 @@ impl JobSpawner for Spawner {
     const KIND: &'static str = KIND;
     const EXAMPLE: &'static str = include_str!("../example.cfg");
     const BLOCKING: bool = false;
+    const ELSEWHERE: &'static [&'static str] = &["address", "security", "server_name"];
     type Settings = Settings;
     type Job = SmtpJob;
 

@@ -116,6 +116,7 @@ impl JobSpawner for Spawner {
     const KIND: &'static str = KIND;
     const EXAMPLE: &'static str = include_str!("../example.cfg");
     const BLOCKING: bool = false;
+    const ELSEWHERE: &'static [&'static str] = &["address", "host_key", "software"];
     type Settings = Settings;
     type Job = SshJob;
 

@@ -100,6 +100,7 @@ impl JobSpawner for Spawner {
     const KIND: &'static str = "tcp";
     const EXAMPLE: &'static str = include_str!("../example.cfg");
     const BLOCKING: bool = false;
+    const ELSEWHERE: &'static [&'static str] = &["address", "expect"];
     type Settings = Settings;
     type Job = TcpJob;
 

@@ -131,6 +131,7 @@ impl JobSpawner for Spawner {
     const KIND: &'static str = KIND;
     const EXAMPLE: &'static str = include_str!("../example.cfg");
     const BLOCKING: bool = false;
+    const ELSEWHERE: &'static [&'static str] = &["address", "server_name", "starttls", "warning", "critical", "judge"];
     type Settings = Settings;
     type Job = TlsJob;
 

@@ -35,12 +35,12 @@ pub(super) fn run(cx: &mut Cx<'_>, world: &World, mut site: Site) -> Result<Exit
     let policies: Vec<_> = world.settings.jobs.iter().map(|j| (j.id().clone(), j.policy().clone())).collect();
     let held = |job: &JobId, p: &Policy| {
         let names: Vec<&str> = world.settings.windows.of(job).map(|w| w.name.as_str()).collect();
-        let rhythm = (p.every, p.failure_threshold, p.timeout);
+        let rhythm = (p.every, p.failure_threshold, p.until_judged());
         let of = site.windowed.iter().find(|w| w.job == rhythm && w.windows == names);
-        of.map(|w| site.window_adds(w.held, p.timeout)).unwrap_or_default()
+        of.map(|w| site.window_adds(w.held, p.until_judged())).unwrap_or_default()
     };
     let limit = |job: &JobId| match policies.iter().find(|(id, _)| id == job) {
-        Some((_, p)) => Some(site.job_rest(p.every, p.failure_threshold, p.timeout) + held(job, p)),
+        Some((_, p)) => Some(site.job_rest(p.every, p.failure_threshold, p.until_judged()) + held(job, p)),
         None => node::fault_of(job).and_then(|fault| site.longest(fault)),
     };
     let mut all = past(&shared.alerts(None, ALERTS)?, &shared.deliveries(DELIVERIES)?, limit);

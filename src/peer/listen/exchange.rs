@@ -1,6 +1,7 @@
 //! One connection: one request, one answer.
 
 use super::{Asked, PUSH_MAX, PushAnswer, Visit};
+use crate::peer::confirm::{CONFIRM_PATH, QUESTION_MAX};
 use crate::peer::envelope::{Claim, STATUS_PATH, answer_headers};
 use crate::peer::key::NodeKey;
 use http_body_util::{BodyExt as _, Full};
@@ -88,12 +89,14 @@ async fn part(mut stream: impl AsyncRead + AsyncWrite + Unpin) {
 async fn answer(request: Request<Incoming>, from: SocketAddr, visit: &Visit) -> Response<Full<Bytes>> {
     visit.seat.has_asked();
     let uri = request.uri();
-    let is_status = uri.path() == STATUS_PATH && uri.query().is_none();
+    let is = |path: &str| uri.path() == path && uri.query().is_none();
+    let (is_status, is_confirm) = (is(STATUS_PATH), is(CONFIRM_PATH));
     let signed = match *request.method() {
         Method::GET if is_status => status(&request, from, visit),
         Method::POST if is_status => push(request, from, visit).await,
+        Method::POST if is_confirm => look(request, from, visit).await,
         Method::GET | Method::HEAD => None,
-        _ => return not_allowed(is_status),
+        _ => return not_allowed(is_status || is_confirm),
     };
     signed.unwrap_or_else(|| word(visit))
 }
@@ -124,7 +127,7 @@ fn not_allowed(is_status: bool) -> Response<Full<Bytes>> {
 fn status(request: &Request<Incoming>, from: SocketAddr, visit: &Visit) -> Option<Response<Full<Bytes>>> {
     let key = visit.house.key.as_deref()?;
     let claim = claim(request.headers(), visit)?;
-    let asked = proved(claim, "GET", &[], key, from, visit)?;
+    let asked = proved(claim, "GET", STATUS_PATH, &[], key, from, visit)?;
     let body = visit.house.answers.status(&asked);
     Some(signed(key, &asked, body))
 }
@@ -132,33 +135,51 @@ fn status(request: &Request<Incoming>, from: SocketAddr, visit: &Visit) -> Optio
 /// Takes a peer's status. `None`: whoever brings it is a stranger.
 async fn push(request: Request<Incoming>, from: SocketAddr, visit: &Visit) -> Option<Response<Full<Bytes>>> {
     let key = visit.house.key.as_deref()?;
+    let (asked, body) = brought(request, STATUS_PATH, PUSH_MAX, key, from, visit).await?;
+    let word = match visit.house.answers.pushed(&asked, &body) {
+        PushAnswer::Taken => "taken",
+        PushAnswer::Old => "old",
+        PushAnswer::Garbled => "garbled",
+    };
+    Some(signed(key, &asked, format!("{{\"v\":1,\"push\":\"{word}\"}}").into_bytes()))
+}
+
+/// Looks at a target for a peer. `None`: whoever asks for it is a stranger.
+async fn look(request: Request<Incoming>, from: SocketAddr, visit: &Visit) -> Option<Response<Full<Bytes>>> {
+    let key = visit.house.key.as_deref()?;
+    let (asked, question) = brought(request, CONFIRM_PATH, QUESTION_MAX, key, from, visit).await?;
+    let answer = visit.house.answers.look(&asked, question).await;
+    Some(signed(key, &asked, answer.bytes()))
+}
+
+/// What a peer sends to `path`, at most `max` bytes, and who it is. `None`: it is not from a peer.
+async fn brought(
+    request: Request<Incoming>,
+    path: &str,
+    max: usize,
+    key: &NodeKey,
+    from: SocketAddr,
+    visit: &Visit,
+) -> Option<(Asked, Vec<u8>)> {
     let claim = claim(request.headers(), visit)?;
-    if request.body().size_hint().lower() > PUSH_MAX as u64 {
+    if request.body().size_hint().lower() > max as u64 {
         return None;
     }
     if !visit.house.guests().begin_body(visit.net, &visit.seat) {
         return None;
     }
-    let body = read(request.into_body()).await;
-    let answer = body.and_then(|body| {
-        let asked = proved(claim, "POST", &body, key, from, visit)?;
-        let word = match visit.house.answers.pushed(&asked, &body) {
-            PushAnswer::Taken => "taken",
-            PushAnswer::Old => "old",
-            PushAnswer::Garbled => "garbled",
-        };
-        Some(signed(key, &asked, format!("{{\"v\":1,\"push\":\"{word}\"}}").into_bytes()))
-    });
+    let body = read(request.into_body(), max).await;
     visit.house.guests().end_body(visit.net, &visit.seat);
-    answer
+    let body = body?;
+    Some((proved(claim, "POST", path, &body, key, from, visit)?, body))
 }
 
-/// The whole body, unless it is too long or breaks off.
-async fn read(mut body: Incoming) -> Option<Vec<u8>> {
+/// The whole body, unless it is longer than `max` bytes or breaks off.
+async fn read(mut body: Incoming, max: usize) -> Option<Vec<u8>> {
     let mut whole = Vec::new();
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.ok()?.into_data() else { continue };
-        if whole.len() + data.len() > PUSH_MAX {
+        if whole.len() + data.len() > max {
             return None;
         }
         whole.extend_from_slice(&data);
@@ -174,8 +195,16 @@ fn claim(headers: &HeaderMap, visit: &Visit) -> Option<Claim> {
 }
 
 /// Who asks, if the signature holds and the nonce is new.
-fn proved(claim: Claim, method: &str, body: &[u8], me: &NodeKey, from: SocketAddr, visit: &Visit) -> Option<Asked> {
-    if !claim.holds(method, STATUS_PATH, me.public(), body) {
+fn proved(
+    claim: Claim,
+    method: &str,
+    path: &str,
+    body: &[u8],
+    me: &NodeKey,
+    from: SocketAddr,
+    visit: &Visit,
+) -> Option<Asked> {
+    if !claim.holds(method, path, me.public(), body) {
         return None;
     }
     let house = &visit.house;

@@ -5,6 +5,7 @@
 //! kernel is asked a second time, and only a target that lets us wait is watched. With an answer to what we say it is the
 //! same: others on this thread have their turn first, and then it is mostly there.
 
+use super::reach;
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, RecvFlags, SocketFlags, SocketType, connect, recv, socket_with, sockopt};
 use std::io::{self, ErrorKind, IoSlice, Write as _};
@@ -116,8 +117,9 @@ impl AsyncWrite for Line {
 /// Connects to `to` by TCP. The caller sets the limit of time.
 ///
 /// # Errors
-/// What the system says of it.
+/// What the system says of it; and [`reach::may_look`].
 pub async fn dial(to: SocketAddr) -> io::Result<Line> {
+    reach::may_look(to)?;
     let family = match to {
         SocketAddr::V4(_) => AddressFamily::INET,
         SocketAddr::V6(_) => AddressFamily::INET6,

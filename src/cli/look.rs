@@ -1,0 +1,76 @@
+//! `checker look`: not for hands. The daemon starts it to look at a target for a peer; see [`crate::daemon::looks`].
+
+use super::Cx;
+use super::exit::{Exit, Failure};
+use crate::clock;
+use crate::daemon::looks::Order;
+use crate::peer::confirm::Answer;
+use crate::registry::{DynJob, Registry};
+use crate::runner::{AtOnce, Options, Runner, Work};
+use checker_parts::net::reach::{self, Reach};
+use nix::sys::prctl;
+use nix::sys::resource::{Resource, setrlimit};
+use nix::sys::signal::Signal;
+use std::io::{self, Read as _};
+use std::sync::Arc;
+use std::time::Duration;
+use uuid::Uuid;
+
+/// The longest order, in bytes.
+const ORDER_MAX: u64 = 64 * 1024;
+
+/// What a look may use: memory in bytes, processor time in seconds, handles, and nothing on the disk.
+const LIMITS: [(Resource, u64); 5] = [
+    (Resource::RLIMIT_DATA, 256 * 1024 * 1024),
+    (Resource::RLIMIT_CPU, 3),
+    (Resource::RLIMIT_NOFILE, 64),
+    (Resource::RLIMIT_FSIZE, 0),
+    (Resource::RLIMIT_CORE, 0),
+];
+
+pub(super) fn run(cx: &mut Cx<'_>) -> Result<Exit, Failure> {
+    prctl::set_pdeathsig(Signal::SIGKILL).map_err(io::Error::from)?;
+    for (resource, limit) in LIMITS {
+        setrlimit(resource, limit, limit).map_err(io::Error::from)?;
+    }
+    let order: Order = serde_json::from_reader(io::stdin().lock().take(ORDER_MAX)).map_err(io::Error::from)?;
+    reach::limit(if order.private { Reach::Private } else { Reach::Public });
+    let answer = look(cx.registry, &order)?;
+    cx.out.write_all(&answer.bytes())?;
+    Ok(Exit::Ok)
+}
+
+fn look(registry: &Registry, order: &Order) -> io::Result<Answer> {
+    let job = match registry.look(&order.look, Duration::from_millis(order.timeout_ms)) {
+        Ok(job) => job,
+        Err(why) => return Ok(Answer::cannot(why)),
+    };
+    let outcome = once(job)?;
+    if reach::was_refused() {
+        return Ok(Answer::cannot(if order.private {
+            "it leads to the peer's own host"
+        } else {
+            "it leads to a private network, or to the peer's own host"
+        }));
+    }
+    Ok(Answer::tried(outcome))
+}
+
+fn once(job: Arc<dyn DynJob>) -> io::Result<checker_job::Outcome> {
+    let options = Options {
+        now: clock::now().wall,
+        at_once: AtOnce::default(),
+        // Of a look nothing is kept: where it may not write it does without.
+        scratch: std::path::Path::new("/nonexistent").into(),
+        begins: None,
+    };
+    let mut runner = Runner::start(vec![Work { job, run: Uuid::now_v7() }], options)?;
+    loop {
+        if let Some(finished) = runner.next(Duration::from_secs(1)) {
+            return Ok(finished.outcome);
+        }
+        if runner.open() == 0 {
+            return Err(io::Error::other("the look has not ended"));
+        }
+    }
+}

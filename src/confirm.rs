@@ -1,0 +1,107 @@
+//! Asks peers what they see of a target that we are about to call down: `confirm = "peers"`.
+
+use crate::decide::Word;
+use crate::decide::confirm::{Said, Sight};
+use crate::pass::AskPeers;
+use crate::peer::confirm::{self, Answer, Question};
+use crate::peer::{Heard, Instance, NodeKey, Nonce, PATIENCE, Target, ask_to_look};
+use crate::settings::Elsewheres;
+use checker_job::{JobId, Verdict};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// So many peers are asked about one target, in the order of the settings.
+const PEERS_MAX: usize = 4;
+/// A peer's look takes no longer: the rest of [`PATIENCE`] is for the way there and back.
+pub const LOOK_MAX: Duration = Duration::from_secs(6);
+
+/// Who can be asked, and about what.
+pub struct Peers {
+    peers: Vec<(String, Target)>,
+    me: Arc<NodeKey>,
+    instance: Instance,
+    elsewhere: Elsewheres,
+}
+
+impl Peers {
+    /// Asks `peers`, each with its name, about the jobs of `elsewhere`. `me` and `instance` say who asks.
+    pub fn new(peers: Vec<(String, Target)>, me: Arc<NodeKey>, instance: Instance, elsewhere: Elsewheres) -> Self {
+        Self { peers, me, instance, elsewhere }
+    }
+}
+
+/// What peers say of this job just now, for a person who asks.
+///
+/// # Errors
+/// If this host has no runtime for it.
+pub fn ask_now(asks: &dyn AskPeers, job: &JobId) -> std::io::Result<Vec<Sight>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let sights = runtime.block_on(asks.ask(job));
+    runtime.shutdown_background();
+    Ok(sights)
+}
+
+impl AskPeers for Peers {
+    fn can(&self, job: &JobId) -> bool {
+        self.elsewhere.contains_key(job)
+    }
+
+    fn ask<'a>(&'a self, job: &'a JobId) -> Pin<Box<dyn Future<Output = Vec<Sight>> + Send + 'a>> {
+        Box::pin(self.all(job))
+    }
+}
+
+impl Peers {
+    /// All of them at once. The answers are in the order of the settings.
+    async fn all(&self, job: &JobId) -> Vec<Sight> {
+        let Some(look) = self.elsewhere.get(job).cloned() else { return Vec::new() };
+        let timeout_ms = u64::try_from(LOOK_MAX.as_millis()).unwrap_or_default();
+        let question = Arc::new(Question { v: 1, timeout_ms, look });
+        let deadline = Instant::now() + PATIENCE;
+        let mut asked = JoinSet::new();
+        for (at, (name, target)) in self.peers.iter().take(PEERS_MAX).enumerate() {
+            let (target, question) = (target.clone(), Arc::clone(&question));
+            let (me, instance, peer) = (Arc::clone(&self.me), self.instance.clone(), name.clone());
+            asked.spawn(async move {
+                let said = one(&target, &me, &instance, &question, deadline).await;
+                (at, Sight { peer, said })
+            });
+        }
+        let mut sights = asked.join_all().await;
+        sights.sort_by_key(|(at, _)| *at);
+        sights.into_iter().map(|(_, sight)| sight).collect()
+    }
+}
+
+async fn one(target: &Target, me: &NodeKey, instance: &Instance, question: &Question, deadline: Instant) -> Said {
+    let nonce = match Nonce::fresh() {
+        Ok(nonce) => nonce,
+        Err(why) => return Said::Silent(why.to_string()),
+    };
+    match ask_to_look(target, me, instance, nonce, question, deadline).await {
+        Ok(answer) => said(answer),
+        Err(heard) => Said::Silent(instead(heard)),
+    }
+}
+
+fn said(answer: Answer) -> Said {
+    match answer.confirm {
+        confirm::Word::Tried => Said::Saw(answer.verdict.unwrap_or(Verdict::Unknown), answer.summary),
+        confirm::Word::Declined => Said::Declined,
+        confirm::Word::Cannot => Said::Cannot(answer.summary),
+    }
+}
+
+fn instead(heard: Heard) -> String {
+    let plain = |word: Word| {
+        format!("it says \"{}\" without a signature: does it have this node's key in its settings?", word.as_str())
+    };
+    match heard {
+        Heard::Status(_) => "it answers with its status".to_owned(),
+        Heard::Word(word) | Heard::UnsignedWord(word) => plain(word),
+        Heard::Silent { why, .. } | Heard::Garbled(why) => why,
+    }
+}

@@ -1,0 +1,203 @@
+//! Before a target is called down, a peer tries it too: two real nodes in two network namespaces. Beta is *home*, with a daemon;
+//! alpha is in the *world*, where the targets are.
+
+use crate::support::binary::Home;
+use crate::support::network::{GATEWAY, Net};
+use crate::support::{need, wait_until};
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::process::Child;
+use std::thread;
+use std::time::Duration;
+
+/// Where the targets are: an address as the internet has them, that exists in these namespaces alone.
+const TARGET: &str = "100.128.0.7";
+const BETA: &str = "10.99.0.2";
+const PORT: u16 = 5_000;
+
+fn node(name: &str, rest: &str) -> String {
+    format!(
+        "[general]\nservername = \"{name}\"\nalertcontact = \"{name}@example.com\"\n\n[email]\ntransport = \"file\"\nfrom = \
+         \"checker@{name}.example.com\"\n\n{rest}"
+    )
+}
+
+/// The two nodes; beta looks for alpha as `confirm_for` says.
+struct Two<'n> {
+    net: &'n Net,
+    alpha: Home,
+    beta: Home,
+    daemon: Option<Child>,
+    /// All jobs of alpha so far.
+    jobs: String,
+}
+
+impl<'n> Two<'n> {
+    fn new(net: &'n Net) -> Self {
+        net.add(TARGET);
+        let (alpha, beta) = (Home::new(&node("alpha", "")), Home::new(&node("beta", "")));
+        Self { net, alpha, beta, daemon: None, jobs: String::new() }
+    }
+
+    fn key(home: &Home) -> String {
+        home.run(&["key"]).ended(0).out.lines().next().expect("a key").to_owned()
+    }
+
+    /// Starts beta's daemon; `confirm_for` is a line in its table for alpha.
+    fn beta(&mut self, confirm_for: &str) {
+        self.stop();
+        let alpha = Self::key(&self.alpha);
+        self.beta.settings(&node(
+            "beta",
+            &format!(
+                "[daemon]\npeer_listen = \"{BETA}:{PORT}\"\nrespawn = false\n\n[[peer]]\nname = \"alpha\"\nurl = \
+                 \"http://{GATEWAY}:{PORT}\"\nadmin = \"alpha@example.com\"\n{alpha}\n{confirm_for}\n"
+            ),
+        ));
+        self.daemon = Some(self.net.at_home(&self.beta.command(&["daemon"])).spawn().expect("a daemon"));
+        let at = SocketAddr::new(BETA.parse().unwrap(), PORT);
+        let up = wait_until(Duration::from_secs(20), || TcpStream::connect(at).ok());
+        assert!(up.is_some(), "beta's daemon answers: {}", self.beta.read("checker.log"));
+    }
+
+    fn stop(&mut self) {
+        if let Some(mut daemon) = self.daemon.take() {
+            daemon.kill().ok();
+            daemon.wait().ok();
+        }
+    }
+
+    /// What alpha tells of a new job that fails.
+    fn told(&mut self, name: &str, job: &str) -> String {
+        self.jobs.push_str(&format!("{job}\nname = \"{name}\"\n\n"));
+        let beta = Self::key(&self.beta);
+        self.alpha.settings(&node(
+            "alpha",
+            &format!(
+                "[defaults]\nfailure_threshold = 1\nconfirm = \"peers\"\n\n[[peer]]\nname = \"beta\"\nurl = \
+                 \"http://{BETA}:{PORT}\"\nadmin = \"beta@example.com\"\n{beta}\n\n{}",
+                self.jobs
+            ),
+        ));
+        let done = self.alpha.run(&["cron"]);
+        let mail = self.alpha.mails().into_iter().find(|m| m.subject().contains(&format!("DOWN: {name}")));
+        let mail = mail.unwrap_or_else(|| panic!("{name} is told: {done:?} {}", self.alpha.read("checker.log")));
+        mail.raw.replace("=\r\n", "").replace("=\n", "")
+    }
+}
+
+impl Drop for Two<'_> {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+fn tcp(address: &str) -> String {
+    format!("[[job.tcp]]\naddress = \"{address}\"\nexpect = \"welcome\"")
+}
+
+/// A server that greets only those who come from beta.
+fn greets_beta() -> String {
+    let server = TcpListener::bind((TARGET, 0)).expect("a port");
+    let at = server.local_addr().expect("an address");
+    thread::spawn(move || {
+        for stream in server.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            if stream.peer_addr().is_ok_and(|from| from.ip().to_string() == BETA) {
+                stream.write_all(b"welcome\r\n").ok();
+            }
+        }
+    });
+    at.to_string()
+}
+
+/// A web server that sends everybody to `there`; those who do not come from beta get an error.
+fn leads_to(there: &'static str) -> String {
+    let server = TcpListener::bind((TARGET, 0)).expect("a port");
+    let at = server.local_addr().expect("an address");
+    thread::spawn(move || {
+        for stream in server.incoming() {
+            let Ok(mut stream) = stream else { continue };
+            let of_beta = stream.peer_addr().is_ok_and(|from| from.ip().to_string() == BETA);
+            let head = if of_beta { format!("302 Found\r\nLocation: {there}") } else { "500 No".to_owned() };
+            stream.read(&mut [0; 4096]).ok();
+            stream
+                .write_all(format!("HTTP/1.1 {head}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").as_bytes())
+                .ok();
+        }
+    });
+    format!("http://{at}/")
+}
+
+#[test]
+fn the_message_says_what_a_peer_sees() {
+    if !need("namespaces") {
+        return;
+    }
+    Net::with(|net| {
+        let mut two = Two::new(net);
+        two.beta("confirm_for = \"public\"");
+        let both = two.told("both", &tcp("100.128.0.7:9"));
+        assert!(both.contains("Peers see it too: 1 of 1 that tried."), "{both}");
+        assert!(both.contains("beta sees it failed: ") && both.contains("refuses the connection"), "{both}");
+        let here = two.told("here", &tcp(&greets_beta()));
+        assert!(
+            here.contains("Peers do reach it (1 of 1 that tried): the fault may be on the way from here."),
+            "{here}"
+        );
+        assert!(here.contains("beta reaches it: "), "{here}");
+        let tried = two.alpha.run(&["try", "here"]).ended(0);
+        assert!(tried.out.contains("asked what it sees: beta reaches it: "), "{tried:?}");
+        let tried = two.alpha.run(&["try", "here", "--json"]).ended(0).json();
+        assert_eq!(
+            (&tried["peers"][0]["said"], &tried["peers"][0]["verdict"]),
+            (&"tried".into(), &"ok".into()),
+            "{tried}"
+        );
+        // Where nobody answers, it is told all the same.
+        two.stop();
+        let alone = two.told("alone", &tcp("100.128.0.7:10"));
+        assert!(alone.contains("Peers were asked, and none could try it."), "{alone}");
+        assert!(
+            alone.contains("beta gave no answer: could not connect: 10.99.0.2:5000 refused the connection"),
+            "{alone}"
+        );
+    });
+}
+
+#[test]
+fn a_peer_looks_only_for_whom_and_where_its_admin_allows_it() {
+    if !need("namespaces") {
+        return;
+    }
+    Net::with(|net| {
+        let mut two = Two::new(net);
+        two.beta("");
+        let declined = two.told("declined", &tcp("100.128.0.7:9"));
+        assert!(
+            declined.contains("beta does not try targets for this node (confirm_for in its settings)"),
+            "{declined}"
+        );
+
+        two.beta("confirm_for = \"public\"");
+        let not_there = "beta did not try it: it leads to a private network, or to the peer's own host";
+        let private = two.told("private", &tcp("10.99.0.1:9"));
+        assert!(private.contains(not_there), "{private}");
+        let http = |url: &str| format!("[[job.http]]\nurl = \"{url}\"\nredirects = \"follow\"");
+        for (name, there) in [("loopback", "http://127.0.0.1:5000/"), ("itself", "http://10.99.0.2:5000/")] {
+            let led = two.told(name, &http(&leads_to(there)));
+            assert!(led.contains(not_there), "{there}: {led}");
+        }
+
+        two.beta("confirm_for = \"private\"");
+        let private = two.told("private_too", &tcp("10.99.0.1:10"));
+        assert!(private.contains("beta sees it failed: "), "{private}");
+        for (name, there) in [("loopback_again", "http://127.0.0.1:5000/"), ("itself_again", "http://10.99.0.2:5000/")]
+        {
+            let led = two.told(name, &http(&leads_to(there)));
+            assert!(led.contains("beta did not try it: it leads to the peer's own host"), "{there}: {led}");
+        }
+        let log = two.beta.read("checker.log");
+        assert!(log.contains("looked at a target of the kind \"http\" for the peer ed25519:"), "{log}");
+    });
+}
