@@ -83,21 +83,23 @@ impl Reach {
     }
 
     fn takes_v6(self, ip: Ipv6Addr) -> bool {
-        let [a, b, c, d, ..] = ip.segments();
-        // Forms that hold an IPv4 address are as good as that: NAT64 (RFC 6052), 6to4 (RFC 3056), and those that only look
-        // like it.
-        let [.., e, f] = ip.segments();
-        let tail = Ipv4Addr::from(u32::from(e) << 16 | u32::from(f));
-        match (a, b, c, d) {
-            (0x64, 0xff9b, 0, 0) => return self.takes_v4(tail),
-            (0x2002, ..) => return self.takes_v4(Ipv4Addr::from(u32::from(b) << 16 | u32::from(c))),
+        let parts = ip.segments();
+        let four = |at: usize| match parts.get(at..at + 2) {
+            Some(&[high, low]) => Ipv4Addr::from(u32::from(high) << 16 | u32::from(low)),
+            _ => Ipv4Addr::UNSPECIFIED,
+        };
+        // Forms that hold an IPv4 address are as good as that: NAT64 (RFC 6052) and 6to4 (RFC 3056).
+        match parts {
+            [0x64, 0xff9b, 0, 0, 0, 0, ..] => return self.takes_v4(four(6)),
+            [0x2002, ..] => return self.takes_v4(four(1)),
             _ => {}
         }
-        let unique_local = a & 0xfe00 == 0xfc00;
+        let [first, second, ..] = parts;
+        let unique_local = first & 0xfe00 == 0xfc00;
         // What the internet uses is 2000::/3; of that, Teredo and what stands for documents and tests is nobody's.
-        let global = a & 0xe000 == 0x2000;
-        let special = a == 0x2001 && b < 0x0200;
-        let documents = (a, b) == (0x2001, 0x0db8) || (a == 0x3fff && b < 0x1000);
+        let global = first & 0xe000 == 0x2000;
+        let special = first == 0x2001 && second < 0x0200;
+        let documents = (first, second) == (0x2001, 0x0db8) || (first == 0x3fff && second < 0x1000);
         match self {
             Self::Public => global && !special && !documents,
             Self::Private => (global && !special) || unique_local,
