@@ -20,16 +20,17 @@ pub const LOOK_MAX: Duration = Duration::from_secs(6);
 
 /// Who can be asked, and about what.
 pub struct Peers {
-    peers: Vec<(String, Target)>,
+    /// Each with its name.
+    all: Vec<(String, Target)>,
     me: Arc<NodeKey>,
     instance: Instance,
     elsewhere: Elsewheres,
 }
 
 impl Peers {
-    /// Asks `peers`, each with its name, about the jobs of `elsewhere`. `me` and `instance` say who asks.
-    pub fn new(peers: Vec<(String, Target)>, me: Arc<NodeKey>, instance: Instance, elsewhere: Elsewheres) -> Self {
-        Self { peers, me, instance, elsewhere }
+    /// Asks `all` of them, each with its name, about the jobs of `elsewhere`. `me` and `instance` say who asks.
+    pub fn new(all: Vec<(String, Target)>, me: Arc<NodeKey>, instance: Instance, elsewhere: Elsewheres) -> Self {
+        Self { all, me, instance, elsewhere }
     }
 }
 
@@ -50,19 +51,19 @@ impl AskPeers for Peers {
     }
 
     fn ask<'a>(&'a self, job: &'a JobId) -> Pin<Box<dyn Future<Output = Vec<Sight>> + Send + 'a>> {
-        Box::pin(self.all(job))
+        Box::pin(self.ask_all(job))
     }
 }
 
 impl Peers {
     /// All of them at once. The answers are in the order of the settings.
-    async fn all(&self, job: &JobId) -> Vec<Sight> {
+    async fn ask_all(&self, job: &JobId) -> Vec<Sight> {
         let Some(look) = self.elsewhere.get(job).cloned() else { return Vec::new() };
         let timeout_ms = u64::try_from(LOOK_MAX.as_millis()).unwrap_or_default();
         let question = Arc::new(Question { v: 1, timeout_ms, look });
         let deadline = Instant::now() + PATIENCE;
         let mut asked = JoinSet::new();
-        for (at, (name, target)) in self.peers.iter().take(PEERS_MAX).enumerate() {
+        for (at, (name, target)) in self.all.iter().take(PEERS_MAX).enumerate() {
             let (target, question) = (target.clone(), Arc::clone(&question));
             let (me, instance, peer) = (Arc::clone(&self.me), self.instance.clone(), name.clone());
             asked.spawn(async move {

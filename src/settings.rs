@@ -308,8 +308,7 @@ fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, regi
         Some(s) => email::read(s),
         None => missing_table(&main, "email", "transport"),
     };
-    let usual_log = || Log { file: Some(cx.paths.log(log::FILE)), ..Log::default() };
-    let log = main.table("log", "[log]").map_or_else(usual_log, log::read);
+    let log = main.table("log", "[log]").map_or_else(|| usual_log(cx), log::read);
     let at = |key: &str| main.has(key).then(|| main.span_of(key));
     let tables = together::Tables { canary: at("canary"), drill: at("drill"), peer: peers.first.clone() };
     let daily = email.as_ref().map(|e| e.daily_limit);
@@ -325,8 +324,7 @@ fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, regi
     together::judge(cx, &tables, canary.as_ref(), daemon.is_some());
     let mut kinds = all_jobs(cx, kinds, &defaults, &rules);
     let windows = window::read(cx, take("window"), &kinds, general.as_ref());
-    confirm::judge(cx, &kinds, &peers.usable);
-    let elsewhere = kinds.iter_mut().flat_map(|kind| std::mem::take(&mut kind.elsewhere)).collect();
+    let elsewhere = confirm::judge(cx, &mut kinds, &peers.usable);
     let (jobs, disabled) = by_use(kinds);
     Some(Settings {
         general: general?,
@@ -346,6 +344,10 @@ fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, regi
         windows,
         sources: Vec::new(),
     })
+}
+
+fn usual_log(cx: &Cx<'_>) -> Log {
+    Log { file: Some(cx.paths.log(log::FILE)), ..Log::default() }
 }
 
 fn missing_table<T>(main: &Section<'_, '_>, key: &str, keys: &str) -> Option<T> {

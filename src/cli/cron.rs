@@ -5,7 +5,7 @@ mod outside;
 mod rounds;
 
 use super::args::Cron;
-use super::courier::ThreadCourier;
+use super::courier::{Desk, ThreadCourier};
 use super::exit::{Exit, Failure};
 use super::world::{World, node_id};
 use super::{Cx, is_terminal, json_line};
@@ -13,7 +13,7 @@ use crate::decide::schedule::{Called, Reason};
 use crate::pass::{Pass, Report, Setup};
 use crate::registry::DynJob;
 use crate::settings::accepted;
-use crate::store::{Degraded, Own, Sqlite, StoreError};
+use crate::store::{Degraded, Home, Own, Sqlite, StoreError};
 use crate::{clock, drill, log, node, witness};
 use checker_job::{Timestamp, duration_words};
 use serde_json::json;
@@ -128,14 +128,19 @@ pub(super) fn pass(world: &World, called: Called) -> Result<Passed, Failure> {
     }
     remove_scratch(&setup);
     let mut report = report?;
-    if !desk.noted.is_known(&home) {
-        // It began after the last wave of this pass.
-        match desk.drain(degraded::DELIVERY_TIME) {
-            Ok(drained) => report.drained.add(&drained),
-            Err(why) => tracing::warn!("the trouble with the state could not be told: {why}"),
-        }
-    }
+    tell_of_the_state(&desk, &home, &mut report);
     Ok(Passed { report, degraded: home.degraded(), store })
+}
+
+/// Tells of trouble with the state that began after the last wave of this pass.
+fn tell_of_the_state(desk: &Desk, home: &Home, report: &mut Report) {
+    if desk.noted.is_known(home) {
+        return;
+    }
+    match desk.drain(degraded::DELIVERY_TIME) {
+        Ok(drained) => report.drained.add(&drained),
+        Err(why) => tracing::warn!("the trouble with the state could not be told: {why}"),
+    }
 }
 
 /// A drill that goes on is one more job.

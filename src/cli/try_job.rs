@@ -37,8 +37,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Try) -> Result<Exit, Failure> {
     };
     if cx.options.json {
         let window = world.window_json(job.id(), finished.started);
-        let mut value = to_json(job.as_ref(), &finished, &step, &window);
-        value["peers"] = peers.iter().map(seen_json).collect();
+        let value = to_json(job.as_ref(), &finished, &step, &window, &peers);
         json_line(cx, &value)?;
     } else {
         let window = world.in_window(job.id(), finished.started);
@@ -151,11 +150,18 @@ fn seen_json(sight: &Sight) -> serde_json::Value {
     json!({"peer": sight.peer, "said": said, "verdict": verdict, "summary": summary})
 }
 
-fn to_json(job: &dyn DynJob, finished: &Finished, step: &Step, window: &serde_json::Value) -> serde_json::Value {
+fn to_json(
+    job: &dyn DynJob,
+    finished: &Finished,
+    step: &Step,
+    window: &serde_json::Value,
+    peers: &[Sight],
+) -> serde_json::Value {
     json!({
         "v": 1, "id": job.id(), "name": job.policy().name, "outcome": finished.outcome,
         "seconds": finished.took.as_secs_f64(), "log": finished.log,
         "would_tell": step.drafts.iter().map(|d| d.kind.word()).collect::<Vec<_>>(),
         "failing": step.state.is_failing(), "window": window, "leaves": job.leaves(),
+        "peers": peers.iter().map(seen_json).collect::<Vec<_>>(),
     })
 }

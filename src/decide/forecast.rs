@@ -131,7 +131,7 @@ mod tests {
     use super::*;
     use crate::decide::transition::{Input, transition};
     use crate::decide::{AlertKind, JobState};
-    use checker_job::{Frequency, Notify, Outcome, Remind, Timestamp};
+    use checker_job::{Confirm, Frequency, Notify, Outcome, Remind, Timestamp};
     use uuid::Uuid;
 
     fn policy(name: &str, every: Frequency, notify: Notify) -> Policy {
@@ -218,5 +218,9 @@ mod tests {
         assert_eq!(found.recipients[0].slowest, ("slow".to_owned(), Duration::from_secs(7_200 + 100 + 20)));
         let quick = of(&[policy("quick", Frequency::Minute, Notify::StateChange)], 200);
         assert_eq!(quick.recipients[0].slowest.1, Duration::from_secs(120 + 45 + 20));
+        let mut asks = policy("asks", Frequency::Minute, Notify::StateChange);
+        asks.timeout = Duration::from_secs(40);
+        asks.confirm = Confirm::Peers;
+        assert_eq!(of(&[asks], 200).recipients[0].slowest.1, Duration::from_secs(120 + (40 + 12 + 10) + 20));
     }
 }

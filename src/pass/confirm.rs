@@ -87,10 +87,12 @@ impl Confirming {
             .filter_map(|(index, seen)| self.held.remove(&index).map(|(finished, _)| (finished, seen)))
             .collect();
         // Whatever became of the one that asks: nothing is told later for it.
-        let late = self.held.extract_if(.., |_, (_, since)| since.elapsed() >= Confirm::LONGEST);
-        back.extend(
-            late.map(|(_, (finished, _))| (finished, Err("the question to them did not end in time".to_owned()))),
-        );
+        let is_late = |(index, (_, since)): (&usize, &(Finished, Instant))| {
+            (since.elapsed() >= Confirm::LONGEST).then_some(*index)
+        };
+        let late: Vec<usize> = self.held.iter().filter_map(is_late).collect();
+        let why = || Err("the question to them did not end in time".to_owned());
+        back.extend(late.iter().filter_map(|index| self.held.remove(index)).map(|(finished, _)| (finished, why())));
         back
     }
 
@@ -138,7 +140,6 @@ mod tests {
             job.as_str() != "tcp:here"
         }
 
-        #[expect(clippy::panic, reason = "one of them does")]
         fn ask<'a>(&'a self, job: &'a JobId) -> Pin<Box<dyn Future<Output = Vec<Sight>> + Send + 'a>> {
             let sight = Sight { peer: "beta".to_owned(), said: Said::Saw(Verdict::Failed, job.to_string()) };
             match job.as_str() {

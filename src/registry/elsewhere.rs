@@ -87,7 +87,7 @@ impl Registry {
         if let Some(key) = keys.keys().find(|key| !known.contains(&key.as_str())) {
             return Err(format!("\"{key}\" of \"{kind}\" is not known here"));
         }
-        let text: String = keys.iter().map(|(key, value)| format!("{key} = {value}\n")).collect();
+        let text = keys.iter().fold(String::new(), |text, (key, value)| text + key + " = " + &value.to_string() + "\n");
         let own = DeTable::parse(&text).map_err(|_| "the keys hold more than texts, numbers and lists".to_owned())?;
         let policy = Arc::new(Policy { timeout, ..Policy::default() });
         let table = RawTable { name: None, id: None, policy, own: Pairs::from(own.into_inner()), span: 0..0 };

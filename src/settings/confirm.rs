@@ -58,8 +58,8 @@ pub(super) fn collect(list: &mut KindJobs<'_>, registry: &Registry) {
     list.elsewhere = asks.flat_map(|(table, _)| registry.elsewhere(&list.kind, table)).collect();
 }
 
-/// Somebody must be there to be asked.
-pub(super) fn judge(cx: &Cx<'_>, kinds: &[KindJobs<'_>], peers: &[Peer]) {
+/// What all jobs send to peers. Somebody must be there to be asked.
+pub(super) fn judge(cx: &Cx<'_>, kinds: &mut [KindJobs<'_>], peers: &[Peer]) -> Elsewheres {
     let mut asking = kinds.iter().flat_map(|k| &k.tables).filter(|t| t.policy.confirm == Confirm::Peers);
     if let (false, Some(table)) = (peers.iter().any(Peer::can_confirm), asking.next()) {
         cx.warn(
@@ -68,4 +68,5 @@ pub(super) fn judge(cx: &Cx<'_>, kinds: &[KindJobs<'_>], peers: &[Peer]) {
             "add a [[peer]] with url and key, and let it say confirm_for = \"public\" in its table for this node",
         );
     }
+    kinds.iter_mut().flat_map(|kind| std::mem::take(&mut kind.elsewhere)).collect()
 }

@@ -4,11 +4,13 @@
 use crate::support::binary::Home;
 use crate::support::network::{GATEWAY, Net};
 use crate::support::{need, wait_until};
-use std::io::{Read, Write};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::Child;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Where the targets are: an address as the internet has them, that exists in these namespaces alone.
 const TARGET: &str = "100.128.0.7";
@@ -29,14 +31,14 @@ struct Two<'n> {
     beta: Home,
     daemon: Option<Child>,
     /// All jobs of alpha so far.
-    jobs: String,
+    jobs: Vec<String>,
 }
 
 impl<'n> Two<'n> {
     fn new(net: &'n Net) -> Self {
         net.add(TARGET);
         let (alpha, beta) = (Home::new(&node("alpha", "")), Home::new(&node("beta", "")));
-        Self { net, alpha, beta, daemon: None, jobs: String::new() }
+        Self { net, alpha, beta, daemon: None, jobs: Vec::new() }
     }
 
     fn key(home: &Home) -> String {
@@ -69,14 +71,14 @@ impl<'n> Two<'n> {
 
     /// What alpha tells of a new job that fails.
     fn told(&mut self, name: &str, job: &str) -> String {
-        self.jobs.push_str(&format!("{job}\nname = \"{name}\"\n\n"));
+        self.jobs.push(format!("{job}\nname = \"{name}\"\n\n"));
         let beta = Self::key(&self.beta);
         self.alpha.settings(&node(
             "alpha",
             &format!(
                 "[defaults]\nfailure_threshold = 1\nconfirm = \"peers\"\n\n[[peer]]\nname = \"beta\"\nurl = \
                  \"http://{BETA}:{PORT}\"\nadmin = \"beta@example.com\"\n{beta}\n\n{}",
-                self.jobs
+                self.jobs.concat()
             ),
         ));
         let done = self.alpha.run(&["cron"]);
@@ -120,7 +122,8 @@ fn leads_to(there: &'static str) -> String {
             let Ok(mut stream) = stream else { continue };
             let of_beta = stream.peer_addr().is_ok_and(|from| from.ip().to_string() == BETA);
             let head = if of_beta { format!("302 Found\r\nLocation: {there}") } else { "500 No".to_owned() };
-            stream.read(&mut [0; 4096]).ok();
+            let lines = BufReader::new(stream.try_clone().expect("a handle")).lines();
+            drop(lines.map_while(Result::ok).find(String::is_empty));
             stream
                 .write_all(format!("HTTP/1.1 {head}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").as_bytes())
                 .ok();
@@ -154,6 +157,13 @@ fn the_message_says_what_a_peer_sees() {
             (&"tried".into(), &"ok".into()),
             "{tried}"
         );
+        // One that takes the question and does not answer it keeps nobody waiting.
+        let daemon = Pid::from_raw(i32::try_from(two.daemon.as_ref().expect("a daemon").id()).expect("an id"));
+        kill(daemon, Signal::SIGSTOP).expect("a daemon that hangs");
+        let begun = Instant::now();
+        let hangs = two.told("hangs", &tcp("100.128.0.7:11"));
+        assert!(hangs.contains("beta gave no answer: took the question and did not answer it within 10 s"), "{hangs}");
+        assert!(begun.elapsed() >= Duration::from_secs(10), "it was waited for");
         // Where nobody answers, it is told all the same.
         two.stop();
         let alone = two.told("alone", &tcp("100.128.0.7:10"));
@@ -200,4 +210,22 @@ fn a_peer_looks_only_for_whom_and_where_its_admin_allows_it() {
         let log = two.beta.read("checker.log");
         assert!(log.contains("looked at a target of the kind \"http\" for the peer ed25519:"), "{log}");
     });
+}
+
+#[test]
+fn what_asking_peers_may_take_is_in_the_bound() {
+    let longest = |confirm: &str| {
+        let peer = "[[peer]]\nname = \"beta\"\nurl = \"http://beta.example.com:5000\"\nadmin = \"b@example.com\"\nkey = \
+                    \"ed25519:Wc3ChBG4f/U/rIp7HQ6AKb8ais0V6aU4/K2PS8gt5mY=\"\n";
+        let home =
+            Home::new(&node("alpha", &format!("{peer}\n{}\ntimeout = \"20s\"\n{confirm}\n", tcp("a.example.com:1"))));
+        let faults = home.run(&["bound", "--json"]).ended(0).json();
+        let of = |fault: &str| {
+            let all = faults["faults"].as_array().expect("a list");
+            all.iter().find(|f| f["fault"] == fault).expect("a fault")["longest_s"].as_u64().expect("a time")
+        };
+        (of("target_down"), of("host_dead"))
+    };
+    let (without, with) = (longest(""), longest("confirm = \"peers\""));
+    assert_eq!((with.0 - without.0, with.1), (12, without.1));
 }
