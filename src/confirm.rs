@@ -5,7 +5,7 @@ use crate::decide::confirm::{Said, Sight};
 use crate::pass::AskPeers;
 use crate::peer::confirm::{self, Answer, Question};
 use crate::peer::{Heard, Instance, NodeKey, Nonce, PATIENCE, Target, ask_to_look};
-use crate::settings::Elsewheres;
+use crate::settings::{Want, Wants};
 use checker_job::{JobId, Verdict};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -24,13 +24,13 @@ pub struct Peers {
     all: Vec<(String, Target)>,
     me: Arc<NodeKey>,
     instance: Instance,
-    elsewhere: Elsewheres,
+    wants: Arc<Wants>,
 }
 
 impl Peers {
-    /// Asks `all` of them, each with its name, about the jobs of `elsewhere`. `me` and `instance` say who asks.
-    pub fn new(all: Vec<(String, Target)>, me: Arc<NodeKey>, instance: Instance, elsewhere: Elsewheres) -> Self {
-        Self { all, me, instance, elsewhere }
+    /// Asks `all` of them, each with its name, about the jobs of `wants`. `me` and `instance` say who asks.
+    pub fn new(all: Vec<(String, Target)>, me: Arc<NodeKey>, instance: Instance, wants: Arc<Wants>) -> Self {
+        Self { all, me, instance, wants }
     }
 }
 
@@ -47,7 +47,7 @@ pub fn ask_now(asks: &dyn AskPeers, job: &JobId) -> std::io::Result<Vec<Sight>> 
 
 impl AskPeers for Peers {
     fn can(&self, job: &JobId) -> bool {
-        self.elsewhere.contains_key(job)
+        self.wants.contains_key(job)
     }
 
     fn ask<'a>(&'a self, job: &'a JobId) -> Pin<Box<dyn Future<Output = Vec<Sight>> + Send + 'a>> {
@@ -58,8 +58,8 @@ impl AskPeers for Peers {
 impl Peers {
     /// All of them at once. The answers are in the order of the settings.
     async fn ask_all(&self, job: &JobId) -> Vec<Sight> {
-        let Some(look) = self.elsewhere.get(job).cloned() else { return Vec::new() };
-        let timeout_ms = u64::try_from(LOOK_MAX.as_millis()).unwrap_or_default();
+        let Some(Want { look, timeout }) = self.wants.get(job).cloned() else { return Vec::new() };
+        let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or_default();
         let question = Arc::new(Question { v: 1, timeout_ms, look });
         let deadline = Instant::now() + PATIENCE;
         let mut asked = JoinSet::new();
@@ -98,7 +98,8 @@ fn said(answer: Answer) -> Said {
 
 fn instead(heard: Heard) -> String {
     let plain = |word: Word| {
-        format!("it says \"{}\" without a signature: does it have this node's key in its settings?", word.as_str())
+        let word = word.as_str();
+        format!("it says \"{word}\" without a signature: it does not know this node's key, or has too much to do")
     };
     match heard {
         Heard::Status(_) => "it answers with its status".to_owned(),

@@ -235,6 +235,10 @@ impl Pass<'_> {
             }
             results.come_back(&mut confirming, &mut waves, if runner.open() == 0 { TURN } else { Duration::ZERO });
             runner.nobody_waits_for().into_iter().for_each(|index| waves.late(index));
+            if !confirming.is_empty() {
+                // The questions take handles, and what they lead to is told.
+                runner.make_room();
+            }
             let open = runner.open() > 0 || !confirming.is_empty();
             let (all_done, wave) = (!open, waves.is_due(started.elapsed()));
             let alone = all_done || (wave && waves.is_first());

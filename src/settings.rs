@@ -45,7 +45,7 @@ mod zone;
 
 pub use canary::{Canary, Deadman, Via};
 pub use common::COMMON_KEYS;
-pub use confirm::Elsewheres;
+pub use confirm::{Want, Wants};
 pub(crate) use email::http_url;
 pub use email::{Email, Security, SmtpServer, Transport};
 pub use env::{Env, NotFound, locate};
@@ -89,8 +89,8 @@ pub struct Settings {
     pub jobs: Vec<Arc<dyn DynJob>>,
     /// Jobs with `enabled = false`: they do not run, and their ids stay theirs.
     pub disabled: Vec<Arc<dyn DynJob>>,
-    /// With what peers are asked to look at the targets of jobs with `confirm = "peers"`.
-    pub elsewhere: Elsewheres,
+    /// What peers are asked to look at, of jobs with `confirm = "peers"`.
+    pub wants: Arc<Wants>,
     /// `[canary]`
     pub canary: Option<Canary>,
     /// `[[channel.*]]`
@@ -324,7 +324,7 @@ fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, regi
     together::judge(cx, &tables, canary.as_ref(), daemon.is_some());
     let mut kinds = all_jobs(cx, kinds, &defaults, &rules);
     let windows = window::read(cx, take("window"), &kinds, general.as_ref());
-    let elsewhere = confirm::judge(cx, &mut kinds, &peers.usable);
+    let wants = confirm::judge(cx, &mut kinds, &peers.usable);
     let (jobs, disabled) = by_use(kinds);
     Some(Settings {
         general: general?,
@@ -332,7 +332,7 @@ fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, regi
         log,
         jobs,
         disabled,
-        elsewhere,
+        wants,
         canary,
         channels,
         deadman,

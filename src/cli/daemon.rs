@@ -164,7 +164,7 @@ impl Site {
         if let Some(at) = settings.peer_listen {
             let listener = peer::listen::bind(at).map_err(trouble(format!("peers cannot be listened to at {at}")))?;
             let pinned = self.peers.iter().copied().collect();
-            let door = Door::new(self.knowledge.clone(), pinned, looks(world), events.clone());
+            let door = Door::new(self.knowledge.clone(), pinned, looks(registry, world), events.clone());
             let mut stopped = stopped.clone();
             let until = async move { drop(stopped.changed().await) };
             tokio::spawn(peer::listen::run(listener, Some(Arc::clone(&self.key)), Arc::new(door), until));
@@ -348,12 +348,12 @@ impl Site {
 }
 
 /// Looks for the peers that may ask for them.
-fn looks(world: &World) -> Looks {
+fn looks(registry: &Registry, world: &World) -> Looks {
     let allowed = world.settings.peers.iter().filter_map(|p| {
         let key = peer::PublicKey::parse(p.key.as_deref()?).ok()?;
         Some((key, p.confirm_for?))
     });
-    Looks::new(allowed.collect(), ["/proc/self/exe", "look"].map(str::to_owned))
+    Looks::new(allowed, registry.kinds_elsewhere().collect(), ["/proc/self/exe", "look"].map(str::to_owned))
 }
 
 /// The mailbox that canaries arrive in.

@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
 
+const LED_ASTRAY: &str = "it leads to an address that this node does not look at for others";
 /// The longest order, in bytes.
 const ORDER_MAX: u64 = 64 * 1024;
 
@@ -29,11 +30,14 @@ const LIMITS: [(Resource, u64); 5] = [
 ];
 
 pub(super) fn run(cx: &mut Cx<'_>) -> Result<Exit, Failure> {
+    // Whoever started us has a thread for this that lives longer than we may.
     prctl::set_pdeathsig(Signal::SIGKILL).map_err(io::Error::from)?;
+    rustix::process::nice(19).map_err(io::Error::from)?;
+    let order: Order = serde_json::from_reader(io::stdin().lock().take(ORDER_MAX)).map_err(io::Error::from)?;
+    // Not before: the limit of handles of a new process is set by who starts it, a moment after it was started.
     for (resource, limit) in LIMITS {
         setrlimit(resource, limit, limit).map_err(io::Error::from)?;
     }
-    let order: Order = serde_json::from_reader(io::stdin().lock().take(ORDER_MAX)).map_err(io::Error::from)?;
     reach::limit(if order.private { Reach::Private } else { Reach::Public });
     let answer = look(cx.registry, &order)?;
     cx.out.write_all(&answer.bytes())?;
@@ -47,11 +51,8 @@ fn look(registry: &Registry, order: &Order) -> io::Result<Answer> {
     };
     let outcome = once(job)?;
     if reach::was_refused() {
-        return Ok(Answer::cannot(if order.private {
-            "it leads to the peer's own host"
-        } else {
-            "it leads to a private network, or to the peer's own host"
-        }));
+        // Which one is not said: names of a network of ours may lead there.
+        return Ok(Answer::cannot(LED_ASTRAY));
     }
     Ok(Answer::tried(outcome))
 }

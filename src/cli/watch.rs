@@ -44,9 +44,9 @@ impl World {
 
     /// Whom a pass asks what they see, where a job says so. Without it failures are told all the same.
     pub(super) fn who_confirms(&self) -> Option<Arc<dyn AskPeers>> {
-        let elsewhere = &self.settings.elsewhere;
+        let wants = &self.settings.wants;
         let can = |p: &&settings::Peer| p.can_confirm();
-        if elsewhere.is_empty() || !self.settings.peers.iter().any(|p| can(&p)) {
+        if wants.is_empty() || !self.settings.peers.iter().any(|p| can(&p)) {
             return None;
         }
         let key = self.key().map_err(|why| tracing::warn!("peers are not asked what they see: {why}")).ok()?;
@@ -54,7 +54,7 @@ impl World {
             let peer = peer(p).map_err(|why| tracing::warn!("{} is not asked what it sees: {why}", p.name)).ok()?;
             Some((peer.watched.name, peer.target))
         });
-        Some(Arc::new(confirm::Peers::new(peers.collect(), key, self.instance(), elsewhere.clone())))
+        Some(Arc::new(confirm::Peers::new(peers.collect(), key, self.instance(), Arc::clone(wants))))
     }
 
     /// How mail is proved.

@@ -10,13 +10,15 @@ use crate::registry::Elsewhere;
 use checker_parts::child::{Exit, Program};
 use checker_parts::net::reach::Reach;
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
-/// Looks at once, for all peers together.
-const AT_ONCE: usize = 4;
+/// Looks at once, for all peers together and for each.
+const AT_ONCE: (usize, usize) = (4, 2);
+/// So long a question waits for its turn.
+const TURN: Duration = Duration::from_millis(1_500);
 /// Looks for one peer in [`WINDOW`].
 const EACH_MAX: usize = 30;
 const WINDOW: Duration = Duration::from_secs(60);
@@ -39,59 +41,60 @@ pub struct Order {
 /// Who may ask for looks, and what is going on.
 #[derive(Debug)]
 pub struct Looks {
-    allowed: BTreeMap<PublicKey, Reach>,
+    allowed: BTreeMap<PublicKey, Guest>,
+    /// Kinds that look at nothing but their target.
+    kinds: BTreeSet<&'static str>,
     /// How the process is started.
     program: Program,
     places: Semaphore,
-    /// When each peer asked, within the last [`WINDOW`].
-    asked: Mutex<BTreeMap<PublicKey, VecDeque<Instant>>>,
+}
+
+/// A peer that may ask.
+#[derive(Debug)]
+struct Guest {
+    reach: Reach,
+    places: Semaphore,
+    /// When it asked, within the last [`WINDOW`].
+    asked: Mutex<VecDeque<Instant>>,
 }
 
 impl Looks {
-    /// Looks for the peers with these keys, by a process that `argv` starts.
-    pub fn new(allowed: BTreeMap<PublicKey, Reach>, argv: impl IntoIterator<Item = String>) -> Self {
+    /// Looks at targets of these kinds for the peers with these keys, by a process that `argv` starts.
+    pub fn new(
+        allowed: impl IntoIterator<Item = (PublicKey, Reach)>,
+        kinds: BTreeSet<&'static str>,
+        argv: impl IntoIterator<Item = String>,
+    ) -> Self {
+        let guest = |reach| Guest { reach, places: Semaphore::new(AT_ONCE.1), asked: Mutex::default() };
+        let allowed = allowed.into_iter().map(|(key, reach)| (key, guest(reach))).collect();
         let program = Program { output_kept: OUTPUT_MAX, ..Program::new(argv) };
-        Self { allowed, program, places: Semaphore::new(AT_ONCE), asked: Mutex::default() }
+        Self { allowed, kinds, program, places: Semaphore::new(AT_ONCE.0) }
     }
 
     /// Answers one question of the peer with this key.
     pub async fn look(&self, peer: &PublicKey, question: &[u8]) -> Answer {
-        let Some(reach) = self.allowed.get(peer) else { return Answer::declined() };
+        let Some(guest) = self.allowed.get(peer) else { return Answer::declined() };
         let Question { timeout_ms, look, .. } = match Question::read(question) {
             Ok(question) => question,
             Err(why) => return Answer::cannot(why),
         };
-        if !self.may_ask(peer, Instant::now()) {
+        let Some(kind) = self.kinds.get(look.kind.as_str()) else {
+            return Answer::cannot("jobs of this kind are not tried here");
+        };
+        if !guest.may_ask(Instant::now()) {
             return Answer::cannot(format!("it was asked for more than {EACH_MAX} looks within a minute"));
         }
-        let Ok(_place) = self.places.try_acquire() else {
+        let turn = async { (guest.places.acquire().await, self.places.acquire().await) };
+        let Ok((Ok(_own), Ok(_place))) = tokio::time::timeout(TURN, turn).await else {
             return Answer::cannot("it looks at as many targets as it can just now");
         };
         let timeout = Duration::from_millis(timeout_ms).min(LOOK_MAX);
         let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or_default();
-        let kind = look.kind.clone();
-        let order = Order { look, timeout_ms, private: *reach == Reach::Private };
+        let order = Order { look, timeout_ms, private: guest.reach == Reach::Private };
         let answer = self.run(&order, timeout + START_MAX).await;
-        tracing::info!(
-            "looked at a target of the kind {kind:?} for the peer {peer}: {:?} {}",
-            answer.confirm,
-            answer.summary
-        );
+        let Answer { confirm, summary, .. } = &answer;
+        tracing::info!("looked at a target of the kind {kind} for the peer {peer}: {confirm:?} {summary}");
         answer
-    }
-
-    /// Notes that this peer asks. Whether it may.
-    fn may_ask(&self, peer: &PublicKey, now: Instant) -> bool {
-        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-        let times = asked.entry(*peer).or_default();
-        while times.front().is_some_and(|at| now.saturating_duration_since(*at) >= WINDOW) {
-            times.pop_front();
-        }
-        if times.len() >= EACH_MAX {
-            return false;
-        }
-        times.push_back(now);
-        true
     }
 
     async fn run(&self, order: &Order, limit: Duration) -> Answer {
@@ -112,6 +115,21 @@ impl Looks {
     }
 }
 
+impl Guest {
+    /// Notes that it asks. Whether it may.
+    fn may_ask(&self, now: Instant) -> bool {
+        let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        while asked.front().is_some_and(|at| now.saturating_duration_since(*at) >= WINDOW) {
+            asked.pop_front();
+        }
+        let may = asked.len() < EACH_MAX;
+        if may {
+            asked.push_back(now);
+        }
+        may
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,7 +141,7 @@ mod tests {
 
     fn looks(script: &str) -> Looks {
         let argv = ["/bin/sh", "-c", script].map(str::to_owned);
-        Looks::new(BTreeMap::from([(key(1), Reach::Public), (key(2), Reach::Private)]), argv)
+        Looks::new([(key(1), Reach::Public), (key(2), Reach::Private)], BTreeSet::from(["tcp"]), argv)
     }
 
     fn question() -> Vec<u8> {
@@ -148,6 +166,8 @@ mod tests {
         assert_eq!(asked(&looks, 1, &question()).summary, order(false));
         assert_eq!(asked(&looks, 2, &question()).summary, order(true));
         assert!(asked(&looks, 1, b"{}").summary.contains("cannot be read here"));
+        let other = String::from_utf8(question()).unwrap().replace("tcp", "command");
+        assert_eq!(asked(&looks, 1, other.as_bytes()).summary, "jobs of this kind are not tried here");
     }
 
     #[test]
@@ -161,21 +181,38 @@ mod tests {
             let answer = asked(&looks(script), 1, &question());
             assert!(answer.confirm == Word::Cannot && answer.summary.contains(words), "{script}: {answer:?}");
         }
-        let none = Looks::new(BTreeMap::from([(key(1), Reach::Public)]), ["/no/such/program".to_owned()]);
+        let none = Looks::new([(key(1), Reach::Public)], BTreeSet::from(["tcp"]), ["/no/such/program".to_owned()]);
         assert!(asked(&none, 1, &question()).summary.contains("no process left"));
     }
 
     #[test]
     fn nobody_gets_more_than_a_few_looks() {
         let looks = looks(ECHO);
+        let (one, two) = (&looks.allowed[&key(1)], &looks.allowed[&key(2)]);
         let begin = Instant::now();
-        assert!((0..EACH_MAX).all(|_| looks.may_ask(&key(1), begin)));
-        assert!(!looks.may_ask(&key(1), begin + Duration::from_secs(59)) && looks.may_ask(&key(2), begin));
+        assert!((0..EACH_MAX).all(|_| one.may_ask(begin)));
+        assert!(!one.may_ask(begin + Duration::from_secs(59)) && two.may_ask(begin));
         assert!(asked(&looks, 1, &question()).summary.contains("more than 30 looks"));
-        assert!(looks.may_ask(&key(1), begin + WINDOW));
+        assert!(one.may_ask(begin + WINDOW));
+        let busy = |n| asked(&looks, n, &question()).summary.contains("as many targets as it can");
+        let own = two.places.try_acquire_many(2).unwrap();
+        assert!(busy(2));
+        drop(own);
+        assert!(!busy(2));
         let all = looks.places.try_acquire_many(4).unwrap();
-        assert!(asked(&looks, 2, &question()).summary.contains("as many targets as it can"));
+        assert!(busy(2));
         drop(all);
-        assert!(!asked(&looks, 2, &question()).summary.contains("as it can"));
+    }
+
+    #[test]
+    fn those_that_come_together_have_their_turns() {
+        let looks = looks(r#"sleep 0.2; echo '{"v":1,"confirm":"tried","verdict":"ok","summary":"fine"}'"#);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (key, question) = (key(1), question());
+        let look = || looks.look(&key, &question);
+        let all = runtime.block_on(async { tokio::join!(look(), look(), look(), look(), look(), look()) });
+        for answer in [all.0, all.1, all.2, all.3, all.4, all.5] {
+            assert_eq!((answer.confirm, answer.summary.as_str()), (Word::Tried, "fine"));
+        }
     }
 }

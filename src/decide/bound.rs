@@ -176,8 +176,10 @@ impl Site {
 
     /// What a pass takes from its start to its first wave.
     fn wave(&self) -> Duration {
-        let soon = self.jobs.iter().map(|j| j.2).filter(|t| *t <= Duration::from_secs(40)).max();
-        soon.unwrap_or_default().min(WAVE_MAX)
+        let times = || self.jobs.iter().map(|j| j.2);
+        let soon = times().filter(|t| *t <= Duration::from_secs(40)).max();
+        // With none that ends soon, the first that ends.
+        soon.or_else(|| times().min()).unwrap_or_default().min(WAVE_MAX)
     }
 
     /// From cron's minute to the time at which what the pass found out by itself and of its peers is about to leave.

@@ -52,11 +52,12 @@ pub fn words(seen: &Seen) -> String {
     };
     let saw = |is: fn(Verdict) -> bool| sights.iter().filter(|s| matches!(&s.said, Said::Saw(v, _) if is(*v))).count();
     let (down, up) = (saw(|v| v == Verdict::Failed), saw(|v| matches!(v, Verdict::Ok | Verdict::Warning)));
+    let of = |n: usize| format!("{n} of {} that tried", saw(|_| true));
     let mut out = match (down, up) {
-        (0, 0) => "Peers were asked, and none could try it.".to_owned(),
-        (n, 0) => format!("Peers see it too: {}.", of(n, n)),
-        (0, n) => format!("Peers do reach it ({}): the fault may be on the way from here.", of(n, n)),
-        (n, m) => format!("Peers do not agree: {} sees it too.", of(n, n + m)),
+        (0, 0) => "Peers were asked, and none can say how it is.".to_owned(),
+        (n, 0) => format!("Peers see it too: {}.", of(n)),
+        (0, n) => format!("Peers do reach it ({}): the fault may be on the way from here.", of(n)),
+        (n, _) => format!("Peers do not agree: {} sees it too.", of(n)),
     };
     for sight in sights {
         out.push_str("\n  ");
@@ -78,10 +79,6 @@ impl fmt::Display for Sight {
             Said::Silent(why) => write!(f, "{peer} gave no answer: {why}"),
         }
     }
-}
-
-fn of(n: usize, all: usize) -> String {
-    format!("{n} of {all} that tried")
 }
 
 #[cfg(test)]
@@ -149,7 +146,7 @@ mod tests {
         );
         let slow = saw("slow", Verdict::Warning);
         assert_eq!(first(&[down.clone(), up.clone(), slow]), "Peers do not agree: 1 of 3 that tried sees it too.");
-        assert_eq!(first(&[saw("x", Verdict::Unknown)]), "Peers were asked, and none could try it.");
+        assert_eq!(first(&[saw("x", Verdict::Unknown)]), "Peers were asked, and none can say how it is.");
         let all = vec![
             down,
             up,
@@ -160,7 +157,7 @@ mod tests {
         ];
         assert_eq!(
             words(&Ok(all)),
-            "Peers do not agree: 1 of 2 that tried sees it too.\n  beta sees it failed: as it is\n  gamma reaches it: as it \
+            "Peers do not agree: 1 of 3 that tried sees it too.\n  beta sees it failed: as it is\n  gamma reaches it: as it \
              is\n  delta could not find out: as it is\n  epsilon does not try targets for this node (confirm_for in its \
              settings)\n  zeta did not try it: it is busy\n  eta gave no answer: refused the connection"
         );

@@ -8,9 +8,11 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
-/// The first wave of a pass waits this long for jobs whose timeout is no longer; see [`crate::pass`].
+/// The first wave of a pass waits this long for jobs that end within [`SOON`]; see [`crate::pass`].
 const WAVE: Duration = Duration::from_secs(45);
-const WAVE_GAP: Duration = Duration::from_secs(10);
+const SOON: Duration = Duration::from_secs(40);
+/// Between two waves, and until one is looked for.
+const WAVE_GAP: Duration = Duration::from_secs(11);
 /// Delivery of a wave may take this long.
 const DELIVERY: Duration = Duration::from_secs(20);
 
@@ -108,7 +110,7 @@ fn repeats_a_day(policy: &Policy) -> u64 {
 fn told_within(policy: &Policy) -> Duration {
     let runs = policy.every.period() * policy.failure_threshold.max(1);
     let judged = policy.until_judged();
-    let wave = if judged <= WAVE { WAVE } else { judged + WAVE_GAP };
+    let wave = if judged <= SOON { WAVE } else { judged + WAVE_GAP };
     runs + wave + DELIVERY
 }
 
@@ -215,12 +217,12 @@ mod tests {
         let mut slow = policy("slow", Frequency::Hour, Notify::StateChange);
         slow.timeout = Duration::from_secs(90);
         let found = of(&[policy("quick", Frequency::Minute, Notify::StateChange), slow], 200);
-        assert_eq!(found.recipients[0].slowest, ("slow".to_owned(), Duration::from_secs(7_200 + 100 + 20)));
+        assert_eq!(found.recipients[0].slowest, ("slow".to_owned(), Duration::from_secs(7_200 + 101 + 20)));
         let quick = of(&[policy("quick", Frequency::Minute, Notify::StateChange)], 200);
         assert_eq!(quick.recipients[0].slowest.1, Duration::from_secs(120 + 45 + 20));
         let mut asks = policy("asks", Frequency::Minute, Notify::StateChange);
         asks.timeout = Duration::from_secs(40);
         asks.confirm = Confirm::Peers;
-        assert_eq!(of(&[asks], 200).recipients[0].slowest.1, Duration::from_secs(120 + (40 + 12 + 10) + 20));
+        assert_eq!(of(&[asks], 200).recipients[0].slowest.1, Duration::from_secs(120 + (40 + 12 + 11) + 20));
     }
 }

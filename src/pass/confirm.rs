@@ -1,4 +1,5 @@
-//! Before a target is called down, peers are asked what they see. Meanwhile its outcome waits here, and no other does.
+//! Before a target is called down, peers are asked what they see. Meanwhile its outcome waits here. No other outcome
+//! does, but the messages of its wave do.
 
 use crate::decide::confirm::{Seen, Sight};
 use crate::runner::Finished;

@@ -42,6 +42,8 @@ pub(super) struct Results<'a> {
     spent: Vec<Vec<Metric>>,
     /// Whose own words are not asked for.
     suspects: BTreeSet<usize>,
+    /// Those of whom peers are being asked.
+    asked: BTreeSet<usize>,
     /// What peers say of targets.
     seen: BTreeMap<usize, Seen>,
     committed_at: Instant,
@@ -76,6 +78,7 @@ impl<'a> Results<'a> {
             decided: BTreeSet::new(),
             spent: Vec::new(),
             suspects,
+            asked: BTreeSet::new(),
             seen: BTreeMap::new(),
             committed_at: Instant::now(),
             done: Vec::new(),
@@ -140,19 +143,24 @@ impl<'a> Results<'a> {
 
     /// Results whose dependencies in this pass are decided; all of them with `alone`.
     fn next_batch(&mut self, alone: bool) -> Option<Vec<Finished>> {
-        let ready = |f: &Finished| {
-            self.parents.get(f.index).is_none_or(|parents| {
-                parents.iter().all(|p| self.index.get(p).is_none_or(|i| self.decided.contains(i) || *i == f.index))
-            })
-        };
-        let (mut batch, mut rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.waiting).into_iter().partition(ready);
+        let waiting = std::mem::take(&mut self.waiting);
+        let ready = |f: &Finished| self.waits_for(f.index).next().is_none();
+        let (mut batch, mut rest): (Vec<_>, Vec<_>) = waiting.into_iter().partition(ready);
         if batch.is_empty() && alone {
-            batch = std::mem::take(&mut rest);
+            // What waits for peers comes soon.
+            let soon = |f: &Finished| self.waits_for(f.index).any(|parent| self.asked.contains(&parent));
+            (rest, batch) = rest.into_iter().partition(soon);
         }
         let over = batch.split_off(batch.len().min(BATCH_MAX));
         rest.extend(over);
         self.waiting = rest;
         (!batch.is_empty()).then_some(batch)
+    }
+
+    /// Jobs of this pass that this one depends on and that are not decided.
+    fn waits_for(&self, index: usize) -> impl Iterator<Item = usize> {
+        let parents = self.parents.get(index).into_iter().flatten().filter_map(|p| self.index.get(p).copied());
+        parents.filter(move |parent| *parent != index && !self.decided.contains(parent))
     }
 
     fn commit_batch(&mut self, pass: &Pass<'_>, batch: Vec<Finished>, report: &mut Report) -> Result<()> {

@@ -117,7 +117,7 @@ mod tests {
         let answers = [
             Answer::tried(Outcome::failed("ns.example.com:53 refused the connection")),
             Answer::declined(),
-            Answer::cannot("10.0.0.1 is not looked at for others"),
+            Answer::cannot("it leads to an address that this node does not look at for others"),
         ];
         let mut all = vec![String::from_utf8(question().bytes()).unwrap()];
         all.extend(answers.iter().map(|a| String::from_utf8(a.bytes()).unwrap()));

@@ -59,15 +59,12 @@ impl Registry {
         // Without a name and an id of its own each job is known by its target alone.
         let plain = RawTable { name: None, id: None, ..table.clone() };
         let (jobs, plain_jobs) = (self.ids(kind, table), self.ids(kind, &plain));
-        let alone = plain_jobs.len() == 1;
-        let mut out = Vec::with_capacity(jobs.len());
-        for (at, (job, known)) in jobs.into_iter().zip(&plain_jobs).enumerate() {
-            let single = if alone { Some(plain.clone()) } else { single(&plain, target, at) };
-            if let Some(single) = single.filter(|single| self.ids(kind, single) == std::slice::from_ref(known)) {
-                out.push((job, Elsewhere { kind: kind.to_owned(), keys: keys(&single.own) }));
-            }
-        }
-        out
+        let singles = if plain_jobs.len() == 1 { vec![plain] } else { singles(plain, target) };
+        let each = jobs.into_iter().zip(&plain_jobs).zip(singles);
+        let same = |single: &RawTable<'_>, known| self.ids(kind, single) == std::slice::from_ref(known);
+        each.filter(|((_, known), single)| same(single, known))
+            .map(|((job, _), single)| (job, Elsewhere { kind: kind.to_owned(), keys: keys(&single.own) }))
+            .collect()
     }
 
     fn ids(&self, kind: &str, table: &RawTable<'_>) -> Vec<JobId> {
@@ -87,7 +84,10 @@ impl Registry {
         if let Some(key) = keys.keys().find(|key| !known.contains(&key.as_str())) {
             return Err(format!("\"{key}\" of \"{kind}\" is not known here"));
         }
-        let text = keys.iter().fold(String::new(), |text, (key, value)| text + key + " = " + &value.to_string() + "\n");
+        // JSON writes texts as TOML does, but for this one character (TOML 1.0, "String").
+        let text = keys.iter().fold(String::new(), |text, (key, value)| {
+            text + key + " = " + &value.to_string().replace('\u{7f}', "\\u007f") + "\n"
+        });
         let own = DeTable::parse(&text).map_err(|_| "the keys hold more than texts, numbers and lists".to_owned())?;
         let policy = Arc::new(Policy { timeout, ..Policy::default() });
         let table = RawTable { name: None, id: None, policy, own: Pairs::from(own.into_inner()), span: 0..0 };
@@ -102,14 +102,17 @@ impl Registry {
     }
 }
 
-/// The table with one element of the list `target` in its place.
-fn single<'i>(table: &RawTable<'i>, target: &str, at: usize) -> Option<RawTable<'i>> {
-    let DeValue::Array(items) = table.own.get(target)?.get_ref() else { return None };
-    let item = items.get(at)?.clone();
-    let mut single = table.clone();
-    let (_, value) = single.own.iter_mut().find(|(key, _)| *key == target)?;
-    *value = item;
-    Some(single)
+/// The table once for each element of its list `target`, with that in the list's place.
+fn singles<'i>(mut table: RawTable<'i>, target: &str) -> Vec<RawTable<'i>> {
+    let key = table.own.iter().map(|(key, _)| key).find(|key| key.get_ref() == target).cloned();
+    let (Some(key), Some(list)) = (key, table.own.remove(target).map(Spanned::into_inner)) else { return Vec::new() };
+    let DeValue::Array(items) = list else { return Vec::new() };
+    let with = |item| {
+        let mut single = table.clone();
+        single.own.extend([(key.clone(), item)]);
+        single
+    };
+    items.into_iter().map(with).collect()
 }
 
 fn keys(own: &Pairs<'_>) -> BTreeMap<String, Json> {

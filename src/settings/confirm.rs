@@ -1,17 +1,30 @@
 //! `confirm = "peers"`: which jobs peers can look at, and whether there is a peer to ask.
 
 use super::common::Common;
-use super::jobs::{KindJobs, Rules};
+use super::jobs::{KindJobs, Origin, Rules};
 use super::outside::Peer;
 use super::pairs::Pairs;
 use super::section::Cx;
-use crate::registry::{Elsewhere, Obstacle, Registry};
-use checker_job::{Confirm, JobId};
+use crate::confirm::LOOK_MAX;
+use crate::registry::{Elsewhere, Obstacle, RawTable, Registry};
+use checker_job::{Confirm, JobId, duration_words};
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
 use toml::Spanned;
+use toml::de::DeValue;
 
-/// With what peers are asked to look at the target of a job.
-pub type Elsewheres = HashMap<JobId, Elsewhere>;
+/// What peers are asked to look at, by job.
+pub type Wants = HashMap<JobId, Want>;
+
+/// What peers are asked to look at, for one job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Want {
+    /// Kind and keys.
+    pub look: Elsewhere,
+    /// The job's own timeout, or the longest that a peer gives, if that is shorter.
+    pub timeout: Duration,
+}
 
 /// What holds for one table of `kind`, whose own keys are `own`: `given` in it, or as the defaults say. Where peers cannot
 /// look, a table that asks for it is wrong, and a default is not meant for it.
@@ -25,12 +38,32 @@ pub(super) fn of_table(
 ) -> Common {
     let asks = |common: &Common| common.confirm.as_ref().map(|c| (*c.get_ref() == Confirm::Peers, c.span()));
     let Some((true, span)) = asks(&given).or_else(|| asks(defaults)) else { return given };
-    let Some(obstacle) = rules.registry.obstacle(kind, own) else { return given };
-    if given.confirm.is_some() {
-        refuse(cx, kind, &span, obstacle, rules.registry);
+    let secret = own.iter().find(|(_, value)| has_query(value.get_ref())).map(|(_, value)| value.span());
+    match (rules.registry.obstacle(kind, own), secret, given.confirm.is_some()) {
+        (None, None, _) => return given,
+        // A query may hold what only this machine should know; a default does not know of it.
+        (None, Some(_), false) | (Some(_), _, false) => {}
+        (None, Some(at), true) => {
+            cx.warn(
+                at,
+                "with confirm = \"peers\" this goes to peers as it stands, and can be read on the way",
+                "if what follows the ? is secret, take confirm = \"peers\" out of this table",
+            );
+            return given;
+        }
+        (Some(obstacle), _, true) => refuse(cx, kind, &span, obstacle, rules.registry),
     }
     given.confirm = Some(Spanned::new(span, Confirm::No));
     given
+}
+
+/// Whether a value is a URL with something behind a `?`, or a list of such.
+fn has_query(value: &DeValue<'_>) -> bool {
+    match value {
+        DeValue::String(text) => text.contains("://") && text.contains('?'),
+        DeValue::Array(items) => items.iter().any(|item| has_query(item.get_ref())),
+        _ => false,
+    }
 }
 
 fn refuse(cx: &Cx<'_>, kind: &str, span: &std::ops::Range<usize>, obstacle: Obstacle, registry: &Registry) {
@@ -52,21 +85,41 @@ fn refuse(cx: &Cx<'_>, kind: &str, span: &std::ops::Range<usize>, obstacle: Obst
     }
 }
 
-/// What the tables of a kind send to peers.
-pub(super) fn collect(list: &mut KindJobs<'_>, registry: &Registry) {
-    let asks = list.tables.iter().zip(&list.origins).filter(|(t, o)| o.enabled && t.policy.confirm == Confirm::Peers);
-    list.elsewhere = asks.flat_map(|(table, _)| registry.elsewhere(&list.kind, table)).collect();
+/// What the tables of a kind send to peers. Where a peer could make nothing of it, that is told here.
+pub(super) fn collect(cx: &Cx<'_>, list: &mut KindJobs<'_>, registry: &Registry) {
+    let mut wants = Vec::new();
+    for (table, _) in asking(list) {
+        let timeout = table.policy.timeout.min(LOOK_MAX);
+        let all = registry.elsewhere(&list.kind, table);
+        let first = all.first().map(|(_, look)| registry.look(look, timeout).err());
+        if let Some(why) = first.unwrap_or_else(|| Some("its jobs cannot be told apart".to_owned())) {
+            cx.warn(
+                table.span.clone(),
+                format!("peers cannot look at this job within {}: {why}", duration_words(timeout)),
+                "change what is named here, or write confirm = \"no\" into this table: it is told without peers",
+            );
+            continue;
+        }
+        wants.extend(all.into_iter().map(|(job, look)| (job, Want { look, timeout })));
+    }
+    list.wants = wants;
+}
+
+/// The tables that ask peers.
+fn asking<'t, 'i>(list: &'t KindJobs<'i>) -> impl Iterator<Item = (&'t RawTable<'i>, &'t Origin)> {
+    let all = list.tables.iter().zip(&list.origins);
+    all.filter(|(table, origin)| origin.enabled && table.policy.confirm == Confirm::Peers)
 }
 
 /// What all jobs send to peers. Somebody must be there to be asked.
-pub(super) fn judge(cx: &Cx<'_>, kinds: &mut [KindJobs<'_>], peers: &[Peer]) -> Elsewheres {
-    let mut asking = kinds.iter().flat_map(|k| &k.tables).filter(|t| t.policy.confirm == Confirm::Peers);
-    if let (false, Some(table)) = (peers.iter().any(Peer::can_confirm), asking.next()) {
+pub(super) fn judge(cx: &Cx<'_>, kinds: &mut [KindJobs<'_>], peers: &[Peer]) -> Arc<Wants> {
+    let first = kinds.iter().find_map(|list| asking(list).next());
+    if let (false, Some((table, _))) = (peers.iter().any(Peer::can_confirm), first) {
         cx.warn(
             table.span.clone(),
             "with confirm = \"peers\" this job asks peers what they see, and there is none that can be asked",
             "add a [[peer]] with url and key, and let it say confirm_for = \"public\" in its table for this node",
         );
     }
-    kinds.iter_mut().flat_map(|kind| std::mem::take(&mut kind.elsewhere)).collect()
+    Arc::new(kinds.iter_mut().flat_map(|kind| std::mem::take(&mut kind.wants)).collect())
 }

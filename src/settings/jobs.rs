@@ -1,6 +1,7 @@
 //! `[[job.KIND]]` and `[defaults]`: from tables to jobs.
 
 use super::common::{COMMON_KEYS, Common, DEFAULT_KEYS};
+use super::confirm::Want;
 use super::general::check_contacts;
 use super::nearest::nearest;
 use super::pairs::{Key, Pairs, Value};
@@ -8,7 +9,7 @@ use super::plain::KindTables;
 use super::section::{Cx, Section, Span, tables_of};
 use super::source::Fault;
 use super::{confirm, login, mask, secret};
-use crate::registry::{DynJob, Elsewhere, RawTable, Registry};
+use crate::registry::{DynJob, RawTable, Registry};
 use checker_job::{JobId, Policy};
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -51,7 +52,7 @@ pub(crate) struct KindJobs<'i> {
     pub(crate) jobs: Vec<Arc<dyn DynJob>>,
     pub(crate) disabled: Vec<Arc<dyn DynJob>>,
     /// With what peers are asked to look at the targets of jobs that say so.
-    pub(crate) elsewhere: Vec<(JobId, Elsewhere)>,
+    pub(crate) wants: Vec<(JobId, Want)>,
     /// Texts of tables that could not be read: a dependency on one of them is not told as unknown.
     pub(crate) excused: BTreeSet<String>,
 }
@@ -279,6 +280,7 @@ fn files_of(cx: &Cx<'_>, own: &mut Pairs<'_>) {
 /// Makes the jobs of one kind.
 pub(crate) fn spawn(cx: &Cx<'_>, list: &mut KindJobs<'_>, registry: &Registry) {
     let spawned = registry.spawn(&list.kind, &list.tables);
+    let had_problems = !spawned.problems.is_empty();
     for p in spawned.problems {
         if let Some(raw) = list.tables.get(p.table) {
             list.excused.extend(raw.name.clone());
@@ -288,7 +290,10 @@ pub(crate) fn spawn(cx: &Cx<'_>, list: &mut KindJobs<'_>, registry: &Registry) {
         cx.fault(p.span, Fault::new(p.message, p.remedy));
     }
     list.jobs = spawned.jobs;
-    confirm::collect(list, registry);
+
+    if !had_problems {
+        confirm::collect(cx, list, registry);
+    }
     if list.origins.iter().all(|o| o.enabled) {
         return;
     }

@@ -312,7 +312,7 @@ fn confirm_warnings(tables: &str) -> String {
     );
     let dir = folder(&text);
     let (settings, report) = judged(&dir).unwrap();
-    let ids: Vec<&str> = settings.elsewhere.keys().map(checker_job::JobId::as_str).collect();
+    let ids: Vec<&str> = settings.wants.keys().map(checker_job::JobId::as_str).collect();
     format!("{ids:?}\n{}", rendered(&report, &dir))
 }
 
@@ -330,6 +330,13 @@ fn a_default_of_confirm_is_meant_for_those_that_peers_can_look_at() {
         alone.contains("warning: with confirm = \"peers\" this job asks peers what they see, and there is none"),
         "{alone}"
     );
+    // What stands behind a ? may be secret: a default does not know, and who asks for it is told.
+    let query = "[[job.tcp]]\naddress = \"a.example.com:1\"\nexpect = \"https://a.example.com/?token\"\n";
+    let by_default = confirm_warnings(&format!("{peer}[defaults]\nconfirm = \"peers\"\n{query}"));
+    assert!(by_default.starts_with("[]\n") && !by_default.contains("confirm"), "{by_default}");
+    let asked = confirm_warnings(&format!("{peer}{query}confirm = \"peers\"\n"));
+    assert!(asked.starts_with("[\"tcp:a.example.com:1\"]\n"), "{asked}");
+    assert!(asked.contains("warning: with confirm = \"peers\" this goes to peers as it stands"), "{asked}");
     let pushes = peer.replace("url = \"http://beta.example.com:5000\"", "pushes = true");
     assert!(confirm_warnings(&format!("{pushes}{jobs}")).contains("there is none that can be asked"));
 }

@@ -74,12 +74,14 @@ impl Net {
         wrapped(command, &["/usr/bin/nsenter", "--target", &pid, "--net", "--"])
     }
 
-    fn home(&self, words: &str) {
+    /// `ip` with these words, at home.
+    pub fn home(&self, words: &str) {
         ip(&mut self.at_home(Command::new("/sbin/ip").args(words.split(' '))));
     }
 
+    /// The same in the world.
     #[expect(clippy::unused_self, reason = "the thread is in the world")]
-    fn world(&self, words: &str) {
+    pub fn world(&self, words: &str) {
         ip(Command::new("/sbin/ip").args(words.split(' ')));
     }
 }

@@ -50,7 +50,6 @@ impl JobSpawner for Spawner {
         "body_not_contains",
         "body_matches",
         "json",
-        "body_max",
         "latency_warning",
         "latency_critical",
         "redirects",

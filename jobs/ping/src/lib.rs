@@ -123,7 +123,7 @@ impl JobSpawner for Spawner {
     const EXAMPLE: &'static str = include_str!("../example.cfg");
     const BLOCKING: bool = false;
     const ELSEWHERE: &'static [&'static str] =
-        &["address", "count", "interval", "loss_warning", "loss_critical", "rtt_warning", "rtt_critical", "size", "ip"];
+        &["address", "loss_warning", "loss_critical", "rtt_warning", "rtt_critical", "ip"];
     type Settings = Settings;
     type Job = PingJob;
 

@@ -24,7 +24,10 @@ impl Results<'_> {
         let finished = match self.due.get(index).filter(|due| self.asks_peers(pass, due, &finished, confirming)) {
             None => finished,
             Some(due) => match confirming.ask(due.job.id(), finished) {
-                None => return,
+                None => {
+                    self.asked.insert(index);
+                    return;
+                }
                 Some((finished, seen)) => {
                     self.seen.insert(index, seen);
                     finished
@@ -39,6 +42,7 @@ impl Results<'_> {
     pub(in crate::pass) fn come_back(&mut self, confirming: &mut Confirming, waves: &mut Waves, patience: Duration) {
         for (finished, seen) in confirming.back(patience) {
             waves.ended(finished.index);
+            self.asked.remove(&finished.index);
             self.seen.insert(finished.index, seen);
             self.take(finished);
         }
@@ -49,6 +53,8 @@ impl Results<'_> {
         if due.job.policy().confirm == Confirm::No
             || finished.outcome.verdict != Verdict::Failed
             || !confirming.can(due.job.id())
+            // If one of those is down as well, nothing is told of this one.
+            || self.waits_for(finished.index).next().is_some()
         {
             return false;
         }

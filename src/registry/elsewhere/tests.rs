@@ -54,6 +54,8 @@ fn what_holds_secrets_or_does_more_than_look_stays_here() {
         ("http", "url = \"https://www.example.com/\"\nproxy = \"http://10.0.0.1:3128\"", "proxy"),
         ("tls", "address = \"www.example.com:443\"\nclient_key = \"/k\"", "client_key"),
         ("tcp", "address = \"mx.example.com:25\"\nsend = \"EHLO me\"", "send"),
+        ("http", "url = \"https://www.example.com/\"\nbody_max = 60000000", "body_max"),
+        ("ping", "address = \"www.example.com\"\nsize = 65000", "size"),
         ("smtp", "address = \"mx.example.com:25\"\nrcpt_to = \"a@example.com\"", "rcpt_to"),
     ] {
         let table = raw(text, None);
@@ -74,10 +76,10 @@ fn wanted(kind: &str, keys: &str) -> Elsewhere {
 fn a_peer_makes_the_same_job_of_it() {
     let registry = bundled();
     for (kind, text) in [
-        ("tcp", "address = \"a.example.com:1\"\nexpect = \"a\\\"b\\\\c\\u0001é\""),
-        ("http", "url = \"https://www.example.com/\"\nbody_matches = \"^\\\\d+$\"\nbody_max = 1000"),
+        ("tcp", "address = \"a.example.com:1\"\nexpect = \"a\\\"b\\\\c\\u0001\\u007fé\""),
+        ("http", "url = \"https://www.example.com/\"\nbody_matches = \"^\\\\d+$\""),
         ("tls", "address = \"www.example.com:443\"\nwarning = \"21d\"\njudge = [\"expiry\"]"),
-        ("ping", "address = \"www.example.com\"\ncount = 2"),
+        ("ping", "address = \"www.example.com\"\nloss_warning = \"20%\""),
         ("ssh", "address = \"www.example.com:22\"\nsoftware = \"OpenSSH\""),
         ("smtp", "address = \"mx.example.com:25\""),
     ] {

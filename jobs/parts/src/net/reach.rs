@@ -4,17 +4,20 @@
 //! services of this host, which trust whoever is on it, and to private networks only where our admin said so. It is judged
 //! at the moment of each connection, behind name and redirect.
 
+mod routes;
+
+use routes::Place;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How far this process may look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reach {
-    /// Addresses that all of the internet reaches.
+    /// Addresses of the internet, but for those of networks that this host is part of.
     Public,
-    /// Those, and those of private networks.
+    /// Those too, and those of private networks.
     Private,
 }
 
@@ -38,7 +41,7 @@ pub fn was_refused() -> bool {
 /// `PermissionDenied`, if it may not.
 pub fn may_look(to: SocketAddr) -> io::Result<()> {
     match REACH.get() {
-        Some(reach) if !reach.takes(to.ip()) || is_own(to) => {
+        Some(reach) if !leads(*reach, to) => {
             WAS_REFUSED.store(true, Ordering::Release);
             let ip = to.ip();
             Err(io::Error::new(io::ErrorKind::PermissionDenied, format!("{ip} is not looked at for others")))
@@ -47,15 +50,15 @@ pub fn may_look(to: SocketAddr) -> io::Result<()> {
     }
 }
 
-/// Whether this is an address of this host: its firewall lets this host itself in where it keeps all others out. Asks the
-/// kernel only: to its own addresses it goes from them. Nothing is sent.
-fn is_own(to: SocketAddr) -> bool {
-    let from: IpAddr = if to.is_ipv4() { Ipv4Addr::UNSPECIFIED.into() } else { Ipv6Addr::UNSPECIFIED.into() };
-    let source = UdpSocket::bind((from, 0)).and_then(|socket| {
-        socket.connect(to)?;
-        socket.local_addr()
-    });
-    source.is_ok_and(|source| source.ip().to_canonical() == to.ip().to_canonical())
+/// Whether `reach` leads there. This host's firewall lets this host itself in where it keeps all others out, and what is next to
+/// it may be kept from the internet by a router.
+fn leads(reach: Reach, to: SocketAddr) -> bool {
+    reach.takes(to.ip())
+        && match routes::place(to.ip()) {
+            Place::Here => false,
+            Place::NextToUs => reach == Reach::Private,
+            Place::Beyond => true,
+        }
 }
 
 impl Reach {
@@ -166,14 +169,6 @@ mod tests {
         ] {
             assert!(!takes(Reach::Public, ip) && takes(Reach::Private, ip), "{ip}");
         }
-    }
-
-    #[test]
-    fn an_address_of_this_host_is_known_as_such() {
-        for ip in ["127.0.0.1", "127.1.2.3", "::1"] {
-            assert!(is_own(SocketAddr::new(ip.parse().unwrap(), 80)), "{ip}");
-        }
-        assert!(!is_own("192.0.2.1:80".parse().unwrap()) && !is_own("[2001:db8::1]:80".parse().unwrap()));
     }
 
     #[test]
