@@ -60,13 +60,21 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("url = \"http://a\"\nheaders = { X-A = \"1\\r\\nX-B: 2\" }", "headers", "holds a line break"),
     ("url = \"http://a\"\nheaders = { Connection = \"x\" }", "headers", "belongs to Checker"),
     ("url = \"http://a\"\nbody_matches = \"(\"", "body_matches", "is no regular expression"),
-    ("url = \"http://a\"\nbody_contains = \"\"", "body_contains", "is in every body"),
+    ("url = \"http://a\"\nbody_contains = \"\"", "body_contains", "; write what is looked for"),
     ("url = \"http://a\"\njson = \"status == 1\"", "json", "a path starts with $"),
-    ("url = \"http://a\"\nbody_max = 0\njson = \"$ exists\"", "body_max", "no body is read"),
-    ("url = \"http://a\"\nbody_max = 99999999999", "body_max", "64 MiB"),
+    (
+        "url = \"http://a\"\nbody_max = 0\njson = \"$ exists\"",
+        "body_max",
+        "; take the key out, or write how many bytes",
+    ),
+    ("url = \"http://a\"\nbody_max = 99999999999", "body_max", "; write a smaller number"),
     ("url = \"http://a\"\nlatency_warning = \"2\"", "latency_warning", "write it as \"10s\""),
-    ("url = \"http://a\"\nlatency_warning = \"3s\"\nlatency_critical = \"2s\"", "latency_warning", "shorter"),
-    ("url = \"http://a\"\nlatency_critical = \"0s\"", "latency_critical", "longer than nothing"),
+    (
+        "url = \"http://a\"\nlatency_warning = \"3s\"\nlatency_critical = \"2s\"",
+        "latency_warning",
+        "; write less, or a longer",
+    ),
+    ("url = \"http://a\"\nlatency_critical = \"0s\"", "latency_critical", "; take the key out"),
     ("url = \"http://a\"\nredirects = \"some\"", "redirects", "use same_host, follow or never"),
     ("url = \"http://a\"\nca_file = \"/nonexistent.pem\"", "ca_file", "/nonexistent.pem: No such file"),
     ("url = \"http://a\"\nuser = \"me\"", "user", "needs pass_file"),
@@ -77,7 +85,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     ("url = \"http://a\"\naddress = \"b.example\"", "address", "is no IP address"),
     ("url = \"http://a\"\naddress = \"::1\"\nproxy = \"http://p\"", "address", "leave one"),
     ("url = \"http://a\"\nip = \"5\"", "ip", "use \"any\", \"4\" or \"6\""),
-    ("url = \"http://[::1]/\"\nip = \"4\"", "ip", "is of the other family"),
+    ("url = \"http://[::1]/\"\nip = \"4\"", "ip", "is of the other family; take ip out"),
 ];
 
 #[test]
