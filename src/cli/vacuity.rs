@@ -202,7 +202,7 @@ impl Asked<'_> {
         });
         json!({
             "id": self.job.id(), "name": self.job.policy().name, "kind": self.job.kind(),
-            "standing": word(self.judged.standing), "caveat": self.judged.caveat,
+            "standing": word(self.judged.standing), "caveat": self.judged.caveat, "leaves": self.job.leaves(),
             "outcome": self.vacuity.map(|v| &v.outcome), "mutations": tried.collect::<Vec<_>>(),
         })
     }
