@@ -158,6 +158,15 @@ fn a_certificate_that_another_job_watches_is_that_ones_affair() {
     let asked_alone = home.run(&["vacuity", "shop"]).ended(0).out;
     let hint = "\nAnother job may notice what these do not: without names, all jobs are asked together.\n";
     assert!(asked_alone.starts_with("shop: WEAK") && asked_alone.ends_with(hint), "{asked_alone}");
+    // One that would not notice either needs a key, and not one more beside it.
+    let blind = asked(&format!("{shop}{}", watch("judge = [\"chain\"]")));
+    let advice = "a certificate that ends in a day; to notice it, in the job watch: add \"expiry\" to judge";
+    assert!(blind.starts_with(&format!("shop: WEAK, would call healthy:\n    {advice}\n")), "{blind}");
+    assert!(!blind.contains("[[job.tls]]"), "{blind}");
+    let json = home.run(&["vacuity", "--json"]).ended(0).json();
+    let remedies: Vec<_> =
+        json["jobs"][0]["mutations"].as_array().unwrap().iter().map(|m| m["remedy"].clone()).collect();
+    assert!(remedies.contains(&"in the job watch: add \"expiry\" to judge".into()), "{json:#}");
     // It is about to tell of it, so nobody has to be told what to set.
     let told = asked(&format!("{shop}{}", watch("warning = \"9000000d\"")));
     assert!(told.contains("that is for watch)\nwatch: cannot be judged now, it is warning: "), "{told}");
