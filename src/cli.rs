@@ -16,6 +16,7 @@ mod import;
 mod init;
 mod jobs;
 mod key;
+mod named;
 mod new_job;
 mod peers;
 mod status;
