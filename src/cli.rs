@@ -17,6 +17,7 @@ mod init;
 mod jobs;
 mod key;
 mod look;
+mod named;
 mod new_job;
 mod peers;
 mod status;

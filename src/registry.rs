@@ -143,6 +143,8 @@ pub(crate) struct TableProblem {
 pub(crate) struct Spawned {
     pub(crate) jobs: Vec<Arc<dyn DynJob>>,
     pub(crate) problems: Vec<TableProblem>,
+    /// What is allowed and hardly meant.
+    pub(crate) doubts: Vec<TableProblem>,
 }
 
 trait Kind: Send + Sync {
@@ -208,9 +210,9 @@ impl<S: JobSpawner> Kind for KindOf<S> {
         let mut problems = Vec::new();
         let (good, origin) = Self::read(tables, &all, &mut problems);
         if good.is_empty() {
-            let jobs = Vec::new();
-            return Spawned { jobs, problems };
+            return Spawned { problems, ..Spawned::default() };
         }
+        let doubts = S::doubts(&good).iter().map(|doubt| placed(tables, &origin, doubt)).collect();
         let jobs = match S::spawn(good) {
             Ok(jobs) => jobs,
             Err(errors) => {
@@ -222,7 +224,7 @@ impl<S: JobSpawner> Kind for KindOf<S> {
                 if bad.is_empty() || good.is_empty() { Vec::new() } else { S::spawn(good).unwrap_or_default() }
             }
         };
-        Spawned { jobs: Self::erase(jobs), problems }
+        Spawned { jobs: Self::erase(jobs), problems, doubts }
     }
 }
 

@@ -165,7 +165,8 @@ fn together(cx: &mut Cx<'_>, world: &World) -> Result<(), Failure> {
     Ok(())
 }
 
-fn brief(time: Duration) -> String {
+/// A time in words that never promises less than it is.
+pub(super) fn brief(time: Duration) -> String {
     if time.as_secs() >= 600 {
         return duration_words(Duration::from_secs(time.as_secs().div_ceil(60) * 60));
     }

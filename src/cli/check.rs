@@ -1,10 +1,13 @@
 //! `checker check`: judges the settings without the network, and says what they lead to.
 
+use super::bound::brief;
 use super::exit::{Exit, Failure};
+use super::watch::outside_windows;
 use super::windows::LOOK_AHEAD;
 use super::{Cx, counted, json_line};
 use crate::clock;
 use crate::decide::Recipient;
+use crate::decide::bound::Site;
 use crate::decide::delivery::Limits;
 use crate::decide::forecast::{Expected, Forecast, Watched, forecast};
 use crate::decide::window::longest;
@@ -58,27 +61,34 @@ fn of(settings: &Settings) -> Messages {
     let general: Vec<Recipient> = settings.general.alertcontact.iter().cloned().map(Recipient).collect();
     let recipients: Vec<Vec<Recipient>> =
         settings.jobs.iter().map(|job| pass::recipients(job.policy(), &general)).collect();
-    let mut held = Held { settings, known: BTreeMap::new() };
+    let site = outside_windows(settings);
+    let mut held = Held { settings, site: &site, known: BTreeMap::new() };
     let jobs: Vec<Watched<'_>> = settings
         .jobs
         .iter()
         .zip(&recipients)
-        .map(|(job, recipients)| Watched { policy: job.policy(), recipients, held: held.of(job.as_ref()) })
+        .map(|(job, recipients)| Watched {
+            policy: job.policy(),
+            recipients,
+            seen_after: job.seen_after(),
+            held: held.of(job.as_ref()),
+        })
         .collect();
     let limits = Limits { daily: settings.email.daily_limit as usize, ..Limits::default() };
-    Messages { forecast: forecast(&jobs, &limits), limits }
+    Messages { forecast: forecast(&jobs, &site, &limits), limits }
 }
 
-/// What windows add until a job is told, reckoned once for all that have the same.
+/// How long windows hold a job back, reckoned once for all that have the same.
 struct Held<'a> {
     settings: &'a Settings,
+    site: &'a Site,
     known: BTreeMap<(Vec<&'a str>, Duration), Duration>,
 }
 
 impl<'a> Held<'a> {
     fn of(&mut self, job: &dyn DynJob) -> Duration {
         let settings: &'a Settings = self.settings;
-        let (windows, passes) = (&settings.windows, settings.pace.passes);
+        let windows = &settings.windows;
         let names: Vec<&'a str> = windows.of(job.id()).map(|w| w.name.as_str()).collect();
         if names.is_empty() {
             return Duration::ZERO;
@@ -86,8 +96,7 @@ impl<'a> Held<'a> {
         let timeout = job.policy().until_judged();
         *self.known.entry((names, timeout)).or_insert_with(|| {
             let now = clock::now().wall;
-            let held = longest(windows.of(job.id()), now, now.plus(LOOK_AHEAD), passes + timeout);
-            if held.is_zero() { held } else { held + passes + timeout }
+            longest(windows.of(job.id()), now, now.plus(LOOK_AHEAD), self.site.pause(timeout))
         })
     }
 }
@@ -128,7 +137,7 @@ fn good(out: &mut dyn Write, path: &Path, jobs: usize, nomail: bool, messages: &
     for one in *shown {
         let (name, time) = &one.slowest;
         let slowest = if one.jobs == 1 { String::new() } else { ", the slowest".to_owned() };
-        writeln!(out, "  {}: {} (\"{name}\"{slowest})", one.recipient, duration_words(*time))?;
+        writeln!(out, "  {}: {} (\"{name}\"{slowest})", one.recipient, brief(*time))?;
     }
     writeln!(
         out,

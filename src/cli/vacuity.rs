@@ -7,13 +7,12 @@ use super::exit::{Exit, Failure};
 use super::try_job::once;
 use super::world::World;
 use super::{Cx, counted, is_terminal, json_line};
-use crate::decide::vacuity::{Judged, Standing, judge};
+use crate::decide::vacuity::{Judged, Standing, Tried, judge};
 use crate::registry::DynJob;
 use crate::runner::{DETAIL_BYTES_MAX, SUMMARY_BYTES_MAX};
-use checker_job::{
-    Context, Failure as Failing, JobId, Message, Mutation, Outcome, Policy, Recovery, Vacuity, duration_words,
-};
+use checker_job::{Context, Failure as Failing, JobId, Message, Outcome, Policy, Recovery, Vacuity, duration_words};
 use serde_json::json;
+use std::borrow::Cow;
 use std::future::Future;
 use std::io::{self, Write};
 use std::pin::Pin;
@@ -170,7 +169,7 @@ impl Asked<'_> {
             }
         }
         for tried in tried.iter().filter(|tried| !tried.is_noticed()) {
-            writeln!(out, "    {}", line(tried.mutation))?;
+            writeln!(out, "    {}", line(tried, jobs))?;
         }
         for tried in tried.iter().filter(|tried| !tried.mutation.is_noticed()) {
             if let Some(other) = tried.others.first().and_then(|i| jobs.get(*i)) {
@@ -197,12 +196,12 @@ impl Asked<'_> {
             let others: Vec<&JobId> = tried.others.iter().filter_map(|i| jobs.get(*i)).map(|j| j.id()).collect();
             json!({
                 "name": m.name, "what": m.what, "of": m.of, "noticed": m.is_noticed(), "noticed_by": others,
-                "remedy": m.remedy, "verdict": m.outcome.verdict, "summary": m.outcome.summary,
+                "remedy": remedy(tried, jobs), "verdict": m.outcome.verdict, "summary": m.outcome.summary,
             })
         });
         json!({
             "id": self.job.id(), "name": self.job.policy().name, "kind": self.job.kind(),
-            "standing": word(self.judged.standing), "caveat": self.judged.caveat,
+            "standing": word(self.judged.standing), "caveat": self.judged.caveat, "leaves": self.job.leaves(),
             "outcome": self.vacuity.map(|v| &v.outcome), "mutations": tried.collect::<Vec<_>>(),
         })
     }
@@ -219,10 +218,19 @@ fn word(standing: Standing) -> &'static str {
 }
 
 /// One that nobody would notice.
-fn line(m: &Mutation) -> String {
-    match m.remedy.as_ref() {
-        "" => m.what.to_string(),
-        remedy => format!("{}; to notice it, {remedy}", m.what),
+fn line(tried: &Tried<'_>, jobs: &[Arc<dyn DynJob>]) -> String {
+    match remedy(tried, jobs).as_ref() {
+        "" => tried.mutation.what.to_string(),
+        remedy => format!("{}; to notice it, {remedy}", tried.mutation.what),
+    }
+}
+
+/// What to set: where the job that has a key for it is there already, in that one.
+fn remedy<'a>(tried: &Tried<'a>, jobs: &[Arc<dyn DynJob>]) -> Cow<'a, str> {
+    let nearer = tried.nearer.and_then(|(index, mutation)| Some((jobs.get(index)?, mutation)));
+    match nearer {
+        Some((job, mutation)) => Cow::Owned(format!("in the job {}: {}", job.policy().name, mutation.remedy)),
+        None => Cow::Borrowed(&*tried.mutation.remedy),
     }
 }
 

@@ -59,17 +59,7 @@ impl World {
 
     /// How mail is proved.
     pub(super) fn canaries(&self) -> Canaries {
-        let (email, pace) = (&self.settings.email, &self.settings.pace);
-        let Some(canary) = &self.settings.canary else {
-            return Canaries::new(MINUTE * 15, MINUTE * 10, false, email.daily_limit);
-        };
-        let (by, within) = match canary.via {
-            Via::Peer(_) => (By::Peer, canary.within + pace.peer_look()),
-            Via::Human => (By::Human, canary.within),
-            Via::Imap { .. } | Via::Maildir(_) | Via::None => (By::Mailbox, canary.within),
-        };
-        let provable = !matches!(canary.via, Via::None) && !email.nomail;
-        Canaries::new(canary.every, within, provable, email.daily_limit).seen_by(by)
+        canaries(&self.settings)
     }
 
     /// By what mail is proved, as the status says it.
@@ -113,34 +103,7 @@ impl World {
 
     /// What the bounds follow from.
     pub(super) fn site(&self) -> Site {
-        let settings = &self.settings;
-        let proof = match settings.canary.as_ref().map(|c| &c.via) {
-            Some(Via::Imap { .. }) => Proof::Mailbox,
-            Some(Via::Maildir(_)) => Proof::Local,
-            Some(Via::Peer(_)) => Proof::Peer,
-            Some(Via::Human) => Proof::Human,
-            Some(Via::None) | None => Proof::None,
-        };
-        let rhythm = |p: &Policy| (p.every, p.failure_threshold, p.until_judged());
-        let all: BTreeSet<_> = settings.jobs.iter().map(|job| (rhythm(job.policy()), job.seen_after())).collect();
-        let jobs: BTreeSet<_> = all.iter().map(|(job, _)| *job).collect();
-        let mut site = Site {
-            pace: settings.pace,
-            canaries: self.canaries(),
-            proof,
-            peers: settings.peers.iter().filter(|p| p.key.is_some()).count(),
-            legacy: settings.peers.iter().filter(|p| p.key.is_none()).count(),
-            pushed: settings.peers.iter().filter(|p| p.push).count(),
-            unasked: settings.peers.iter().filter(|p| p.url.is_none()).count(),
-            daemon: settings.daemon.is_some(),
-            listens: settings.daemon.as_ref().is_some_and(|d| d.peer_listen.is_some()),
-            channels: settings.channels.len(),
-            deadman: settings.deadman.is_some(),
-            jobs: jobs.into_iter().collect(),
-            slow: all.into_iter().filter(|(_, seen_after)| !seen_after.is_zero()).collect(),
-            windowed: Vec::new(),
-            latency: LATENCY,
-        };
+        let mut site = outside_windows(&self.settings);
         site.windowed = self.windowed(&site, clock::now().wall);
         site
     }
@@ -165,6 +128,51 @@ impl World {
             }
         }
         found
+    }
+}
+
+fn canaries(settings: &settings::Settings) -> Canaries {
+    let (email, pace) = (&settings.email, &settings.pace);
+    let Some(canary) = &settings.canary else {
+        return Canaries::new(MINUTE * 15, MINUTE * 10, false, email.daily_limit);
+    };
+    let (by, within) = match canary.via {
+        Via::Peer(_) => (By::Peer, canary.within + pace.peer_look()),
+        Via::Human => (By::Human, canary.within),
+        Via::Imap { .. } | Via::Maildir(_) | Via::None => (By::Mailbox, canary.within),
+    };
+    let provable = !matches!(canary.via, Via::None) && !email.nomail;
+    Canaries::new(canary.every, within, provable, email.daily_limit).seen_by(by)
+}
+
+/// What the bounds follow from, while no window is open.
+pub(super) fn outside_windows(settings: &settings::Settings) -> Site {
+    let proof = match settings.canary.as_ref().map(|c| &c.via) {
+        Some(Via::Imap { .. }) => Proof::Mailbox,
+        Some(Via::Maildir(_)) => Proof::Local,
+        Some(Via::Peer(_)) => Proof::Peer,
+        Some(Via::Human) => Proof::Human,
+        Some(Via::None) | None => Proof::None,
+    };
+    let rhythm = |p: &Policy| (p.every, p.failure_threshold, p.until_judged());
+    let all: BTreeSet<_> = settings.jobs.iter().map(|job| (rhythm(job.policy()), job.seen_after())).collect();
+    let jobs: BTreeSet<_> = all.iter().map(|(job, _)| *job).collect();
+    Site {
+        pace: settings.pace,
+        canaries: canaries(settings),
+        proof,
+        peers: settings.peers.iter().filter(|p| p.key.is_some()).count(),
+        legacy: settings.peers.iter().filter(|p| p.key.is_none()).count(),
+        pushed: settings.peers.iter().filter(|p| p.push).count(),
+        unasked: settings.peers.iter().filter(|p| p.url.is_none()).count(),
+        daemon: settings.daemon.is_some(),
+        listens: settings.daemon.as_ref().is_some_and(|d| d.peer_listen.is_some()),
+        channels: settings.channels.len(),
+        deadman: settings.deadman.is_some(),
+        jobs: jobs.into_iter().collect(),
+        slow: all.into_iter().filter(|(_, seen_after)| !seen_after.is_zero()).collect(),
+        windowed: Vec::new(),
+        latency: LATENCY,
     }
 }
 

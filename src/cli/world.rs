@@ -1,6 +1,7 @@
 //! Settings become the parts that a subcommand works with.
 
 use super::exit::{Exit, Failure};
+use super::named::no_job;
 use super::{Cx, courier::Desk, cron::degraded::Noted};
 use crate::channel::mail::{Login, LoginBy, MailSettings, Security, Server, Transport};
 use crate::decide::Recipient;
@@ -228,17 +229,14 @@ impl World {
                 a.id(),
                 b.id()
             ))),
-            (None, None, _) => {
-                let words = jobs.iter().flat_map(|j| [j.policy().name.as_str(), j.id().as_str()]);
-                let near = settings::nearest::nearest(name, words);
-                let hint = near.map_or_else(
-                    || "`checker jobs` lists all of them".to_owned(),
-                    |n| format!("did you mean \"{n}\"? `checker jobs` lists all of them"),
-                );
-                Err(Failure::usage(format!("there is no job \"{name}\"; {hint}")))
-            }
+            (None, None, _) => Err(Failure::usage(no_job(name, &words(jobs), &words(&self.settings.disabled)))),
         }
     }
+}
+
+/// Name and id of each.
+fn words(jobs: &[Arc<dyn DynJob>]) -> Vec<(&str, &str)> {
+    jobs.iter().map(|job| (job.policy().name.as_str(), job.id().as_str())).collect()
 }
 
 /// The variable and the current folder of whoever reads a message are not ours, so the file is named, unless it is at the

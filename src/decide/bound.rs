@@ -170,7 +170,7 @@ impl Site {
     }
 
     /// From the decision to the mailbox.
-    fn out(&self) -> Duration {
+    pub(super) fn out(&self) -> Duration {
         SEND + self.latency
     }
 
@@ -183,7 +183,7 @@ impl Site {
     }
 
     /// From cron's minute to the time at which what the pass found out by itself and of its peers is about to leave.
-    fn front(&self) -> Duration {
+    pub(super) fn front(&self) -> Duration {
         let daemon = if self.daemon { DAEMON } else { Duration::ZERO };
         CRON_LATE + daemon + if self.peers + self.legacy > 0 { ANSWER } else { Duration::ZERO }
     }
@@ -377,4 +377,4 @@ impl Site {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -1,6 +1,7 @@
 //! What settings lead to at the worst: how many messages a day, and how late a first failure is told. Pure.
 
 use super::Recipient;
+use super::bound::Site;
 use super::delivery::Limits;
 use super::transition::interval;
 use checker_job::Policy;
@@ -8,13 +9,6 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 const DAY: Duration = Duration::from_secs(86_400);
-/// The first wave of a pass waits this long for jobs that end within [`SOON`]; see [`crate::pass`].
-const WAVE: Duration = Duration::from_secs(45);
-const SOON: Duration = Duration::from_secs(40);
-/// Between two waves, and until one is looked for.
-const WAVE_GAP: Duration = Duration::from_secs(11);
-/// Delivery of a wave may take this long.
-const DELIVERY: Duration = Duration::from_secs(20);
 
 /// One job, as far as messages go.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +17,9 @@ pub struct Watched<'a> {
     pub policy: &'a Policy,
     /// Whom it tells.
     pub recipients: &'a [Recipient],
-    /// What its windows may add until it is told.
+    /// For so long a run may call healthy what is already broken.
+    pub seen_after: Duration,
+    /// The longest time on end in which one of its windows is open.
     pub held: Duration,
 }
 
@@ -40,8 +36,8 @@ pub struct Expected {
     pub repeats: u64,
     /// Whether a limit makes it less than the jobs ask for.
     pub limited: bool,
-    /// The job that is told last: its name, and the longest time from the beginning of its failure until the mail server
-    /// has the message, while no limit holds it and mail works.
+    /// The job that is told last: its name, and the longest time from the beginning of its failure until the message is in
+    /// the mailbox, while no limit holds it and mail works.
     pub slowest: (String, Duration),
 }
 
@@ -64,11 +60,11 @@ struct Asked<'a> {
     slowest: Option<(&'a Policy, Duration)>,
 }
 
-/// Reckons what `jobs` lead to under `limits`.
-pub fn forecast(jobs: &[Watched<'_>], limits: &Limits) -> Forecast {
+/// Reckons what `jobs` lead to at this `site` under `limits`.
+pub fn forecast(jobs: &[Watched<'_>], site: &Site, limits: &Limits) -> Forecast {
     let mut asked: BTreeMap<&Recipient, Asked<'_>> = BTreeMap::new();
     for job in jobs {
-        let late = told_within(job.policy) + job.held;
+        let late = told_within(job, site);
         for recipient in job.recipients {
             let asked = asked.entry(recipient).or_default();
             asked.jobs += 1;
@@ -106,12 +102,11 @@ fn repeats_a_day(policy: &Policy) -> u64 {
     DAY.as_secs() / (period * runs.max(1))
 }
 
-/// From its beginning until its news has left: as many runs as the threshold says, the last of them to its end.
-fn told_within(policy: &Policy) -> Duration {
-    let runs = policy.every.period() * policy.failure_threshold.max(1);
-    let judged = policy.until_judged();
-    let wave = if judged <= SOON { WAVE } else { judged + WAVE_GAP };
-    runs + wave + DELIVERY
+/// From its beginning until its news is in a mailbox: the sum of `checker bound`, so that neither promises less than the other.
+fn told_within(job: &Watched<'_>, site: &Site) -> Duration {
+    let Policy { every, failure_threshold, .. } = *job.policy;
+    let judged = job.policy.until_judged();
+    site.slow_time((every, failure_threshold, judged), job.seen_after) + site.window_adds(job.held, judged)
 }
 
 /// The first count that [`Limits::is_near`].
@@ -131,6 +126,7 @@ fn slow_max(limits: &Limits, asked: u64, near: usize) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decide::bound::{Fault, Windowed, tests::site};
     use crate::decide::transition::{Input, transition};
     use crate::decide::{AlertKind, JobState};
     use checker_job::{Confirm, Frequency, Notify, Outcome, Remind, Timestamp};
@@ -142,9 +138,22 @@ mod tests {
 
     fn of(policies: &[Policy], daily: usize) -> Forecast {
         let ann = [Recipient("ann@example.com".to_owned())];
-        let jobs: Vec<Watched<'_>> =
-            policies.iter().map(|policy| Watched { policy, recipients: &ann, held: Duration::ZERO }).collect();
-        forecast(&jobs, &Limits { daily, ..Limits::default() })
+        let watched = |policy| Watched { policy, recipients: &ann, seen_after: Duration::ZERO, held: Duration::ZERO };
+        let jobs: Vec<Watched<'_>> = policies.iter().map(watched).collect();
+        forecast(&jobs, &site_of(&jobs), &Limits { daily, ..Limits::default() })
+    }
+
+    /// The usual one, with these jobs.
+    fn site_of(jobs: &[Watched<'_>]) -> Site {
+        let rhythm = |job: &Watched<'_>| (job.policy.every, job.policy.failure_threshold, job.policy.until_judged());
+        let slow = jobs.iter().filter(|job| !job.seen_after.is_zero()).map(|job| (rhythm(job), job.seen_after));
+        let windowed = jobs.iter().filter(|job| !job.held.is_zero()).map(|job| Windowed {
+            job: rhythm(job),
+            seen_after: job.seen_after,
+            windows: vec!["updates".to_owned()],
+            held: job.held,
+        });
+        Site { jobs: jobs.iter().map(rhythm).collect(), slow: slow.collect(), windowed: windowed.collect(), ..site() }
     }
 
     fn repeats(every: Frequency, notify: Notify) -> u64 {
@@ -217,12 +226,33 @@ mod tests {
         let mut slow = policy("slow", Frequency::Hour, Notify::StateChange);
         slow.timeout = Duration::from_secs(90);
         let found = of(&[policy("quick", Frequency::Minute, Notify::StateChange), slow], 200);
-        assert_eq!(found.recipients[0].slowest, ("slow".to_owned(), Duration::from_secs(7_200 + 101 + 20)));
+        let usual = site();
+        let time = |runs: u64| Duration::from_secs(runs) + usual.front() + usual.out();
+        let late = time(7_200 + 90 + 11);
+        assert_eq!(found.recipients[0].slowest, ("slow".to_owned(), late));
         let quick = of(&[policy("quick", Frequency::Minute, Notify::StateChange)], 200);
-        assert_eq!(quick.recipients[0].slowest.1, Duration::from_secs(120 + 45 + 20));
+        assert_eq!(quick.recipients[0].slowest.1, time(120 + 10));
         let mut asks = policy("asks", Frequency::Minute, Notify::StateChange);
         asks.timeout = Duration::from_secs(40);
         asks.confirm = Confirm::Peers;
-        assert_eq!(of(&[asks], 200).recipients[0].slowest.1, Duration::from_secs(120 + (40 + 12 + 11) + 20));
+        assert_eq!(of(&[asks], 200).recipients[0].slowest.1, time(120 + 40 + 12 + 11));
+    }
+
+    #[test]
+    fn no_job_is_promised_sooner_than_its_bound_says() {
+        let ann = [Recipient("ann@example.com".to_owned())];
+        let (none, minutes, hours) = (Duration::ZERO, Duration::from_secs(21 * 60), Duration::from_secs(7_200));
+        for every in [Frequency::Minute, Frequency::Minutes(15), Frequency::Day] {
+            for timeout in [10, 42, 90].map(Duration::from_secs) {
+                for (seen_after, held) in [(none, none), (minutes, none), (none, hours), (minutes, hours)] {
+                    let policy = Policy { timeout, ..policy("a", every, Notify::StateChange) };
+                    let jobs = [Watched { policy: &policy, recipients: &ann, seen_after, held }];
+                    let site = site_of(&jobs);
+                    let said = forecast(&jobs, &site, &Limits::default()).recipients[0].slowest.1;
+                    let bound = site.longest(Fault::TargetDown).unwrap();
+                    assert!(said >= bound, "{every}, {timeout:?}, {seen_after:?}, {held:?}: {said:?} for {bound:?}");
+                }
+            }
+        }
     }
 }

@@ -25,6 +25,8 @@ pub struct Tried<'a> {
     pub mutation: &'a Mutation,
     /// The jobs that notice it where this one does not, as indices.
     pub others: Vec<usize>,
+    /// If the remedy is another job: one that is there, and does not notice it either, with what it makes of that.
+    pub nearer: Option<(usize, &'a Mutation)>,
 }
 
 impl Tried<'_> {
@@ -45,30 +47,53 @@ pub struct Judged<'a> {
     pub caveat: &'a str,
 }
 
+/// What is known of all jobs together, by what they look at.
+struct Known<'a> {
+    /// Who notices a mutation.
+    noticed: HashMap<(&'a str, &'a str), Vec<usize>>,
+    /// Who has a key for a mutation and does not notice it: the first of them.
+    blind: HashMap<(&'a str, &'a str), (usize, &'a Mutation)>,
+    /// Who is not healthy.
+    troubled: HashMap<&'a str, Vec<usize>>,
+}
+
+impl<'a> Known<'a> {
+    fn of(all: &'a [Option<Vacuity>]) -> Self {
+        let mut known = Self { noticed: HashMap::new(), blind: HashMap::new(), troubled: HashMap::new() };
+        let answered = all.iter().enumerate().filter_map(|(index, one)| Some((index, one.as_ref()?)));
+        for (index, vacuity) in answered {
+            for mutation in &vacuity.mutations {
+                let Some(of) = mutation.of.as_deref() else { continue };
+                let key = (of, mutation.name);
+                if mutation.is_noticed() {
+                    known.noticed.entry(key).or_default().push(index);
+                } else if !mutation.by_another {
+                    known.blind.entry(key).or_insert((index, mutation));
+                }
+            }
+            if let Some(of) = &vacuity.watches {
+                known.troubled.entry(of).or_default().push(index);
+            }
+        }
+        known
+    }
+
+    fn tried(&self, mutation: &'a Mutation) -> Tried<'a> {
+        let Some(of) = mutation.of.as_deref().filter(|_| !mutation.is_noticed()) else {
+            return Tried { mutation, others: Vec::new(), nearer: None };
+        };
+        let found = [self.noticed.get(&(of, mutation.name)), self.troubled.get(of)];
+        let nearer = self.blind.get(&(of, mutation.name)).filter(|_| mutation.by_another);
+        Tried { mutation, others: found.into_iter().flatten().flatten().copied().collect(), nearer: nearer.copied() }
+    }
+}
+
 /// Judges all jobs together: one that looks at the same thing may stand in for another. One that is not healthy does so too:
 /// it is about to tell of that thing. `None` is a job whose kind does not say what it makes of wrong answers.
 pub fn judge<'a>(all: &'a [Option<Vacuity>]) -> Vec<Judged<'a>> {
-    let mut noticed: HashMap<(&str, &str), Vec<usize>> = HashMap::new();
-    let mut troubled: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (index, vacuity) in all.iter().enumerate() {
-        let Some(vacuity) = vacuity else { continue };
-        for mutation in vacuity.mutations.iter().filter(|m| m.is_noticed()) {
-            if let Some(of) = &mutation.of {
-                noticed.entry((of, mutation.name)).or_default().push(index);
-            }
-        }
-        if let Some(of) = &vacuity.watches {
-            troubled.entry(of).or_default().push(index);
-        }
-    }
-    let others = |mutation: &Mutation| -> Vec<usize> {
-        let Some(of) = mutation.of.as_deref().filter(|_| !mutation.is_noticed()) else { return Vec::new() };
-        let found = [noticed.get(&(of, mutation.name)), troubled.get(of)];
-        found.into_iter().flatten().flatten().copied().collect()
-    };
+    let known = Known::of(all);
     let one = |vacuity: &'a Vacuity| {
-        let tried: Vec<Tried<'a>> =
-            vacuity.mutations.iter().map(|mutation| Tried { mutation, others: others(mutation) }).collect();
+        let tried: Vec<Tried<'a>> = vacuity.mutations.iter().map(|mutation| known.tried(mutation)).collect();
         Judged { standing: standing(vacuity, &tried), tried, caveat: &vacuity.caveat }
     };
     let unsaid = || Judged { standing: Standing::Unsaid, tried: Vec::new(), caveat: "" };
@@ -145,5 +170,23 @@ mod tests {
         // What is of nothing in particular is never the same.
         let apart = [all[3].clone(), Some(vacuity(vec![mutation("one_day", None, fine())]))];
         assert_eq!(judge(&apart)[1].standing, Standing::Weak);
+    }
+
+    #[test]
+    fn who_has_a_key_for_it_is_named_rather_than_one_more_job() {
+        let (fine, bad) = (|| Outcome::ok("fine"), || Outcome::failed("bad"));
+        let web = |of: &str| Some(vacuity(vec![mutation("one_day", Some(of), fine()).by_another()]));
+        let watch = |outcome| Some(vacuity(vec![mutation("one_day", Some("a:443"), outcome)]));
+        let nearer =
+            |all: &[Option<Vacuity>]| judge(all).iter().map(|j| j.tried[0].nearer.map(|n| n.0)).collect::<Vec<_>>();
+        assert_eq!(
+            nearer(&[web("a:443"), watch(fine()), watch(fine())]),
+            [Some(1), None, None],
+            "its own remedy serves"
+        );
+        assert_eq!(nearer(&[web("a:443"), web("a:443")]), [None, None], "neither has a key");
+        assert_eq!(nearer(&[web("b:443"), watch(fine())]), [None, None], "of another thing");
+        let all = [web("a:443"), watch(bad()), watch(fine())];
+        assert_eq!(judge(&all)[0].tried[0].others, [1]);
     }
 }

@@ -9,7 +9,7 @@ use super::plain::KindTables;
 use super::section::{Cx, Section, Span, tables_of};
 use super::source::Fault;
 use super::{confirm, login, mask, secret};
-use crate::registry::{DynJob, RawTable, Registry};
+use crate::registry::{DynJob, RawTable, Registry, TableProblem};
 use checker_job::{JobId, Policy};
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -288,6 +288,10 @@ pub(crate) fn spawn(cx: &Cx<'_>, list: &mut KindJobs<'_>, registry: &Registry) {
             leaves(&raw.own, &mut list.excused);
         }
         cx.fault(p.span, Fault::new(p.message, p.remedy));
+    }
+    let is_enabled = |doubt: &TableProblem| list.origins.get(doubt.table).is_some_and(|o| o.enabled);
+    for doubt in spawned.doubts.into_iter().filter(is_enabled) {
+        cx.warn(doubt.span, doubt.message, doubt.remedy);
     }
     list.jobs = spawned.jobs;
 

@@ -28,6 +28,9 @@ contacts = [\"net@example.com\"]
 command = [\"/bin/true\", \"4\"]
 ";
 
+/// From the end of the last period to the mailbox: cron is late, a wave, the way to the server, and the way from there.
+const WAY: u64 = 2 + 10 + 20 + 120;
+
 #[test]
 fn check_says_what_may_be_sent_and_how_late() {
     let home = Home::with_jobs(JOBS);
@@ -42,8 +45,8 @@ Messages a day while everything fails, besides one for each failure and each rec
 A recipient gets at most 10 in 10 min; from 150 a day on (daily_limit = 200), all but first
 failures waits for one digest an hour.
 A failure is told, from its beginning and while mail works, within
-  net@example.com: 2 min 5 s (\"noisy\")
-  you@example.com: 3 h 1 min (\"slow\", the slowest)
+  net@example.com: 3 min 32 s (\"noisy\")
+  you@example.com: 3 h 3 min (\"slow\", the slowest)
 or up to 10 min later, where 10 messages went to the same recipient just before.
 "
     );
@@ -51,7 +54,7 @@ or up to 10 min later, where 10 messages went to the same recipient just before.
     let messages = &json["messages"];
     let one = &messages["recipients"][1];
     assert_eq!((&one["to"], &one["jobs"], &one["repeats_a_day"]), (&"you@example.com".into(), &3.into(), &7.into()));
-    assert_eq!((&one["slowest_job"], &one["told_within_s"]), (&"slow".into(), &(3 * 3_600 + 65).into()));
+    assert_eq!((&one["slowest_job"], &one["told_within_s"]), (&"slow".into(), &(3 * 3_600 + WAY).into()));
     assert_eq!((&messages["recipients"][0]["limited"], &one["limited"]), (&true.into(), &false.into()));
     let limits = ["burst", "window_s", "daily_limit", "hourly_from", "held_max_s"].map(|key| messages[key].as_u64());
     assert_eq!(limits, [10, 600, 200, 150, 600].map(Some));
@@ -107,7 +110,37 @@ fn a_window_is_in_the_time_within_which_a_failure_is_told() {
     let window = "[[window]]\nname = \"night\"\njobs = [\"quick\"]\nstart = \"02:00\"\nlength = \"5h\"\n";
     let json = Home::with_jobs(&format!("{JOBS}\n{window}")).run(&["check", "--json"]).ended(0).json();
     let one = &json["messages"]["recipients"][1];
-    // Two minutes and its wave, five hours, a run that straddles their end, and the pass after it.
-    let told = 2 * 60 + 65 + 5 * 3_600 + 60 + 10;
+    // Two minutes and the way, five hours, a run that straddles their end, and the pass after it.
+    let told = 2 * 60 + WAY + 5 * 3_600 + 60 + 2 + 10;
     assert_eq!((&one["slowest_job"], &one["told_within_s"]), (&"quick".into(), &told.into()), "{json}");
+}
+
+/// What `check` promises of the only job, and what `bound` does.
+fn promised(home: &Home) -> (u64, u64) {
+    let (check, bound) =
+        (home.run(&["check", "--json"]).ended(0).json(), home.run(&["bound", "--json"]).ended(0).json());
+    let faults = bound["faults"].as_array().expect("faults");
+    let down = faults.iter().find(|row| row["fault"] == "target_down").expect("a row");
+    let said = check["messages"]["recipients"][0]["told_within_s"].as_u64().expect("seconds");
+    (said, down["longest_s"].as_u64().expect("seconds"))
+}
+
+#[test]
+fn check_promises_no_less_than_bound() {
+    let trip = "[[job.mail]]\nname = \"trip\"\nevery = \"15min\"\nwithin = \"20min\"\nfrom = \"watch@example.com\"\nsmtp = \
+                \"smtp.example.com:587\"\nimap = \"imap.example.com:993\"\nimap_user = \"watch\"\nimap_pass_file = \"HOME/pass\"\n";
+    let home = Home::with_jobs("");
+    home.write("pass", "secret");
+    let window = "[[window]]\nname = \"night\"\njobs = [\"trip\"]\nstart = \"02:00\"\nlength = \"5h\"\n";
+    let mut before = 0;
+    for settings in [trip.to_owned(), format!("{trip}timeout = \"50s\"\n"), format!("{trip}\n{window}")] {
+        home.settings(&usual(&settings));
+        let (said, bound) = promised(&home);
+        assert!(said >= bound, "check promises {said} s, bound {bound} s: {settings}");
+        // Two runs to fail, and two in which the last message that arrived still speaks for the way.
+        assert!(bound > 4 * 900 && said > before, "{said}, {bound}: {settings}");
+        before = said;
+    }
+    let told = home.run(&["check"]).ended(0).out;
+    assert!(told.contains("  you@example.com: 6 h 4 min (\"trip\")"), "{told}");
 }

@@ -20,6 +20,22 @@ fn a_pass_is_silent_and_content_though_jobs_fail() {
 }
 
 #[test]
+fn a_job_of_a_list_and_one_that_is_switched_off_are_found_by_whoever_looks_for_them() {
+    let home = Home::with_jobs(
+        "[[job.tcp]]\nname = \"web\"\naddress = [\"127.0.0.1:1\", \"127.0.0.1:2\"]\n\n[[job.file]]\nname = \"log\"\npath = \
+         \"/nonexistent\"\nenabled = false\n",
+    );
+    let off = "the job \"log\" is switched off; take `enabled = false` out of its table";
+    let of_list = "there is no job \"web\", but there are 2 that begin so; name one of them, such as \"web (127.0.0.1:1)\"; `checker jobs`";
+    for command in ["vacuity", "try", "ack"] {
+        for (name, words) in [("log", off), ("web", of_list)] {
+            let told = home.run(&[command, name]).ended(64);
+            assert!(told.out.is_empty() && told.err.contains(words), "{command} {name}: {told:?}");
+        }
+    }
+}
+
+#[test]
 fn wrong_arguments_are_64_with_a_sentence_on_stderr() {
     let home = home();
     home.run(&["cron"]).silent();

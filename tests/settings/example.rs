@@ -81,3 +81,28 @@ fn what_the_example_says_to_be_built_in_holds_without_it() {
     };
     assert_eq!(named(&bare), named(&said));
 }
+
+/// The paragraph in which `key` stands, and the block of `kind` without its line.
+fn paragraph<'a>(block: &'a str, key: &str) -> (&'a str, String) {
+    let is_it = |line: &&str| line.starts_with(&format!("{key} = "));
+    let paragraph = block.split("\n\n").find(|part| part.lines().any(|line| is_it(&line))).unwrap();
+    let without = block.split_inclusive('\n').filter(|line| !is_it(line)).collect();
+    (paragraph, without)
+}
+
+#[test]
+fn the_times_of_mail_are_not_said_to_be_built_in() {
+    let block = checker::bundled().example("mail").unwrap().to_owned();
+    let (every, without_every) = paragraph(&block, "every");
+    assert!(every.contains("Required, here or in"), "{every}");
+    let judged = |block: &str| {
+        let dir = folder(&format!("{HEAD}{MAIL}{block}"));
+        load(&dir.path().join("settings.cfg"), &checker::bundled(), &Env::bare(dir.path()))
+    };
+    let refused = judged(&without_every).unwrap_err();
+    assert!(refused.to_string().contains("\"every\": a run each 1 min"), "{refused}");
+    let (timeout, without_timeout) = paragraph(&block, "timeout");
+    let built_in = judged(&without_timeout).unwrap().0.jobs[0].policy().timeout;
+    assert!(timeout.contains(&format!("which is \"{}s\" if it says nothing", built_in.as_secs())), "{timeout}");
+    assert!(EXAMPLE.contains("(`every`, `timeout`, `failure_threshold`), it is a sample"));
+}

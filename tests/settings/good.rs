@@ -340,3 +340,15 @@ fn a_default_of_confirm_is_meant_for_those_that_peers_can_look_at() {
     let pushes = peer.replace("url = \"http://beta.example.com:5000\"", "pushes = true");
     assert!(confirm_warnings(&format!("{pushes}{jobs}")).contains("there is none that can be asked"));
 }
+
+#[test]
+fn what_a_kind_doubts_is_a_warning_at_its_key() {
+    let table = |host: &str, more: &str| format!("[[job.ping]]\nhost_name = \"{host}\"\n{more}\n");
+    let tables = [table("a", "count = 3"), table("b", "count = 0"), table("c", "count = 0\nenabled = false")].concat();
+    let dir = folder(&format!("{HEAD}{MAIL}{tables}"));
+    let (settings, report) = judged(&dir).unwrap_or_else(|r| panic!("{r}"));
+    assert_eq!((settings.jobs.len(), settings.disabled.len()), (2, 1));
+    let said = "settings.cfg:11:9: warning: \"count\": with 0 nothing is sent\n 11 | count = 0\n    |         ^\n    = write at least 1\n";
+    assert!(rendered(&report, &dir).starts_with(said), "{report}");
+    assert_eq!((report.errors(), report.warnings()), (0, 1), "one that is switched off harms nobody: {report}");
+}

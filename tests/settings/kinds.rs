@@ -149,4 +149,9 @@ impl JobSpawner for Ping {
             })
             .collect())
     }
+
+    fn doubts(tables: &[Table<PingSettings>]) -> Vec<SpawnError> {
+        let idle = tables.iter().enumerate().filter(|(_, table)| table.settings.count == 0);
+        idle.map(|(n, _)| SpawnError::key(n, "count", "with 0 nothing is sent; write at least 1")).collect()
+    }
 }

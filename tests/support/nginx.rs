@@ -57,7 +57,7 @@ fn configuration(at: &Path, plain: u16, tls: u16) -> String {
            uwsgi_temp_path {at}/t4; scgi_temp_path {at}/t5;
            server {{
              listen 127.0.0.1:{plain}; listen 127.0.0.1:{tls} ssl; server_name localhost;
-             location = /moved {{ return 301 /; }}
+             location = /moved {{ return 301 /; }} location = /none {{ return 204; }}
              ssl_certificate {at}/cert.pem; ssl_certificate_key {at}/key.pem;
            }}
          }}"

@@ -87,6 +87,13 @@ pub trait JobSpawner: 'static {
     /// # Errors
     /// Every problem, not only the first.
     fn spawn(tables: Vec<Table<Self::Settings>>) -> Result<Vec<Self::Job>, Vec<SpawnError>>;
+
+    /// What is allowed and hardly meant, such as a limit that no run can see crossed: `checker check` warns of it, and the jobs
+    /// run all the same. Pure. A table that [`spawn`](Self::spawn) refuses may be among them; of that nothing need be said.
+    fn doubts(tables: &[Table<Self::Settings>]) -> Vec<SpawnError> {
+        let _ = tables;
+        Vec::new()
+    }
 }
 
 /// One `[[job.KIND]]` table: the common keys already taken out and merged with the defaults.

@@ -53,6 +53,9 @@ pub struct Mutation {
     pub what: Cow<'static, str>,
     /// What to set so that it is noticed, such as "set contains, matches or json". Empty where the kind has no key for it.
     pub remedy: Cow<'static, str>,
+    /// Whether the remedy is another job, because this one has no key for it. If there is such a job that does not notice it either,
+    /// that one's remedy counts.
+    pub by_another: bool,
     /// What the answer is of, if jobs of other kinds look at the same thing: `certificate of www.example.com:443`. One
     /// that notices this mutation of it stands in for the others.
     pub of: Option<String>,
@@ -68,7 +71,14 @@ impl Mutation {
         remedy: impl Into<Cow<'static, str>>,
         outcome: Outcome,
     ) -> Self {
-        Self { name, what: what.into(), remedy: remedy.into(), of: None, outcome }
+        Self { name, what: what.into(), remedy: remedy.into(), by_another: false, of: None, outcome }
+    }
+
+    /// Says that the remedy is another job.
+    #[must_use]
+    pub fn by_another(mut self) -> Self {
+        self.by_another = true;
+        self
     }
 
     /// Says what the answer is of.

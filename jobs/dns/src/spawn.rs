@@ -175,7 +175,8 @@ impl Reader<'_> {
         let warning = self.latency("latency_warning", settings.latency_warning.as_deref());
         let critical = self.latency("latency_critical", settings.latency_critical.as_deref());
         if warning.zip(critical).is_some_and(|(warning, critical)| warning >= critical) {
-            self.errors.note("latency_warning", "it must be shorter than latency_critical, or nobody is ever warned");
+            let message = "it must be shorter than latency_critical, or nobody is ever warned; write less, or a longer latency_critical";
+            self.errors.note("latency_warning", message);
         }
         (warning, critical)
     }

@@ -18,6 +18,9 @@ const STALE_MIN: Duration = DAY.saturating_mul(60);
 const STEADY: Duration = DAY.saturating_mul(365);
 /// More than wait in a folder whose files are taken away soon.
 const MANY: u64 = 10_000;
+/// Of an empty file.
+const UNFILLED: &str = "it is empty, so that nothing which stands in it could be made wrong; ask again when it is filled, or set \
+                        min_size if it must never be empty";
 /// What stands in another file, again and again.
 const OTHER: &[u8; 20] = b"it is another file.\n";
 
@@ -56,7 +59,19 @@ pub(crate) fn vacuity(target: &Target, plan: &Plan, cx: &Context) -> Vacuity {
         }
         mutations.push(Mutation::new(wrong.name, wrong.what, wrong.remedy, said));
     }
-    Vacuity::new(outcome, mutations)
+    let caveat = if is_unfilled(&seen, plan) { UNFILLED } else { "" };
+    Vacuity::new(outcome, mutations).but(caveat)
+}
+
+/// Whether what the job looks at is an empty file, in which other content might stand: of one whose checksum is known, it is known
+/// that it must be empty.
+fn is_unfilled(seen: &Seen, plan: &Plan) -> bool {
+    let entry = match seen {
+        Seen::Path { found, .. } if !plan.absent => found.as_ref(),
+        Seen::Folder(Counted { newest, .. }) if !is_spool(plan) => newest.as_ref().map(|(entry, _)| entry),
+        _ => None,
+    };
+    plan.sha256.is_none() && entry.is_some_and(|entry| entry.kind == Type::File && entry.size == 0)
 }
 
 struct Wrong {

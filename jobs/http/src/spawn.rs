@@ -107,8 +107,13 @@ impl Reader<'_> {
         let s = self.settings;
         let mut read = |key: &str, text: &Option<String>| {
             let text = text.as_ref()?;
-            let positive = parse_duration(text)
-                .and_then(|d| if d.is_zero() { Err("must be longer than nothing".to_owned()) } else { Ok(d) });
+            let positive = parse_duration(text).and_then(|d| {
+                if d.is_zero() {
+                    Err("must be longer than nothing; take the key out for no limit".to_owned())
+                } else {
+                    Ok(d)
+                }
+            });
             self.errors.keep(key, positive)
         };
         let warning = read("latency_warning", &s.latency_warning);
@@ -116,7 +121,8 @@ impl Reader<'_> {
         if let (Some(w), Some(c)) = (warning, critical)
             && w >= c
         {
-            self.errors.note("latency_warning", "must be shorter than latency_critical");
+            let message = "must be shorter than latency_critical, or nobody is ever warned; write less, or a longer latency_critical";
+            self.errors.note("latency_warning", message);
         }
         (warning, critical)
     }
@@ -128,7 +134,8 @@ impl Reader<'_> {
         for (key, list) in texts {
             for text in &list.0 {
                 if text.is_empty() {
-                    self.errors.note(key, "an empty text is in every body");
+                    self.errors
+                        .note(key, "an empty text is in every body; write what is looked for, or take the key out");
                 }
                 conditions.push(match key {
                     "body_contains" => Condition::Contains(text.clone()),
@@ -173,10 +180,17 @@ impl Reader<'_> {
     fn body_max(&mut self, conditions: &[Condition]) -> u64 {
         let max = self.settings.body_max.unwrap_or(BODY_MAX);
         if max > BODY_MAX_LIMIT {
-            self.errors.note("body_max", format!("at most {BODY_MAX_LIMIT} (64 MiB): it is kept in memory"));
+            self.errors.note(
+                "body_max",
+                format!("at most {BODY_MAX_LIMIT} (64 MiB), because it is kept in memory; write a smaller number"),
+            );
         }
         if max == 0 && !conditions.is_empty() {
-            self.errors.note("body_max", "with 0 no body is read, so no condition on the body can hold");
+            let message = format!(
+                "with 0 no body is read, so no condition on the body can hold; take the key out, or write how many bytes are read, \
+                 such as {BODY_MAX}"
+            );
+            self.errors.note("body_max", message);
         }
         max
     }
@@ -221,7 +235,7 @@ impl Reader<'_> {
         if let Some(url) = urls.iter().find(literal)
             && s.proxy.is_none()
         {
-            self.errors.note("ip", format!("{} is of the other family", url.whole()));
+            self.errors.note("ip", format!("{} is of the other family; take ip out", url.whole()));
         }
         (proxy, address, family)
     }

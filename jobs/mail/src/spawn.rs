@@ -142,7 +142,8 @@ impl Reader<'_> {
         if security != mailbox::Security::Plain {
             self.errors.keep("imap", server_name(endpoint.host()));
         } else if !here {
-            let message = "a password is never sent without TLS, except to this host itself (127.0.0.1)";
+            let message =
+                "a password is never sent without TLS, except to this host itself (127.0.0.1); take the key out";
             self.errors.note("imap_security", message);
         }
         let Login { user, by } = login?;
@@ -192,7 +193,9 @@ impl Reader<'_> {
                 self.errors.keep(token_key, made).map(LoginBy::Token)
             }
             (None, None) if user.is_some() => {
-                let message = format!("a user needs {pass_key}, the file that holds the password, or {token_key}");
+                let message = format!(
+                    "a user alone cannot log in; set {pass_key}, the file that holds the password, or {token_key}"
+                );
                 self.errors.note(user_key, message);
                 None
             }
@@ -200,7 +203,7 @@ impl Reader<'_> {
         };
         if user.is_none() && (pass.is_some() || token.is_some()) {
             let key = if pass.is_some() { pass_key } else { token_key };
-            self.errors.note(key, format!("a login needs {user_key}"));
+            self.errors.note(key, format!("a login needs a user; set {user_key}"));
         }
         let user = user?;
         if user.is_empty() || user.chars().any(char::is_control) {
@@ -255,17 +258,19 @@ impl Reader<'_> {
             let time = self.errors.keep(key, parse_duration(text?))?;
             if time.is_zero() {
                 self.errors.note(key, "no message is that quick; write a time such as \"5min\"");
+                return None;
             }
             Some(time)
         };
         let within = read("within", self.settings.within.as_ref()).unwrap_or(WITHIN);
         let warning = read("warning", self.settings.warning.as_ref());
         if warning.is_some_and(|warning| warning >= within) {
-            let most = duration_words(within);
-            self.errors.note(
-                "warning",
-                format!("it must be shorter than `within`, which is {most}, or nobody is ever warned"),
+            let (most, less) = (duration_words(within), duration_words(within / 2).replace(' ', ""));
+            let message = format!(
+                "it must be shorter than `within`, which is {most}, or nobody is ever warned; write less, such as \"{less}\", or a \
+                 longer `within`"
             );
+            self.errors.note("warning", message);
         }
         Limits { within, warning }
     }

@@ -52,11 +52,11 @@ pub fn login(errors: &mut TableErrors<'_>, user: Option<&str>, file: Option<&Pat
     let (user, file) = match (user, file) {
         (Some(user), Some(file)) => (user, file),
         (Some(_), None) => {
-            errors.note("user", "a user needs pass_file, the file that holds the password");
+            errors.note("user", "a user alone cannot log in; set pass_file, the file that holds the password");
             return None;
         }
         (None, Some(_)) => {
-            errors.note("pass_file", "a password needs user");
+            errors.note("pass_file", "a password needs a user; set user");
             return None;
         }
         (None, None) => return None,

@@ -177,7 +177,9 @@ impl Reader<'_> {
         let warning = read("rtt_warning", settings.rtt_warning.as_deref());
         let critical = read("rtt_critical", settings.rtt_critical.as_deref());
         if warning.zip(critical).is_some_and(|(warning, critical)| warning >= critical) {
-            self.errors.note("rtt_warning", "it must be shorter than rtt_critical, or nobody is ever warned");
+            let message =
+                "it must be shorter than rtt_critical, or nobody is ever warned; write less, or a longer rtt_critical";
+            self.errors.note("rtt_warning", message);
         }
         (warning, critical)
     }

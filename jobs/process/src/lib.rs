@@ -137,6 +137,10 @@ impl JobSpawner for Spawner {
     type Settings = Settings;
     type Job = ProcessJob;
 
+    fn doubts(tables: &[Table<Settings>]) -> Vec<SpawnError> {
+        spawn::doubts(tables)
+    }
+
     fn spawn(tables: Vec<Table<Settings>>) -> Result<Vec<ProcessJob>, Vec<SpawnError>> {
         spawn::spawn(&tables)
     }

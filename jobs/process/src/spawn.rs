@@ -3,13 +3,16 @@
 use crate::judge::{Degrees, Limits, Memory};
 use crate::select::{Program, Select};
 use crate::{ProcessJob, Settings, Spawner};
-use checker_job::{JobSpawner, SpawnError, Table, TableErrors, parse_duration};
+use checker_job::{JobSpawner, SpawnError, Table, TableErrors, duration_words, parse_duration};
 use checker_parts::amount::{parse_percent, parse_size};
 use checker_parts::one_or_many::OneOrMany;
 use checker_parts::paths::whole;
 use regex_lite::Regex;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+const HOUR: u64 = 3_600;
+const DAY: u64 = 24 * HOUR;
 
 /// Makes the jobs of all tables.
 pub(crate) fn spawn(tables: &[Table<Settings>]) -> Result<Vec<ProcessJob>, Vec<SpawnError>> {
@@ -28,6 +31,34 @@ pub(crate) fn spawn(tables: &[Table<Settings>]) -> Result<Vec<ProcessJob>, Vec<S
         }
     }
     if errors.is_empty() { Ok(jobs) } else { Err(errors) }
+}
+
+/// A single restart is a warning for so long as `restarted_within` says. If that is over before the threshold is reached, nobody
+/// hears of it: only of processes that end again and again.
+pub(crate) fn doubts(tables: &[Table<Settings>]) -> Vec<SpawnError> {
+    let doubt = |(number, table): (usize, &Table<Settings>)| {
+        let within = parse_duration(table.settings.restarted_within.as_ref()?).ok().filter(|time| !time.is_zero())?;
+        let (every, threshold) = (table.policy.every.period(), table.policy.failure_threshold);
+        if within > every.saturating_mul(threshold) {
+            return None;
+        }
+        // In whole hours from a day on, as it is written.
+        let least = every.saturating_mul(threshold.saturating_add(1)).as_secs();
+        let least = if least > DAY { least.div_ceil(HOUR).saturating_mul(HOUR) } else { least };
+        let least = duration_words(Duration::from_secs(least)).replace(' ', "");
+        // So many runs surely see it.
+        let fewer = within.saturating_sub(Duration::from_secs(1)).as_secs() / every.as_secs().max(1);
+        let or = if fewer > 0 { format!(", or failure_threshold = {fewer}") } else { String::new() };
+        let runs = if threshold == 1 { "a run".to_owned() } else { format!("{threshold} runs in a row") };
+        let message = format!(
+            "a single restart is seen for {} only, which may be over before {runs} (one every {}) saw it; write at least \
+             \"{least}\"{or}",
+            duration_words(within),
+            duration_words(every)
+        );
+        Some(SpawnError::key(number, "restarted_within", message))
+    };
+    tables.iter().enumerate().filter_map(doubt).collect()
 }
 
 /// What tells one job from another.

@@ -69,6 +69,15 @@ fn whoever_looks_at_this_host_must_look_closely() {
 }
 
 #[test]
+fn what_an_empty_file_is_to_hold_is_not_known() {
+    let home = Home::with_jobs("[[job.file]]\nname = \"log\"\npath = \"HOME/log\"\nmax_age = \"26h\"\n");
+    home.write("log", "");
+    let said = home.run(&["vacuity"]).ended(0).out;
+    assert!(said.starts_with("log: notices all of 3 wrong answers, but it is empty, so that nothing which"), "{said}");
+    assert!(said.ends_with("1 job: 0 weak, 0 strong, 1 not known\n"), "{said}");
+}
+
+#[test]
 fn what_a_program_looks_at_is_not_known() {
     let home = Home::with_jobs("[[job.command]]\nname = \"nothing\"\ncommand = [\"/bin/true\"]\n");
     let said = home.run(&["vacuity"]).ended(0).out;

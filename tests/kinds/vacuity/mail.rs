@@ -59,4 +59,8 @@ fn a_greeting_is_no_mail_server() {
     let first =
         "mail there and back: this run leaves a message from watch@checker.test to watch@checker.test, and a note in ";
     assert!(said.starts_with(first), "{said}");
+    let json = home.run(&["vacuity", "--json", "mail there and back", "tls of readers"]).ended(0).json();
+    let leaves: Vec<_> = (0..2).map(|n| json["jobs"][n]["leaves"].as_str()).collect();
+    let what = first.split_once(" leaves ").unwrap().1;
+    assert!(leaves[0].is_some_and(|said| said.starts_with(what)) && leaves[1].is_none(), "{json:#}");
 }

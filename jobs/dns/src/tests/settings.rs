@@ -43,7 +43,7 @@ fn each_wrong_key_says_what_to_write() {
         (&format!("{query}latency_critical = \"0s\""), "latency_critical: no answer takes no time"),
         (
             &format!("{query}latency_warning = \"2s\"\nlatency_critical = \"2s\""),
-            "latency_warning: it must be shorter than latency_critical",
+            "latency_warning: it must be shorter than latency_critical, or nobody is ever warned; write less, or",
         ),
         (&format!("{query}port = 53"), "unknown field `port`"),
     ] {

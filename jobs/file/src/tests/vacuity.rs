@@ -137,3 +137,20 @@ fn where_nothing_is_healthy_nothing_is_made_wrong() {
     // Of what is empty, as a mark is, nothing can be cut off.
     flagged(&path_table(&empty, ""), &["gone", "wrong_type", "stale"], &["stale"]);
 }
+
+#[test]
+fn what_an_empty_file_may_hold_is_not_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("mark");
+    File::create(&path).unwrap();
+    let caveat = |rest: &str| vacuity(rest).caveat;
+    let fresh = path_table(&path, "max_age = \"26h\"");
+    assert!(caveat(&fresh).starts_with("it is empty, so that nothing which stands in it could be made wrong"));
+    assert!(!caveat(&format!("newest_of = {:?}", folder.path().to_str().unwrap())).is_empty());
+    // Here nothing is to be in it, or nobody is to look.
+    let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    assert_eq!(caveat(&path_table(&path, &format!("sha256 = \"{empty}\""))), "");
+    assert_eq!(caveat(&format!("newest_of = {:?}\nmin_files = 0", folder.path().to_str().unwrap())), "");
+    fs::write(&path, "text").unwrap();
+    assert_eq!(caveat(&fresh), "");
+}

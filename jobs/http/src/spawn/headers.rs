@@ -84,11 +84,11 @@ impl Reader<'_> {
                 return None;
             }
             (Some(_), None, None) => {
-                self.errors.note("user", "a user needs pass_file, the file that holds the password");
+                self.errors.note("user", "a user alone cannot log in; set pass_file, the file that holds the password");
                 return None;
             }
             (None, Some(_), None) => {
-                self.errors.note("pass_file", "a password needs user");
+                self.errors.note("pass_file", "a password needs a user; set user");
                 return None;
             }
             (Some(user), Some(file), None) => {

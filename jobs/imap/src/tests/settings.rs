@@ -35,8 +35,8 @@ fn each_wrong_key_says_what_to_write() {
         (format!("{u}security = \"none\""), "security: a password is never sent without TLS"),
         (format!("{a}security = \"none\""), "security: without TLS only this host itself is asked"),
         (format!("{a}ca_file = \"/nowhere/ca.pem\""), "ca_file: cannot read the CA file"),
-        (format!("{a}user = \"me\""), "user: a user needs pass_file"),
-        (format!("{a}pass_file = \"{good}\""), "pass_file: a password needs user"),
+        (format!("{a}user = \"me\""), "user: a user alone cannot log in; set pass_file"),
+        (format!("{a}pass_file = \"{good}\""), "pass_file: a password needs a user; set user"),
         (format!("{a}user = \"me\"\npass_file = \"{open}\""), "can be read or written by others (mode 644)"),
         (
             "address = \"127.0.0.1:143\"\nsecurity = \"none\"\nca_file = \"/etc/passwd\"".to_owned(),

@@ -87,10 +87,7 @@ fn each_wrong_key_says_what_to_write() {
         ),
         (format!("{u}smtp_security = \"ssl\""), "smtp_security: \"ssl\" is not known; use \"starttls\", \"tls\" or"),
         (format!("{u}imap_security = \"ssl\""), "imap_security: \"ssl\" is not known"),
-        (
-            format!("{u}imap_security = \"none\""),
-            "imap_security: a password is never sent without TLS, except to this host",
-        ),
+        (format!("{u}imap_security = \"none\""), "except to this host itself (127.0.0.1); take the key out"),
         (
             format!("{u}smtp_security = \"none\"\nsmtp_user = \"me\"\nsmtp_pass_file = \"{good}\""),
             "smtp_user: a password is never sent without TLS",
@@ -109,7 +106,14 @@ fn each_wrong_key_says_what_to_write() {
         (format!("{u}folder = \"Junk\"\nspam_folder = \"Junk\""), "spam_folder: it is `folder` itself"),
         (format!("{u}within = \"soon\""), "within: \"soon\" is no time"),
         (format!("{u}within = \"0s\""), "within: no message is that quick"),
-        (format!("{u}warning = \"5min\""), "warning: it must be shorter than `within`, which is 5 min"),
+        (
+            format!("{u}warning = \"5min\""),
+            "which is 5 min, or nobody is ever warned; write less, such as \"2min30s\", or a longer `within`",
+        ),
+        (
+            format!("{u}within = \"1h\"\nwarning = \"2h\""),
+            "which is 1 h, or nobody is ever warned; write less, such as \"30min\"",
+        ),
     ]);
 }
 
@@ -172,10 +176,10 @@ fn each_wrong_login_says_what_to_write() {
     wrong(&[
         (
             format!("{u}smtp_user = \"me\""),
-            "smtp_user: a user needs smtp_pass_file, the file that holds the password, or",
+            "smtp_user: a user alone cannot log in; set smtp_pass_file, the file that holds the password, or smtp_token_command",
         ),
-        (format!("{u}smtp_pass_file = \"{good}\""), "smtp_pass_file: a login needs smtp_user"),
-        (format!("{u}smtp_token_command = [\"/bin/echo\"]"), "smtp_token_command: a login needs smtp_user"),
+        (format!("{u}smtp_pass_file = \"{good}\""), "smtp_pass_file: a login needs a user; set smtp_user"),
+        (format!("{u}smtp_token_command = [\"/bin/echo\"]"), "smtp_token_command: a login needs a user; set smtp_user"),
         (format!("{u}smtp_user = \"\"\nsmtp_pass_file = \"{good}\""), "smtp_user: it is empty"),
         (format!("{u}smtp_user = \"me\"\nsmtp_pass_file = \"{open}\""), "can be read or written by others (mode 644)"),
         (format!("{u}smtp_user = \"me\"\nsmtp_token_command = []"), "smtp_token_command: it names no program"),
@@ -185,7 +189,7 @@ fn each_wrong_login_says_what_to_write() {
         ),
         (format!("{u}imap_pass_file = \"{good}\""), "imap_token_command: imap_pass_file is given too; keep"),
         (nobody.clone(), "imap: nobody can look into a mailbox without a login; set imap_user and imap_pass_file"),
-        (format!("{nobody}imap_user = \"me\""), "imap_user: a user needs imap_pass_file"),
+        (format!("{nobody}imap_user = \"me\""), "imap_user: a user alone cannot log in; set imap_pass_file, the file"),
     ]);
     let job = jobs(&format!("{u}smtp_user = \"me\"\nsmtp_pass_file = \"{good}\"")).unwrap().remove(0);
     assert!(!format!("{job:?}").contains("s3cret"), "{job:?}");

@@ -47,7 +47,8 @@ impl Trust {
             remedy = format!("{remedy} with server_name = {name:?}");
         }
         let all = self.judged_otherwise(name, shown, now);
-        let mutation = |(word, what, outcome)| Mutation::new(word, what, remedy.clone(), outcome).of(of.clone());
+        let mutation =
+            |(word, what, outcome)| Mutation::new(word, what, remedy.clone(), outcome).by_another().of(of.clone());
         all.into_iter().map(mutation).collect()
     }
 

@@ -65,7 +65,7 @@ fn each_wrong_key_says_what_to_write() {
         ("rtt_critical = \"3s\"", "rtt_critical: nothing takes longer than timeout = 3 s"),
         (
             "rtt_warning = \"100ms\"\nrtt_critical = \"100ms\"",
-            "rtt_warning: it must be shorter than rtt_critical, or nobody is ever warned",
+            "rtt_warning: it must be shorter than rtt_critical, or nobody is ever warned; write less, or",
         ),
         ("port = 7", "unknown field `port`"),
     ] {

@@ -1,6 +1,7 @@
 //! Settings that are wrong, each with what to do.
 
 use super::*;
+use checker_job::{Frequency, Policy};
 
 #[test]
 fn each_wrong_key_says_what_to_write() {
@@ -66,5 +67,39 @@ fn what_is_right_is_taken_and_has_an_id_of_its_own() {
         let jobs = jobs(settings).unwrap();
         let ids: Vec<&str> = jobs.iter().map(|job| job.id().as_str()).collect();
         assert_eq!(ids, wanted, "{settings}");
+    }
+}
+
+/// What is said of a table that runs so often.
+fn doubts(every: Frequency, failure_threshold: u32, keys: &str) -> Vec<String> {
+    let policy = Arc::new(Policy { every, failure_threshold, ..Policy::default() });
+    let table = Table { policy, ..checker_job::conformance::table::<Spawner>(&format!("program = \"x\"\n{keys}")) };
+    assert!(Spawner::spawn(vec![table.clone()]).is_ok(), "it runs all the same");
+    Spawner::doubts(&[table]).iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_restart_that_is_over_before_it_is_told_is_doubted() {
+    let minute = |within: &str| doubts(Frequency::Minute, 2, &format!("restarted_within = \"{within}\""));
+    let said = "restarted_within: a single restart is seen for 2 min only, which may be over before 2 runs in a row (one every 1 min) \
+                saw it; write at least \"3min\", or failure_threshold = 1";
+    assert_eq!(minute("2min"), [said]);
+    // At one minute a run may come just too late for it.
+    let short = minute("1min");
+    assert!(short[0].ends_with("; write at least \"3min\""), "{short:?}");
+    for fine in ["2min1s", "3min", "1h"] {
+        assert_eq!(minute(fine), [""; 0], "{fine}");
+    }
+    let rarely = doubts(Frequency::Hours(6), 3, "restarted_within = \"10min\"");
+    assert!(rarely[0].ends_with("; write at least \"1d\""), "{rarely:?}");
+    assert_eq!(doubts(Frequency::Hour, 2, ""), [""; 0]);
+    // What is advised is accepted, and nothing is said of it any more.
+    for every in [Frequency::Minute, Frequency::Minutes(7), Frequency::Hour, Frequency::Hours(5), Frequency::Day] {
+        for threshold in [1, 2, 3, 7, 100, 1_498] {
+            let said = doubts(every, threshold, "restarted_within = \"1s\"");
+            let advised = said[0].split('"').nth(1).unwrap();
+            let keys = format!("restarted_within = \"{advised}\"");
+            assert_eq!(doubts(every, threshold, &keys), [""; 0], "{every}, {threshold}: {said:?}");
+        }
     }
 }

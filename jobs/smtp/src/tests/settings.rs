@@ -29,8 +29,8 @@ fn each_wrong_key_says_what_to_write() {
         (format!("{a}security = \"ssl\""), "security: \"ssl\" is not known; use \"starttls\", \"tls\" or \"none\""),
         (format!("{a}server_name = \"a b\""), "server_name: \"a b\" is no host name"),
         (format!("{a}ca_file = \"/nowhere/ca.pem\""), "ca_file: cannot read the CA file"),
-        (format!("{a}user = \"me\""), "user: a user needs pass_file"),
-        (format!("{a}pass_file = \"{good}\""), "pass_file: a password needs user"),
+        (format!("{a}user = \"me\""), "user: a user alone cannot log in; set pass_file"),
+        (format!("{a}pass_file = \"{good}\""), "pass_file: a password needs a user; set user"),
         (format!("{a}user = \"me\"\npass_file = \"{open}\""), "pass_file: the secret file"),
         (
             format!("{a}user = \"me\"\npass_file = \"{good}\"\nsecurity = \"none\""),
