@@ -331,11 +331,11 @@ fn a_default_of_confirm_is_meant_for_those_that_peers_can_look_at() {
         "{alone}"
     );
     // What stands behind a ? may be secret: a default does not know, and who asks for it is told.
-    let query = "[[job.tcp]]\naddress = \"a.example.com:1\"\nexpect = \"https://a.example.com/?token\"\n";
+    let query = "[[job.tcp]]\naddress = \"https://a.example.com/?token\"\n";
     let by_default = confirm_warnings(&format!("{peer}[defaults]\nconfirm = \"peers\"\n{query}"));
     assert!(by_default.starts_with("[]\n") && !by_default.contains("confirm"), "{by_default}");
     let asked = confirm_warnings(&format!("{peer}{query}confirm = \"peers\"\n"));
-    assert!(asked.starts_with("[\"tcp:a.example.com:1\"]\n"), "{asked}");
+    assert!(asked.starts_with("[\"tcp:https://a.example.com/?token\"]\n"), "{asked}");
     assert!(asked.contains("warning: with confirm = \"peers\" this goes to peers as it stands"), "{asked}");
     let pushes = peer.replace("url = \"http://beta.example.com:5000\"", "pushes = true");
     assert!(confirm_warnings(&format!("{pushes}{jobs}")).contains("there is none that can be asked"));
