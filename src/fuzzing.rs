@@ -6,6 +6,7 @@
 
 mod control;
 mod http_request;
+mod look;
 mod mailbox;
 mod peer_answer;
 mod plugin_output;
@@ -15,6 +16,7 @@ mod status;
 
 pub use control::control;
 pub use http_request::http_request;
+pub use look::look;
 pub use mailbox::imap;
 pub use peer_answer::peer_answer;
 pub use plugin_output::{json_condition, plugin_output};

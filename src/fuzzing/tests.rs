@@ -76,6 +76,11 @@ fn peer_answer() {
 }
 
 #[test]
+fn look() {
+    replay("look", super::look, 3_000);
+}
+
+#[test]
 fn status() {
     replay("status", super::status, 3_000);
 }
