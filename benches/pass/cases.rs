@@ -24,7 +24,7 @@ fn bare(name: &str, count: usize, port: u16) -> Cost {
 }
 
 impl Cases {
-    pub const ALL: [(&'static str, Case); 8] = [
+    pub const ALL: [(&'static str, Case); 9] = [
         ("start", Self::start),
         ("idle", Self::idle),
         ("tcp", Self::tcp),
@@ -33,6 +33,7 @@ impl Cases {
         ("daemon", Self::daemon),
         ("hung", Self::hung),
         ("kinds", Self::kinds),
+        ("systemd", Self::systemd),
     ];
 
     pub fn new(runs: usize) -> Self {

@@ -6,11 +6,12 @@ use crate::support::mail::{MailServer, OWNER, Site};
 use crate::support::{mail, need};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use nix::sys::resource::{UsageWho, getrusage};
 use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::chown;
 use std::sync::LazyLock;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Who sends to `held@` sends into the mailbox of `vault@`, when somebody lets it go.
 const HELD: &str = "held@checker.test";
@@ -368,4 +369,35 @@ fn a_server_that_repeats_what_it_was_told_does_not_get_it_into_messages() {
             assert!(!done.out.contains(secret) && !done.err.contains(secret), "{}", done.out);
         }
     }
+}
+
+/// A thousand round trips in one pass: a figure, for docs/performance.md. The servers take most of the time. Another build than
+/// that of the tests can be named in `CHECKER_MEASURED`.
+#[test]
+#[ignore = "a figure; it takes half a minute and two processors"]
+fn a_thousand_round_trips_in_one_pass() {
+    const COUNT: usize = 1_000;
+    if !need("postfix") {
+        return;
+    }
+    let user = |n: usize| mail::USERS[n % mail::USERS.len()];
+    let tables: String =
+        (0..COUNT).map(|n| table(&format!("trip-{n}"), user(n), user(n), "timeout = \"50s\"")).collect();
+    let home = home(&tables);
+    let home = match std::env::var_os("CHECKER_MEASURED") {
+        Some(program) => home.running(program.as_ref()),
+        None => home,
+    };
+    let used = || {
+        let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
+        let micros = |t: nix::sys::time::TimeVal| t.tv_sec() * 1_000_000 + t.tv_usec();
+        (micros(usage.user_time()) + micros(usage.system_time()), usage.max_rss())
+    };
+    let (before, begun) = (used(), Instant::now());
+    home.run(&["cron", "--now"]).ended(0);
+    let (after, took) = (used(), begun.elapsed());
+    let cpu = (after.0 - before.0) / 1_000;
+    println!("{COUNT} round trips: {:.1} s, {cpu} us of processor each, at most {} KiB", took.as_secs_f64(), after.1);
+    assert_eq!(home.count("SELECT count(*) FROM run WHERE verdict = 'ok'"), 1_000);
+    assert!(after.1 < 64 * 1024, "{} KiB", after.1);
 }
