@@ -99,7 +99,9 @@ fn said(answer: Answer) -> Said {
 fn instead(heard: Heard) -> String {
     let plain = |word: Word| {
         let word = word.as_str();
-        format!("it says \"{word}\" without a signature: it does not know this node's key, or has too much to do")
+        format!(
+            "it says \"{word}\" without a signature: it does not know this node's key, or we do not know its key, or it has too much to do"
+        )
     };
     match heard {
         Heard::Status(_) => "it answers with its status".to_owned(),

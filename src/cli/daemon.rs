@@ -351,7 +351,7 @@ impl Site {
 fn looks(registry: &Registry, world: &World) -> Looks {
     let allowed = world.settings.peers.iter().filter_map(|p| {
         let key = peer::PublicKey::parse(p.key.as_deref()?).ok()?;
-        Some((key, p.confirm_for?))
+        Some((key, p.name.clone(), p.confirm_for?))
     });
     Looks::new(allowed, registry.kinds_elsewhere().collect(), ["/proc/self/exe", "look"].map(str::to_owned))
 }

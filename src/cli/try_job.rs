@@ -12,7 +12,7 @@ use crate::registry::DynJob;
 use crate::runner::{AtOnce, Finished, Options, Runner, Work};
 use crate::store::Ledger;
 use crate::{clock, confirm};
-use checker_job::{JobId, duration_words};
+use checker_job::{Confirm, JobId, duration_words};
 use serde_json::json;
 use std::collections::HashMap;
 use std::io::Write;
@@ -42,6 +42,9 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Try) -> Result<Exit, Failure> {
     } else {
         let window = world.in_window(job.id(), finished.started);
         show(cx.out, job.as_ref(), &finished, &before, &step, window.as_deref())?;
+        if job.policy().confirm == Confirm::Peers && peers.is_empty() {
+            writeln!(cx.out, "peers are not asked what they see: there is none that can be; `checker check` says why")?;
+        }
         for sight in peers {
             writeln!(cx.out, "asked what it sees: {sight}")?;
         }

@@ -7,6 +7,7 @@ use crate::confirm::LOOK_MAX;
 use crate::peer::PublicKey;
 use crate::peer::confirm::{Answer, Question};
 use crate::registry::Elsewhere;
+use checker_job::Outcome;
 use checker_parts::child::{Exit, Program};
 use checker_parts::net::reach::Reach;
 use serde::{Deserialize, Serialize};
@@ -16,7 +17,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
 /// Looks at once, for all peers together and for each.
-const AT_ONCE: (usize, usize) = (4, 2);
+const AT_ONCE: (usize, usize) = (12, 8);
 /// So long a question waits for its turn.
 const TURN: Duration = Duration::from_millis(1_500);
 /// Looks for one peer in [`WINDOW`].
@@ -24,6 +25,8 @@ const EACH_MAX: usize = 30;
 const WINDOW: Duration = Duration::from_secs(60);
 /// What the process takes beside its look.
 const START_MAX: Duration = Duration::from_millis(1_500);
+/// So much is logged of what was asked for, in bytes.
+const SHOWN_MAX: usize = 200;
 /// The longest answer of the process, in bytes.
 const OUTPUT_MAX: usize = 4 * 1024;
 
@@ -52,6 +55,7 @@ pub struct Looks {
 /// A peer that may ask.
 #[derive(Debug)]
 struct Guest {
+    name: String,
     reach: Reach,
     places: Semaphore,
     /// When it asked, within the last [`WINDOW`].
@@ -59,14 +63,14 @@ struct Guest {
 }
 
 impl Looks {
-    /// Looks at targets of these kinds for the peers with these keys, by a process that `argv` starts.
+    /// Looks at targets of these kinds for the peers with these keys and names, by a process that `argv` starts.
     pub fn new(
-        allowed: impl IntoIterator<Item = (PublicKey, Reach)>,
+        allowed: impl IntoIterator<Item = (PublicKey, String, Reach)>,
         kinds: BTreeSet<&'static str>,
         argv: impl IntoIterator<Item = String>,
     ) -> Self {
-        let guest = |reach| Guest { reach, places: Semaphore::new(AT_ONCE.1), asked: Mutex::default() };
-        let allowed = allowed.into_iter().map(|(key, reach)| (key, guest(reach))).collect();
+        let guest = |name, reach| Guest { name, reach, places: Semaphore::new(AT_ONCE.1), asked: Mutex::default() };
+        let allowed = allowed.into_iter().map(|(key, name, reach)| (key, guest(name, reach))).collect();
         let program = Program { output_kept: OUTPUT_MAX, ..Program::new(argv) };
         Self { allowed, kinds, program, places: Semaphore::new(AT_ONCE.0) }
     }
@@ -92,8 +96,7 @@ impl Looks {
         let timeout_ms = u64::try_from(timeout.as_millis()).unwrap_or_default();
         let order = Order { look, timeout_ms, private: guest.reach == Reach::Private };
         let answer = self.run(&order, timeout + START_MAX).await;
-        let Answer { confirm, summary, .. } = &answer;
-        tracing::info!("looked at a target of the kind {kind} for the peer {peer}: {confirm:?} {summary}");
+        tracing::info!("looked for {}: {kind} {}: {}", guest.name, shown(&order.look), told(&answer));
         answer
     }
 
@@ -112,6 +115,19 @@ impl Looks {
                 Answer::cannot("it has no process left for it")
             }
         }
+    }
+}
+
+/// What was asked for, fit for a line of the log.
+fn shown(look: &Elsewhere) -> String {
+    let keys = serde_json::to_string(&look.keys).unwrap_or_default();
+    Outcome::ok(keys).bounded(SHOWN_MAX, 0).summary
+}
+
+fn told(answer: &Answer) -> String {
+    match answer.verdict {
+        Some(verdict) => format!("{}: {}", verdict.word(), answer.summary),
+        None => format!("not looked at: {}", answer.summary),
     }
 }
 
@@ -141,7 +157,12 @@ mod tests {
 
     fn looks(script: &str) -> Looks {
         let argv = ["/bin/sh", "-c", script].map(str::to_owned);
-        Looks::new([(key(1), Reach::Public), (key(2), Reach::Private)], BTreeSet::from(["tcp"]), argv)
+        let name = str::to_owned;
+        Looks::new(
+            [(key(1), name("one"), Reach::Public), (key(2), name("two"), Reach::Private)],
+            BTreeSet::from(["tcp"]),
+            argv,
+        )
     }
 
     fn question() -> Vec<u8> {
@@ -181,7 +202,11 @@ mod tests {
             let answer = asked(&looks(script), 1, &question());
             assert!(answer.confirm == Word::Cannot && answer.summary.contains(words), "{script}: {answer:?}");
         }
-        let none = Looks::new([(key(1), Reach::Public)], BTreeSet::from(["tcp"]), ["/no/such/program".to_owned()]);
+        let none = Looks::new(
+            [(key(1), "one".to_owned(), Reach::Public)],
+            BTreeSet::from(["tcp"]),
+            ["/no/such/program".to_owned()],
+        );
         assert!(asked(&none, 1, &question()).summary.contains("no process left"));
     }
 
@@ -195,11 +220,11 @@ mod tests {
         assert!(asked(&looks, 1, &question()).summary.contains("more than 30 looks"));
         assert!(one.may_ask(begin + WINDOW));
         let busy = |n| asked(&looks, n, &question()).summary.contains("as many targets as it can");
-        let own = two.places.try_acquire_many(2).unwrap();
+        let own = two.places.try_acquire_many(8).unwrap();
         assert!(busy(2));
         drop(own);
         assert!(!busy(2));
-        let all = looks.places.try_acquire_many(4).unwrap();
+        let all = looks.places.try_acquire_many(12).unwrap();
         assert!(busy(2));
         drop(all);
     }
@@ -210,6 +235,7 @@ mod tests {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let (key, question) = (key(1), question());
         let look = || looks.look(&key, &question);
+        let _busy = looks.places.try_acquire_many(10).unwrap();
         let all = runtime.block_on(async { tokio::join!(look(), look(), look(), look(), look(), look()) });
         for answer in [all.0, all.1, all.2, all.3, all.4, all.5] {
             assert_eq!((answer.confirm, answer.summary.as_str()), (Word::Tried, "fine"));

@@ -70,6 +70,7 @@ impl fmt::Display for Sight {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { peer, said } = self;
         match said {
+            Said::Saw(Verdict::Ok, summary) if summary.is_empty() => write!(f, "{peer} reaches it"),
             Said::Saw(Verdict::Ok, summary) => write!(f, "{peer} reaches it: {summary}"),
             Said::Saw(Verdict::Unknown, summary) => write!(f, "{peer} could not find out: {summary}"),
             Said::Saw(Verdict::Warning, summary) => write!(f, "{peer} reaches it, with a warning: {summary}"),

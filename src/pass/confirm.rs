@@ -46,12 +46,11 @@ impl Confirming {
     }
 
     /// Asks peers about this job. Comes back at once: with the outcome, and what is to be said of peers, if nobody is asked.
-    pub(super) fn ask(&mut self, job: &JobId, finished: Finished) -> Option<(Finished, Seen)> {
-        if self.asked >= ASKED_MAX {
-            return Some((
-                finished,
-                Err(format!("they were asked of {ASKED_MAX} others that failed in the same pass")),
-            ));
+    /// Of one of which `perhaps` nothing is told, no more than half of the questions go away.
+    pub(super) fn ask(&mut self, job: &JobId, finished: Finished, perhaps: bool) -> Option<(Finished, Seen)> {
+        if self.asked >= if perhaps { ASKED_MAX / 2 } else { ASKED_MAX } {
+            let why = format!("they were asked of {} others that failed in the same pass", self.asked);
+            return Some((finished, Err(why)));
         }
         let index = finished.index;
         if self.thread().and_then(|thread| thread.send((index, job.clone())).ok()).is_none() {
@@ -95,6 +94,11 @@ impl Confirming {
         let why = || Err("the question to them did not end in time".to_owned());
         back.extend(late.iter().filter_map(|index| self.held.remove(index)).map(|(finished, _)| (finished, why())));
         back
+    }
+
+    /// Takes an outcome back that waits: what peers say of it is not wanted any more.
+    pub(super) fn take_back(&mut self, index: usize) -> Option<Finished> {
+        self.held.remove(&index).map(|(finished, _)| finished)
     }
 
     /// Whether no outcome waits.
@@ -165,7 +169,7 @@ mod tests {
         let mut confirming = Confirming::new(Some(Arc::new(Peers)));
         assert!(confirming.can(&job("a")) && !confirming.can(&job("here")) && confirming.is_empty());
         for (index, name) in [(3, "a"), (5, "never"), (7, "b"), (8, "panic")] {
-            assert!(confirming.ask(&job(name), finished(index)).is_none(), "it waits");
+            assert!(confirming.ask(&job(name), finished(index), false).is_none(), "it waits");
         }
         let mut back = Vec::new();
         while back.len() < 2 {
@@ -189,10 +193,17 @@ mod tests {
     fn where_many_fail_the_others_are_told_without_peers() {
         let mut confirming = Confirming::new(Some(Arc::new(Peers)));
         for index in 0..ASKED_MAX {
-            assert!(confirming.ask(&job("never"), finished(index)).is_none());
+            assert!(confirming.ask(&job("never"), finished(index), false).is_none());
         }
-        let (kept, seen) = confirming.ask(&job("a"), finished(99)).unwrap();
+        let (kept, seen) = confirming.ask(&job("a"), finished(99), false).unwrap();
         assert!(kept.index == 99 && seen.unwrap_err().contains("8 others that failed"));
         assert!(!Confirming::new(None).can(&job("a")), "there is nobody");
+        let mut confirming = Confirming::new(Some(Arc::new(Peers)));
+        for index in 0..ASKED_MAX / 2 {
+            assert!(confirming.ask(&job("never"), finished(index), true).is_none());
+        }
+        assert!(confirming.ask(&job("never"), finished(98), true).is_some(), "half of them are for others");
+        assert!(confirming.ask(&job("never"), finished(98), false).is_none());
+        assert!(confirming.take_back(98).is_some() && confirming.take_back(98).is_none());
     }
 }

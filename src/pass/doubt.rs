@@ -12,9 +12,13 @@ use crate::runner::Finished;
 use crate::store::Result;
 use checker_job::{Blame, JobId, Outcome, Verdict};
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
 
 /// Where the hidden jobs are kept in the own group.
 const HIDDEN: &str = "hidden";
+
+/// So long the witness need not be asked again for the next one.
+const FRESH: Duration = Duration::from_secs(3);
 
 /// What one pass holds in doubt.
 #[derive(Debug, Default)]
@@ -32,6 +36,8 @@ pub(super) struct Doubt {
     fresh: BTreeSet<JobId>,
     /// The newest answers of the witness.
     asked: Option<(Evidence, Finding)>,
+    /// When that was, and whether the resolver was in question.
+    asked_at: Option<(Instant, bool)>,
     /// Parts whose trouble was counted in this pass.
     counted: BTreeSet<Part>,
     /// What the store has of `memory`.
@@ -104,6 +110,25 @@ impl Doubt {
         released
     }
 
+    /// Whether our own fault explains this outcome, by what the witness says just now.
+    pub(super) fn explains(&mut self, pass: &Pass<'_>, outcome: &Outcome) -> bool {
+        let resolver = outcome.blame == Some(Blame::NoResolver);
+        let is_fresh = self.asked_at.is_some_and(|(at, asked)| at.elapsed() < FRESH && asked >= resolver);
+        let finding = match &self.asked {
+            Some((_, finding)) if is_fresh => *finding,
+            _ => self.ask(pass, resolver),
+        };
+        witness::hidden(outcome, finding).is_some()
+    }
+
+    /// Puts an outcome in disguise that our own fault explains, by the newest answers of the witness.
+    pub(super) fn disguise(&mut self, pass: &Pass<'_>, due: &[Due], finished: Finished) -> Finished {
+        let finding = self.asked.as_ref().map_or_else(Finding::default, |a| a.1);
+        let disguised = self.judged(finished, due, finding);
+        self.save(pass);
+        disguised
+    }
+
     fn judged(&mut self, finished: Finished, due: &[Due], finding: Finding) -> Finished {
         let Some((blame, due)) = witness::hidden(&finished.outcome, finding).zip(due.get(finished.index)) else {
             return finished;
@@ -164,6 +189,7 @@ impl Doubt {
         let finding = Finding::of(&evidence);
         tracing::info!("the witness was asked: {}", node::evidence_lines(&evidence, Part::Network).join("; "));
         self.asked = Some((evidence, finding));
+        self.asked_at = Some((Instant::now(), resolver));
         finding
     }
 

@@ -129,7 +129,7 @@ impl Common {
                     "peers are asked after the timeout, and that may take {} more: too late for a pass of each minute",
                     duration_words(Confirm::LONGEST)
                 ),
-                format!("let the timeout be under {}s, or take confirm = \"peers\" out", room.as_secs()),
+                format!("let the timeout be under {}s, or write confirm = \"no\" into this table", room.as_secs()),
             );
         }
     }

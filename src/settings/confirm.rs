@@ -9,6 +9,7 @@ use crate::confirm::LOOK_MAX;
 use crate::registry::{Elsewhere, Obstacle, RawTable, Registry};
 use checker_job::{Confirm, JobId, duration_words};
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use toml::Spanned;
@@ -38,17 +39,13 @@ pub(super) fn of_table(
 ) -> Common {
     let asks = |common: &Common| common.confirm.as_ref().map(|c| (*c.get_ref() == Confirm::Peers, c.span()));
     let Some((true, span)) = asks(&given).or_else(|| asks(defaults)) else { return given };
-    let secret = own.iter().find(|(_, value)| has_query(value.get_ref())).map(|(_, value)| value.span());
-    match (rules.registry.obstacle(kind, own), secret, given.confirm.is_some()) {
+    let doubt = own.iter().find_map(|(_, value)| Some((value.span(), doubt(value.get_ref())?)));
+    match (rules.registry.obstacle(kind, own), doubt, given.confirm.is_some()) {
         (None, None, _) => return given,
-        // A query may hold what only this machine should know; a default does not know of it.
+        // A default does not know of it.
         (None, Some(_), false) | (Some(_), _, false) => {}
-        (None, Some(at), true) => {
-            cx.warn(
-                at,
-                "with confirm = \"peers\" this goes to peers as it stands, and can be read on the way",
-                "if what follows the ? is secret, take confirm = \"peers\" out of this table",
-            );
+        (None, Some((at, (what, remedy))), true) => {
+            cx.warn(at, what, remedy);
             return given;
         }
         (Some(obstacle), _, true) => refuse(cx, kind, &span, obstacle, rules.registry),
@@ -57,13 +54,30 @@ pub(super) fn of_table(
     given
 }
 
-/// Whether a value is a URL with something behind a `?`, or a list of such.
-fn has_query(value: &DeValue<'_>) -> bool {
+/// What peers should perhaps not be asked with, and what to do about it. Lists count as each of their values.
+fn doubt(value: &DeValue<'_>) -> Option<(&'static str, &'static str)> {
     match value {
-        DeValue::String(text) => text.contains("://") && text.contains('?'),
-        DeValue::Array(items) => items.iter().any(|item| has_query(item.get_ref())),
-        _ => false,
+        DeValue::String(text) if text.contains("://") && text.contains('?') => Some((
+            "with confirm = \"peers\" this goes to peers as it stands, and can be read on the way",
+            "if what follows the ? is secret, take confirm = \"peers\" out of this table",
+        )),
+        DeValue::String(text) if is_of_this_host(text) => Some((
+            "this is an address of this host: a peer would look at itself, and never does",
+            "take confirm = \"peers\" out of this table",
+        )),
+        DeValue::Array(items) => items.iter().find_map(|item| doubt(item.get_ref())),
+        _ => None,
     }
+}
+
+fn is_of_this_host(target: &str) -> bool {
+    let authority = target.split_once("://").map_or(target, |(_, rest)| rest);
+    let authority = authority.split(['/', '?', '#']).next().unwrap_or_default();
+    let is_here = |host: &str| {
+        host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(|ip: IpAddr| ip.to_canonical().is_loopback())
+    };
+    let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host);
+    is_here(authority) || is_here(host.trim_start_matches('[').trim_end_matches(']'))
 }
 
 fn refuse(cx: &Cx<'_>, kind: &str, span: &std::ops::Range<usize>, obstacle: Obstacle, registry: &Registry) {

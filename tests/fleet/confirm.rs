@@ -217,7 +217,59 @@ fn a_peer_looks_only_for_whom_and_where_its_admin_allows_it() {
             assert!(led.contains(not_there), "{there}: {led}");
         }
         let log = two.beta.read("checker.log");
-        assert!(log.contains("looked at a target of the kind http for the peer ed25519:"), "{log}");
+        assert!(log.contains("looked for alpha: http {\"redirects\":\"follow\",\"url\":\"http://"), "{log}");
+    });
+}
+
+/// An outage of our own that is over before peers have answered is told as that, and not as one of its targets.
+#[test]
+fn the_witness_is_asked_before_peers_have_answered() {
+    if !need("namespaces") {
+        return;
+    }
+    Net::with(|net| {
+        const BEYOND: &str = "100.128.0.8";
+        net.add(TARGET);
+        net.add(BEYOND);
+        let target = TcpListener::bind((TARGET, 0)).expect("a port");
+        let (alpha, beta) = (Home::new(&node("alpha", "")), Home::new(&node("beta", "")));
+        let (its, ours) = (Two::key(&beta), Two::key(&alpha));
+        beta.settings(&node(
+            "beta",
+            &format!(
+                "[daemon]\npeer_listen = \"0.0.0.0:{PORT}\"\nrespawn = false\n\n[[peer]]\nname = \"alpha\"\nurl = \
+                 \"http://{BETA}:{PORT}\"\nadmin = \"alpha@example.com\"\n{ours}\nconfirm_for = \"private\"\n"
+            ),
+        ));
+        alpha.settings(&node(
+            "alpha",
+            &format!(
+                "[defaults]\nfailure_threshold = 1\nconfirm = \"peers\"\ntimeout = \"1s\"\n\n[[peer]]\nname = \"beta\"\nurl = \
+                 \"http://{BEYOND}:{PORT}\"\nadmin = \"beta@example.com\"\n{its}\n\n[[job.tcp]]\nname = \"there\"\naddress = \
+                 \"{}\"\n",
+                target.local_addr().expect("an address")
+            ),
+        ));
+        let mut daemon = beta.command(&["daemon"]).spawn().expect("a daemon");
+        let up = wait_until(Duration::from_secs(20), || TcpStream::connect((BEYOND, PORT)).ok());
+        assert!(up.is_some(), "beta's daemon answers: {}", beta.read("checker.log"));
+        // What home sends there is not answered; and then it is, while its questions are under way.
+        net.remove(TARGET);
+        net.remove(BEYOND);
+        let pass = net.at_home(&alpha.command(&["cron"])).spawn().expect("a pass");
+        thread::sleep(Duration::from_millis(5_500));
+        net.add(TARGET);
+        net.add(BEYOND);
+        let done = pass.wait_with_output().expect("an end");
+        daemon.kill().ok();
+        daemon.wait().ok();
+        let told = alpha.subjects();
+        assert!(
+            done.status.success() && !told.iter().any(|s| s.contains("DOWN")),
+            "{told:?} {}",
+            alpha.read("checker.log")
+        );
+        assert!(told.iter().any(|s| s.contains("CHECKER ITSELF: network")), "{told:?}");
     });
 }
 

@@ -337,6 +337,13 @@ fn a_default_of_confirm_is_meant_for_those_that_peers_can_look_at() {
     let asked = confirm_warnings(&format!("{peer}{query}confirm = \"peers\"\n"));
     assert!(asked.starts_with("[\"tcp:https://a.example.com/?token\"]\n"), "{asked}");
     assert!(asked.contains("warning: with confirm = \"peers\" this goes to peers as it stands"), "{asked}");
+    for here in ["localhost:25", "127.0.0.1:25", "[::1]:25", "http://localhost:80/"] {
+        let job = format!("[[job.tcp]]\naddress = \"{here}\"\n");
+        let by_default = confirm_warnings(&format!("{peer}[defaults]\nconfirm = \"peers\"\n{job}"));
+        assert!(by_default.starts_with("[]\n") && !by_default.contains("confirm"), "{by_default}");
+        let asked = confirm_warnings(&format!("{peer}{job}confirm = \"peers\"\n"));
+        assert!(asked.contains("warning: this is an address of this host: a peer would look at itself"), "{asked}");
+    }
     let pushes = peer.replace("url = \"http://beta.example.com:5000\"", "pushes = true");
     assert!(confirm_warnings(&format!("{pushes}{jobs}")).contains("there is none that can be asked"));
 }

@@ -5,6 +5,7 @@ use crate::decide::confirm::is_wanted;
 use crate::decide::transition::transition;
 use crate::pass::Pass;
 use crate::pass::confirm::Confirming;
+use crate::pass::doubt::Doubt;
 use crate::pass::due::Due;
 use crate::pass::waves::Waves;
 use crate::runner::Finished;
@@ -21,21 +22,28 @@ impl Results<'_> {
         waves: &mut Waves,
     ) {
         let index = finished.index;
-        let finished = match self.due.get(index).filter(|due| self.asks_peers(pass, due, &finished, confirming)) {
-            None => finished,
-            Some(due) => match confirming.ask(due.job.id(), finished) {
-                None => {
-                    self.asked.insert(index);
-                    return;
-                }
-                Some((finished, seen)) => {
-                    self.seen.insert(index, seen);
-                    finished
-                }
-            },
+        let asks = |due: &&Due| self.asks_peers(pass, due, &finished, confirming);
+        let Some(due) = self.due.get(index).filter(asks) else {
+            waves.ended(index);
+            return self.take(finished);
         };
-        waves.ended(index);
-        self.take(finished);
+        let doubtful = Some(&finished.outcome).filter(|outcome| Doubt::about(outcome)).cloned();
+        let perhaps = self.waits_for(index).next().is_some();
+        if let Some((finished, seen)) = confirming.ask(due.job.id(), finished, perhaps) {
+            waves.ended(index);
+            self.seen.insert(index, seen);
+            return self.take(finished);
+        }
+        self.asked.insert(index);
+        // By the time that peers have answered, a fault of our own may be over.
+        if doubtful.is_some_and(|outcome| self.doubt.explains(pass, &outcome))
+            && let Some(finished) = confirming.take_back(index)
+        {
+            self.asked.remove(&index);
+            waves.ended(index);
+            let disguised = self.doubt.disguise(pass, self.due, finished);
+            self.waiting.push(disguised);
+        }
     }
 
     /// Takes those of whom peers have said what they see.
@@ -53,8 +61,6 @@ impl Results<'_> {
         if due.job.policy().confirm == Confirm::No
             || finished.outcome.verdict != Verdict::Failed
             || !confirming.can(due.job.id())
-            // If one of those is down as well, nothing is told of this one.
-            || self.waits_for(finished.index).next().is_some()
         {
             return false;
         }
