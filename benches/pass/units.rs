@@ -31,7 +31,7 @@ impl Cases {
         match command.status() {
             Ok(status) if status.success() => {}
             ended => {
-                self.book.lacking(&format!("1,000 jobs of the kind systemd, in namespaces of their own: {ended:?}"))
+                self.book.lacking(&format!("1,000 jobs of the kind systemd, in namespaces of their own: {ended:?}"));
             }
         }
     }

@@ -388,14 +388,14 @@ fn a_thousand_round_trips_in_one_pass() {
         Some(program) => home.running(program.as_ref()),
         None => home,
     };
-    let used = || {
+    let spent = || {
         let usage = getrusage(UsageWho::RUSAGE_CHILDREN).unwrap();
         let micros = |t: nix::sys::time::TimeVal| t.tv_sec() * 1_000_000 + t.tv_usec();
         (micros(usage.user_time()) + micros(usage.system_time()), usage.max_rss())
     };
-    let (before, begun) = (used(), Instant::now());
+    let (before, begun) = (spent(), Instant::now());
     home.run(&["cron", "--now"]).ended(0);
-    let (after, took) = (used(), begun.elapsed());
+    let (after, took) = (spent(), begun.elapsed());
     let cpu = (after.0 - before.0) / 1_000;
     println!("{COUNT} round trips: {:.1} s, {cpu} us of processor each, at most {} KiB", took.as_secs_f64(), after.1);
     assert_eq!(home.count("SELECT count(*) FROM run WHERE verdict = 'ok'"), 1_000);
