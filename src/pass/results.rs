@@ -251,6 +251,9 @@ impl<'a> Results<'a> {
         now: Timestamp,
     ) -> Change {
         let job = due.job.as_ref();
+        // Who was asked about waited, and fails since it was seen to fail.
+        let ended = finished.started.plus(finished.took);
+        let now = if self.seen.contains_key(&finished.index) { now.min(ended) } else { now };
         let (policy, (held, planned)) = (policy(pass, due), self.held(pass, due, &finished));
         let is_hidden = self.doubt.is_hidden(finished.index);
         let decide = if is_hidden { hide } else { transition };

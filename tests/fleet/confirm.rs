@@ -165,6 +165,8 @@ fn the_message_says_what_a_peer_sees() {
         let hangs = two.told("hangs", &format!("{child}{}\ntimeout = \"30s\"", tcp("100.128.0.7:11")));
         assert!(hangs.contains("beta gave no answer: took the question and did not answer it within 10 s"), "{hangs}");
         assert!(begun.elapsed() >= Duration::from_secs(10), "it was waited for");
+        let late = "SELECT max(a.at) - max(r.started) FROM alert a JOIN run r ON r.job = a.job WHERE a.job = 'tcp:100.128.0.7:11'";
+        assert!((0..5_000_000).contains(&two.alpha.count(late)), "it fails since it was seen to fail");
         let told = two.alpha.subjects();
         assert!(!told.iter().any(|s| s.contains("child")), "what depends on it waits, too, and is not told: {told:?}");
         // Where nobody answers, it is told all the same.

@@ -33,6 +33,12 @@ pub(super) fn reported(name: &str, status: &Status) -> Outcome {
         s.map_or_else(|| "unknown".to_owned(), |s| format!("{} ago", duration_words(Duration::from_secs(s))))
     };
     let (mail, passes) = (&status.mail, &status.passes);
+    // A daemon that has just begun has heard of no pass yet: what only passes see, it does not know.
+    let seen = |is: bool, good: &'static str, bad: &'static str| match (passes.served_s, is) {
+        (None, _) => "not known: no pass has told it yet",
+        (Some(_), true) => good,
+        (Some(_), false) => bad,
+    };
     outcome.with_detail(format!(
         "What it says of itself, signed:\n  mail:     {} (last proof: {}; {} message(s) wait)\n  passes:   last one {}; {} job(s), {} failing, {} \
          class(es) overdue\n  state:    {}\n  settings: {}",
@@ -43,8 +49,8 @@ pub(super) fn reported(name: &str, status: &Status) -> Outcome {
         passes.jobs,
         passes.failing,
         passes.overdue,
-        if status.state_ok { "can be written" } else { "cannot be written" },
-        if status.settings_ok { "load" } else { "do not load" },
+        seen(status.state_ok, "can be written", "cannot be written"),
+        seen(status.settings_ok, "load", "do not load"),
     ))
 }
 
@@ -53,4 +59,19 @@ pub(super) fn clone_of(name: &str) -> Outcome {
         "They speak in turns, so one is a copy of the other: a cloned disk, a restored\nbackup beside the original. Remove the \
          key file of the copy (it stands beside its\nstate and ends in .key); it makes a new one at its next start.",
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_pass_has_told_yet_is_not_called_broken() {
+        let mut status = Status { word: Some(Word::JobProblem), ..Status::default() };
+        let begun = reported("beta", &status).detail;
+        assert!(begun.contains("state:    not known") && begun.contains("settings: not known"), "{begun}");
+        status.passes.served_s = Some(30);
+        let broken = reported("beta", &status).detail;
+        assert!(broken.contains("state:    cannot be written") && broken.contains("settings: do not load"), "{broken}");
+    }
 }
