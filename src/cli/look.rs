@@ -2,19 +2,16 @@
 
 use super::Cx;
 use super::exit::{Exit, Failure};
-use crate::clock;
+use super::try_job::once;
 use crate::daemon::looks::Order;
 use crate::peer::confirm::Answer;
-use crate::registry::{DynJob, Registry};
-use crate::runner::{AtOnce, Options, Runner, Work};
+use crate::registry::Registry;
 use checker_parts::net::reach::{self, Reach};
 use nix::sys::prctl;
 use nix::sys::resource::{Resource, setrlimit};
 use nix::sys::signal::Signal;
 use std::io::{self, Read as _};
-use std::sync::Arc;
 use std::time::Duration;
-use uuid::Uuid;
 
 const LED_ASTRAY: &str = "it leads to an address that this node does not look at for others";
 /// The longest order, in bytes.
@@ -44,34 +41,15 @@ pub(super) fn run(cx: &mut Cx<'_>) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-fn look(registry: &Registry, order: &Order) -> io::Result<Answer> {
+fn look(registry: &Registry, order: &Order) -> Result<Answer, Failure> {
     let job = match registry.look(&order.look, Duration::from_millis(order.timeout_ms)) {
         Ok(job) => job,
         Err(why) => return Ok(Answer::cannot(why)),
     };
-    let outcome = once(job)?;
+    let Some(finished) = once(&[job], |_| {})?.pop() else { return Ok(Answer::cannot("its look gave no answer")) };
     if reach::was_refused() {
         // Which one is not said: names of a network of ours may lead there.
         return Ok(Answer::cannot(LED_ASTRAY));
     }
-    Ok(Answer::tried(outcome))
-}
-
-fn once(job: Arc<dyn DynJob>) -> io::Result<checker_job::Outcome> {
-    let options = Options {
-        now: clock::now().wall,
-        at_once: AtOnce::default(),
-        // Of a look nothing is kept: where it may not write it does without.
-        scratch: std::path::Path::new("/nonexistent").into(),
-        begins: None,
-    };
-    let mut runner = Runner::start(vec![Work { job, run: Uuid::now_v7() }], options)?;
-    loop {
-        if let Some(finished) = runner.next(Duration::from_secs(1)) {
-            return Ok(finished.outcome);
-        }
-        if runner.open() == 0 {
-            return Err(io::Error::other("the look has not ended"));
-        }
-    }
+    Ok(Answer::tried(finished.outcome))
 }

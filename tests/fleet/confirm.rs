@@ -8,7 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::Child;
+use std::process::{Child, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -290,4 +290,32 @@ fn what_asking_peers_may_take_is_in_the_bound() {
         of("target_down")
     };
     assert_eq!(longest("confirm = \"peers\"") - longest(""), 12);
+}
+
+/// Whatever a peer asks for, it cannot take more of this host than a look may have.
+#[test]
+fn a_look_has_little_memory_time_and_handles_and_writes_no_file() {
+    if !need("namespaces") {
+        return;
+    }
+    Net::with(|_| {
+        let home = Home::new(&node("beta", ""));
+        let mut command = home.command(&["look"]);
+        let mut look = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("a look");
+        // Nobody has this address of the link.
+        let order = r#"{"look":{"kind":"tcp","keys":{"address":"10.99.0.77:9"}},"timeout_ms":1500,"private":true}"#;
+        look.stdin.take().expect("its input").write_all(order.as_bytes()).expect("an order");
+        let proc = |name: &str| std::fs::read_to_string(format!("/proc/{}/{name}", look.id())).unwrap_or_default();
+        let limited = wait_until(Duration::from_secs(1), || Some(proc("limits")).filter(|l| l.contains("268435456")));
+        let limits = limited.unwrap_or_else(|| panic!("{}", proc("limits")));
+        for (what, most) in
+            [("Max cpu time", "3"), ("Max file size", "0"), ("Max open files", "64"), ("Max core file size", "0")]
+        {
+            let line = limits.lines().find(|l| l.starts_with(what)).expect("a line");
+            assert!(line[what.len()..].split_whitespace().take(2).all(|n| n == most), "{line}");
+        }
+        assert_eq!(proc("stat").rsplit(')').next().expect("fields").split_whitespace().nth(16), Some("19"), "nice");
+        let said = look.wait_with_output().expect("an answer");
+        assert!(String::from_utf8_lossy(&said.stdout).contains("\"verdict\":\"failed\""), "{said:?}");
+    });
 }
