@@ -10,6 +10,7 @@ mod group;
 mod lock;
 mod memory;
 mod rules;
+mod scripts;
 mod sqlite;
 mod time;
 
@@ -19,6 +20,7 @@ mod suite;
 pub use group::{Group, OfJobs, OfNode};
 pub use lock::{Guard, LockFile};
 pub use memory::{Memory, MemoryGroup, MemoryOwn, MemoryShared};
+pub use scripts::{Activity, Measured, ScriptHour, ScriptName, Scripts, Wanted, is_success};
 pub use sqlite::{Degraded, Home, Sqlite, SqliteGroup, SqliteOwn, SqliteShared};
 pub(crate) use sqlite::{check_place, user_name};
 pub use time::StoreClock;
@@ -312,7 +314,7 @@ impl Default for Retention {
 }
 
 /// What is remembered about jobs.
-pub trait Shared: Ledger {
+pub trait Shared: Ledger + Scripts {
     /// Notes a pass. It has no claims yet. A pass that is known is left as it is.
     fn begin(&self, pass: &PassStart) -> Result<()>;
     /// All passes that have not ended.

@@ -5,10 +5,11 @@ mod ledger;
 mod outbox;
 mod passes;
 mod retention;
+mod scripts;
 
 use super::{
-    Addressed, Applied, Change, Group, Ledger, OfJobs, OfNode, OpenPass, Own, PassEnd, PassStart, Planned, Result,
-    Retention, RunRecord, Shared, Slot, StoreClock, rules,
+    Activity, Addressed, Applied, Change, Group, Ledger, OfJobs, OfNode, OpenPass, Own, PassEnd, PassStart, Planned,
+    Result, Retention, RunRecord, ScriptHour, ScriptName, Scripts, Shared, Slot, StoreClock, Wanted, rules,
 };
 use crate::decide::{Alert, Delivery, JobState, SendResult, Sent, Tally, Waiting};
 use checker_job::{JobId, Timestamp};
@@ -200,6 +201,34 @@ impl Shared for MemoryShared {
 
     fn hours(&self, job: &JobId, since: Timestamp) -> Result<Vec<Tally>> {
         Ok(self.book(|b| b.hours(job, since)))
+    }
+}
+
+impl Scripts for MemoryShared {
+    fn record(&self, runs: &[RunRecord]) -> Result<()> {
+        rules::check_runs(runs)?;
+        self.book(|b| runs.iter().for_each(|run| b.record(run)));
+        Ok(())
+    }
+
+    fn active(&self) -> Result<Vec<RunRecord>> {
+        Ok(self.book(|b| b.active()))
+    }
+
+    fn activity(&self, wanted: &[Wanted]) -> Result<Vec<Activity>> {
+        Ok(self.book(|b| wanted.iter().map(|w| b.activity(w)).collect()))
+    }
+
+    fn script_runs(&self, name: &str, host: Option<&str>, limit: usize) -> Result<Vec<RunRecord>> {
+        Ok(self.book(|b| b.script_runs(name, host, limit)))
+    }
+
+    fn scripts(&self) -> Result<Vec<ScriptName>> {
+        Ok(self.book(|b| b.scripts()))
+    }
+
+    fn script_hours(&self, name: &str, since: Timestamp) -> Result<Vec<(String, ScriptHour)>> {
+        Ok(self.book(|b| b.script_hours(name, since)))
     }
 }
 

@@ -1,8 +1,8 @@
 //! What every implementation agrees on: which values are refused, and what follows from a value alone.
 
-use super::{Change, Planned, Result, Retention, StoreError};
+use super::{Change, Planned, Result, Retention, RunRecord, RunStatus, Source, StoreError};
 use crate::decide::{DeliveryState, JobState};
-use checker_job::Timestamp;
+use checker_job::{Timestamp, Verdict};
 use uuid::Uuid;
 
 /// Refuses changes that contradict themselves. Such a change is a fault of the program, so nothing of the call is written.
@@ -32,6 +32,30 @@ pub(super) fn check_changes(changes: &[Change]) -> Result<()> {
                 "a change of the job {job} carries an alert of {}. This is a fault of Checker: please report it",
                 alert.id.job
             ));
+        }
+    }
+    Ok(())
+}
+
+/// Refuses runs that are none of a script.
+pub(super) fn check_runs(runs: &[RunRecord]) -> Result<()> {
+    for run in runs {
+        check_v7("run", run.id)?;
+        let name = &run.job;
+        if run.source == Source::Cron || run.pass.is_some() {
+            return refuse(format!("a run of {name} belongs to a pass. This is a fault of Checker: please report it"));
+        }
+        let over = run.status == RunStatus::Done;
+        let succeeded = run.outcome.as_ref().is_some_and(|o| o.verdict == Verdict::Ok);
+        let good = run.started.is_some()
+            && run.outcome.is_some() == over
+            && (over || run.ended.is_none())
+            && (!succeeded || run.ended.is_some());
+        if !good {
+            return refuse(format!("a run of {name} contradicts itself. This is a fault of Checker: please report it"));
+        }
+        if run.ended.is_some_and(|ended| Some(ended) < run.started) {
+            return refuse(format!("a run of {name} ended before it started: give the times the other way round"));
         }
     }
     Ok(())
@@ -97,6 +121,11 @@ pub(super) fn counters(seq: u64, episodes: u32) -> JobState {
 /// What is older than this goes.
 pub(super) fn cutoff(now: Timestamp, keep: &Retention) -> Timestamp {
     now.minus(keep.age)
+}
+
+/// Where the state is not in its own place, runs of scripts are kept in the spool.
+pub(super) fn not_here() -> StoreError {
+    StoreError::Unavailable("the state is not in its own place: runs of scripts wait until it is".to_owned())
 }
 
 /// Hours that begin before this go. A whole hour, so that there is nothing to do but once an hour.

@@ -21,6 +21,7 @@ mod rescue;
 mod retention;
 mod runs;
 mod schema;
+mod scripts;
 mod states;
 mod values;
 
@@ -32,8 +33,8 @@ pub(super) use place::{cannot_make, check_lock_file};
 pub(crate) use place::{check_place, user_name};
 
 use super::{
-    Addressed, Applied, Change, Group, Ledger, OfJobs, OfNode, OpenPass, Own, PassEnd, PassStart, Planned, Result,
-    Retention, RunRecord, Shared, Slot, StoreClock, StoreError,
+    Activity, Addressed, Applied, Change, Group, Ledger, OfJobs, OfNode, OpenPass, Own, PassEnd, PassStart, Planned,
+    Result, Retention, RunRecord, ScriptHour, ScriptName, Scripts, Shared, Slot, StoreClock, StoreError, Wanted,
 };
 use crate::decide::{Alert, Delivery, JobState, SendResult, Sent, Tally, Waiting};
 use checker_job::{JobId, Timestamp};
@@ -256,6 +257,40 @@ impl Shared for SqliteShared {
 
     fn hours(&self, job: &JobId, since: Timestamp) -> Result<Vec<Tally>> {
         self.db.read(|c| runs::hours(c, job, since))
+    }
+}
+
+impl SqliteShared {
+    /// Runs of scripts are in the state's own file alone: a refuge knows none, and takes none.
+    fn of_scripts<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        if self.db.at() == At::Main { work() } else { Err(super::rules::not_here()) }
+    }
+}
+
+impl Scripts for SqliteShared {
+    fn record(&self, runs: &[RunRecord]) -> Result<()> {
+        super::rules::check_runs(runs)?;
+        self.of_scripts(|| self.db.write(Durability::Kill, |tx| scripts::record(tx, runs)))
+    }
+
+    fn active(&self) -> Result<Vec<RunRecord>> {
+        self.of_scripts(|| self.db.read(scripts::active))
+    }
+
+    fn activity(&self, wanted: &[Wanted]) -> Result<Vec<Activity>> {
+        self.of_scripts(|| self.db.read(|c| scripts::activity(c, wanted)))
+    }
+
+    fn script_runs(&self, name: &str, host: Option<&str>, limit: usize) -> Result<Vec<RunRecord>> {
+        self.of_scripts(|| self.db.read(|c| scripts::newest(c, name, host, limit)))
+    }
+
+    fn scripts(&self) -> Result<Vec<ScriptName>> {
+        self.of_scripts(|| self.db.read(scripts::names))
+    }
+
+    fn script_hours(&self, name: &str, since: Timestamp) -> Result<Vec<(String, ScriptHour)>> {
+        self.of_scripts(|| self.db.read(|c| scripts::hours(c, name, since)))
     }
 }
 

@@ -9,6 +9,7 @@ mod model;
 mod outbox;
 mod passes;
 mod retention;
+mod scripts;
 mod truth;
 mod unknown;
 mod via;
@@ -156,6 +157,13 @@ on_every_store! {
     retention::open_things_stay,
     retention::hours_go_after_their_own_time,
     retention::refused_deliveries_go_by_age_and_unsent_ones_never,
+    scripts::a_run_comes_further_and_never_back,
+    scripts::the_last_end_and_the_last_start_are_two_things,
+    scripts::what_ended_later_is_not_seen,
+    scripts::hosts_are_apart,
+    scripts::a_window_is_counted_and_so_is_the_time_before,
+    scripts::names_stay_known_by_their_hours,
+    scripts::what_contradicts_itself_writes_nothing,
     truth::a_refused_down_is_never_told_without_its_end,
     truth::a_refused_digest_is_dissolved_and_the_rest_of_it_told,
     truth::a_refused_episode_and_the_next_one_are_one_message,

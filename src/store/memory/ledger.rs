@@ -1,4 +1,4 @@
-use super::super::{Applied, Change, RunRecord, RunStatus, Slot, rules};
+use super::super::{Applied, Change, RunRecord, RunStatus, ScriptHour, ScriptName, Slot, rules};
 use crate::decide::{Alert, AlertId, Delivery, JobState, Recipient, Tally};
 use checker_job::{JobId, Timestamp};
 use std::collections::{BTreeMap, HashMap};
@@ -13,6 +13,7 @@ pub(super) struct Book {
     pub(super) deliveries: BTreeMap<Uuid, Posted>,
     pub(super) runs: BTreeMap<Uuid, KeptRun>,
     pub(super) hours: BTreeMap<(JobId, Timestamp), Tally>,
+    pub(super) script_hours: BTreeMap<(ScriptName, Timestamp), ScriptHour>,
 }
 
 /// A state; of a forgotten job only the counters are left in it.
@@ -24,7 +25,7 @@ pub(super) struct Kept {
 /// A run, and whether it led to a state or came too late.
 pub(super) struct KeptRun {
     pub(super) record: RunRecord,
-    applied: bool,
+    pub(super) applied: bool,
 }
 
 /// How far an alert has come with one recipient.

@@ -1,8 +1,8 @@
-use super::super::{Retention, RunRecord, RunStatus, Source, rules};
+use super::super::{Retention, RunRecord, RunStatus, is_success, rules};
 use super::ledger::Book;
 use super::passes::Passes;
 use crate::decide::{AlertId, DeliveryState};
-use checker_job::{Timestamp, Verdict};
+use checker_job::Timestamp;
 use uuid::Uuid;
 
 /// The same kinds in the same order as every store: runs, passes, hours, alerts, deliveries.
@@ -16,6 +16,7 @@ pub(super) fn prune(book: &mut Book, passes: Option<&mut Passes>, now: Timestamp
         left -= passes.remove_old(cutoff, left);
     }
     left -= hours(book, rules::hours_cutoff(now, keep), left);
+    left -= script_hours(book, rules::hours_cutoff(now, keep), left);
     left -= alerts(book, cutoff, left);
     left -= deliveries(book, cutoff, left);
     let alerts = &book.alerts;
@@ -23,15 +24,12 @@ pub(super) fn prune(book: &mut Book, passes: Option<&mut Passes>, now: Timestamp
     (batch - left) as u64
 }
 
-fn is_success(run: &RunRecord) -> bool {
-    let ok = run.outcome.as_ref().map(|o| o.verdict) == Some(Verdict::Ok);
-    run.source == Source::Script && ok
-}
-
 /// Whether a run may go at all.
 fn may_go(book: &Book, run: &RunRecord) -> bool {
-    let newer =
-        |other: &RunRecord| is_success(other) && other.job == run.job && other.host == run.host && other.id > run.id;
+    let newer = |other: &RunRecord| {
+        let later = (other.ended, other.id) > (run.ended, run.id);
+        is_success(other) && other.job == run.job && other.host == run.host && later
+    };
     let newest_success = is_success(run) && !book.runs.values().any(|k| newer(&k.record));
     run.status == RunStatus::Done && !newest_success
 }
@@ -62,6 +60,15 @@ fn hours(book: &mut Book, cutoff: Timestamp, at_most: usize) -> usize {
     let keys: Vec<_> = all.take(at_most).cloned().collect();
     for key in &keys {
         book.hours.remove(key);
+    }
+    keys.len()
+}
+
+fn script_hours(book: &mut Book, cutoff: Timestamp, at_most: usize) -> usize {
+    let all = book.script_hours.keys().filter(|(_, start)| *start < cutoff);
+    let keys: Vec<_> = all.take(at_most).cloned().collect();
+    for key in &keys {
+        book.script_hours.remove(key);
     }
     keys.len()
 }

@@ -129,7 +129,7 @@ fn copy_file(from: &Path, to: &Path) -> Result<()> {
 }
 
 /// The tables, what of them is needed, and whether that is a piece of history.
-const TABLES: [(&str, &str, bool); 13] = [
+const TABLES: [(&str, &str, bool); 14] = [
     ("state", "1", false),
     ("alert", "1", false),
     ("addressee", "1", false),
@@ -141,9 +141,14 @@ const TABLES: [(&str, &str, bool); 13] = [
     ("meta", "1", false),
     ("lease", "1", false),
     ("pass", "is_open = 1 OR id IN (SELECT id FROM pass ORDER BY id DESC LIMIT 5)", false),
-    ("run", "1", true),
+    ("run", SCRIPTS, false),
     ("hour", "1", true),
+    ("script_hour", "1", true),
 ];
+
+/// Without its newest success a script would look as if it had never run, and without its begin as if it did not run now.
+const SCRIPTS: &str = "source <> 'cron' AND (status <> 'done' OR (verdict = 'ok' AND NOT EXISTS (SELECT 1 FROM run n
+    WHERE n.source <> 'cron' AND n.verdict = 'ok' AND n.job = run.job AND n.host = run.host AND n.ended > run.ended)))";
 
 /// What limits and the outbox look at.
 const NEW_DELIVERIES: &str =

@@ -15,6 +15,7 @@ pub(super) fn prune<G: Group>(tx: &Transaction<'_>, now: Timestamp, keep: &Reten
         left -= steady_runs(tx, keep.steady_runs, left)?;
         left -= passes(tx, cutoff, left)?;
         left -= hours(tx, rules::hours_cutoff(now, keep), left)?;
+        left -= script_hours(tx, rules::hours_cutoff(now, keep), left)?;
     }
     left -= alerts::<G>(tx, cutoff, left)?;
     left -= deliveries::<G>(tx, cutoff, left)?;
@@ -23,9 +24,9 @@ pub(super) fn prune<G: Group>(tx: &Transaction<'_>, now: Timestamp, keep: &Reten
 }
 
 /// "Not the newest success of this script on this host."
-const NO_NEWEST: &str = "NOT (source = 'script' AND verdict = 'ok' AND NOT EXISTS (
-    SELECT 1 FROM run n WHERE n.source = 'script' AND n.verdict = 'ok' AND n.job = run.job AND n.host = run.host
-        AND n.id > run.id))";
+const NO_NEWEST: &str = "NOT (source <> 'cron' AND verdict = 'ok' AND NOT EXISTS (
+    SELECT 1 FROM run n WHERE n.source <> 'cron' AND n.verdict = 'ok' AND n.job = run.job AND n.host = run.host
+        AND (n.ended, n.id) > (run.ended, run.id)))";
 
 /// The ids bound what is looked at; the instants decide.
 fn old_runs(tx: &Transaction<'_>, cutoff: Timestamp, left: i64) -> Step<i64> {
@@ -69,30 +70,36 @@ fn passes(tx: &Transaction<'_>, cutoff: Timestamp, left: i64) -> Step<i64> {
 
 /// Hours are kept by job, so each job is visited; once an hour is enough for that.
 fn hours(tx: &Transaction<'_>, cutoff: Timestamp, left: i64) -> Step<i64> {
-    let sql = "SELECT value FROM counter WHERE name = 'hours'";
-    let done: i64 = row(tx, sql, [], |r| Ok(r.get(0)?))?.unwrap_or(0);
+    let next = "SELECT job, '' FROM hour WHERE job > ?1 AND ?2 = ?2 ORDER BY job LIMIT 1";
+    let old = "DELETE FROM hour WHERE job = ?1 AND ?2 = ?2 AND start IN (SELECT start FROM hour
+                   WHERE job = ?1 AND start < ?3 ORDER BY start LIMIT ?4)";
+    visit(tx, "hours", [next, old], cutoff, left)
+}
+
+/// Those of scripts, by name and host.
+fn script_hours(tx: &Transaction<'_>, cutoff: Timestamp, left: i64) -> Step<i64> {
+    let next = "SELECT name, host FROM script_hour WHERE (name, host) > (?1, ?2) ORDER BY name, host LIMIT 1";
+    let old = "DELETE FROM script_hour WHERE name = ?1 AND host = ?2 AND start IN (SELECT start FROM script_hour
+                   WHERE name = ?1 AND host = ?2 AND start < ?3 ORDER BY start LIMIT ?4)";
+    visit(tx, "script_hours", [next, old], cutoff, left)
+}
+
+/// Goes from one to the `next` and removes what is `old` there, unless that was done for this hour.
+fn visit(tx: &Transaction<'_>, counter: &str, [next, old]: [&str; 2], cutoff: Timestamp, left: i64) -> Step<i64> {
+    let sql = "SELECT value FROM counter WHERE name = ?1";
+    let done: i64 = row(tx, sql, [counter], |r| Ok(r.get(0)?))?.unwrap_or(0);
     if cutoff.micros() <= done {
         return Ok(0);
     }
-    let (mut gone, mut job) = (0, String::new());
-    loop {
-        let next = "SELECT min(job) FROM hour WHERE job > ?1";
-        let Some(found) = row(tx, next, [&job], |r| Ok(r.get::<_, Option<String>>(0)?))?.flatten() else {
-            break;
-        };
-        let removed = run(
-            tx,
-            "DELETE FROM hour WHERE job = ?1 AND start IN (SELECT start FROM hour WHERE job = ?1 AND start < ?2
-                 ORDER BY start LIMIT ?3)",
-            params![found, cutoff.micros(), left - gone],
-        )?;
-        gone += whole(removed);
+    let (mut gone, mut at) = (0, (String::new(), String::new()));
+    while let Some(found) = row(tx, next, [&at.0, &at.1], |r| Ok((r.get::<_, String>(0)?, r.get::<_, String>(1)?)))? {
+        gone += whole(run(tx, old, params![found.0, found.1, cutoff.micros(), left - gone])?);
         if gone >= left {
             return Ok(gone);
         }
-        job = found;
+        at = found;
     }
-    run(tx, "UPDATE counter SET value = ?1 WHERE name = 'hours'", [cutoff.micros()])?;
+    run(tx, "UPDATE counter SET value = ?1 WHERE name = ?2", params![cutoff.micros(), counter])?;
     Ok(gone)
 }
 

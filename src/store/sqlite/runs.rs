@@ -18,6 +18,8 @@ pub(super) struct Tail {
     steady: i64,
     /// The oldest hour that was added.
     oldest_hour: Option<Timestamp>,
+    /// The same of scripts.
+    pub(super) oldest_script_hour: Option<Timestamp>,
 }
 
 impl Tail {
@@ -25,9 +27,12 @@ impl Tail {
         if self.steady != 0 {
             count_steady(tx, self.steady)?;
         }
-        if let Some(hour) = self.oldest_hour {
-            // Hours before this mark were looked for already.
-            run(tx, "UPDATE counter SET value = 0 WHERE name = 'hours' AND value > ?1", [hour.micros()])?;
+        for (name, oldest) in [("hours", self.oldest_hour), ("script_hours", self.oldest_script_hour)] {
+            if let Some(hour) = oldest {
+                // Hours before this mark were looked for already.
+                let sql = "UPDATE counter SET value = 0 WHERE name = ?1 AND value > ?2";
+                run(tx, sql, params![name, hour.micros()])?;
+            }
         }
         Ok(())
     }
@@ -134,18 +139,16 @@ fn bind_alike(row: &mut Repeated<'_>, record: &RunRecord) -> Step<()> {
     row.id_or_none(13, record.pass)
 }
 
+/// What [`record_of`] reads.
+pub(super) const COLUMNS: &str = "id, job, status, queue, priority, not_before, attempt, source, asked_by, args, node, \
+     host, pass, started, ended, outcome, steady";
+
 pub(super) fn history(conn: &Connection, job: &JobId, limit: usize) -> Step<Vec<RunRecord>> {
-    rows(
-        conn,
-        "SELECT id, job, status, queue, priority, not_before, attempt, source, asked_by, args, node, host, pass,
-             started, ended, outcome, steady
-         FROM run WHERE job = ?1 ORDER BY id DESC LIMIT ?2",
-        params![job.as_str(), whole(limit)],
-        record_of,
-    )
+    let sql = format!("SELECT {COLUMNS} FROM run WHERE job = ?1 ORDER BY id DESC LIMIT ?2");
+    rows(conn, &sql, params![job.as_str(), whole(limit)], record_of)
 }
 
-fn record_of(r: &Row<'_>) -> Step<RunRecord> {
+pub(super) fn record_of(r: &Row<'_>) -> Step<RunRecord> {
     let id = id(r, 0)?;
     let outcome: Option<String> = r.get(15)?;
     Ok(RunRecord {

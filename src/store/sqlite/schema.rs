@@ -17,8 +17,8 @@ const APPLICATION: i32 = 0x4368_6b72;
 /// One step from a format to the next.
 pub(in crate::store) type Migration = fn() -> String;
 
-/// Format 1 knows jobs; format 2 knows this node, too.
-pub(in crate::store) const MIGRATIONS: &[Migration] = &[about_jobs, about_this_node];
+/// Format 1 knows jobs; format 2 knows this node, too; format 3 finds runs of scripts.
+pub(in crate::store) const MIGRATIONS: &[Migration] = &[about_jobs, about_this_node, about_scripts];
 
 fn about_jobs() -> String {
     // `run`: its id carries its time, so age needs no index; the one index serves "the newest success of each script".
@@ -78,6 +78,27 @@ fn about_this_node() -> String {
         CREATE TABLE meta (key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL);
         CREATE TABLE lease (name TEXT NOT NULL PRIMARY KEY, holder BLOB NOT NULL, until BIGINT NOT NULL);";
     ledger(OfNode::PREFIX) + own
+}
+
+/// The indexes leave out what passes write: that would cost a pass dearly, and nobody looks there.
+fn about_scripts() -> String {
+    "
+        DROP INDEX run_success;
+        CREATE INDEX run_success ON run (job, host, ended, id) WHERE source <> 'cron' AND verdict = 'ok';
+        CREATE INDEX run_script ON run (job, id) WHERE source <> 'cron';
+        CREATE INDEX run_open ON run (id) WHERE status <> 'done';
+        CREATE TABLE script_hour (
+            name TEXT NOT NULL,
+            host TEXT NOT NULL,
+            start BIGINT NOT NULL,
+            ok BIGINT NOT NULL,
+            failed BIGINT NOT NULL,
+            micros_sum BIGINT NOT NULL,
+            micros_max BIGINT NOT NULL,
+            PRIMARY KEY (name, host, start)
+        );
+        INSERT INTO counter (name, value) VALUES ('script_hours', 0);"
+        .to_owned()
 }
 
 /// The tables that both groups have.

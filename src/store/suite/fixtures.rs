@@ -72,6 +72,24 @@ pub(super) fn run(n: u16, secs: i64, which: u16) -> RunRecord {
     }
 }
 
+/// A run of a script that began `secs` after the beginning, as far as it has come: 0 begun, 1 given up, 2 failed, 3 or
+/// more a success, each a minute long.
+pub(super) fn script(n: u16, secs: i64, which: u16, stage: u8) -> RunRecord {
+    RunRecord {
+        source: Source::Script,
+        pass: None,
+        status: if stage == 0 { RunStatus::Active } else { RunStatus::Done },
+        ended: (stage > 1).then(|| at(secs + 60)),
+        outcome: match stage {
+            0 => None,
+            1 => Some(Outcome::failed("started, never finished")),
+            2 => Some(Outcome::failed("exit 3")),
+            _ => Some(Outcome::ok("ran")),
+        },
+        ..run(n, secs, which)
+    }
+}
+
 pub(super) fn good(seq: u64, run: Option<Uuid>) -> JobState {
     JobState {
         seq,

@@ -1,8 +1,10 @@
 //! The file against the model: any history, and after each call the same answer and the same content.
 
-use super::super::{Change, Ledger, Memory, Own, PassEnd, Planned, Result, Retention, Shared, Sqlite};
+use super::super::{
+    Change, Ledger, Memory, Own, PassEnd, Planned, Result, Retention, RunRecord, Scripts, Shared, Sqlite, Wanted,
+};
 use super::fixtures::{
-    Hands, accepted, alert, alert_id, at, delivery, failing, good, id, job, later, pass, refused, run, to,
+    Hands, accepted, alert, alert_id, at, delivery, failing, good, id, job, later, pass, refused, run, script, to,
 };
 use super::folder;
 use crate::decide::{Delivery, DeliveryState, JobState, SendResult, Tally};
@@ -26,6 +28,7 @@ enum Call {
     Claim(Uuid, Vec<(JobId, Uuid)>, Vec<Uuid>),
     Release(Uuid, Vec<JobId>),
     End(Uuid, PassEnd),
+    Record(RunRecord),
     Meta(u16, Option<u16>),
     Lease(u16, u64, Vec<Uuid>),
     ReleaseLease(u16),
@@ -56,6 +59,7 @@ fn make(call: &Call, jobs: &impl Shared, node: &impl Own) -> String {
         Call::Claim(id, wanted, dead) => words(jobs.claim(*id, wanted, dead)),
         Call::Release(id, which) => words(jobs.release(*id, which)),
         Call::End(id, end) => words(jobs.end(*id, end)),
+        Call::Record(run) => words(jobs.record(std::slice::from_ref(run))),
         Call::Meta(key, value) => {
             let value = value.map(|v| v.to_string());
             words(node.set_meta(&key.to_string(), value.as_deref()))
@@ -96,6 +100,26 @@ fn content(jobs: &impl Shared, node: &impl Own) -> Vec<String> {
         out.push(words(jobs.hours(&job(n), at(0))));
         out.push(words(node.meta(&n.to_string())));
     }
+    out.extend(of_scripts(jobs));
+    out
+}
+
+/// Everything that can be read of scripts.
+fn of_scripts(jobs: &impl Shared) -> Vec<String> {
+    let mut out = vec![words(jobs.active()), words(jobs.scripts())];
+    for n in 0..JOBS {
+        let name = job(n).to_string();
+        let wanted = |host: Option<&str>, until| Wanted {
+            newest: 3,
+            since: Some(at(5 * DAY)),
+            before: Some(at(DAY)),
+            ..Wanted::success(&name, host, at(until))
+        };
+        let all = [wanted(None, 99 * DAY), wanted(Some("alpha"), 99 * DAY), wanted(None, 8 * DAY)];
+        out.push(words(jobs.activity(&all)));
+        out.push(words(jobs.script_runs(&name, Some("beta"), 5)));
+        out.push(words(jobs.script_hours(&name, at(0))));
+    }
     out
 }
 
@@ -119,7 +143,7 @@ impl World {
     fn call(&mut self, (kind, a, b, c, d): Dice) -> Call {
         self.secs += [0, 1, 60, 3_600, DAY, 3 * DAY][usize::from(d % 6)];
         let jobs = a % 4 != 3;
-        match kind % 16 {
+        match kind % 19 {
             0..=4 => {
                 let count = 1 + a % 2;
                 let changes = (0..count).map(|n| self.change(jobs, a / 2 + n, b, c, d));
@@ -145,6 +169,7 @@ impl World {
                 Call::End(self.pass(a), PassEnd { ended, runs, bad })
             }
             14 => Self::own(a, b, c),
+            15..=17 => Call::Record(self.script(a, b, c)),
             _ => match self.made.len() {
                 0 => Call::Meta(0, None),
                 len => self.made[len - 1 - usize::from(a) % len.min(8)].clone(),
@@ -267,6 +292,24 @@ impl World {
         Call::Claim(self.pass(a), wanted, dead.into_iter().collect())
     }
 
+    /// A run that is new, or another stage of one of the newest.
+    fn script(&mut self, a: u8, b: u8, c: u8) -> RunRecord {
+        let known = self.model.shared().script_runs(job(u16::from(a) % JOBS).as_str(), None, 3).unwrap();
+        let again = known.get(usize::from(b) % 4).filter(|run| run.pass.is_none());
+        let (id, number) = match again {
+            Some(run) => (Some(run.id), 0),
+            None => (None, self.number()),
+        };
+        let mut made = script(u16::from(a) % JOBS, self.secs, number, c % 4);
+        if c.is_multiple_of(3) {
+            made.host = "beta".to_owned();
+        }
+        if let (Some(id), Some(run)) = (id, again) {
+            (made.id, made.started, made.host) = (id, run.started, run.host.clone());
+        }
+        made
+    }
+
     fn own(a: u8, b: u8, c: u8) -> Call {
         let who = u16::from(b) % 3;
         match a % 4 {
@@ -330,7 +373,7 @@ fn most_calls_of_a_history_write() {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         u8::try_from(seed >> 56).unwrap()
     };
-    let dice = (0..400).map(|_| (byte(), byte(), byte(), byte(), byte())).collect();
+    let dice = (0..800).map(|_| (byte(), byte(), byte(), byte(), byte())).collect();
     let (wrote, refused) = drive(dice);
-    assert!(wrote > 150 && refused > 5, "{wrote} and {refused} of 400");
+    assert!(wrote > 300 && refused > 5, "{wrote} and {refused} of 800");
 }

@@ -1,6 +1,6 @@
 use super::super::{
-    Addressed, Applied, Change, Ledger, OpenPass, Own, PassEnd, PassStart, Planned, Result, Retention, RunRecord,
-    Shared, Slot, StoreError,
+    Activity, Addressed, Applied, Change, Ledger, OpenPass, Own, PassEnd, PassStart, Planned, Result, Retention,
+    RunRecord, ScriptHour, ScriptName, Scripts, Shared, Slot, StoreError, Wanted,
 };
 use crate::decide::{Alert, Delivery, JobState, SendResult, Sent, Tally, Waiting};
 use checker_job::{JobId, Timestamp};
@@ -137,6 +137,27 @@ impl<S: Shared> Shared for Via<S> {
     }
     fn hours(&self, job: &JobId, since: Timestamp) -> Result<Vec<Tally>> {
         self.next().hours(job, since)
+    }
+}
+
+impl<S: Scripts> Scripts for Via<S> {
+    fn record(&self, runs: &[RunRecord]) -> Result<()> {
+        self.write(|s| s.record(runs))
+    }
+    fn active(&self) -> Result<Vec<RunRecord>> {
+        self.next().active()
+    }
+    fn activity(&self, wanted: &[Wanted]) -> Result<Vec<Activity>> {
+        self.next().activity(wanted)
+    }
+    fn script_runs(&self, name: &str, host: Option<&str>, limit: usize) -> Result<Vec<RunRecord>> {
+        self.next().script_runs(name, host, limit)
+    }
+    fn scripts(&self) -> Result<Vec<ScriptName>> {
+        self.next().scripts()
+    }
+    fn script_hours(&self, name: &str, since: Timestamp) -> Result<Vec<(String, ScriptHour)>> {
+        self.next().script_hours(name, since)
     }
 }
 
