@@ -20,6 +20,8 @@ mod look;
 mod named;
 mod new_job;
 mod peers;
+mod run;
+mod script;
 mod status;
 mod test;
 mod try_job;
@@ -57,9 +59,11 @@ pub fn run(registry: Registry) -> ExitCode {
 }
 
 fn main(registry: &Registry, argv: Vec<OsString>) -> u8 {
-    let parsed = match args::parse(argv) {
-        Ok(parsed) => parsed,
-        Err(told) => return told.show(),
+    let argv = script::by_name(argv);
+    let parsed = match (script::refused(&argv, None), args::parse(argv.clone())) {
+        (Some(code), _) => return code,
+        (None, Ok(parsed)) => parsed,
+        (None, Err(told)) => return script::refused(&argv, Some(&told)).unwrap_or_else(|| told.show()),
     };
     let mut out = io::BufWriter::new(io::stdout().lock());
     let mut cx = Cx { registry, options: &parsed.options, out: &mut out };
@@ -99,6 +103,8 @@ fn dispatch(cx: &mut Cx<'_>, command: &Command) -> Result<Exit, Failure> {
         Command::NewJob(a) => new_job::run(cx, a),
         Command::Import(a) => import::run(cx, a),
         Command::Demo(a) => demo::run(cx, a),
+        Command::Run(a) => run::run(cx, a),
+        Command::Script(a) => script::run(cx, a),
         Command::Apart => apart::run(cx),
         Command::Look => look::run(cx),
     }

@@ -26,7 +26,9 @@ pub mod peers;
 pub(crate) mod planted;
 #[cfg(test)]
 mod properties;
+mod run;
 pub mod schedule;
+pub mod script;
 mod state;
 pub mod status;
 pub mod step;
@@ -38,5 +40,6 @@ pub mod witness;
 mod word;
 
 pub use alert::{Alert, AlertId, AlertKind, Delivery, DeliveryState, Recipient, SendResult, Sent, Waiting};
+pub use run::{RunRecord, RunStatus, Source};
 pub use state::{Ack, Episode, Flapping, JobState, Silence, Tally};
 pub use word::Word;

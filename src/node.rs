@@ -1,9 +1,11 @@
 //! Troubles of this node itself: each is a job of the own group whose outcome the pass knows by itself. So its
 //! threshold, its reminders, its recovery and its delivery are the same as everybody's.
 
+mod identity;
 mod outside;
 mod own_faults;
 
+pub use identity::{host_name, identity};
 pub use outside::{channel, channels_in_trouble, deadman};
 pub use own_faults::{Blind, blind, clock, evidence_lines, seen_again, waits_for_no_job};
 

@@ -11,9 +11,12 @@
 //!    `own_key` what only the machine knows whose settings they are.
 //! 5. `report` tells the problems, `mask` keeps secrets out of them.
 //!
+//! `brief` is for a wrapped script, which needs no more than the place of the state.
+//!
 //! Nothing here uses the network. Files are read where a key names one that holds a secret or certificates.
 
 pub mod accepted;
+mod brief;
 mod canary;
 mod common;
 mod confirm;
@@ -43,6 +46,7 @@ mod watch;
 mod window;
 mod zone;
 
+pub use brief::Brief;
 pub use canary::{Canary, Deadman, Via};
 pub use common::COMMON_KEYS;
 pub use confirm::{Want, Wants};

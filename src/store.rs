@@ -20,14 +20,15 @@ mod suite;
 pub use group::{Group, OfJobs, OfNode};
 pub use lock::{Guard, LockFile};
 pub use memory::{Memory, MemoryGroup, MemoryOwn, MemoryShared};
-pub use scripts::{Activity, Measured, ScriptHour, ScriptName, Scripts, Wanted, is_success};
+pub(crate) use rules::check_run;
+pub use scripts::Scripts;
 pub use sqlite::{Degraded, Home, Sqlite, SqliteGroup, SqliteOwn, SqliteShared};
 pub(crate) use sqlite::{check_place, user_name};
 pub use time::StoreClock;
 
 use crate::decide::{Alert, AlertId, Delivery, JobState, Recipient, SendResult, Sent, Tally, Waiting};
-use checker_job::{JobId, Outcome, Timestamp};
-use serde::{Deserialize, Serialize};
+pub use crate::decide::{RunRecord, RunStatus, Source};
+use checker_job::{JobId, Timestamp};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt;
 use std::time::Duration;
@@ -79,75 +80,6 @@ impl std::error::Error for StoreError {}
 
 /// Results of store operations.
 pub type Result<T> = std::result::Result<T, StoreError>;
-
-/// What started a run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Source {
-    /// A pass.
-    Cron,
-    /// A person (`checker try`, `checker test`).
-    Manual,
-    /// A wrapped script.
-    Script,
-    /// `checker call`.
-    Call,
-    /// A spool folder.
-    Spool,
-    /// Another host.
-    Remote,
-}
-
-/// Where a run stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RunStatus {
-    /// Waits to be taken.
-    Pending,
-    /// Runs.
-    Active,
-    /// Has ended.
-    Done,
-}
-
-/// One execution. The runs of a pass are written when they are done; all others live here from the start.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct RunRecord {
-    /// UUID version 7, made by the caller.
-    pub id: Uuid,
-    /// The job, or the script's name.
-    pub job: JobId,
-    /// Where it stands.
-    pub status: RunStatus,
-    /// Empty for the jobs of a pass.
-    pub queue: String,
-    /// The higher the sooner.
-    pub priority: i32,
-    /// Not before this.
-    pub not_before: Option<Timestamp>,
-    /// Counted from 1.
-    pub attempt: u32,
-    /// What started it.
-    pub source: Source,
-    /// Who asked for it.
-    pub asked_by: Option<String>,
-    /// What it was asked to do, as JSON.
-    pub args: Option<String>,
-    /// The node that ran it.
-    pub node: Uuid,
-    /// That node's host name.
-    pub host: String,
-    /// The pass that ran it.
-    pub pass: Option<Uuid>,
-    /// When it started.
-    pub started: Option<Timestamp>,
-    /// When it ended.
-    pub ended: Option<Timestamp>,
-    /// What it found.
-    pub outcome: Option<Outcome>,
-    /// It found the same good state as the run before: kept for a shorter time.
-    pub steady: bool,
-}
 
 /// A change of one job, decided on `expected_seq`.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,5 +1,9 @@
 //! The arguments, as clap sees them; and the first program's way of writing them.
 
+mod script;
+
+pub(super) use script::{History, Last, Monitor, Record, Run, Script, ScriptCommand};
+
 use super::exit::Exit;
 use crate::decide::schedule::Class;
 use clap::error::ErrorKind;
@@ -80,6 +84,10 @@ pub(super) enum Command {
     NewJob(NewJob),
     /// Move in: take over settings and state of the first program, or the endpoints of Gatus
     Import(Import),
+    /// Run a command, as a line of a crontab would, and keep a record of it
+    Run(Run),
+    /// Records of scripts: what ran, when, and whether it ran as it should
+    Script(Script),
     /// Show the whole life of an alert, on this machine, in half a minute
     Demo(Demo),
     /// Not for hands: a pass starts this to run jobs that may end their process
@@ -334,6 +342,18 @@ pub(super) struct Demo {
 pub(super) struct Told(clap::Error);
 
 impl Told {
+    /// Whether this is what somebody asked for, and no error.
+    pub(super) fn is_help(&self) -> bool {
+        matches!(self.0.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion)
+    }
+
+    /// What is wrong, on one line.
+    pub(super) fn first_line(&self) -> String {
+        let text = self.0.to_string();
+        let line = text.lines().next().unwrap_or_default();
+        line.strip_prefix("error: ").unwrap_or(line).to_owned()
+    }
+
     /// Prints it; the answer is the exit code: 64 for wrong arguments (clap's own 2 would read as CRITICAL).
     pub(super) fn show(&self) -> u8 {
         // A closed pipe is no trouble here either.

@@ -7,9 +7,10 @@ mod rounds;
 use super::args::Cron;
 use super::courier::{Desk, ThreadCourier};
 use super::exit::{Exit, Failure};
-use super::world::{World, node_id};
+use super::world::World;
 use super::{Cx, is_terminal, json_line};
 use crate::decide::schedule::{Called, Reason};
+use crate::node::identity;
 use crate::pass::{Pass, Report, Setup};
 use crate::registry::DynJob;
 use crate::settings::accepted;
@@ -79,7 +80,7 @@ pub(super) fn pass(world: &World, called: Called) -> Result<Passed, Failure> {
     let (shared, own) = (store.shared(), store.own());
     let id = Uuid::now_v7();
     home.hold(id)?;
-    let mut setup = world.setup(node_id(&own)?);
+    let mut setup = world.setup(identity(&own)?);
     add_drill(world, &own, &mut setup);
     if let Err(why) = node::settings(&own, &setup.contacts, world.broken.as_deref(), clock::now().wall) {
         tracing::warn!("the trouble with the settings cannot be noted: {why}");

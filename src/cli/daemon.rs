@@ -5,7 +5,7 @@ pub(super) mod hands;
 use super::args;
 use super::exit::{Exit, Failure};
 use super::watch::digest;
-use super::world::{World, login_by, node_id};
+use super::world::{World, login_by};
 use super::{Cx, is_terminal};
 use crate::control::Program;
 use crate::daemon::duties::Parts;
@@ -17,6 +17,7 @@ use crate::decide::health::Facts;
 use crate::decide::mail;
 use crate::decide::peers::Watched;
 use crate::decide::status::NodeId;
+use crate::node::identity;
 use crate::peer;
 use crate::registry::Registry;
 use crate::rounds::views;
@@ -100,7 +101,7 @@ impl Site {
         let store = world.open(&home)?;
         let id = Uuid::now_v7();
         home.hold(id)?;
-        node_id(&store.own())?;
+        identity(&store.own())?;
         let contacts = world.contacts();
         if let Err(why) = node::settings(&store.own(), &contacts, world.broken.as_deref(), clock::now().wall) {
             tracing::warn!("the trouble with the settings cannot be noted: {why}");

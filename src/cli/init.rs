@@ -3,7 +3,7 @@
 use super::Cx;
 use super::args;
 use super::exit::{Exit, Failure};
-use super::world::host_name;
+use crate::node::host_name;
 use crate::settings::{self, Env};
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use std::fmt::Write as _;

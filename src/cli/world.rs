@@ -6,11 +6,12 @@ use super::{Cx, courier::Desk, cron::degraded::Noted};
 use crate::channel::mail::{Login, LoginBy, MailSettings, Security, Server, Transport};
 use crate::decide::Recipient;
 use crate::decide::delivery::Limits;
+use crate::node::host_name;
 use crate::pass::{self, Setup};
 use crate::registry::{DynJob, Registry};
 use crate::runner::AtOnce;
 use crate::settings::{self, Env, Report, Settings};
-use crate::store::{Home, Own, Sqlite, StoreClock, StoreError};
+use crate::store::{Home, Sqlite, StoreClock};
 use crate::{apart, log};
 use checker_job::Policy;
 use checker_parts::mailbox::Password;
@@ -19,9 +20,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use uuid::Uuid;
-
-/// Where this node's identity is kept in the own group.
-const NODE: &str = "node";
 
 /// The settings in use.
 pub(super) struct World {
@@ -249,22 +247,6 @@ fn command(env: &Env, settings: &Path) -> String {
     let text = path.display().to_string();
     let plain = text.chars().all(|c| c.is_alphanumeric() || "/._-+,:@".contains(c));
     if plain { format!("checker -f {text}") } else { format!("checker -f '{}'", text.replace('\'', "'\\''")) }
-}
-
-/// This node's identity, made at its first pass.
-pub(super) fn node_id(own: &dyn Own) -> Result<Uuid, StoreError> {
-    if let Some(id) = own.meta(NODE)?.and_then(|t| Uuid::parse_str(&t).ok()) {
-        return Ok(id);
-    }
-    let id = Uuid::now_v7();
-    own.set_meta(NODE, Some(&id.to_string()))?;
-    Ok(id)
-}
-
-/// The system's host name.
-pub(super) fn host_name() -> String {
-    let name = nix::unistd::gethostname().ok().and_then(|n| n.into_string().ok());
-    name.filter(|n| !n.is_empty()).unwrap_or_else(|| "localhost".to_owned())
 }
 
 /// The login name of whoever runs this, for acknowledgements.

@@ -109,7 +109,7 @@ fn place(state: &Path) -> PathBuf {
 }
 
 /// The value of a line `state = "..."`, in a file that need not be TOML any more.
-fn state_line(text: &str) -> Option<String> {
+pub(super) fn state_line(text: &str) -> Option<String> {
     text.lines().find_map(|line| {
         let value = line.trim().strip_prefix("state")?.trim_start().strip_prefix('=')?.trim_start();
         let (value, _) = value.strip_prefix('"')?.split_once('"')?;

@@ -8,9 +8,10 @@ mod retention;
 mod scripts;
 
 use super::{
-    Activity, Addressed, Applied, Change, Group, Ledger, OfJobs, OfNode, OpenPass, Own, PassEnd, PassStart, Planned,
-    Result, Retention, RunRecord, ScriptHour, ScriptName, Scripts, Shared, Slot, StoreClock, Wanted, rules,
+    Addressed, Applied, Change, Group, Ledger, OfJobs, OfNode, OpenPass, Own, PassEnd, PassStart, Planned, Result,
+    Retention, RunRecord, Scripts, Shared, Slot, StoreClock, rules,
 };
+use crate::decide::script::{Activity, ScriptHour, ScriptName, Wanted};
 use crate::decide::{Alert, Delivery, JobState, SendResult, Sent, Tally, Waiting};
 use checker_job::{JobId, Timestamp};
 use ledger::Book;

@@ -39,24 +39,27 @@ pub(super) fn check_changes(changes: &[Change]) -> Result<()> {
 
 /// Refuses runs that are none of a script.
 pub(super) fn check_runs(runs: &[RunRecord]) -> Result<()> {
-    for run in runs {
-        check_v7("run", run.id)?;
-        let name = &run.job;
-        if run.source == Source::Cron || run.pass.is_some() {
-            return refuse(format!("a run of {name} belongs to a pass. This is a fault of Checker: please report it"));
-        }
-        let over = run.status == RunStatus::Done;
-        let succeeded = run.outcome.as_ref().is_some_and(|o| o.verdict == Verdict::Ok);
-        let good = run.started.is_some()
-            && run.outcome.is_some() == over
-            && (over || run.ended.is_none())
-            && (!succeeded || run.ended.is_some());
-        if !good {
-            return refuse(format!("a run of {name} contradicts itself. This is a fault of Checker: please report it"));
-        }
-        if run.ended.is_some_and(|ended| Some(ended) < run.started) {
-            return refuse(format!("a run of {name} ended before it started: give the times the other way round"));
-        }
+    runs.iter().try_for_each(check_run)
+}
+
+/// Refuses a run that is none of a script, or that contradicts itself.
+pub(crate) fn check_run(run: &RunRecord) -> Result<()> {
+    check_v7("run", run.id)?;
+    let name = &run.job;
+    if run.source == Source::Cron || run.pass.is_some() {
+        return refuse(format!("a run of {name} belongs to a pass. This is a fault of Checker: please report it"));
+    }
+    let over = run.status == RunStatus::Done;
+    let succeeded = run.outcome.as_ref().is_some_and(|o| o.verdict == Verdict::Ok);
+    let good = run.started.is_some()
+        && run.outcome.is_some() == over
+        && (over || run.ended.is_none())
+        && (!succeeded || run.ended.is_some());
+    if !good {
+        return refuse(format!("a run of {name} contradicts itself. This is a fault of Checker: please report it"));
+    }
+    if run.ended.is_some_and(|ended| Some(ended) < run.started) {
+        return refuse(format!("a run of {name} ended before it started: give the times the other way round"));
     }
     Ok(())
 }

@@ -33,12 +33,13 @@ pub(super) use place::{cannot_make, check_lock_file};
 pub(crate) use place::{check_place, user_name};
 
 use super::{
-    Activity, Addressed, Applied, Change, Group, Ledger, OfJobs, OfNode, OpenPass, Own, PassEnd, PassStart, Planned,
-    Result, Retention, RunRecord, ScriptHour, ScriptName, Scripts, Shared, Slot, StoreClock, StoreError, Wanted,
+    Addressed, Applied, Change, Group, Ledger, OfJobs, OfNode, OpenPass, Own, PassEnd, PassStart, Planned, Result,
+    Retention, RunRecord, Scripts, Shared, Slot, StoreClock, StoreError,
 };
+use crate::decide::script::{Activity, ScriptHour, ScriptName, Wanted};
 use crate::decide::{Alert, Delivery, JobState, SendResult, Sent, Tally, Waiting};
 use checker_job::{JobId, Timestamp};
-use db::{At, Db, Durability};
+use db::{At, Db, Durability, PATIENCE};
 use errors::{Moment, explain};
 use rusqlite::OpenFlags;
 use std::collections::{BTreeSet, HashMap};
@@ -74,7 +75,15 @@ impl Sqlite {
     /// another user's file, one that others may write, another program's file; [`StoreError::SchemaNewer`],
     /// [`StoreError::Corrupt`], [`StoreError::ReadOnly`], [`StoreError::Full`], [`StoreError::Unavailable`].
     pub fn open(path: &Path, clock: StoreClock) -> Result<Self> {
-        Db::open(path, clock).map(|db| Self(Arc::new(db)))
+        Self::open_within(path, clock, PATIENCE)
+    }
+
+    /// The same for whoever cannot wait: another process's write is waited for no longer than `patience`.
+    ///
+    /// # Errors
+    /// As of [`Sqlite::open`].
+    pub fn open_within(path: &Path, clock: StoreClock, patience: Duration) -> Result<Self> {
+        Db::open(path, clock, patience).map(|db| Self(Arc::new(db)))
     }
 
     /// Opens the state file to look at it. It must exist and be of today's format; every write is

@@ -3,7 +3,8 @@
 use super::super::Cx;
 use super::super::args;
 use super::super::exit::{Exit, Failure};
-use super::super::world::{World, host_name};
+use super::super::world::World;
+use crate::node::host_name;
 use crate::peer::PublicKey;
 use crate::settings::http_url;
 use std::io::Write as _;

@@ -1,4 +1,5 @@
-use super::super::{Applied, Change, RunRecord, RunStatus, ScriptHour, ScriptName, Slot, rules};
+use super::super::{Applied, Change, RunRecord, RunStatus, Slot, rules};
+use crate::decide::script::{ScriptHour, ScriptName};
 use crate::decide::{Alert, AlertId, Delivery, JobState, Recipient, Tally};
 use checker_job::{JobId, Timestamp};
 use std::collections::{BTreeMap, HashMap};

@@ -1,4 +1,4 @@
-use super::super::{Retention, RunRecord, RunStatus, is_success, rules};
+use super::super::{Retention, RunRecord, RunStatus, rules};
 use super::ledger::Book;
 use super::passes::Passes;
 use crate::decide::{AlertId, DeliveryState};
@@ -28,9 +28,9 @@ pub(super) fn prune(book: &mut Book, passes: Option<&mut Passes>, now: Timestamp
 fn may_go(book: &Book, run: &RunRecord) -> bool {
     let newer = |other: &RunRecord| {
         let later = (other.ended, other.id) > (run.ended, run.id);
-        is_success(other) && other.job == run.job && other.host == run.host && later
+        other.is_success() && other.job == run.job && other.host == run.host && later
     };
-    let newest_success = is_success(run) && !book.runs.values().any(|k| newer(&k.record));
+    let newest_success = run.is_success() && !book.runs.values().any(|k| newer(&k.record));
     run.status == RunStatus::Done && !newest_success
 }
 

@@ -1,8 +1,8 @@
 //! Runs of scripts, by name and host.
 
-use super::super::scripts::{share, stage};
-use super::super::{Activity, Measured, RunRecord, RunStatus, ScriptHour, ScriptName, Source, Wanted, is_success};
+use super::super::{RunRecord, RunStatus, Source};
 use super::ledger::{Book, KeptRun};
+use crate::decide::script::{Activity, Measured, ScriptHour, ScriptName, Wanted, share, stage};
 use checker_job::Timestamp;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -36,7 +36,7 @@ impl Book {
         };
         let its: Vec<&RunRecord> = self.of_scripts().filter(is_its).collect();
         let ended: Vec<&RunRecord> =
-            its.iter().copied().filter(|run| is_success(run) && run.ended <= Some(wanted.until)).collect();
+            its.iter().copied().filter(|run| run.is_success() && run.ended <= Some(wanted.until)).collect();
         let success = ended.iter().copied().max_by_key(|run| (run.ended, run.id));
         // Of those that started at once, the one that ended last.
         let started = ended.iter().copied().max_by_key(|run| (run.started, run.ended, run.id));
@@ -74,7 +74,7 @@ impl Book {
     }
 
     pub(super) fn scripts(&self) -> Vec<ScriptName> {
-        let runs = self.of_scripts().filter(|run| is_success(run) || run.status != RunStatus::Done);
+        let runs = self.of_scripts().filter(|run| run.is_success() || run.status != RunStatus::Done);
         let runs = runs.map(|run| ScriptName { name: run.job.to_string(), host: run.host.clone() });
         let all: BTreeSet<ScriptName> =
             runs.chain(self.script_hours.keys().map(|(script, _)| script.clone())).collect();

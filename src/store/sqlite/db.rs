@@ -202,8 +202,8 @@ impl fmt::Debug for Db {
 }
 
 impl Db {
-    pub(super) fn open(path: &Path, clock: StoreClock) -> Result<Self> {
-        Conn::open(path, PATIENCE).map(|conn| Self::of(conn, path, clock, None))
+    pub(super) fn open(path: &Path, clock: StoreClock, patience: Duration) -> Result<Self> {
+        Conn::open(path, patience).map(|conn| Self::of(conn, path, clock, None))
     }
 
     pub(super) fn connect(path: &Path, clock: StoreClock, access: OpenFlags) -> Result<Self> {

@@ -1,10 +1,10 @@
 //! Runs of scripts, by name and host.
 
-use super::super::scripts::{share, stage};
-use super::super::{Activity, Measured, RunRecord, ScriptHour, ScriptName, Wanted};
+use super::super::RunRecord;
 use super::errors::Step;
 use super::runs::{COLUMNS, Tail, Writer, record_of, take_back};
 use super::values::{int, row, rows, run, status_of, time, whole};
+use crate::decide::script::{Activity, Measured, ScriptHour, ScriptName, Wanted, share, stage};
 use checker_job::Timestamp;
 use rusqlite::{Connection, Row, Transaction, params};
 use std::collections::BTreeSet;

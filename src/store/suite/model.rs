@@ -1,12 +1,13 @@
 //! The file against the model: any history, and after each call the same answer and the same content.
 
 use super::super::{
-    Change, Ledger, Memory, Own, PassEnd, Planned, Result, Retention, RunRecord, Scripts, Shared, Sqlite, Wanted,
+    Change, Ledger, Memory, Own, PassEnd, Planned, Result, Retention, RunRecord, Scripts, Shared, Sqlite,
 };
 use super::fixtures::{
     Hands, accepted, alert, alert_id, at, delivery, failing, good, id, job, later, pass, refused, run, script, to,
 };
 use super::folder;
+use crate::decide::script::Wanted;
 use crate::decide::{Delivery, DeliveryState, JobState, SendResult, Tally};
 use checker_job::{JobId, Outcome, Timestamp};
 use proptest::prelude::*;
@@ -368,7 +369,7 @@ proptest! {
 /// The check above is worth something only if its histories do something.
 #[test]
 fn most_calls_of_a_history_write() {
-    let mut seed = 1_u64;
+    let mut seed = 11_u64;
     let mut byte = || {
         seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
         u8::try_from(seed >> 56).unwrap()

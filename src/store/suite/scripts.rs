@@ -1,9 +1,7 @@
-use super::super::{
-    Activity, Change, Ledger, Measured, Retention, RunRecord, RunStatus, ScriptName, Scripts, Shared, Source,
-    StoreError, Wanted,
-};
+use super::super::{Change, Ledger, Retention, RunRecord, RunStatus, Scripts, Shared, Source, StoreError};
 use super::Bench;
 use super::fixtures::{any_clock, at, id, job, run, script};
+use crate::decide::script::{Activity, Measured, ScriptName, Wanted};
 use checker_job::Outcome;
 use std::time::Duration;
 

@@ -1,7 +1,8 @@
 use super::super::{
-    Activity, Addressed, Applied, Change, Ledger, OpenPass, Own, PassEnd, PassStart, Planned, Result, Retention,
-    RunRecord, ScriptHour, ScriptName, Scripts, Shared, Slot, StoreError, Wanted,
+    Addressed, Applied, Change, Ledger, OpenPass, Own, PassEnd, PassStart, Planned, Result, Retention, RunRecord,
+    Scripts, Shared, Slot, StoreError,
 };
+use crate::decide::script::{Activity, ScriptHour, ScriptName, Wanted};
 use crate::decide::{Alert, Delivery, JobState, SendResult, Sent, Tally, Waiting};
 use checker_job::{JobId, Timestamp};
 use std::cell::Cell;
