@@ -22,6 +22,7 @@ pub fn bundled() -> Registry {
         .with::<checker_systemd::Spawner>()
         .with::<checker_dns::Spawner>()
         .with::<checker_ping::Spawner>()
+        .with_scripts()
         .with::<checker_command::Spawner>()
         .with::<checker_example::Spawner>()
 }

@@ -9,6 +9,7 @@ mod doubt;
 mod due;
 mod ids;
 mod results;
+mod scripts;
 mod steps;
 mod waves;
 mod windows;
@@ -41,6 +42,7 @@ use uuid::Uuid;
 use waves::Waves;
 
 pub use due::Skipped;
+pub(crate) use scripts::look as look_at_script;
 pub use wording::{Words, alert as word_alert};
 
 /// Where the memory of the crontab is kept in the own group.
@@ -221,7 +223,13 @@ impl Pass<'_> {
         doubt: Doubt,
         report: &mut Report,
     ) -> Result<()> {
-        let mut runner = Crew::start(self.setup, self.own, self.id, due, now)?;
+        let judged = scripts::judge(self, due, &states, now).unwrap_or_else(|(left, why)| {
+            tracing::warn!("{} script(s) are not judged in this pass: {why}", left.len());
+            let name = |i: usize| Some((due.get(i)?.job.policy().name.clone(), Skipped::NoRecords));
+            report.skipped.extend(left.into_iter().filter_map(name));
+            Vec::new()
+        });
+        let mut runner = Crew::start(self.setup, self.own, self.id, due, now, judged)?;
         let mut results = Results::new(self, due, states, doubt, runner.suspects())?;
         let mut waves = Waves::new(due.iter().map(|d| d.job.policy().until_judged()));
         let mut confirming = Confirming::new(self.peers.clone());

@@ -7,6 +7,8 @@ mod elsewhere;
 mod fields;
 mod read;
 
+use crate::decide::script::Expected;
+use crate::script::kind as scripts;
 use crate::settings::pairs::Pairs;
 use checker_job::{
     Context, Failure, Job, JobId, JobSpawner, Message, Outcome, Policy, Recovery, SpawnError, Table, Vacuity,
@@ -14,7 +16,6 @@ use checker_job::{
 use std::collections::BTreeMap;
 use std::fmt;
 use std::future::Future;
-use std::marker::PhantomData;
 use std::ops::Range;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -43,6 +44,10 @@ pub trait DynJob: Send + Sync {
     }
     /// What a run leaves outside of Checker.
     fn leaves(&self) -> Option<String> {
+        None
+    }
+    /// What is expected of a script, if the job is one that is judged by records and does not run.
+    fn expected(&self) -> Option<&Expected> {
         None
     }
     /// Looks once at the target and says what it saw.
@@ -151,16 +156,23 @@ trait Kind: Send + Sync {
     fn example(&self) -> &'static str;
     fn keys(&self) -> Option<&'static [&'static str]>;
     fn elsewhere(&self) -> &'static [&'static str];
+    fn own_meaning(&self) -> &'static [&'static str];
     fn spawn(&self, tables: &[RawTable<'_>]) -> Spawned;
 }
 
-struct KindOf<S>(PhantomData<fn() -> S>);
+/// How a kind's job becomes one of any kind.
+type Erase<J> = fn(J) -> Arc<dyn DynJob>;
+
+struct KindOf<S: JobSpawner> {
+    erase: Erase<S::Job>,
+    /// Common keys that the kind reads itself.
+    own_meaning: &'static [&'static str],
+}
 
 impl<S: JobSpawner> KindOf<S> {
-    fn erase(jobs: Vec<S::Job>) -> Vec<Arc<dyn DynJob>> {
-        jobs.into_iter()
-            .map(|job| Arc::new(Erased { job, kind: S::KIND, blocking: S::BLOCKING }) as Arc<dyn DynJob>)
-            .collect()
+    fn usual() -> Self {
+        let erase = |job| Arc::new(Erased { job, kind: S::KIND, blocking: S::BLOCKING }) as Arc<dyn DynJob>;
+        Self { erase, own_meaning: &[] }
     }
 
     /// Reads the tables `chosen` into the kind's own type; the second list says which table each one was.
@@ -205,6 +217,10 @@ impl<S: JobSpawner> Kind for KindOf<S> {
         S::ELSEWHERE
     }
 
+    fn own_meaning(&self) -> &'static [&'static str] {
+        self.own_meaning
+    }
+
     fn spawn(&self, tables: &[RawTable<'_>]) -> Spawned {
         let all: Vec<usize> = (0..tables.len()).collect();
         let mut problems = Vec::new();
@@ -224,7 +240,7 @@ impl<S: JobSpawner> Kind for KindOf<S> {
                 if bad.is_empty() || good.is_empty() { Vec::new() } else { S::spawn(good).unwrap_or_default() }
             }
         };
-        Spawned { jobs: Self::erase(jobs), problems, doubts }
+        Spawned { jobs: jobs.into_iter().map(self.erase).collect(), problems, doubts }
     }
 }
 
@@ -277,9 +293,26 @@ impl Registry {
         if self.kinds.contains_key(S::KIND) {
             self.twice.push(S::KIND);
         } else {
-            self.kinds.insert(S::KIND, Box::new(KindOf::<S>(PhantomData)));
+            self.kinds.insert(S::KIND, Box::new(KindOf::<S>::usual()));
         }
         self
+    }
+
+    /// Takes in the kind `script`, whose jobs are judged by records and do not run.
+    #[must_use]
+    pub fn with_scripts(mut self) -> Self {
+        let kind = KindOf::<scripts::Spawner> { erase: |job| Arc::new(job), own_meaning: &scripts::OWN_MEANING };
+        if self.kinds.contains_key(scripts::KIND) {
+            self.twice.push(scripts::KIND);
+        } else {
+            self.kinds.insert(scripts::KIND, Box::new(kind));
+        }
+        self
+    }
+
+    /// Common keys that mean something else to `kind`, so that it reads them itself.
+    pub(crate) fn own_meaning(&self, kind: &str) -> &'static [&'static str] {
+        self.kinds.get(kind).map_or(&[], |k| k.own_meaning())
     }
 
     /// The names of all kinds, sorted.

@@ -6,6 +6,7 @@
 
 pub mod book;
 pub mod ends;
+pub(crate) mod kind;
 #[cfg(test)]
 mod monitored;
 pub mod spool;

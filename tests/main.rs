@@ -25,6 +25,7 @@ mod matrix;
 mod moving;
 mod passes;
 mod peer;
+mod scripts;
 mod settings;
 mod support;
 mod tidy;

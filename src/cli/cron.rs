@@ -13,9 +13,10 @@ use crate::decide::schedule::{Called, Reason};
 use crate::node::identity;
 use crate::pass::{Pass, Report, Setup};
 use crate::registry::DynJob;
+use crate::script::ends::NEVER_FINISHED;
 use crate::settings::accepted;
-use crate::store::{Degraded, Home, Own, Sqlite, StoreError};
-use crate::{clock, drill, log, node, witness};
+use crate::store::{Degraded, Home, Own, Sqlite, SqliteShared, StoreError};
+use crate::{clock, drill, log, node, script, witness};
 use checker_job::{Timestamp, duration_words};
 use serde_json::json;
 use std::io::{self, Write};
@@ -93,6 +94,7 @@ pub(super) fn pass(world: &World, called: Called) -> Result<Passed, Failure> {
     if let Err(why) = outside::watch_channels(&own, &world.settings, &setup.contacts) {
         tracing::warn!("the channels are not watched in this pass: {why}");
     }
+    settle_scripts(world, &home, &shared, setup.node);
     let references = world.references();
     let desk = world.desk(&home, id)?;
     desk.noted.update(&home, &store, &setup.contacts);
@@ -131,6 +133,14 @@ pub(super) fn pass(world: &World, called: Called) -> Result<Passed, Failure> {
     let mut report = report?;
     tell_of_the_state(&desk, &home, &mut report);
     Ok(Passed { report, degraded: home.degraded(), store })
+}
+
+/// Takes in what scripts have left, and notices those that nobody ended.
+fn settle_scripts(world: &World, home: &Home, shared: &SqliteShared, node: Uuid) {
+    match script::ends::settle(shared, &world.spool(), home, node, clock::now().wall) {
+        Ok(given_up) => given_up.iter().for_each(|run| tracing::info!("{}: {NEVER_FINISHED} ({})", run.job, run.id)),
+        Err(why) => tracing::warn!("records of scripts wait for a later pass: {why}"),
+    }
 }
 
 /// Tells of trouble with the state that began after the last wave of this pass.

@@ -6,7 +6,7 @@ mod receipt;
 
 use super::args;
 use super::exit::{Exit, Failure};
-use super::try_job::once;
+use super::try_job::looked;
 use super::world::World;
 use super::{Cx, local_time};
 use crate::channel::mail::{Mailer, message_id};
@@ -139,7 +139,7 @@ fn jobs(cx: &mut Cx<'_>, world: &World) -> Result<(), Failure> {
         writeln!(cx.out, "leaves    {}: {what}", job.policy().name)?;
     }
     cx.out.flush()?;
-    let all = once(jobs, |_| {})?;
+    let all = looked(world, jobs)?;
     let mut bad = 0;
     for finished in &all {
         let Some(job) = jobs.get(finished.index) else { continue };

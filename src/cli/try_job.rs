@@ -7,10 +7,13 @@ use super::world::World;
 use super::{Cx, json_line};
 use crate::decide::JobState;
 use crate::decide::confirm::{Said, Sight};
+use crate::decide::script::Activity;
 use crate::decide::transition::{Input, Step, transition};
+use crate::node::host_name;
+use crate::pass::look_at_script;
 use crate::registry::DynJob;
 use crate::runner::{AtOnce, Finished, Options, Runner, Work};
-use crate::store::Ledger;
+use crate::store::{Ledger, Scripts};
 use crate::{clock, confirm};
 use checker_job::{Confirm, JobId, duration_words};
 use serde_json::json;
@@ -27,7 +30,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Try) -> Result<Exit, Failure> {
         writeln!(cx.out, "{}: this run leaves {what}", job.policy().name)?;
         cx.out.flush()?;
     }
-    let finished = once(&[Arc::clone(&job)], |_| {})?
+    let finished = looked(&world, &[Arc::clone(&job)])?
         .pop()
         .ok_or_else(|| Failure::Other(Exit::Io, "the job gave no answer".to_owned()))?;
     let (before, step) = foresee(&world, job.as_ref(), &finished)?;
@@ -51,6 +54,29 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &Try) -> Result<Exit, Failure> {
         writeln!(cx.out, "Checker's own state is as before, and nobody was told")?;
     }
     Ok(Exit::Ok)
+}
+
+/// Runs jobs once, and judges those of scripts by their records as they are.
+pub(super) fn looked(world: &World, jobs: &[Arc<dyn DynJob>]) -> Result<Vec<Finished>, Failure> {
+    let mut all = once(jobs, |_| {})?;
+    let store = if jobs.iter().any(|job| job.expected().is_some()) { world.look(&world.home(false))? } else { None };
+    for finished in &mut all {
+        let Some((job, expected)) = jobs.get(finished.index).and_then(|job| Some((job, job.expected()?))) else {
+            continue;
+        };
+        let now = clock::now().wall;
+        let (known, before) = match &store {
+            Some(store) => {
+                let shared = store.shared();
+                let known = shared.activity(&[expected.wanted(&host_name(), now)])?.pop().unwrap_or_default();
+                (known, shared.states(std::slice::from_ref(job.id()))?.remove(job.id()).unwrap_or_default())
+            }
+            None => (Activity::default(), JobState::default()),
+        };
+        let look = look_at_script(expected, &before, &world.settings.general.timezone, now);
+        finished.outcome = expected.judge(&known, &look);
+    }
+    Ok(all)
 }
 
 /// Runs jobs once, beside the passes: no slot is served, no state is touched.

@@ -10,6 +10,7 @@ use crate::node::host_name;
 use crate::pass::{self, Setup};
 use crate::registry::{DynJob, Registry};
 use crate::runner::AtOnce;
+use crate::script::spool::Spool;
 use crate::settings::{self, Env, Report, Settings};
 use crate::store::{Home, Sqlite, StoreClock};
 use crate::{apart, log};
@@ -95,6 +96,11 @@ impl World {
     /// Where the state is. A pass mends what it can and goes on elsewhere if it must; commands of a person do neither.
     pub(super) fn home(&self, mends: bool) -> Arc<Home> {
         Home::new(self.state(), self.runtime.as_deref(), StoreClock::system(), mends)
+    }
+
+    /// Where runs of scripts wait while the state takes none.
+    pub(super) fn spool(&self) -> Spool {
+        Spool::of(self.state(), self.runtime.as_deref())
     }
 
     /// Opens the state where it is, and makes it if it is missing.

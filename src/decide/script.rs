@@ -1,10 +1,13 @@
 //! What the records of scripts mean. Pure.
 
 mod activity;
+pub mod cron;
+pub mod expected;
 pub mod monitor;
 
 pub use activity::{Activity, Measured, ScriptHour, ScriptName, Wanted};
 pub(crate) use activity::{share, stage};
+pub use expected::{Expected, Watched};
 
 use checker_job::Timestamp;
 

@@ -1,4 +1,5 @@
 use super::Recipient;
+use super::script::Watched;
 use checker_job::{Timestamp, Verdict};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
@@ -53,6 +54,9 @@ pub struct JobState {
     /// Nothing new is told until then.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub silence: Option<Box<Silence>>,
+    /// Of the job of a script: since when it is watched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub watched: Option<Box<Watched>>,
     /// The hour that is being counted.
     pub tally: Tally,
 }

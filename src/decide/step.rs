@@ -116,7 +116,8 @@ pub fn moved(state: &JobState, step: Step, now: Timestamp) -> Option<JobState> {
         *slot = step.moved(*slot).min(now);
     }
     let open = state.failure.is_some() || state.blind.is_some() || state.flapping.is_some();
-    let recent = !state.changes.is_empty() || !state.blinds.is_empty() || state.silence.is_some();
+    let recent =
+        !state.changes.is_empty() || !state.blinds.is_empty() || state.silence.is_some() || state.watched.is_some();
     if step.is_told() && (open || recent) {
         shift(&mut next, step);
     }
@@ -138,6 +139,9 @@ fn shift(state: &mut JobState, step: Step) {
     }
     if let Some(silence) = &mut state.silence {
         silence.until = step.moved(silence.until);
+    }
+    if let Some(watched) = &mut state.watched {
+        watched.since = step.moved(watched.since);
     }
     state.since = state.since.map(|at| step.moved(at));
     state.ran_at = state.ran_at.map(|at| step.moved(at));

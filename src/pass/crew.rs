@@ -80,12 +80,24 @@ fn read(own: &dyn Own) -> Result<Deaths> {
 }
 
 impl<'a> Crew<'a> {
-    /// Starts all of them, each where it belongs.
-    pub(super) fn start(setup: &Setup, own: &'a dyn Own, pass: Uuid, due: &'a [Due], now: Timestamp) -> Result<Self> {
+    /// Starts all of them, each where it belongs. Of scripts there is nothing to start: they are `judged` already, or nobody
+    /// waits for them.
+    pub(super) fn start(
+        setup: &Setup,
+        own: &'a dyn Own,
+        pass: Uuid,
+        due: &'a [Due],
+        now: Timestamp,
+        judged: Vec<Finished>,
+    ) -> Result<Self> {
         let deaths = read(own)?;
         let (mut here, mut work, mut apart_work) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut ready, mut late) = (VecDeque::new(), Vec::new());
-        for (index, d) in due.iter().enumerate() {
+        let (mut ready, mut late) = (VecDeque::from(judged), Vec::new());
+        if ready.is_empty() {
+            late.extend(due.iter().enumerate().filter(|(_, d)| d.job.expected().is_some()).map(|(index, _)| index));
+        }
+        let to_run = due.iter().enumerate().filter(|(_, d)| d.job.expected().is_none());
+        for (index, d) in to_run {
             let one = Work { job: Arc::clone(&d.job), run: d.run };
             match deaths.place(d.job.id(), now) {
                 Place::Here => {

@@ -51,6 +51,8 @@ pub enum Skipped {
     Running,
     /// Another pass has served its slot meanwhile.
     Served,
+    /// It is judged by records, and they cannot be read now.
+    NoRecords,
     /// The processes beside this pass had no time left for it: the next pass begins with it.
     Left,
 }
@@ -61,6 +63,7 @@ impl fmt::Display for Skipped {
             Self::NotDue => f.write_str("ran already in this slot"),
             Self::OtherClass(class) => write!(f, "waits for -c {class}"),
             Self::Running => f.write_str("still runs in an earlier pass"),
+            Self::NoRecords => f.write_str("records of scripts cannot be read: the state is not in its own place"),
             Self::Left => f.write_str("left to the next pass: it runs apart, and time was up"),
             Self::Served => f.write_str("another pass has just run it"),
         }

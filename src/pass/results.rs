@@ -260,6 +260,9 @@ impl<'a> Results<'a> {
         let expected_seq = before.seq;
         let recipients = pass.setup.recipients(job.policy());
         let mut step = decide(before, &input(due, &finished, run, now, &policy, &recipients, held || planned));
+        if let Some(expected) = due.job.expected() {
+            step.state.watched = Some(Box::new(expected.watched(&step.state, finished.started)));
+        }
         if !is_hidden {
             step.state.planned = planned && (step.state.failure.is_some() || step.state.blind.is_some());
         }

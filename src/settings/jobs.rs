@@ -46,6 +46,8 @@ struct Heritage<'i> {
 #[derive(Default)]
 pub(crate) struct KindJobs<'i> {
     pub(crate) kind: String,
+    /// Common keys that the kind reads itself.
+    own_meaning: &'static [&'static str],
     heritage: Heritage<'i>,
     pub(crate) tables: Vec<RawTable<'i>>,
     pub(crate) origins: Vec<Origin>,
@@ -76,9 +78,11 @@ impl<'i> Defaults<'i> {
                 DeValue::Table(table) if rules.registry.kinds().any(|k| k == kind) => {
                     let title = format!("[defaults.{kind}]");
                     let mut of_kind = Section::new(cx, &title, span, table);
+                    let own_meaning = of_kind.set_aside(rules.registry.own_meaning(&kind));
                     let common = Common::read(&mut of_kind);
                     check(&common, cx, rules);
-                    let own = own_defaults(&mut of_kind, &kind, rules);
+                    let mut own = own_defaults(&mut of_kind, &kind, rules);
+                    own.add_missing(&own_meaning);
                     kinds.insert(kind, (common, own));
                 }
                 DeValue::Table(_) => unknown_kind(cx, &key, rules.registry),
@@ -216,7 +220,12 @@ fn kind_of<'k, 'i>(
         unknown_kind(cx, key, rules.registry);
         return None;
     }
-    let begun = || KindJobs { kind: kind.to_owned(), heritage: defaults.of(kind), ..KindJobs::default() };
+    let begun = || KindJobs {
+        kind: kind.to_owned(),
+        own_meaning: rules.registry.own_meaning(kind),
+        heritage: defaults.of(kind),
+        ..KindJobs::default()
+    };
     Some(kinds.entry(kind.to_owned()).or_insert_with(begun))
 }
 
@@ -228,11 +237,13 @@ fn one<'i>(cx: &Cx<'i>, title: &str, span: Span, table: Pairs<'i>, list: &mut Ki
     let (policy, depends_on) = if own.keys().any(|k| COMMON_KEYS.contains(&k)) || heritage.common.confirm.is_some() {
         let rules_given = own.keys().any(|k| DEFAULT_KEYS.contains(&k)) || heritage.is_of_each();
         let mut s = Section::new(cx, title, span.clone(), own);
+        let own_meaning = s.set_aside(list.own_meaning);
         name = s.text("name", "\"name server\"").map(Spanned::into_inner);
         id = s.text("id", "\"name-server\"").map(Spanned::into_inner);
         enabled = s.flag("enabled").is_none_or(Spanned::into_inner);
         let given = rules_given.then(|| Common::read(&mut s));
         own = s.rest();
+        own.add_missing(&own_meaning);
         own.add_missing(&heritage.own);
         match given {
             Some(given) => {

@@ -315,6 +315,16 @@ impl<'c, 'i> Section<'c, 'i> {
         std::mem::take(&mut self.table)
     }
 
+    /// Takes these keys out, for somebody else.
+    pub(crate) fn set_aside(&mut self, keys: &[&str]) -> Pairs<'i> {
+        if keys.is_empty() {
+            return Pairs::default();
+        }
+        let (theirs, rest) = self.rest().into_iter().partition(|(key, _)| keys.contains(&key.get_ref().as_ref()));
+        self.table = rest;
+        theirs
+    }
+
     /// Notes every key that nobody asked for.
     pub(crate) fn finish(mut self) {
         let known = std::mem::take(&mut self.asked);

@@ -4,6 +4,7 @@
 use super::errors::{Fault, Step};
 use super::repeated::Repeated;
 use super::values::{from_json, id_or_none, int, time, time_or_none, to_json, verdict_of, whole};
+use crate::decide::script::Watched;
 use crate::decide::{Ack, Episode, Flapping, JobState, Silence, Tally};
 use crate::store::rules;
 use checker_job::{JobId, Timestamp, Verdict};
@@ -36,6 +37,8 @@ struct Rest {
     planned: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     silence: Option<Box<Silence>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    watched: Option<Box<Watched>>,
     /// Of the hour that is being counted, as the next two.
     #[serde(skip_serializing_if = "none")]
     warning: u32,
@@ -62,6 +65,7 @@ impl Rest {
             && state.ack.is_none()
             && !state.planned
             && state.silence.is_none()
+            && state.watched.is_none()
             && (tally.warning, tally.failed, tally.unknown) == (0, 0, 0);
         (!is_empty).then(|| Self {
             good: state.good,
@@ -73,6 +77,7 @@ impl Rest {
             ack: state.ack.clone(),
             planned: state.planned,
             silence: state.silence.clone(),
+            watched: state.watched.clone(),
             warning: tally.warning,
             failed: tally.failed,
             unknown: tally.unknown,
@@ -137,6 +142,7 @@ fn state_of(row: &Row<'_>) -> Step<JobState> {
         ack: rest.ack,
         planned: rest.planned,
         silence: rest.silence,
+        watched: rest.watched,
         tally: Tally {
             hour: time(row, 9)?,
             ok: int(row, 10)?,
