@@ -44,7 +44,8 @@ fn ends_of_all_kinds_have_their_code_and_their_words() {
     let (home, _) = home("");
     sh(&home, &[], "kill -9 $$").ended(137);
     home.run(&["run", "x", "--", "/no/such/program"]).ended(127);
-    home.run(&["run", "x", "--", "/etc/hostname"]).ended(126);
+    home.write("plain", "no program");
+    home.run(&["run", "x", "--", &home.text("plain")]).ended(126);
     let begun = Instant::now();
     sh(&home, &["--timeout", "300ms"], "sleep 60 & echo $! >left; wait").ended(124);
     assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
