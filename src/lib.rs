@@ -11,7 +11,7 @@
 //! 6. What nodes say to each other: [`peer`]; and what they see for each other, before a target is called down: [`confirm`].
 //! 7. What each pass does for the watch over Checker itself: [`rounds`]. What runs beside the passes: the [`daemon`], which passes and commands reach over [`control`].
 //! 8. What a programmer begins with: [`new_job`]. What somebody brings along who moves in: `import`.
-//! 9. What others start and Checker keeps a record of: [`script`].
+//! 9. What others start and Checker keeps a record of: [`script`]; and where they call: [`web`].
 //! 10. Beside all: [`clock`], the only place that reads the time, and [`log`].
 
 pub mod apart;
@@ -42,6 +42,7 @@ pub mod script;
 pub mod settings;
 pub mod simulation;
 pub mod store;
+pub mod web;
 pub mod witness;
 
 pub use bundled::bundled;

@@ -151,6 +151,17 @@ fn success(activity: &ScriptActivity) -> RunRecord {
     }
 }
 
+/// The run of a success that somebody tells of, if it can be one.
+///
+/// # Errors
+/// A sentence: name, host or times make no sense.
+pub(crate) fn checked(activity: &ScriptActivity) -> Result<RunRecord, String> {
+    check_name(&activity.name)?;
+    check_host(&activity.hostname)?;
+    check_times(activity.date_started, activity.date_completed)?;
+    Ok(success(activity))
+}
+
 /// Whether these times can be those of a run: the right way round, and over.
 fn check_times(started: Timestamp, ended: Timestamp) -> Result<(), String> {
     if ended < started {

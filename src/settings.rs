@@ -7,7 +7,7 @@
 //! 3. `source` and `syntax` parse; all files share one space of offsets, so that every value knows its place. `plain` is
 //!    the quick way through thousands of tables of jobs, and `pairs` is a table.
 //! 4. `section` reads each table key by key; `general`, `email`, `log`, `canary`, `outside`, `peers`, `common`, `jobs`,
-//!    `confirm` and `window` say what each table holds; `graph` judges what only all jobs together show, `together` what other tables do, and
+//!    `confirm`, `scripts` and `window` say what each table holds; `graph` judges what only all jobs together show, `together` what other tables do, and
 //!    `own_key` what only the machine knows whose settings they are.
 //! 5. `report` tells the problems, `mask` keeps secrets out of them.
 //!
@@ -37,6 +37,7 @@ pub(crate) mod pairs;
 mod peers;
 mod plain;
 mod report;
+mod scripts;
 mod secret;
 mod section;
 mod source;
@@ -59,6 +60,7 @@ pub use login::{Login, LoginBy};
 pub use outside::{Channel, Daemon, Network, Peer, Way, endpoint};
 pub use own_key::refuse_own_key;
 pub use report::{Place, Problem, Report, Severity};
+pub use scripts::{Control, Scripts};
 pub use secret::Secret;
 
 use crate::decide::pace::Pace;
@@ -111,6 +113,8 @@ pub struct Settings {
     pub pace: Pace,
     /// `[network]`
     pub network: Network,
+    /// `[scripts]`
+    pub scripts: Scripts,
     /// `[[window]]`
     pub windows: Windows,
     /// The files that all this was read from, the main one first.
@@ -321,6 +325,7 @@ fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, regi
     let drill = main.table("drill", "[drill]").and_then(canary::drill);
     let daemon = main.table("daemon", "[daemon]").map(outside::daemon);
     let pace = main.table("watch", "[watch]").map(watch::read);
+    let scripts = main.table("scripts", "[scripts]").map(scripts::read).unwrap_or_default();
     let network = main.table("network", "[network]").map(outside::network);
     let rules = Rules { registry, channels: &channel_names };
     let defaults = main.table("defaults", "[defaults]").map(|s| Defaults::read(s, &rules)).unwrap_or_default();
@@ -345,6 +350,7 @@ fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, regi
         peers: peers.usable,
         pace: pace.unwrap_or_default(),
         network: network.unwrap_or_default(),
+        scripts,
         windows,
         sources: Vec::new(),
     })

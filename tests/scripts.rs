@@ -4,6 +4,7 @@ mod judged;
 mod killed;
 mod library;
 mod monitor;
+mod pings;
 mod session;
 mod spooled;
 mod told;

@@ -21,7 +21,9 @@ use crate::node::identity;
 use crate::peer;
 use crate::registry::Registry;
 use crate::rounds::views;
-use crate::{clock, drill, node, settings};
+use crate::store::Scripts;
+use crate::web::Directory;
+use crate::{clock, drill, node, settings, web};
 use checker_parts::mailbox::{ImapAccount, Security};
 use checker_parts::tls::Trust;
 use hands::Post;
@@ -91,6 +93,8 @@ struct Site {
     digest: String,
     /// The file of the state, as it was opened.
     opened: Option<Program>,
+    /// Which scripts may call.
+    directory: Option<Directory>,
     /// With `--cron`: how a pass is started.
     passes: Option<passes::Start>,
 }
@@ -132,6 +136,8 @@ impl Site {
         let opened = Program::of(world.state());
         let start = args.cron.then(|| passes::Start { args: pass_args(world) });
         let post = Post::of(world, &home, id)?;
+        let expected = world.settings.jobs.iter().chain(&world.settings.disabled).filter_map(|job| job.expected());
+        let directory = Some(Directory::new(expected, &world.settings.scripts, &node::host_name()));
         // The daemon runs no jobs: thousands of them need not stay in memory.
         world.settings.jobs = Vec::new();
         world.settings.disabled = Vec::new();
@@ -146,6 +152,7 @@ impl Site {
             program: Program::running(),
             digest,
             opened,
+            directory,
             passes: start,
         })
     }
@@ -170,6 +177,7 @@ impl Site {
             let until = async move { drop(stopped.changed().await) };
             tokio::spawn(peer::listen::run(listener, Some(Arc::clone(&self.key)), Arc::new(door), until));
         }
+        self.answer_scripts(world, settings, stopped.clone())?;
         let desk = listen::Desk {
             knowledge: self.knowledge.clone(),
             events: events.clone(),
@@ -209,6 +217,28 @@ impl Site {
             tracing::debug!("the control socket stays: {why}");
         }
         Ok(end)
+    }
+
+    /// Where scripts call.
+    fn answer_scripts(
+        &mut self,
+        world: &World,
+        settings: &crate::settings::Daemon,
+        mut stopped: watch::Receiver<bool>,
+    ) -> Result<(), Failure> {
+        let (Some(at), Some(directory)) = (settings.web_listen, self.directory.take()) else { return Ok(()) };
+        let trouble = |e: std::io::Error| {
+            Failure::Other(Exit::Io, format!("calls of scripts cannot be listened to at web_listen, {at}: {e}"))
+        };
+        let listener = web::listen::bind(at).map_err(trouble)?;
+        let home = Arc::clone(&self.home);
+        let open = move || home.open().map(|store| Box::new(store.shared()) as Box<dyn Scripts + Send>);
+        let node = identity(&self.home.open()?.own())?;
+        let ledger = web::ledger::Ledger::start(Box::new(open), world.state().to_owned(), world.spool(), node)
+            .map_err(trouble)?;
+        let until = async move { drop(stopped.changed().await) };
+        tokio::spawn(web::listen::run(listener, directory, ledger, until));
+        Ok(())
     }
 
     /// Drills by the calendar.

@@ -4,6 +4,7 @@ mod activity;
 pub mod cron;
 pub mod expected;
 pub mod monitor;
+pub mod ping;
 
 pub use activity::{Activity, Measured, ScriptHour, ScriptName, Wanted};
 pub(crate) use activity::{share, stage};

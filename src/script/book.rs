@@ -1,7 +1,7 @@
 //! Where runs of scripts are written down: into the store if it takes them at once, else into the spool.
 
 use super::spool::{Alive, Spool};
-use super::{ScriptActivity, check_host, check_name, check_times, success};
+use super::{ScriptActivity, checked};
 use crate::node::identity;
 use crate::settings::Brief;
 use crate::store::{Guard, Home, LockFile, RunRecord, Scripts, Sqlite, StoreClock, StoreError};
@@ -67,10 +67,7 @@ impl Book {
     /// # Errors
     /// A sentence: it cannot be, or neither store nor spool took it.
     pub fn record(&self, activity: &ScriptActivity) -> Result<Kept, String> {
-        check_name(&activity.name)?;
-        check_host(&activity.hostname)?;
-        check_times(activity.date_started, activity.date_completed)?;
-        self.put(&success(activity))
+        self.put(&checked(activity)?)
     }
 
     fn into_store(&self, run: &RunRecord) -> Result<(), StoreError> {

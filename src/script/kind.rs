@@ -13,6 +13,7 @@ use serde::Deserialize;
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
+use uuid::Uuid;
 
 /// What the kind is called.
 pub(crate) const KIND: &str = "script";
@@ -32,6 +33,7 @@ pub(crate) struct Settings {
     script: Option<String>,
     #[serde(default)]
     any_host: bool,
+    uuid: Option<String>,
     cron: Option<String>,
     timezone: Option<String>,
     every: Option<String>,
@@ -125,10 +127,13 @@ impl JobSpawner for Spawner {
     type Job = ScriptJob;
 
     fn spawn(tables: Vec<Table<Settings>>) -> Result<Vec<ScriptJob>, Vec<SpawnError>> {
-        let (mut jobs, mut errors) = (Vec::new(), Vec::new());
+        let (mut jobs, mut errors) = (Vec::<ScriptJob>::new(), Vec::new());
         for (number, table) in tables.iter().enumerate() {
             let mut reader = Reader { settings: &table.settings, errors: TableErrors::new(number, &mut errors) };
             if let Some(expected) = reader.expected(table) {
+                if expected.uuid.is_some() && jobs.iter().any(|job| job.expected.uuid == expected.uuid) {
+                    reader.errors.note("uuid", "another script has it; give each one of its own");
+                }
                 let target = match &expected.host {
                     Host::Here => expected.name.clone(),
                     Host::Named(host) => format!("{host}:{}", expected.name),
@@ -161,6 +166,7 @@ impl Reader<'_> {
         let expected = Expected {
             name: name?,
             host,
+            uuid: self.uuid(),
             rhythm,
             grace,
             failures: s.failure_threshold.unwrap_or(1),
@@ -203,6 +209,13 @@ impl Reader<'_> {
             }
             (None, false) => Host::Here,
         }
+    }
+
+    fn uuid(&mut self) -> Option<Uuid> {
+        let text = self.settings.uuid.as_ref()?;
+        let form = "write it as uuidgen(1) does, such as \"5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278\"";
+        let parsed = Uuid::try_parse(text).ok().filter(|_| text.len() == 36);
+        self.errors.keep("uuid", parsed.ok_or_else(|| format!("{text:?} is no UUID; {form}")))
     }
 
     fn rhythm(&mut self) -> Option<Rhythm> {

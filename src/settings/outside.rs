@@ -215,7 +215,6 @@ pub(crate) fn argv(s: &mut Section<'_, '_>, key: &'static str, example: &str) ->
 
 /// Reads `[daemon]`.
 pub(crate) fn daemon(mut s: Section<'_, '_>) -> Daemon {
-    let web = s.has("web_listen").then(|| s.span_of("web_listen"));
     let daemon = Daemon {
         peer_listen: listen(&mut s, "peer_listen", "\"[::]:5000\""),
         web_listen: listen(&mut s, "web_listen", "\"127.0.0.1:5555\""),
@@ -225,13 +224,6 @@ pub(crate) fn daemon(mut s: Section<'_, '_>) -> Daemon {
         },
         respawn: s.flag("respawn").is_none_or(Spanned::into_inner),
     };
-    if let Some(web) = web.filter(|_| daemon.web_listen.is_some()) {
-        s.cx.warn(
-            web,
-            "\"web_listen\" is not built yet: nothing listens there",
-            "take the line out; peers are answered at \"peer_listen\"",
-        );
-    }
     s.finish();
     daemon
 }

@@ -13,6 +13,13 @@ pub trait Scripts {
     /// Errors: [`super::StoreError::Refused`] for a run of a pass or one that contradicts itself, and then nothing is
     /// written; [`super::StoreError::Unavailable`] where the state is not in its own place.
     fn record(&self, runs: &[RunRecord]) -> Result<()>;
+    /// The same, and it is on the disk when this comes back: whoever told of them may forget them.
+    ///
+    /// # Errors
+    /// As [`Scripts::record`].
+    fn record_for_good(&self, runs: &[RunRecord]) -> Result<()> {
+        self.record(runs)
+    }
     /// Runs of all scripts that have begun and are not over, oldest first.
     fn active(&self) -> Result<Vec<RunRecord>>;
     /// What is known of these scripts, in their order.

@@ -13,7 +13,7 @@ pub struct Wanted {
     pub host: Option<String>,
     /// What ended later is not looked at: a wall clock that was ahead for a while must not hide what came after.
     pub until: Timestamp,
-    /// So many of the newest ended runs are wanted.
+    /// So many of the newest runs that are over are wanted.
     pub newest: usize,
     /// Successes that ended since then are counted and measured.
     pub since: Option<Timestamp>,
@@ -68,7 +68,7 @@ pub struct Activity {
     pub started: Option<RunRecord>,
     /// Runs that have begun and not ended, oldest first.
     pub active: Vec<RunRecord>,
-    /// The newest runs that are over, newest first.
+    /// The newest runs that are over and succeeded or failed, newest first.
     pub newest: Vec<RunRecord>,
     /// Successes of the window.
     pub window: Measured,

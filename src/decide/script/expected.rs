@@ -12,6 +12,7 @@ use checker_job::{Metric, Outcome, Timestamp, Verdict};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+use uuid::Uuid;
 use words::Words;
 
 /// A clock on another host may be ahead by so much, and cron itself is not exact: a run that started so long before its
@@ -71,6 +72,8 @@ pub struct Expected {
     pub name: String,
     /// Where it runs.
     pub host: Host,
+    /// By which calls over HTTP tell of its runs.
+    pub uuid: Option<Uuid>,
     /// When it is to run; `None`: nobody says.
     pub rhythm: Option<Rhythm>,
     /// From the slot (or from the latest start) until it must have succeeded.
@@ -195,7 +198,10 @@ impl Expected {
     fn too_long(&self, known: &Activity, words: &Words<'_>) -> Option<Finding> {
         let oldest = known.active.first()?;
         let runs = words.age(oldest.started);
-        let (verdict, limit) = self.max_runtime.crossed(|limit| runs > limit)?;
+        // The grace holds the time of a run, so whoever gives no other limit gives this one.
+        let usual = Degrees { warning: None, critical: self.grace.critical.filter(|_| self.rhythm.is_some()) };
+        let limits = if self.max_runtime.is_none() { usual } else { self.max_runtime };
+        let (verdict, limit) = limits.crossed(|limit| runs > limit)?;
         Some((verdict, words.too_long(oldest, limit)))
     }
 

@@ -3,7 +3,7 @@
 use super::super::{RunRecord, RunStatus, Source};
 use super::ledger::{Book, KeptRun};
 use crate::decide::script::{Activity, Measured, ScriptHour, ScriptName, Wanted, share, stage};
-use checker_job::Timestamp;
+use checker_job::{Timestamp, Verdict};
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -41,7 +41,8 @@ impl Book {
         // Of those that started at once, the one that ended last.
         let started = ended.iter().copied().max_by_key(|run| (run.started, run.ended, run.id));
         let of_window = |run: &&&RunRecord| wanted.since.is_some() && run.ended >= wanted.since;
-        let over = its.iter().rev().filter(|r| r.status == RunStatus::Done && r.started <= Some(wanted.until));
+        let judged = |r: &RunRecord| r.outcome.as_ref().is_some_and(|o| o.verdict != Verdict::Unknown);
+        let over = its.iter().rev().filter(|r| judged(r) && r.started <= Some(wanted.until));
         let active = its.iter().filter(|run| wanted.newest > 0 && run.status != RunStatus::Done);
         Activity {
             success: success.cloned(),

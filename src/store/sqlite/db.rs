@@ -251,6 +251,17 @@ impl Db {
         }
     }
 
+    /// One operation that the state's own file does or nobody: its place is not changed for it.
+    pub(super) fn in_place<T>(&self, op: impl Fn(&Conn) -> Result<T>) -> Result<T> {
+        let conn = self.lock();
+        if conn.at == At::Main { op(&conn) } else { Err(super::super::rules::not_here()) }
+    }
+
+    /// A look in the state's own file.
+    pub(super) fn look_in_place<T>(&self, work: impl Fn(&Connection) -> Step<T>) -> Result<T> {
+        self.in_place(|conn| conn.transact(TransactionBehavior::Deferred, |tx| work(tx)))
+    }
+
     /// Where the connection leads now.
     pub(super) fn at(&self) -> At {
         self.lock().at

@@ -118,7 +118,7 @@ fn successes(conn: &Connection, wanted: &Wanted) -> Step<(Option<RunRecord>, Opt
 fn over(conn: &Connection, wanted: &Wanted) -> Step<Vec<RunRecord>> {
     let host = wanted.host.as_deref();
     let sql = format!(
-        "SELECT {COLUMNS} FROM run WHERE job = ?1 AND {} AND {OF_SCRIPTS} AND status = 'done' AND started <= ?3
+        "SELECT {COLUMNS} FROM run WHERE job = ?1 AND {} AND {OF_SCRIPTS} AND status = 'done' AND verdict <> 'unknown' AND started <= ?3
          ORDER BY id DESC LIMIT ?4",
         on_host(host)
     );

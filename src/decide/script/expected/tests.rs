@@ -65,6 +65,7 @@ fn nightly() -> Expected {
     Expected {
         name: "backup".to_owned(),
         host: Host::Here,
+        uuid: None,
         rhythm: Some(Rhythm::Cron(Cron::parse("30 2 * * *").unwrap(), None)),
         grace: Degrees { warning: Some(secs(1_200)), critical: Some(secs(3_600)) },
         failures: 1,
