@@ -5,6 +5,7 @@
 //! [`crate::decide::script`].
 
 pub mod book;
+mod control;
 pub mod ends;
 pub(crate) mod kind;
 #[cfg(test)]

@@ -12,7 +12,7 @@ use checker_parts::tls::Trust;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue, RETRY_AFTER};
 use reqwest::{Client, Method, Url, redirect};
 use std::error::Error as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Runtime;
@@ -124,34 +124,43 @@ impl Caller {
     }
 
     fn make(&self) -> Result<Ready, CallError> {
-        let later = |what: &str, why: &dyn std::fmt::Display| CallError::Later(format!("{what}: {why}"));
         let url = Url::parse(self.url.expose())
             .map_err(|why| CallError::Never(format!("the address cannot be used ({why}): mend its url or url_file")))?;
-        let (trust, config) = if url.scheme() == "https" {
-            let trust = match &self.ca_file {
-                Some(path) => Trust::with_ca_file(path, &[b"http/1.1"]).map_err(CallError::Later)?,
-                None => Trust::system(&[b"http/1.1"]),
-            };
-            let config = trust.config().map_err(|fault| CallError::Later(fault.sentence))?;
-            (Some(trust), (*config).clone())
-        } else {
-            (None, trusts_nobody().map_err(|why| later("TLS cannot be set up", &why))?)
-        };
-        let client = Client::builder()
-            .tls_backend_preconfigured(config)
-            .redirect(redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .no_proxy()
-            .referer(false)
-            .http1_only()
-            .pool_max_idle_per_host(0)
-            .user_agent(concat!("checker/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map_err(|why| later("no HTTP client could be made", &why.without_url()))?;
+        let (client, trust) = client(&url, self.ca_file.as_deref())?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(2).build();
-        let runtime = runtime.map_err(|why| later("no runtime could be made", &why))?;
+        let runtime = runtime.map_err(|why| CallError::Later(format!("no runtime could be made: {why}")))?;
         Ok(Ready { client, url, trust, runtime: Some(runtime) })
     }
+}
+
+/// A client for this address, and whom it trusts.
+///
+/// # Errors
+/// If certificates cannot be read, or no client can be made.
+pub(crate) fn client(url: &Url, ca_file: Option<&Path>) -> Result<(Client, Option<Trust>), CallError> {
+    let later = |what: &str, why: &dyn std::fmt::Display| CallError::Later(format!("{what}: {why}"));
+    let (trust, config) = if url.scheme() == "https" {
+        let trust = match ca_file {
+            Some(path) => Trust::with_ca_file(path, &[b"http/1.1"]).map_err(CallError::Later)?,
+            None => Trust::system(&[b"http/1.1"]),
+        };
+        let config = trust.config().map_err(|fault| CallError::Later(fault.sentence))?;
+        (Some(trust), (*config).clone())
+    } else {
+        (None, trusts_nobody().map_err(|why| later("TLS cannot be set up", &why))?)
+    };
+    let client = Client::builder()
+        .tls_backend_preconfigured(config)
+        .redirect(redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .referer(false)
+        .http1_only()
+        .pool_max_idle_per_host(0)
+        .user_agent(concat!("checker/", env!("CARGO_PKG_VERSION")))
+        .build()
+        .map_err(|why| later("no HTTP client could be made", &why.without_url()))?;
+    Ok((client, trust))
 }
 
 /// For `http`: there is nothing to verify, and nothing to read for it.
@@ -186,7 +195,7 @@ async fn read(mut response: reqwest::Response, deadline: Instant) -> Answer {
 }
 
 /// What kept us from an answer.
-fn words(error: &reqwest::Error, trust: Option<&Trust>) -> String {
+pub(crate) fn words(error: &reqwest::Error, trust: Option<&Trust>) -> String {
     let mut cause = error.source();
     let mut deepest = None;
     while let Some(inner) = cause {

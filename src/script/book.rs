@@ -3,7 +3,7 @@
 use super::spool::{Alive, Spool};
 use super::{ScriptActivity, checked};
 use crate::node::identity;
-use crate::settings::Brief;
+use crate::settings::{Brief, Control};
 use crate::store::{Guard, Home, LockFile, RunRecord, Scripts, Sqlite, StoreClock, StoreError};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -43,6 +43,11 @@ impl Book {
     pub fn new(brief: Brief) -> Self {
         let spool = Spool::of(&brief.state, brief.runtime.as_deref());
         Self { brief, spool }
+    }
+
+    /// Where it stands which scripts are switched off.
+    pub(super) fn control(&self) -> Option<&Control> {
+        self.brief.control.as_ref()
     }
 
     /// Where runs wait while the store takes none.

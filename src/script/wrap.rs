@@ -9,6 +9,7 @@ mod pump;
 
 use super::begun;
 use super::book::Book;
+use super::control::{self, Word};
 use super::tail::Tail;
 use crate::clock::Steady;
 use crate::settings::Brief;
@@ -18,7 +19,7 @@ use nix::fcntl::Flock;
 use process::{End, Ended, Running};
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 use uuid::Uuid;
 
@@ -28,6 +29,8 @@ pub const TAIL_MAX: usize = 8 * 1024;
 const TAIL_OK: usize = 1_024;
 /// The exit code where another run holds the lock, as Launchpad's scripts have it.
 const IN_USE: u8 = 1;
+/// That of a script that is switched off.
+const DISABLED: u8 = 0;
 /// The exit codes of a command that cannot be started, as shells have them.
 const NOT_EXECUTABLE: u8 = 126;
 const NOT_FOUND: u8 = 127;
@@ -58,13 +61,6 @@ pub fn run(brief: Result<Brief, String>, wrapped: &Wrapped) -> u8 {
             None
         }
     };
-    let lock = match lock(book.as_ref(), wrapped) {
-        Ok(lock) => lock,
-        Err(path) => {
-            say(&format!("{} INFO    Lockfile {path} in use", utc_now()));
-            return IN_USE;
-        }
-    };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(why) => {
@@ -72,7 +68,36 @@ pub fn run(brief: Result<Brief, String>, wrapped: &Wrapped) -> u8 {
             return NO_MEANS;
         }
     };
-    runtime.block_on(recorded(book.as_ref(), lock, wrapped))
+    let code = runtime.block_on(allowed(book.as_ref(), wrapped));
+    // A look at a file that hangs is not waited for.
+    runtime.shutdown_background();
+    code
+}
+
+/// Runs it, unless it is switched off or another run holds its lock.
+async fn allowed(book: Option<&Book>, wrapped: &Wrapped) -> u8 {
+    if let Some(control) = book.and_then(Book::control) {
+        match control::ask(control, &wrapped.name).await {
+            Word::Enabled => {}
+            Word::Disabled(section) => {
+                // Whoever has switched it off knows; cron would mail this each time.
+                if io::stderr().is_terminal() {
+                    say(&format!("{} INFO    Disabled by {section} section", utc_now()));
+                }
+                return DISABLED;
+            }
+            Word::Unclear(why) => {
+                say(&format!("checker: {} runs, whether it is switched off or not: {why}", wrapped.name))
+            }
+        }
+    }
+    match lock(book, wrapped) {
+        Ok(lock) => recorded(book, lock, wrapped).await,
+        Err(path) => {
+            say(&format!("{} INFO    Lockfile {path} in use", utc_now()));
+            IN_USE
+        }
+    }
 }
 
 /// Begin, run, end; and whoever was left behind by the command may print on.

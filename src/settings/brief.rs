@@ -3,7 +3,7 @@
 
 use super::env::{Env, Paths};
 use super::source::Fault;
-use super::{accepted, files, general, locate, plain};
+use super::{Control, accepted, files, general, locate, plain};
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
 
@@ -16,6 +16,8 @@ pub struct Brief {
     pub state: PathBuf,
     /// `$RUNTIME_DIRECTORY`.
     pub runtime: Option<PathBuf>,
+    /// Where it stands which scripts are switched off.
+    pub control: Option<Control>,
 }
 
 impl Brief {
@@ -27,11 +29,12 @@ impl Brief {
         let told = |fault: Fault| format!("{}: {}; {}", path.display(), fault.message, fault.remedy);
         let text = files::read(&env.cwd.join(path), path).map_err(told)?.text;
         let paths = Paths::new(path, env);
-        let state = parsed(&text).unwrap_or_else(|| accepted::state_line(&text));
+        let (state, control) = parsed(&text).unwrap_or_else(|| (accepted::state_line(&text), None));
         Ok(Self {
             path: env.cwd.join(path),
             state: paths.state(state.as_deref().unwrap_or(general::STATE)),
             runtime: env.runtime.clone(),
+            control: control.and_then(|text| Control::parse(&text, |path| paths.beside(path)).ok()),
         })
     }
 
@@ -46,15 +49,16 @@ impl Brief {
     }
 }
 
-/// `state` under `[general]`; `None` where the text is no TOML.
-fn parsed(text: &str) -> Option<Option<String>> {
-    let of = |root: &DeTable<'_>| {
-        let general = root.get("general")?.get_ref().as_table()?;
-        match general.get("state")?.get_ref() {
-            DeValue::String(state) if !state.is_empty() => Some(state.to_string()),
+/// `state` under `[general]`, and `control` under `[scripts]`; `None` where the text is no TOML.
+fn parsed(text: &str) -> Option<(Option<String>, Option<String>)> {
+    let value = |root: &DeTable<'_>, table: &str, key: &str| {
+        let table = root.get(table)?.get_ref().as_table()?;
+        match table.get(key)?.get_ref() {
+            DeValue::String(text) if !text.is_empty() => Some(text.to_string()),
             _ => None,
         }
     };
+    let of = |root: &DeTable<'_>| (value(root, "general", "state"), value(root, "scripts", "control"));
     if let Some(document) = plain::read(text, 0) {
         return Some(of(&document.root));
     }

@@ -140,7 +140,7 @@ fn line(out: &mut String, key: &str, value: &str) {
 
 /// The dialect of the first program: `key = value` or `key: value`, comments with `#` or `;`, keys in any case, `%%` for a
 /// percent sign. A line that is indented deeper than its key goes on (as in Python's configparser).
-fn parse(text: &str) -> Ini {
+pub(crate) fn parse(text: &str) -> Ini {
     let mut ini = Ini { sections: BTreeMap::new(), unread: Vec::new() };
     let mut section = String::new();
     // Of the key that a line may go on; at a header there is none.

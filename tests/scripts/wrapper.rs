@@ -154,3 +154,27 @@ fn only_one_runs_at_a_time_with_a_lock() {
     home.run(&["run", "x", "--lock", "--", "true"]).silent();
     drop(Command::new("pkill").args(["-f", "^sleep 60$", "-P", "1"]).output());
 }
+
+#[test]
+fn what_is_switched_off_does_not_run_and_whatever_is_unclear_does() {
+    let (home, _) = home("[scripts]\ncontrol = \"cronscripts.ini\"\n");
+    let run = |name: &str| home.run(&["run", name, "--", "/bin/sh", "-c", "echo ran"]).ended(0);
+    assert_eq!(run("x").out, "ran\n", "there is no file");
+    home.write("cronscripts.ini", "[DEFAULT]\nenabled: True\n\n[x]\nenabled: False\n");
+    run("x").silent();
+    assert_eq!(run("y").out, "ran\n");
+    assert_eq!(history(&home, "x").len(), 1, "what did not run is no run");
+    home.write("cronscripts.ini", "[x]\nenabled: perhaps\n");
+    let told = run("x");
+    assert_eq!(told.out, "ran\n");
+    assert!(told.err.contains("x runs, whether it is switched off or not") && told.err.contains("perhaps"), "{told:?}");
+    // An address that says nothing holds a script up for five seconds at most.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let settings = home.read("settings.cfg");
+    home.settings(&settings.replace("cronscripts.ini", &format!("http://{}/x.ini", silent.local_addr().unwrap())));
+    let begun = Instant::now();
+    let told = run("x");
+    let took = begun.elapsed();
+    assert!(told.out == "ran\n" && told.err.contains("whether it is switched off or not"), "{told:?}");
+    assert!(took >= Duration::from_secs(4) && took < Duration::from_secs(8), "{took:?}");
+}
