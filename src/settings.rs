@@ -317,8 +317,7 @@ fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, regi
         None => missing_table(&main, "email", "transport"),
     };
     let log = main.table("log", "[log]").map_or_else(|| usual_log(cx), log::read);
-    let at = |key: &str| main.has(key).then(|| main.span_of(key));
-    let tables = together::Tables { canary: at("canary"), drill: at("drill"), peer: peers.first.clone() };
+    let tables = together::Tables::of(&main, peers.first.clone());
     let daily = email.as_ref().map(|e| e.daily_limit);
     let canary = main.table("canary", "[canary]").and_then(|s| canary::read(s, &peers.names, daily));
     let deadman = main.table("deadman", "[deadman]").and_then(canary::deadman);
@@ -330,11 +329,10 @@ fn sections<'i>(cx: &Cx<'i>, root: Document<'i>, others: Vec<Document<'i>>, regi
     let rules = Rules { registry, channels: &channel_names };
     let defaults = main.table("defaults", "[defaults]").map(|s| Defaults::read(s, &rules)).unwrap_or_default();
     main.finish();
-    together::judge(cx, &tables, canary.as_ref(), daemon.is_some());
+    together::judge(cx, &tables, canary.as_ref(), daemon.as_ref(), &scripts);
     let mut kinds = all_jobs(cx, kinds, &defaults, &rules);
     let windows = window::read(cx, take("window"), &kinds, general.as_ref());
-    let wants = confirm::judge(cx, &mut kinds, &peers.usable);
-    let (jobs, disabled) = by_use(kinds);
+    let (wants, (jobs, disabled)) = (confirm::judge(cx, &mut kinds, &peers.usable), by_use(kinds));
     Some(Settings {
         general: general?,
         email: email?,

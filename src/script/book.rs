@@ -60,7 +60,7 @@ impl Book {
     /// # Errors
     /// A sentence: neither store nor spool took it.
     pub fn put(&self, run: &RunRecord) -> Result<Kept, String> {
-        let Err(why) = self.into_store(run) else { return Ok(Kept::Store) };
+        let Err(why) = self.store(run) else { return Ok(Kept::Store) };
         match self.spool.put(run) {
             Ok(file) => Ok(Kept::Spool(file, why.to_string())),
             Err(spool) => Err(format!("{why}; and no file can be written either: {spool}")),
@@ -75,7 +75,7 @@ impl Book {
         self.put(&checked(activity)?)
     }
 
-    fn into_store(&self, run: &RunRecord) -> Result<(), StoreError> {
+    fn store(&self, run: &RunRecord) -> Result<(), StoreError> {
         let home = Home::new(&self.brief.state, self.brief.runtime.as_deref(), StoreClock::system(), false);
         if home.refuge().is_some() {
             return Err(StoreError::Unavailable("the state is not in its own place for now".to_owned()));

@@ -87,7 +87,7 @@ async fn allowed(book: Option<&Book>, wrapped: &Wrapped) -> u8 {
                 return DISABLED;
             }
             Word::Unclear(why) => {
-                say(&format!("checker: {} runs, whether it is switched off or not: {why}", wrapped.name))
+                say(&format!("checker: {} runs, whether it is switched off or not: {why}", wrapped.name));
             }
         }
     }

@@ -74,7 +74,7 @@ impl Desk {
         match self.ledger.write(entry).await {
             Ok(()) if is_new => taken(201, "Created"),
             Ok(()) => taken(200, "OK"),
-            Err(why) => not_written(why),
+            Err(why) => not_written(&why),
         }
     }
 
@@ -111,7 +111,7 @@ impl Desk {
         };
         match self.ledger.write(Entry::Record(Box::new(run))).await {
             Ok(()) => text(200, "OK"),
-            Err(why) => not_written(why),
+            Err(why) => not_written(&why),
         }
     }
 }
@@ -201,7 +201,7 @@ fn too_many(wait: Duration) -> Answer {
     answer
 }
 
-fn not_written(why: NotWritten) -> Answer {
+fn not_written(why: &NotWritten) -> Answer {
     match why {
         NotWritten::Crowded => too_many(Duration::from_secs(1)),
         NotWritten::Failed(_) => text(503, "it could not be recorded: call again"),

@@ -95,10 +95,13 @@ impl Ledger {
 /// Runs that calls have started and none has ended, by script, oldest first.
 type OpenRuns = HashMap<Named, Vec<RunRecord>>;
 
+/// Device and number of a file.
+type FileId = (u64, u64);
+
 struct Writer {
     open: Open,
     /// The open store, and which file it was.
-    store: Option<(Box<dyn Scripts + Send>, Option<(u64, u64)>)>,
+    store: Option<(Box<dyn Scripts + Send>, Option<FileId>)>,
     /// Where that file belongs.
     state: PathBuf,
     spool: Spool,
@@ -155,7 +158,7 @@ impl Writer {
 
     fn known(&mut self) -> OpenRuns {
         let mut runs = OpenRuns::new();
-        let known = self.store().and_then(|store| store.active());
+        let known = self.store().and_then(Scripts::active);
         for run in known.unwrap_or_default().into_iter().filter(|run| run.source == Source::Remote) {
             runs.entry(Named { name: run.job.to_string(), host: run.host.clone() }).or_default().push(run);
         }
@@ -185,6 +188,6 @@ impl Writer {
 }
 
 /// Which file is there.
-fn file_at(path: &Path) -> Option<(u64, u64)> {
+fn file_at(path: &Path) -> Option<FileId> {
     std::fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }

@@ -1,7 +1,7 @@
 //! `[[job.script]]`, judged by passes with a clock that the test sets.
 
 use super::history;
-use crate::support::binary::{Home, has_faketime, utc};
+use crate::support::binary::{Home, has_faketime, sweep, utc};
 use checker_job::Timestamp;
 use std::time::Duration;
 
@@ -88,6 +88,7 @@ fn a_failure_a_kill_and_a_hang_have_names_of_their_own() {
     home.pass_at(at("01 10:02:30"));
     killed.kill().unwrap();
     killed.wait().unwrap();
+    sweep(killed.id());
     home.pass_at(at("01 10:03:01"));
     let subjects = home.subjects();
     assert!(

@@ -27,7 +27,9 @@ enum Phase {
 fn killed(home: &Home, name: &str, moments: Option<&Moments>, after: Option<Duration>) -> Option<Phase> {
     let script = format!("echo begun >{name}.begun; sleep {TAKES}; echo ended >{name}.ended");
     let mut command = home.command(&["run", name, "--", "/bin/sh", "-c", &script]);
-    moments.into_iter().for_each(|moments| moments.set_up(&mut command));
+    if let Some(moments) = moments {
+        moments.set_up(&mut command);
+    }
     let mut wrapper = command.spawn().unwrap();
     if let Some(after) = after {
         std::thread::sleep(after);

@@ -143,7 +143,7 @@ fn calls_become_runs_that_are_judged_like_all_others() {
     site.get(&format!("{base}/start"));
     std::thread::sleep(Duration::from_millis(300));
     assert_eq!(site.words("Nightly backup")[0].0, "active");
-    let body: Vec<u8> = [&b"no space left \xe9\n"[..], &[b'x'; 30_000]].concat();
+    let body: Vec<u8> = [b"no space left \xe9\n".to_vec(), vec![b'x'; 30_000]].concat();
     assert_eq!(site.call("POST", &format!("{base}/3"), &body).status, 200);
     let told = site.home.run(&["script", "history", "Nightly backup", "--json"]).ended(0).json();
     let run = &told["runs"][0];
@@ -266,11 +266,11 @@ fn no_answered_call_is_lost_by_a_kill() {
     let mut query = db.prepare("SELECT args FROM run WHERE job LIKE 'loop-%'").unwrap();
     let rows = query.query_map([], |r| r.get::<_, String>(0)).unwrap().map(Result::unwrap);
     let known: Vec<String> = rows.map(|args| args.replace("{\"rid\":\"", "").replace("\"}", "")).collect();
-    let set: BTreeSet<String> = known.iter().cloned().collect();
+    let different: BTreeSet<String> = known.iter().cloned().collect();
     let (answered, sent) = (answered.into_inner().unwrap(), sent.into_inner().unwrap());
     println!("{KILLS} kills: {} calls sent, {} answered, {} known", sent.len(), answered.len(), known.len());
     assert!(answered.len() >= 500, "too few to prove anything: {}", answered.len());
-    let lost: Vec<&String> = answered.difference(&set).collect();
+    let lost: Vec<&String> = answered.difference(&different).collect();
     assert!(lost.is_empty(), "answered and lost: {lost:?}");
-    assert!(set.is_subset(&sent) && set.len() == known.len(), "made up, or counted twice");
+    assert!(different.is_subset(&sent) && different.len() == known.len(), "made up, or counted twice");
 }

@@ -108,6 +108,14 @@ fn another_users_state_gets_files_from_root_that_its_owner_takes_in() {
     );
 }
 
+/// A mount that ends with the test.
+struct Mounted(std::path::PathBuf);
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        drop(Command::new("umount").arg("-l").arg(&self.0).status());
+    }
+}
+
 /// A disk of 2 MiB that is full: begin and end go elsewhere, and come back when there is room.
 #[test]
 fn a_full_disk_stops_no_script_and_loses_no_record() {
@@ -119,12 +127,6 @@ fn a_full_disk_stops_no_script_and_loses_no_record() {
     fs::create_dir(&disk).unwrap();
     let mount = |args: &[&str]| assert!(Command::new("mount").args(args).arg(&disk).status().unwrap().success());
     mount(&["-t", "tmpfs", "-o", "size=2m,mode=755", "tmpfs"]);
-    struct Mounted(std::path::PathBuf);
-    impl Drop for Mounted {
-        fn drop(&mut self) {
-            drop(Command::new("umount").arg("-l").arg(&self.0).status());
-        }
-    }
     let mounted = Mounted(disk.clone());
     let settings = home.read("settings.cfg").replace("[email]", "state = \"disk/checker.db\"\n\n[email]");
     home.settings(&settings);

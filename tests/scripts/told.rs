@@ -38,18 +38,15 @@ fn home(mail: &MailServer) -> Home {
 /// Cron's minutes are seconds; what it starts sees the true time. A pass judges whatever its slot.
 fn table(home: &Home, lines: &[(&str, &str)]) -> String {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_checker"));
-    let mut table =
-        format!("CHECKER_SETTINGS={}\n* * * * * root {} cron --now\n", home.text("settings.cfg"), program.display());
-    for (name, command) in lines {
-        table.push_str(&format!("* * * * * root {} run {name} -- {command}\n", program.display()));
-    }
-    // One that hangs is started once.
-    let mark = home.text("hangs");
-    table.push_str(&format!(
-        "* * * * * root test -e {mark} || {{ touch {mark}; exec {} run hanging -- sleep 600; }}\n",
-        program.display()
-    ));
-    table
+    let (program, mark) = (program.display(), home.text("hangs"));
+    let mut table = vec![
+        format!("CHECKER_SETTINGS={}", home.text("settings.cfg")),
+        format!("* * * * * root {program} cron --now"),
+        // One that hangs is started once.
+        format!("* * * * * root test -e {mark} || {{ touch {mark}; exec {program} run hanging -- sleep 600; }}"),
+    ];
+    table.extend(lines.iter().map(|(name, command)| format!("* * * * * root {program} run {name} -- {command}")));
+    table.join("\n")
 }
 
 /// The subjects of what we told, by mailbox.

@@ -19,7 +19,7 @@ fn output_exit_code_input_and_environment_are_the_commands_own() {
     let done = sh(&home, &[], "printf 'out\\n'; printf 'err' >&2; printf 'more'; exit 3").ended(3);
     assert_eq!((done.out.as_str(), done.err.as_str()), ("out\nmore", "err"));
     let told = home.run(&["script", "history", "x", "--output"]).ended(0).out;
-    assert!(told.contains("failed   exit 3 after") && told.contains("    out\n"), "{told}");
+    assert!(told.contains("failed   exit 3 after") && told.contains("out") && told.contains("more"), "{told}");
 
     let mut child = home.command(&["run", "x", "--", "cat"]).stdin(Stdio::piped()).spawn().unwrap();
     let bytes: Vec<u8> = (0..=255).cycle().take(300_000).collect();

@@ -12,6 +12,8 @@ fn loaded(text: &str) -> Settings {
     put(&dir.path().join("mail.secret"), 0o600, "hunter2-planted");
     let url = "https://ntfy.example.com/hunter2-planted";
     put(&dir.path().join("ntfy.url"), 0o600, url);
+    put(&dir.path().join("ping.key"), 0o600, "fqOOd6-F4MMNuCEnzTU01w");
+    put(&dir.path().join("scripts.token"), 0o600, "hunter2-planted-in-a-token");
     put(&dir.path().join("own-ca.pem"), 0o644, "");
     let job = "[[job.tcp]]\naddress = \"a:1\"\n";
     put(&dir.path().join("settings.d/one.cfg"), 0o644, job);

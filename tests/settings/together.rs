@@ -1,17 +1,19 @@
 //! Warnings of tables that do nothing without another one, or less than they say.
 
 use super::good::{HEAD, MAIL};
-use super::{folder, judged};
+use super::{folder, judged, put};
 
 const CANARY: &str = "[canary]\nvia = \"maildir\"\npath = \"x\"\n";
 const DAEMON: &str = "[daemon]\npeer_listen = \"[::]:5000\"\n";
 const DRILL: &str = "[drill]\nevery = \"30d\"\n";
+const SCRIPTS: &str = "[scripts]\nping_key_file = \"ping.key\"\n";
 const PEER: &str = "[[peer]]\nname = \"beta\"\nurl = \"http://beta.example.com:5000\"\nadmin = \"admin@beta.example.com\"\n\
                     key = \"ed25519:Wc3ChBG4f/U/rIp7HQ6AKb8ais0V6aU4/K2PS8gt5mY=\"\n";
 
 /// The line and the message of each warning; `mail` are more keys of `[email]`.
 fn warned(mail: &str, tables: &[&str]) -> Vec<(String, String)> {
     let dir = folder(&format!("{HEAD}{MAIL}{mail}{}", tables.concat()));
+    put(&dir.path().join("ping.key"), 0o600, "fqOOd6-F4MMNuCEnzTU01w");
     let (_, report) = judged(&dir).unwrap_or_else(|r| panic!("{r}"));
     let at = |p: checker::settings::Problem| {
         (p.place.map(|at| at.excerpt).unwrap_or_default(), p.message + "; " + &p.remedy)
@@ -32,11 +34,10 @@ fn a_table_that_does_nothing_by_itself_is_a_warning_that_says_so() {
     alone(&[PEER], "[[peer]]", &["without [daemon] nobody answers peers", "peer_listen"]);
     alone(&[DAEMON, PEER], "[[peer]]", &["without [canary] our word is MailProblem", "add [canary]"]);
     alone(&[DAEMON, "[canary]\nvia = \"none\"\n", PEER], "[[peer]]", &["with via = \"none\" our word is MailProblem"]);
-    alone(
-        &[DAEMON, "web_listen = \"127.0.0.1:5555\"\n"],
-        "web_listen = \"127.0.0.1:5555\"",
-        &["not built yet", "take"],
-    );
+    alone(&[DAEMON, SCRIPTS], "[scripts]", &["nothing listens for them", "web_listen"]);
+    alone(&[SCRIPTS], "[scripts]", &["nothing listens for them"]);
+    assert_eq!(warned("", &[DAEMON, "web_listen = \"127.0.0.1:5555\"\n", SCRIPTS]), []);
+    assert_eq!(warned("", &["[scripts]\ncontrol = \"x.ini\"\n"]), []);
     assert_eq!(warned("", &[CANARY, DRILL, PEER]).len(), 3, "one for each table");
     for good in [&[][..], &[DAEMON], &["[canary]\nvia = \"none\"\n"], &[DAEMON, CANARY, DRILL, PEER]] {
         assert_eq!(warned("", good), [], "{good:?}");

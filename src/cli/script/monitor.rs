@@ -177,7 +177,8 @@ fn tell(cx: &Cx<'_>, monitored: &Monitored) -> Result<(), Failure> {
     let own = store.own();
     let id = Uuid::now_v7();
     home.hold(id)?;
-    let body: String = monitored.findings.iter().map(|f| format!("{}\n", f.line)).collect();
+    let mut body = monitored.findings.iter().map(|f| f.line.as_str()).collect::<Vec<_>>().join("\n");
+    body.push('\n');
     let from = world.settings.email.from.clone().unwrap_or_default();
     let delivery = |recipient| {
         let id = Uuid::now_v7();

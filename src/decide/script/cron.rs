@@ -19,7 +19,7 @@ mod fields;
 use checker_job::Timestamp;
 use jiff::civil::{Date, DateTime, Time};
 use jiff::tz::{AmbiguousOffset, TimeZone};
-use jiff::{SignedDuration, Timestamp as Instant, ToSpan};
+use jiff::{SignedDuration, Timestamp as Moment, ToSpan};
 use std::fmt;
 
 /// No line that ever calls pauses longer: a 29 February that must be a given day of the week comes again within 40 years,
@@ -67,7 +67,7 @@ impl Cron {
 
     /// The first slot after `after`. None: there is none, as for 30 February, or time ends before it.
     pub fn next(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
-        let after = Instant::from_microsecond(after.micros()).ok()?;
+        let after = Moment::from_microsecond(after.micros()).ok()?;
         let next = if self.fixed {
             reach(zone, self.place_after(reached(zone, after))?)
         } else {
@@ -78,7 +78,7 @@ impl Cron {
 
     /// The newest slot at or before `at`. None: there is none, or time begins after it.
     pub fn latest(&self, at: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
-        let at = Instant::from_microsecond(at.micros()).ok()?;
+        let at = Moment::from_microsecond(at.micros()).ok()?;
         let latest =
             if self.fixed { reach(zone, self.place_until(reached(zone, at))?) } else { self.shown_until(zone, at) };
         latest.map(|latest| Timestamp::from_micros(latest.as_microsecond()))
@@ -86,7 +86,7 @@ impl Cron {
 
     /// The first instant after `after` at which the clock shows a place. From change to change of the zone: in between its
     /// clock is even. No place lies between `from` and `place`.
-    fn shown_after(&self, zone: &TimeZone, after: Instant) -> Option<Instant> {
+    fn shown_after(&self, zone: &TimeZone, after: Moment) -> Option<Moment> {
         let mut offset = zone.to_offset(after);
         let mut from = offset.to_datetime(after);
         let mut place = self.place_after(from)?;
@@ -106,7 +106,7 @@ impl Cron {
     }
 
     /// The newest instant until `at` at which the clock shows a place.
-    fn shown_until(&self, zone: &TimeZone, at: Instant) -> Option<Instant> {
+    fn shown_until(&self, zone: &TimeZone, at: Moment) -> Option<Moment> {
         let mut offset = zone.to_offset(at);
         let mut from = offset.to_datetime(at);
         let mut place = self.place_until(from)?;
@@ -196,33 +196,32 @@ impl fmt::Display for Cron {
 }
 
 /// The furthest local time that the zone's clock has shown until `at`: more than it shows, where it was set back just now.
-fn reached(zone: &TimeZone, at: Instant) -> DateTime {
+fn reached(zone: &TimeZone, at: Moment) -> DateTime {
     let shown = |at| zone.to_offset(at).to_datetime(at);
     let recent = changes_until(zone, at).take_while(|change| at.duration_since(*change) < BACK_MAX);
     recent.filter_map(before).map(shown).fold(shown(at), DateTime::max)
 }
 
 /// The first instant at which the zone's clock has reached this local time.
-fn reach(zone: &TimeZone, local: DateTime) -> Option<Instant> {
+fn reach(zone: &TimeZone, local: DateTime) -> Option<Moment> {
     match zone.to_ambiguous_timestamp(local).offset() {
         AmbiguousOffset::Unambiguous { offset } => offset.to_timestamp(local).ok(),
         AmbiguousOffset::Fold { before, .. } => before.to_timestamp(local).ok(),
         AmbiguousOffset::Gap { before: old, .. } => {
             // By the old offset it is the time of the change or later.
             let late = old.to_timestamp(local).ok()?;
-            let moves =
-                |at: &Instant| before(*at).is_some_and(|earlier| zone.to_offset(earlier) != zone.to_offset(*at));
+            let moves = |at: &Moment| before(*at).is_some_and(|earlier| zone.to_offset(earlier) != zone.to_offset(*at));
             Some(changes_until(zone, late).find(moves).unwrap_or(late))
         }
     }
 }
 
 /// The instants at which something in the zone changed, from `at` backwards.
-fn changes_until(zone: &TimeZone, at: Instant) -> impl Iterator<Item = Instant> {
+fn changes_until(zone: &TimeZone, at: Moment) -> impl Iterator<Item = Moment> {
     zone.preceding(at.checked_add(1.microsecond()).unwrap_or(at)).map(|change| change.timestamp())
 }
 
-fn before(at: Instant) -> Option<Instant> {
+fn before(at: Moment) -> Option<Moment> {
     at.checked_sub(1.microsecond()).ok()
 }
 

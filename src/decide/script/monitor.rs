@@ -106,7 +106,7 @@ impl Expected {
         let (from, to) = self.ends();
         let mut line = format!("The script '{}' didn't run on {} between {from} and {to}", pair.name, place(pair));
         if let Some(seen) = known.success.as_ref().and_then(|run| run.ended) {
-            line.push_str(&format!(" (last seen {})", utc_text(seen)));
+            line = format!("{line} (last seen {})", utc_text(seen));
         }
         Finding { label: pair.label.clone(), degree: Degree::Missing, line, short: "did not run".to_owned() }
     }

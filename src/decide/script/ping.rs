@@ -112,7 +112,7 @@ pub fn parse(path: &str, query: Option<&str>) -> Result<Ping, Refusal> {
         return Err(Refusal::NotFound);
     }
     let pairs = || query.unwrap_or_default().split('&').filter_map(|pair| pair.split_once('='));
-    let last = |name: &str| pairs().filter(|(key, _)| *key == name).last().map(|(_, value)| value);
+    let last = |name: &str| pairs().rfind(|(key, _)| *key == name).map(|(_, value)| value);
     let rid = last("rid").map(|text| rid(text).ok_or(Refusal::BadRid)).transpose()?;
     Ok(Ping { target, said, rid, create: last("create") == Some("1") })
 }

@@ -109,7 +109,7 @@ fn every_key_of_the_example_is_known_with_such_a_value() {
         match load(&format!("[[job.script]]\nname = \"x\"\n{key}\n")) {
             Ok(_) => {}
             Err(told) => {
-                assert!(needs.iter().any(|n| told.contains(n)) && !told.contains("unknown key"), "{key}: {told}")
+                assert!(needs.iter().any(|n| told.contains(n)) && !told.contains("unknown key"), "{key}: {told}");
             }
         }
     }

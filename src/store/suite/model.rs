@@ -29,7 +29,7 @@ enum Call {
     Claim(Uuid, Vec<(JobId, Uuid)>, Vec<Uuid>),
     Release(Uuid, Vec<JobId>),
     End(Uuid, PassEnd),
-    Record(RunRecord),
+    Record(Box<RunRecord>),
     Meta(u16, Option<u16>),
     Lease(u16, u64, Vec<Uuid>),
     ReleaseLease(u16),
@@ -60,7 +60,7 @@ fn make(call: &Call, jobs: &impl Shared, node: &impl Own) -> String {
         Call::Claim(id, wanted, dead) => words(jobs.claim(*id, wanted, dead)),
         Call::Release(id, which) => words(jobs.release(*id, which)),
         Call::End(id, end) => words(jobs.end(*id, end)),
-        Call::Record(run) => words(jobs.record(std::slice::from_ref(run))),
+        Call::Record(run) => words(jobs.record(std::slice::from_ref(&**run))),
         Call::Meta(key, value) => {
             let value = value.map(|v| v.to_string());
             words(node.set_meta(&key.to_string(), value.as_deref()))
@@ -170,7 +170,7 @@ impl World {
                 Call::End(self.pass(a), PassEnd { ended, runs, bad })
             }
             14 => Self::own(a, b, c),
-            15..=17 => Call::Record(self.script(a, b, c)),
+            15..=17 => Call::Record(Box::new(self.script(a, b, c))),
             _ => match self.made.len() {
                 0 => Call::Meta(0, None),
                 len => self.made[len - 1 - usize::from(a) % len.min(8)].clone(),

@@ -54,12 +54,12 @@ fn cron(text: &str) -> Cron {
 }
 
 fn utc(text: &str) -> Timestamp {
-    let at: Instant = format!("{}Z", text.replace(' ', "T")).parse().unwrap();
+    let at: Moment = format!("{}Z", text.replace(' ', "T")).parse().unwrap();
     Timestamp::from_micros(at.as_microsecond())
 }
 
 fn read(zone: &TimeZone, at: Timestamp) -> DateTime {
-    Instant::from_microsecond(at.micros()).unwrap().to_zoned(zone.clone()).datetime()
+    Moment::from_microsecond(at.micros()).unwrap().to_zoned(zone.clone()).datetime()
 }
 
 fn slots<'a>(cron: &'a Cron, zone: &'a TimeZone, after: Timestamp) -> impl Iterator<Item = Timestamp> + 'a {
@@ -194,7 +194,7 @@ fn a_day_that_a_zone_leaves_out_is_called_for_after_it() {
 
 #[test]
 fn the_ends_of_time_have_no_slot_beyond() {
-    for micros in [i64::MIN, i64::MAX, Instant::MIN.as_microsecond(), Instant::MAX.as_microsecond()] {
+    for micros in [i64::MIN, i64::MAX, Moment::MIN.as_microsecond(), Moment::MAX.as_microsecond()] {
         for line in ["* * * * *", "0 0 * * *", "0 0 30 2 *"] {
             for name in ZONES {
                 let (cron, at) = (cron(line), Timestamp::from_micros(micros));

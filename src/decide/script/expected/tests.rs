@@ -91,9 +91,9 @@ const SLOT: i64 = 2 * HOUR + 1_800;
 
 #[test]
 fn each_thing_that_is_wrong_has_a_name_of_its_own() {
-    let before = good(SLOT - DAY, SLOT - DAY + 60);
-    let of = |runs: &[RunRecord], now| judged(&nightly(), &[&[before.clone()], runs].concat(), now);
     use Verdict::{Failed, Ok, Warning};
+    let before = good(SLOT - DAY, SLOT - DAY + 60);
+    let of = |runs: &[RunRecord], now| judged(&nightly(), &[std::slice::from_ref(&before), runs].concat(), now);
     let lost = run(SLOT + 1, None, Some(Outcome::failed("started, never finished")));
     for (runs, now, verdict, text) in [
         (vec![good(SLOT + 1, SLOT + 61)], SLOT + 62, Ok, "last success 2026-03-28 02:31:01 on alpha, took 1 min"),

@@ -120,7 +120,7 @@ fn what_is_recorded_says_who_called_and_what() {
         said: Said::Exit(3),
         rid: None,
         at: at(60),
-        id: Uuid::now_v7(),
+        id: Uuid::from_u128((7 << 76) | (2 << 62)),
         body: "no space\u{0} left\n",
         from: "192.0.2.7",
         node: Uuid::nil(),

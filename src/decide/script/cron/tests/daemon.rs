@@ -103,7 +103,7 @@ fn seconds() -> std::ops::Range<i64> {
 fn hard_minute() -> impl Strategy<Value = (&'static str, i64)> {
     (name(), seconds(), any::<bool>()).prop_map(|(name, at, exact)| {
         let zone = zone(name);
-        let change = zone.following(Instant::from_second(at).unwrap()).next();
+        let change = zone.following(Moment::from_second(at).unwrap()).next();
         let at = change.filter(|_| !exact).map_or(at, |change| change.timestamp().as_second());
         (name, at.min(seconds().end).div_euclid(60))
     })
@@ -112,10 +112,10 @@ fn hard_minute() -> impl Strategy<Value = (&'static str, i64)> {
 /// What a daemon calls that wakes up in each of these minutes since 1970. It has caught up with its clock before.
 fn called(line: &Line, zone: &TimeZone, minutes: std::ops::Range<i64>) -> Vec<Timestamp> {
     let clock = |minute: i64| {
-        let at = Instant::from_second(minute * 60).unwrap();
+        let at = Moment::from_second(minute * 60).unwrap();
         at.as_second().div_euclid(60) + i64::from(zone.to_offset(at).seconds() / 60)
     };
-    let shown = |clock: i64| Instant::from_second(clock * 60).unwrap().to_zoned(TimeZone::UTC).datetime();
+    let shown = |clock: i64| Moment::from_second(clock * 60).unwrap().to_zoned(TimeZone::UTC).datetime();
     let mut done = (minutes.start - 2 * 1_440..minutes.start).map(clock).max().unwrap();
     let mut calls = Vec::new();
     for minute in minutes {
