@@ -3,6 +3,7 @@
 //! Everything here is text in and values out. What cannot be taken over is [`Left`], with its line: nothing is dropped
 //! without a word. `cli::import` reads and writes the files, has the real settings code judge what was made, and stores.
 
+pub(crate) mod crontab;
 pub(crate) mod first;
 pub(crate) mod gatus;
 pub(crate) mod state;

@@ -1,5 +1,6 @@
 //! Scripts: wrapped by `checker run`, recorded, shown, monitored, and judged by `[[job.script]]`.
 
+mod import;
 mod judged;
 mod killed;
 mod library;

@@ -24,7 +24,7 @@ fn bare(name: &str, count: usize, port: u16) -> Cost {
 }
 
 impl Cases {
-    pub const ALL: [(&'static str, Case); 9] = [
+    pub const ALL: [(&'static str, Case); 10] = [
         ("start", Self::start),
         ("idle", Self::idle),
         ("tcp", Self::tcp),
@@ -34,6 +34,7 @@ impl Cases {
         ("hung", Self::hung),
         ("kinds", Self::kinds),
         ("systemd", Self::systemd),
+        ("scripts", super::scripts::all),
     ];
 
     pub fn new(runs: usize) -> Self {

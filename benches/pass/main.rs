@@ -21,6 +21,7 @@ mod home;
 mod kinds;
 mod measure;
 mod rivals;
+mod scripts;
 mod servers;
 mod table;
 mod targets;
@@ -33,7 +34,7 @@ cargo bench --bench pass -- [OPTIONS]
 
   --check          exit 1 if a goal is missed
   --runs N         runs of each program (default 7)
-  --only WORDS     of: start, idle, tcp, http, memory, daemon, hung, kinds, systemd, flat, full (comma between; default all)
+  --only WORDS     of: start, idle, tcp, http, memory, daemon, hung, kinds, systemd, scripts, flat, full (comma between; default all)
   --large N        the largest number of targets where the cost of a check must stay flat (default 50000)
   --full-jobs N    jobs of the state that is filled to its limits (default 200)
 ";

@@ -2,7 +2,7 @@
 
 mod script;
 
-pub(super) use script::{History, Last, Monitor, Record, Run, Script, ScriptCommand};
+pub(super) use script::{History, Last, Monitor, Record, Run, Script, ScriptCommand, ScriptImport};
 
 use super::exit::Exit;
 use crate::decide::schedule::Class;

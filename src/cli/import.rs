@@ -15,7 +15,7 @@ use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
 /// Nobody's settings or state are larger.
-const SIZE_MAX: u64 = 64 << 20;
+pub(super) const SIZE_MAX: u64 = 64 << 20;
 /// The file of the password, as all documents call it.
 const SECRET: &str = "mail.secret";
 
@@ -161,7 +161,7 @@ fn refuse_existing(path: &Path) -> Result<(), Failure> {
     ))
 }
 
-fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
+pub(super) fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
     refuse_existing(path)?;
     let made = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     made.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()))

@@ -1,5 +1,6 @@
 //! `checker script ...`: records of scripts, for hands, mail and Nagios.
 
+mod import;
 mod monitor;
 mod names;
 mod show;
@@ -25,6 +26,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &args::Script) -> Result<Exit, Failure>
         ScriptCommand::Last(a) => show::last(cx, a),
         ScriptCommand::List => show::list(cx),
         ScriptCommand::History(a) => show::history(cx, a),
+        ScriptCommand::Import(a) => import::run(cx, a),
         ScriptCommand::Monitor(a) => monitor::mail(cx, a),
         ScriptCommand::Nagios(a) => monitor::nagios(cx, a),
     }

@@ -96,7 +96,7 @@ fn a_file_of_the_future() {
     scene.begin();
     scene.sql("PRAGMA user_version = 4711");
     scene.twelve(&["newer Checker", "install the newer program", "checker.db.refuge"]);
-    scene.sql("PRAGMA user_version = 2");
+    scene.sql("PRAGMA user_version = 3");
     scene.mended();
 }
 

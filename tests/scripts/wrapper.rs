@@ -5,7 +5,9 @@ use crate::support::binary::{Home, done};
 use crate::support::wait_until;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use std::fs;
 use std::io::{Read, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -61,6 +63,11 @@ fn ends_of_all_kinds_have_their_code_and_their_words() {
     assert!(missing.starts_with("it cannot be started: No such file"), "{missing}");
     assert!(killed.starts_with("killed by SIGKILL after"), "{killed}");
     assert_eq!(home.run(&["script", "last", "x"]).ended(1).out, "None\n", "none of them was a success");
+    // A script that does not say by what it is run is run by the shell, as cron's shell would.
+    home.write("bare", "echo \"$1\"; exit 4\n");
+    fs::set_permissions(home.path("bare"), fs::Permissions::from_mode(0o755)).unwrap();
+    let bare = home.run(&["run", "y", "--", &home.text("bare"), "a b"]).ended(4);
+    assert_eq!(bare.out, "a b\n");
     // Wrong use runs nothing.
     for wrong in [&["run", "x"][..], &["run", "", "--", "true"], &["run", "x", "--host", "a b", "--", "true"]] {
         home.run(wrong).ended(64);

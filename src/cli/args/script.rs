@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 #[derive(Args, Debug, Default)]
 pub(in crate::cli) struct Run {
@@ -38,6 +39,8 @@ pub(in crate::cli) enum ScriptCommand {
     List,
     /// Print the newest runs of a script
     History(History),
+    /// From a crontab, print what is to be expected of each of its lines, and write the crontab that records them
+    Import(ScriptImport),
     /// Mail the admin if scripts did not succeed within the last MINUTES; ends with 2 then
     #[command(visible_alias = "script-monitor")]
     Monitor(Monitor),
@@ -85,6 +88,25 @@ pub(in crate::cli) struct History {
     /// With the end of what each of them printed
     #[arg(long)]
     pub(in crate::cli) output: bool,
+}
+
+#[derive(Args, Debug, Default)]
+pub(in crate::cli) struct ScriptImport {
+    /// The crontab, or - for standard input, as in: crontab -l | checker script import -
+    #[arg(value_name = "CRONTAB")]
+    pub(in crate::cli) file: String,
+    /// It has a column for the user, as /etc/crontab and the files in /etc/cron.d have
+    #[arg(long)]
+    pub(in crate::cli) system: bool,
+    /// Write the tables into this file, such as settings.d/scripts.cfg; never over a file that exists
+    #[arg(short = 'o', long = "output", value_name = "FILE")]
+    pub(in crate::cli) output: Option<PathBuf>,
+    /// Write the crontab with `checker run` in its lines into this file
+    #[arg(long, value_name = "FILE")]
+    pub(in crate::cli) crontab: Option<PathBuf>,
+    /// How the crontab calls Checker [default: this program's own path]
+    #[arg(long, value_name = "PATH")]
+    pub(in crate::cli) program: Option<String>,
 }
 
 #[derive(Args, Debug, Default)]

@@ -7,6 +7,7 @@ use checker_parts::child::{RUN_VARIABLE, kill_groups_of_runs};
 use nix::libc;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, IsTerminal};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
@@ -64,12 +65,19 @@ impl Running {
         let alone = !io::stdin().is_terminal();
         // Before the command begins: from then on none is lost.
         let signals = signals()?;
-        let mut command = Command::new(program);
-        command.args(rest).env(RUN_VARIABLE, run.to_string()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        if alone {
-            command.process_group(0);
-        }
-        let mut child = command.spawn()?;
+        let start = |program: &OsStr, words: &[OsString]| {
+            let mut command = Command::new(program);
+            command.args(words).env(RUN_VARIABLE, run.to_string()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            if alone {
+                command.process_group(0);
+            }
+            command.spawn()
+        };
+        let mut child = match start(program, rest) {
+            // As every shell does with a script that does not say by what it is run.
+            Err(why) if why.raw_os_error() == Some(libc::ENOEXEC) => start(OsStr::new("/bin/sh"), &wrapped.command)?,
+            started => started?,
+        };
         let pid =
             child.id().and_then(|id| i32::try_from(id).ok()).ok_or_else(|| io::Error::other("it has no process id"))?;
         let pumps = Pumps::start(&mut child)?;
