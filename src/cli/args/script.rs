@@ -94,7 +94,7 @@ pub(in crate::cli) struct History {
 pub(in crate::cli) struct ScriptImport {
     /// The crontab, or - for standard input, as in: crontab -l | checker script import -
     #[arg(value_name = "CRONTAB")]
-    pub(in crate::cli) file: String,
+    pub(in crate::cli) crontab_file: String,
     /// It has a column for the user, as /etc/crontab and the files in /etc/cron.d have
     #[arg(long)]
     pub(in crate::cli) system: bool,

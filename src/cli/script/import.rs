@@ -15,7 +15,7 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &args::ScriptImport) -> Result<Exit, Fa
     let form = if args.system { Form::System } else { Form::User };
     let program = args.program.clone().unwrap_or_else(|| Program::file().display().to_string());
     let made = propose(&text, form, &program);
-    tell(&args.file, &made.notes);
+    tell(&args.crontab_file, &made.notes);
     let jobs = made.settings.lines().filter(|line| line.starts_with("[[job.script]]")).count();
     if cx.options.json {
         let notes: Vec<_> = made.notes.iter().map(|n| json!({"line": n.line, "what": n.text})).collect();
@@ -41,15 +41,15 @@ pub(super) fn run(cx: &mut Cx<'_>, args: &args::ScriptImport) -> Result<Exit, Fa
 }
 
 fn read(args: &args::ScriptImport) -> Result<String, Failure> {
-    let fail = |why: io::Error| Failure::Other(Exit::Io, format!("{} cannot be read: {why}", args.file));
+    let fail = |why: io::Error| Failure::Other(Exit::Io, format!("{} cannot be read: {why}", args.crontab_file));
     let mut bytes = Vec::new();
-    if args.file == "-" {
+    if args.crontab_file == "-" {
         io::stdin().lock().take(SIZE_MAX).read_to_end(&mut bytes).map_err(fail)?;
     } else {
-        File::open(&args.file).and_then(|file| file.take(SIZE_MAX).read_to_end(&mut bytes)).map_err(fail)?;
+        File::open(&args.crontab_file).and_then(|file| file.take(SIZE_MAX).read_to_end(&mut bytes)).map_err(fail)?;
     }
     String::from_utf8(bytes)
-        .map_err(|_| Failure::usage(format!("{} is no UTF-8 text; convert it first, with iconv(1)", args.file)))
+        .map_err(|_| Failure::usage(format!("{} is no UTF-8 text; convert it first, with iconv(1)", args.crontab_file)))
 }
 
 /// Each thing to look at, for a person, with its place.
