@@ -22,6 +22,9 @@ use book::Book;
 use checker_job::{JobId, Outcome, Timestamp, duration_words};
 use uuid::Uuid;
 
+/// No run takes longer; what says so has a wrong time in it.
+const LONGEST: std::time::Duration = std::time::Duration::from_secs(400 * 86_400);
+
 /// A success of a script, in the words of Launchpad's script activity (seed document 004).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScriptActivity {
@@ -167,6 +170,9 @@ pub(crate) fn checked(activity: &ScriptActivity) -> Result<RunRecord, String> {
 fn check_times(started: Timestamp, ended: Timestamp) -> Result<(), String> {
     if ended < started {
         return Err("it completed before it started: give the times the other way round".to_owned());
+    }
+    if ended.since(started) > LONGEST {
+        return Err("it ran for more than 400 days: is the start right? (times without a zone are UTC)".to_owned());
     }
     let ahead = ended.since(clock::now().wall);
     if ahead.as_secs() > 60 {

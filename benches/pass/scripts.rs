@@ -24,6 +24,8 @@ const CALLS: usize = 1_000;
 const SECONDS: usize = 60;
 /// Connections that call in turn.
 const CALLERS: usize = 20;
+/// So many scripts that none of them calls too often.
+const SCRIPTS: usize = 5_000;
 const KEY: &str = "a-key-for-a-measurement";
 
 pub fn all(cases: &mut Cases) {
@@ -113,8 +115,9 @@ fn calls(cases: &mut Cases) {
     let free = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port");
     let port = free.local_addr().expect("its address").port();
     drop(free);
-    let home = Home::new(1, |_| {
-        format!("[daemon]\nweb_listen = \"127.0.0.1:{port}\"\n\n[scripts]\nping_key_file = \"ping.key\"")
+    let home = Home::new(SCRIPTS + 1, |n| match n {
+        0 => format!("[daemon]\nweb_listen = \"127.0.0.1:{port}\"\n\n[scripts]\nping_key_file = \"ping.key\""),
+        n => format!("[[job.script]]\nname = \"script-{}\"\nevery = \"1h\"", n - 1),
     });
     std::fs::write(home.path("ping.key"), KEY).expect("a key");
     close(&home);
@@ -167,12 +170,11 @@ fn call(port: u16, nth: usize, start: Instant) -> Vec<Duration> {
     for n in 0..CALLS * SECONDS / CALLERS {
         let due = Duration::from_micros((n * CALLERS + nth) as u64 * 1_000_000 / CALLS as u64);
         std::thread::sleep((start + due).saturating_duration_since(Instant::now()));
-        // So many scripts that none of them calls too often.
-        let script = (n * CALLERS + nth) % 5_000;
+        let script = (n * CALLERS + nth) % SCRIPTS;
         let sent = Instant::now();
-        write!(stream, "GET /ping/{KEY}/script-{script}?create=1 HTTP/1.1\r\nHost: bench\r\n\r\n").expect("a request");
+        write!(stream, "GET /ping/{KEY}/script-{script} HTTP/1.1\r\nHost: bench\r\n\r\n").expect("a request");
         let mut answer = String::new();
-        while !answer.ends_with("Created") {
+        while !answer.ends_with("\r\n\r\nOK") {
             let read = stream.read(&mut buffer).expect("an answer");
             assert!(read > 0, "the connection was closed after {answer:?}");
             answer.push_str(&String::from_utf8_lossy(&buffer[..read]));

@@ -100,7 +100,7 @@ impl World {
 
     /// Where runs of scripts wait while the state takes none.
     pub(super) fn spool(&self) -> Spool {
-        Spool::of(self.state(), self.runtime.as_deref())
+        Spool::of(self.state())
     }
 
     /// Opens the state where it is, and makes it if it is missing.

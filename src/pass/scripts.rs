@@ -7,7 +7,7 @@ use crate::decide::script::expected::Look;
 use crate::decide::script::{Expected, Wanted};
 use crate::runner::Finished;
 use crate::store::StoreError;
-use checker_job::Timestamp;
+use checker_job::{Outcome, Timestamp};
 use std::time::Duration;
 
 /// So many are asked for at once, so that other writers wait milliseconds.
@@ -30,17 +30,28 @@ pub(super) fn judge(
         let wanted: Vec<Wanted> = asked.iter().map(|(.., e)| e.wanted(&pass.setup.host, now)).collect();
         let known = match pass.shared.activity(&wanted) {
             Ok(known) => known,
-            Err(why) => return Err((all, why)),
+            Err(why @ StoreError::Unavailable(_)) => return Err((all, why)),
+            // The trouble is not told by anybody else.
+            Err(why) => {
+                let blind =
+                    Outcome::unknown(format!("its records cannot be read: {why}"), "records of scripts cannot be read");
+                finished.extend(asked.into_iter().map(|(index, ..)| done(index, blind.clone(), now)));
+                continue;
+            }
         };
         for ((index, due, expected), known) in asked.into_iter().zip(known) {
             let usual = JobState::default();
             let before = states.get(due.job.id()).unwrap_or(&usual);
             let look = look(expected, before, &pass.setup.zone, now);
             let outcome = expected.judge(&known, &look);
-            finished.push(Finished { index, outcome, started: now, took: Duration::ZERO, log: Vec::new() });
+            finished.push(done(index, outcome, now));
         }
     }
     Ok(finished)
+}
+
+fn done(index: usize, outcome: Outcome, now: Timestamp) -> Finished {
+    Finished { index, outcome, started: now, took: Duration::ZERO, log: Vec::new() }
 }
 
 /// Against what the records of a script are judged whose job was left in the state `before`.

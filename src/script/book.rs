@@ -41,7 +41,7 @@ pub struct Book {
 impl Book {
     /// That of these settings. Nothing is opened yet.
     pub fn new(brief: Brief) -> Self {
-        let spool = Spool::of(&brief.state, brief.runtime.as_deref());
+        let spool = Spool::of(&brief.state);
         Self { brief, spool }
     }
 
@@ -87,7 +87,8 @@ impl Book {
 
     /// Shows that the wrapper of `run` is alive. Where nothing can show it, the run counts as given up when a pass looks.
     pub(super) fn hold(&self, run: Uuid) -> Option<Held> {
-        let lock = LockFile::beside(&self.brief.state).and_then(|lock| lock.hold(run));
-        lock.map(Held::Lock).ok().or_else(|| self.spool.alive(run).ok().map(Held::File))
+        // In the folder of another user the lock file is not ours to make.
+        let lock = self.spool.is_ours().then(|| LockFile::beside(&self.brief.state).and_then(|lock| lock.hold(run)));
+        lock.and_then(Result::ok).map(Held::Lock).or_else(|| self.spool.alive(run).ok().map(Held::File))
     }
 }

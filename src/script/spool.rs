@@ -1,21 +1,23 @@
 //! Where runs of scripts wait while the store cannot be written: small files, one for each thing that is known of a run.
 //!
-//! The folder is `checker.db.scripts` beside the state. Where that takes no file (a full or read-only disk), the places of a
-//! refuge are tried. The owner of the state and root write there; others can where the owner has made the folder and given it
+//! The folder is `checker.db.scripts` beside the state. Where that takes no file (a full or read-only disk), one in /dev/shm or
+//! /tmp is tried. The owner of the state and root write there; others can where the owner has made the folder and given it
 //! to a group (`install -d -m 2770 -g GROUP`). Every pass takes in what it finds.
 //!
 //! **Invariant:** a file is complete or has another name: it is written beside its place and renamed. **Invariant:** a file
 //! goes only when the store has what it says.
 
+use crate::decide::script::ping::BODY_MAX;
 use crate::store::{RunRecord, RunStatus, Scripts, Source, StoreError, check_run, user_name};
 use checker_job::Timestamp;
 use nix::fcntl::{Flock, FlockArg};
 use nix::libc;
-use nix::unistd::{Gid, Uid, geteuid};
+use nix::unistd::{Uid, geteuid};
 use serde::{Deserialize, Serialize};
-use std::fs::{DirBuilder, File, OpenOptions};
+use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use uuid::Uuid;
@@ -67,8 +69,8 @@ pub struct Taken {
 }
 
 impl Spool {
-    /// That of the state at `state`; `runtime` is `$RUNTIME_DIRECTORY`.
-    pub fn of(state: &Path, runtime: Option<&Path>) -> Self {
+    /// That of the state at `state`.
+    pub fn of(state: &Path) -> Self {
         let state = std::path::absolute(state).unwrap_or_else(|_| state.to_owned());
         let around = state.parent().unwrap_or(Path::new("/"));
         let found = state.metadata().or_else(|_| around.metadata());
@@ -77,21 +79,18 @@ impl Spool {
         let mut beside = state.as_os_str().to_owned();
         beside.push(".scripts");
         let mut folders = vec![PathBuf::from(beside)];
-        // Elsewhere nobody would look for what another user left.
+        // Elsewhere nobody would look for what another user left. These places are the same for cron and for a service.
         if me.is_root() || me == owner {
-            let name = format!(
-                "checker-{owner}-{}.scripts",
-                Uuid::new_v5(&Uuid::NAMESPACE_URL, state.as_os_str().as_encoded_bytes())
-            );
-            let temporary = std::env::temp_dir();
-            for place in runtime.into_iter().chain([Path::new("/dev/shm"), &temporary, Path::new("/tmp")]) {
-                let folder = place.join(&name);
-                if !folders.contains(&folder) {
-                    folders.push(folder);
-                }
-            }
+            let bytes = state.as_os_str().as_encoded_bytes();
+            let name = format!("checker-{owner}-{}.scripts", Uuid::new_v5(&Uuid::NAMESPACE_URL, bytes));
+            folders.extend(["/dev/shm", "/tmp"].map(|place| Path::new(place).join(&name)));
         }
         Self { folders, owner }
+    }
+
+    /// Whether this process runs as the owner of the state.
+    pub(super) fn is_ours(&self) -> bool {
+        geteuid() == self.owner
     }
 
     /// Keeps what is known of a run; the answer is the file.
@@ -99,39 +98,54 @@ impl Spool {
     /// # Errors
     /// A sentence for each folder that did not take it.
     pub fn put(&self, run: &RunRecord) -> Result<PathBuf, String> {
-        let stage = match (run.status, run.ended) {
-            (RunStatus::Done, Some(_)) => "end",
-            (RunStatus::Done, None) => "lost",
-            _ => "begin",
-        };
-        let text = serde_json::to_vec(&Letter { v: 1, run: run.clone() }).map_err(|e| e.to_string())?;
-        self.first(|folder| {
-            let half = folder.join(format!(".{}.{stage}.tmp", run.id));
-            let whole = folder.join(format!("{}.{stage}.json", run.id));
-            let written = self.make(&half).and_then(|mut file| file.write_all(&text).and_then(|()| file.sync_all()));
-            written.and_then(|()| std::fs::rename(&half, &whole)).inspect_err(|_| drop(std::fs::remove_file(&half)))?;
-            Ok(whole)
-        })
+        let letter = Letter::of(run);
+        self.first(|folder| letter.write(self, folder))
+    }
+
+    /// The same beside the state alone, where it outlives a power cut: whoever told of it may forget it.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn put_for_good(&self, run: &RunRecord) -> Result<PathBuf, String> {
+        let letter = Letter::of(run);
+        let Some(path) = self.folders.first() else { return Err("there is no place for it".to_owned()) };
+        let kept = self.ready(path).and_then(|folder| {
+            let file = letter.write(self, &folder)?;
+            // So that the name, too, is there after a power cut.
+            folder.handle.sync_all().map(|()| file)
+        });
+        kept.map_err(|e| format!("{}: {e}", path.display()))
     }
 
     /// Shows that the wrapper of `run` is alive, where the lock file of the state cannot show it.
     pub(super) fn alive(&self, run: Uuid) -> Result<Alive, String> {
         self.first(|folder| {
-            let path = folder.join(format!("{run}.alive"));
-            let lock = lock(self.make(&path)?)?.ok_or(io::ErrorKind::WouldBlock)?;
-            Ok(Alive { path, _lock: lock })
+            let name = format!("{run}.alive");
+            let lock = lock(self.make(folder, &name)?)?.ok_or(io::ErrorKind::WouldBlock)?;
+            Ok(Alive { path: folder.path.join(name), _lock: lock })
         })
     }
 
     /// Takes the lock of the script `name`: only one wrapper with `--lock` runs it at a time. The answer is the file, and
-    /// `None` in place of the lock while another holds it.
+    /// `None` in place of the lock while another holds it. A file that cannot be locked is not replaced by another one
+    /// elsewhere: then both would run.
     pub(super) fn lock(&self, name: &str) -> Result<(PathBuf, Option<Flock<File>>), String> {
-        let file = format!("{}.lock", file_name(name));
-        self.first(|folder| {
-            let path = folder.join(&file);
-            let taken = lock(self.make(&path)?)?;
-            Ok((path, taken))
-        })
+        let (file, mut troubles) = (format!("{}.lock", file_name(name)), Vec::new());
+        for path in &self.folders {
+            match self.ready(path) {
+                Err(e) => troubles.push(format!("{}: {e}", path.display())),
+                Ok(folder) => {
+                    let there = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(folder.at(&file));
+                    let opened = match there {
+                        Err(e) if e.kind() == io::ErrorKind::NotFound => self.make(&folder, &file),
+                        other => other,
+                    };
+                    let taken = opened.and_then(lock).map_err(|e| format!("{}: {e}", path.join(&file).display()))?;
+                    return Ok((path.join(&file), taken));
+                }
+            }
+        }
+        Err(troubles.join("; "))
     }
 
     /// Whether a wrapper shows here that it is alive.
@@ -148,8 +162,15 @@ impl Spool {
         let mut files: Vec<PathBuf> = self.there().flat_map(|folder| letters(folder, now)).collect();
         files.sort();
         for file in files.into_iter().take(TAKE_MAX) {
-            let read = read(&file, self.owner).and_then(|run| check_run(&run).map(|()| run).map_err(|e| e.to_string()));
-            match read {
+            let text = match text_of(&file) {
+                Ok(text) => text,
+                Err(why) => {
+                    tracing::warn!("{} cannot be read now, and stays: {why}", file.display());
+                    continue;
+                }
+            };
+            let read = text.and_then(|(text, writer)| read(&text, writer, self.owner));
+            match read.and_then(|run| check_run(&run).map(|()| run).map_err(|e| e.to_string())) {
                 Ok(mut run) => {
                     if run.node.is_nil() {
                         run.node = node;
@@ -168,39 +189,49 @@ impl Spool {
     }
 
     /// Tries one folder after the other.
-    fn first<T>(&self, work: impl Fn(&Path) -> io::Result<T>) -> Result<T, String> {
+    fn first<T>(&self, work: impl Fn(&Folder) -> io::Result<T>) -> Result<T, String> {
         let mut troubles = Vec::new();
-        for folder in &self.folders {
-            match self.ready(folder).and_then(|()| work(folder)) {
+        for path in &self.folders {
+            match self.ready(path).and_then(|folder| work(&folder)) {
                 Ok(done) => return Ok(done),
-                Err(e) => troubles.push(format!("{}: {e}", folder.display())),
+                Err(e) => troubles.push(format!("{}: {e}", path.display())),
             }
         }
         Err(troubles.join("; "))
     }
 
-    /// Makes the folder, or sees that it is one that may be used.
-    fn ready(&self, folder: &Path) -> io::Result<()> {
+    /// Makes the folder if it is missing, opens it, and sees that it is one that may be used. From then on nobody can put
+    /// another in its place.
+    fn ready(&self, path: &Path) -> io::Result<Folder> {
         let me = geteuid();
         let is_stranger = !me.is_root() && me != self.owner;
-        match folder.symlink_metadata() {
-            Ok(found) => self.judge(folder, &found),
+        let open = || {
+            OpenOptions::new()
+                .read(true)
+                .custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW | libc::O_CLOEXEC)
+                .open(path)
+        };
+        let handle = match open() {
             Err(e) if e.kind() == io::ErrorKind::NotFound && !is_stranger => {
-                match DirBuilder::new().mode(0o700).create(folder) {
+                match DirBuilder::new().mode(0o700).create(path) {
                     Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
                     other => other?,
                 }
-                if me.is_root() && me != self.owner {
-                    let opened = OpenOptions::new()
-                        .read(true)
-                        .custom_flags(libc::O_DIRECTORY | libc::O_NOFOLLOW)
-                        .open(folder)?;
-                    fchown(opened, Some(self.owner.as_raw()), None)?;
+                let made = open()?;
+                // One that we have just made is empty and closed; another's is not given away.
+                if me.is_root()
+                    && me != self.owner
+                    && made.metadata()?.uid() == 0
+                    && made.metadata()?.mode() & 0o777 == 0o700
+                {
+                    fchown(&made, Some(self.owner.as_raw()), None)?;
                 }
-                self.judge(folder, &folder.symlink_metadata()?)
+                made
             }
-            Err(e) => Err(e),
-        }
+            other => other?,
+        };
+        self.judge(path, &handle.metadata()?)?;
+        Ok(Folder { handle, path: path.to_owned() })
     }
 
     /// Whether a folder is the owner's (or root's) and, but for the one beside the state, closed to all others.
@@ -216,22 +247,60 @@ impl Spool {
         self.folders.iter().filter(good).map(PathBuf::as_path)
     }
 
-    /// A file that the owner of the state can read, whoever makes it.
-    fn make(&self, path: &Path) -> io::Result<File> {
+    /// A new file that the owner of the state can read, whoever makes it.
+    fn make(&self, folder: &Folder, name: &str) -> io::Result<File> {
         let me = geteuid();
-        let mode = if me.is_root() || me == self.owner { 0o600 } else { 0o644 };
         let file = OpenOptions::new()
             .read(true)
             .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(mode)
+            .create_new(true)
+            .mode(0o600)
             .custom_flags(libc::O_NOFOLLOW)
-            .open(path)?;
+            .open(folder.at(name))?;
         if me.is_root() && me != self.owner {
-            fchown(&file, Some(self.owner.as_raw()), None::<Gid>.map(Gid::as_raw))?;
+            fchown(&file, Some(self.owner.as_raw()), None)?;
+        } else if me != self.owner {
+            // Whatever the umask says; only those whom the owner lets in can reach it.
+            file.set_permissions(Permissions::from_mode(0o644))?;
         }
         Ok(file)
+    }
+}
+
+/// A folder that was looked at, and stays the one that was.
+struct Folder {
+    handle: File,
+    path: PathBuf,
+}
+
+impl Folder {
+    /// A name in it, by the open handle and not by the path.
+    fn at(&self, name: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/self/fd/{}/{name}", self.handle.as_raw_fd()))
+    }
+}
+
+impl Letter {
+    fn of(run: &RunRecord) -> Self {
+        Self { v: 1, run: run.clone() }
+    }
+
+    /// Complete, or under another name.
+    fn write(&self, spool: &Spool, folder: &Folder) -> io::Result<PathBuf> {
+        let stage = match (self.run.status, self.run.ended) {
+            (RunStatus::Done, Some(_)) => "end",
+            (RunStatus::Done, None) => "lost",
+            _ => "begin",
+        };
+        let text = serde_json::to_vec(self)?;
+        // Nobody else can have made a file of this name before.
+        let half = format!(".{}.{stage}.{}.tmp", self.run.id, Uuid::now_v7());
+        let whole = format!("{}.{stage}.json", self.run.id);
+        let mut file = spool.make(folder, &half)?;
+        let written = file.write_all(&text).and_then(|()| file.sync_all());
+        let moved = written.and_then(|()| std::fs::rename(folder.at(&half), folder.at(&whole)));
+        moved.inspect_err(|_| drop(std::fs::remove_file(folder.at(&half))))?;
+        Ok(folder.path.join(whole))
     }
 }
 
@@ -281,18 +350,25 @@ fn letters(folder: &Path, now: Timestamp) -> Vec<PathBuf> {
     found
 }
 
-fn read(path: &Path, owner: Uid) -> Result<RunRecord, String> {
+/// What stands in a file and who wrote it; the inner error is of what is no file of ours, the outer one may pass.
+fn text_of(path: &Path) -> io::Result<Result<(Vec<u8>, Uid), String>> {
     let opened = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
-    let mut file = opened.map_err(|e| e.to_string())?;
-    let found = file.metadata().map_err(|e| e.to_string())?;
+    let mut file = match opened {
+        Err(e) if e.raw_os_error() == Some(libc::ELOOP) => return Ok(Err("it is a link".to_owned())),
+        other => other?,
+    };
+    let found = file.metadata()?;
     if !found.is_file() || found.len() > FILE_MAX {
-        return Err("it is no file of ours".to_owned());
+        return Ok(Err("it is no file of ours".to_owned()));
     }
     let mut text = Vec::new();
-    Read::by_ref(&mut file).take(FILE_MAX).read_to_end(&mut text).map_err(|e| e.to_string())?;
-    let letter: Letter = serde_json::from_slice(&text).map_err(|e| e.to_string())?;
+    Read::by_ref(&mut file).take(FILE_MAX).read_to_end(&mut text)?;
+    Ok(Ok((text, Uid::from_raw(found.uid()))))
+}
+
+fn read(text: &[u8], writer: Uid, owner: Uid) -> Result<RunRecord, String> {
+    let letter: Letter = serde_json::from_slice(text).map_err(|e| e.to_string())?;
     let mut run = letter.run;
-    let writer = Uid::from_raw(found.uid());
     // Calls of other hosts are put here by the daemon alone.
     let by_daemon = run.source == Source::Remote && writer == owner;
     if run.source != Source::Script && !by_daemon {
@@ -300,13 +376,10 @@ fn read(path: &Path, owner: Uid) -> Result<RunRecord, String> {
     }
     super::check_name(run.job.as_str())?;
     super::check_host(&run.host)?;
-    if let (Some(started), Some(ended)) = (run.started, run.ended) {
-        super::check_times(started, ended)?;
-    }
     if writer != owner && !writer.is_root() {
         run.asked_by = Some(user_name(writer));
     }
-    run.outcome = run.outcome.map(|outcome| outcome.bounded(500, super::wrap::TAIL_MAX));
+    run.outcome = run.outcome.map(|outcome| outcome.bounded(500, BODY_MAX));
     Ok(run)
 }
 

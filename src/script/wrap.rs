@@ -161,6 +161,9 @@ fn finished(begin: RunRecord, ended: &Ended, clock: &Steady) -> RunRecord {
         End::TimedOut(limit) => {
             Outcome::failed(format!("stopped after {took}: --timeout gives it {}", duration_words(*limit)))
         }
+        End::OutputLost(why) => {
+            Outcome::failed(format!("it ended with 0 after {took}, and its output could not be written: {why}"))
+        }
         End::NotStarted(why) => Outcome::failed(format!("it cannot be started: {why}")),
     };
     let kept = if matches!(ended.end, End::Exited(0)) { TAIL_OK } else { TAIL_MAX };

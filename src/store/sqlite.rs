@@ -39,7 +39,7 @@ use super::{
 use crate::decide::script::{Activity, ScriptHour, ScriptName, Wanted};
 use crate::decide::{Alert, Delivery, JobState, SendResult, Sent, Tally, Waiting};
 use checker_job::{JobId, Timestamp};
-use db::{At, Db, Durability, PATIENCE};
+use db::{At, Db, Durability};
 use errors::{Moment, explain};
 use rusqlite::OpenFlags;
 use std::collections::{BTreeSet, HashMap};
@@ -75,15 +75,16 @@ impl Sqlite {
     /// another user's file, one that others may write, another program's file; [`StoreError::SchemaNewer`],
     /// [`StoreError::Corrupt`], [`StoreError::ReadOnly`], [`StoreError::Full`], [`StoreError::Unavailable`].
     pub fn open(path: &Path, clock: StoreClock) -> Result<Self> {
-        Self::open_within(path, clock, PATIENCE)
+        Db::open(path, clock).map(|db| Self(Arc::new(db)))
     }
 
-    /// The same for whoever cannot wait: another process's write is waited for no longer than `patience`.
+    /// The same for whoever cannot wait: another process's write is waited for no longer than `patience`, and a file of an
+    /// older format is left to others, because its copy may take long.
     ///
     /// # Errors
     /// As of [`Sqlite::open`].
     pub fn open_within(path: &Path, clock: StoreClock, patience: Duration) -> Result<Self> {
-        Db::open(path, clock, patience).map(|db| Self(Arc::new(db)))
+        Db::open_current(path, clock, patience).map(|db| Self(Arc::new(db)))
     }
 
     /// Opens the state file to look at it. It must exist and be of today's format; every write is
@@ -91,14 +92,8 @@ impl Sqlite {
     pub fn open_read_only(path: &Path, clock: StoreClock) -> Result<Self> {
         place::prepare(path, false)?;
         let db = Db::connect(path, clock, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-        let found = schema::version(&db.lock(), path, schema::MIGRATIONS)
-            .map_err(|fault| explain(fault, path, Moment::Work))?;
-        if found < schema::newest(schema::MIGRATIONS) {
-            return Err(StoreError::Unavailable(format!(
-                "{} was written by an older Checker: the next `checker cron` brings it up to date",
-                path.display()
-            )));
-        }
+        let found = schema::version(&db.lock(), path, schema::MIGRATIONS);
+        schema::refuse_older(found.map_err(|fault| explain(fault, path, Moment::Work))?, path)?;
         Ok(Self(Arc::new(db)))
     }
 

@@ -62,8 +62,7 @@ impl Desk {
             Ok(found) => found,
             Err(refusal) => return refused(refusal),
         };
-        let allowed = self.rate.lock().unwrap_or_else(PoisonError::into_inner).allows(&script, Instant::now());
-        if let Err(wait) = allowed {
+        if let Err(wait) = self.allowed(&script, is_new) {
             return too_many(wait);
         }
         // When it came, and not when its body was read.
@@ -76,6 +75,12 @@ impl Desk {
             Ok(()) => taken(200, "OK"),
             Err(why) => not_written(&why),
         }
+    }
+
+    /// Whether this script may call now; if not, after how long.
+    fn allowed(&self, script: &Named, is_new: bool) -> Result<(), Duration> {
+        let mut rate = self.rate.lock().unwrap_or_else(PoisonError::into_inner);
+        if is_new { rate.allows_new(script, Instant::now()) } else { rate.allows(script, Instant::now()) }
     }
 
     /// The remote form of `recordSuccess` (`notes/seeds.md` 4.2): name, host, start and end.
@@ -96,8 +101,7 @@ impl Desk {
             Err(why) => return text(400, &why),
         };
         let named = Named { name: activity.name.clone(), host: activity.hostname.clone() };
-        let allowed = self.rate.lock().unwrap_or_else(PoisonError::into_inner).allows(&named, Instant::now());
-        if let Err(wait) = allowed {
+        if let Err(wait) = self.allowed(&named, true) {
             return too_many(wait);
         }
         let run = match checked(&activity) {

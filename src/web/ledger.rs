@@ -13,11 +13,14 @@ use std::collections::HashMap;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
 /// So many may wait to be written.
 const WAITING_MAX: usize = 4_096;
+/// A run that has begun is waited for no longer.
+const OPEN_MAX: Duration = Duration::from_secs(8 * 86_400);
 /// And so many are written at once.
 const BATCH_MAX: usize = 1_000;
 
@@ -117,13 +120,13 @@ impl Writer {
             let (entries, says): (Vec<Entry>, Vec<_>) = batch.into_iter().unzip();
             let records = self.records(&entries);
             let written = self.write(&records);
-            if let Err(why) = &written {
+            if let Some(why) = written.iter().find_map(|one| one.as_ref().err()) {
                 tracing::error!("calls of scripts cannot be written, and are refused: {why}");
                 self.runs = None;
             }
-            for say in says {
+            for (say, one) in says.into_iter().zip(written) {
                 // Whoever has gone will call again.
-                if say.send(written.clone()).is_err() {
+                if say.send(one).is_err() {
                     tracing::debug!("a caller has not waited for its answer");
                 }
             }
@@ -131,38 +134,43 @@ impl Writer {
     }
 
     /// What these calls make of the runs, one after the other.
-    fn records(&mut self, entries: &[Entry]) -> Vec<RunRecord> {
+    fn records(&mut self, entries: &[Entry]) -> Vec<Vec<RunRecord>> {
         let node = self.node;
-        let mut runs = self.runs.take().unwrap_or_else(|| self.known());
+        let known = self.runs.take().map_or_else(|| self.known(), Ok);
+        let is_known = known.is_ok();
+        let mut runs = known.unwrap_or_default();
         let mut records = Vec::with_capacity(entries.len());
         for entry in entries {
             match entry {
-                Entry::Record(run) => records.push(RunRecord { node, ..RunRecord::clone(run) }),
+                Entry::Record(run) => records.push(vec![RunRecord { node, ..RunRecord::clone(run) }]),
                 Entry::Call { script, said, rid, at, body, from } => {
                     let (said, rid, at, id) = (*said, *rid, *at, Uuid::now_v7());
                     let Named { name, host } = script;
                     let open = runs.entry(script.clone()).or_default();
+                    // Nobody waits for these any more.
+                    open.retain(|run| at.since(run.started.unwrap_or(at)) <= OPEN_MAX);
                     let made = Call { name, host, said, rid, at, id, body, from, node }.records(open);
                     open.retain(|run| !made.iter().any(|new| new.id == run.id));
                     open.extend(made.iter().filter(|run| run.status == RunStatus::Active).cloned());
                     if open.is_empty() {
                         runs.remove(script);
                     }
-                    records.extend(made);
+                    records.push(made);
                 }
             }
         }
-        self.runs = Some(runs);
+        // What could not be looked up is looked up the next time.
+        self.runs = is_known.then_some(runs);
         records
     }
 
-    fn known(&mut self) -> OpenRuns {
+    fn known(&mut self) -> Result<OpenRuns, StoreError> {
         let mut runs = OpenRuns::new();
-        let known = self.store().and_then(Scripts::active);
-        for run in known.unwrap_or_default().into_iter().filter(|run| run.source == Source::Remote) {
+        let known = self.store().and_then(Scripts::active)?;
+        for run in known.into_iter().filter(|run| run.source == Source::Remote) {
             runs.entry(Named { name: run.job.to_string(), host: run.host.clone() }).or_default().push(run);
         }
-        runs
+        Ok(runs)
     }
 
     fn store(&mut self) -> Result<&dyn Scripts, StoreError> {
@@ -177,13 +185,18 @@ impl Writer {
         store.ok_or_else(|| StoreError::Unavailable("the state is not open".to_owned()))
     }
 
-    /// Into the store, or else into the spool.
-    fn write(&mut self, records: &[RunRecord]) -> Result<(), String> {
-        let Err(why) = self.store().and_then(|store| store.record_for_good(records)) else { return Ok(()) };
+    /// Into the store, or else into the spool, each call by itself: one answer is not that of another.
+    fn write(&mut self, records: &[Vec<RunRecord>]) -> Vec<Result<(), String>> {
+        let all: Vec<RunRecord> = records.iter().flatten().cloned().collect();
+        let Err(why) = self.store().and_then(|store| store.record_for_good(&all)) else {
+            return vec![Ok(()); records.len()];
+        };
         // Its place may have changed.
         self.store = None;
         tracing::warn!("calls of scripts go into the spool: {why}");
-        records.iter().try_for_each(|run| self.spool.put(run).map(drop)).map_err(|spool| format!("{why}; {spool}"))
+        let put = |run: &RunRecord| self.spool.put_for_good(run).map(drop);
+        let one = |runs: &Vec<RunRecord>| runs.iter().try_for_each(put).map_err(|spool| format!("{why}; {spool}"));
+        records.iter().map(one).collect()
     }
 }
 

@@ -1,7 +1,7 @@
 //! How often one script may call: a script that calls in a loop must not fill the disk.
 
 use super::Named;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
 /// So many calls may come at once.
@@ -11,11 +11,28 @@ const PACE: Duration = Duration::from_secs(5);
 /// More scripts than this are not told apart for long.
 const SCRIPTS_MAX: usize = 20_000;
 
+/// So many scripts that stand in no settings may be made by calls, as long as the daemon runs.
+const CREATED_MAX: usize = 1_000;
+/// A new one is allowed as this one is: all of them share it.
+const ANY_NEW: &str = "\0new";
+
 /// What each script has left.
 #[derive(Debug, Default)]
-pub(super) struct Rate(HashMap<Named, (u32, Instant)>);
+pub(super) struct Rate(HashMap<Named, (u32, Instant)>, HashSet<Named>);
 
 impl Rate {
+    /// The same for one that stands in no settings: new names are few, and not many at once.
+    pub(super) fn allows_new(&mut self, script: &Named, now: Instant) -> Result<(), Duration> {
+        if !self.1.contains(script) {
+            if self.1.len() >= CREATED_MAX {
+                return Err(Duration::from_secs(3_600));
+            }
+            self.allows(&Named { name: ANY_NEW.to_owned(), host: String::new() }, now)?;
+            self.1.insert(script.clone());
+        }
+        self.allows(script, now)
+    }
+
     /// Whether this script may call now. If not: after how long it may.
     pub(super) fn allows(&mut self, script: &Named, now: Instant) -> Result<(), Duration> {
         if self.0.len() >= SCRIPTS_MAX {
@@ -50,6 +67,9 @@ mod tests {
         assert!((0..BURST).all(|_| rate.allows(&one, now).is_ok()));
         assert_eq!(rate.allows(&one, now + Duration::from_secs(1)), Err(Duration::from_secs(4)));
         assert!(rate.allows(&other, now).is_ok(), "the others are not meant");
+        let new = |n: u32| Named { name: format!("new-{n}"), host: "a".to_owned() };
+        assert!((0..BURST).all(|n| rate.allows_new(&new(n), now).is_ok()));
+        assert!(rate.allows_new(&new(BURST), now).is_err() && rate.allows_new(&new(0), now).is_ok(), "it is known now");
         assert!(rate.allows(&one, now + PACE).is_ok() && rate.allows(&one, now + PACE).is_err());
         let later = now + PACE * 1_000;
         assert!((0..BURST).all(|_| rate.allows(&one, later).is_ok()) && rate.allows(&one, later).is_err());

@@ -29,7 +29,8 @@ pub(in crate::cli) fn by_name(argv: Vec<OsString>) -> Vec<OsString> {
 /// The exit code, if these are arguments of `script monitor` or `script nagios` that are refused as the original would, or
 /// that clap (`told`) refuses.
 pub(in crate::cli) fn refused(argv: &[OsString], told: Option<&Told>) -> Option<u8> {
-    let words: Vec<&str> = argv.iter().map(|w| w.to_str().unwrap_or_default()).collect();
+    // What stands behind is another program's.
+    let words: Vec<&str> = argv.iter().map(|w| w.to_str().unwrap_or_default()).take_while(|w| *w != "--").collect();
     let at = words.windows(2).position(|w| matches!(w, ["script", "monitor" | "nagios"]))?;
     let is_nagios = words.get(at + 1) == Some(&"nagios");
     let why = match (database_option(words.get(at + 2..).unwrap_or_default()), told) {

@@ -18,6 +18,8 @@ use words::Words;
 /// A clock on another host may be ahead by so much, and cron itself is not exact: a run that started so long before its
 /// slot served it.
 const EARLY: Duration = Duration::from_secs(10);
+/// Ends may be ahead of our clock by so much.
+const AHEAD: Duration = Duration::from_secs(60);
 /// A comparison with what was before needs so many successes, both in the window and before it.
 const ENOUGH: u64 = 3;
 /// What was before the window is measured over so many windows.
@@ -145,7 +147,8 @@ impl Expected {
             newest: usize::try_from(self.failures).unwrap_or(usize::MAX).saturating_add(1),
             since,
             before: before.map(|since| since.minus(self.window * BEFORE)),
-            ..Wanted::success(&self.name, host.as_deref(), now)
+            // What ends while this is asked has ended.
+            ..Wanted::success(&self.name, host.as_deref(), now.plus(AHEAD))
         }
     }
 
@@ -210,8 +213,9 @@ impl Expected {
         let slot = self.next_slot(known, look)?;
         let (verdict, _) = self.grace.crossed(|grace| look.now > slot.plus(grace))?;
         let running = known.active.iter().find(|run| run.started.is_some_and(|at| at.plus(EARLY) >= slot));
-        // What runs has its own time, if it was given one.
-        let in_time = |run: &RunRecord| self.max_runtime.critical.is_some_and(|limit| words.age(run.started) <= limit);
+        // What runs has its own time, if it was given one; but of the same slot, however often it is started anew.
+        let latest = self.max_runtime.critical.zip(self.grace.critical).map(|(limit, grace)| slot.plus(grace + limit));
+        let in_time = |run: &RunRecord| run.started <= Some(look.now) && latest.is_some_and(|at| look.now <= at);
         if running.is_some_and(in_time) {
             return None;
         }

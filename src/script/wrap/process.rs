@@ -8,23 +8,26 @@ use nix::libc;
 use nix::sys::signal::{Signal, kill, killpg};
 use nix::unistd::Pid;
 use std::ffi::{OsStr, OsString};
-use std::io::{self, IsTerminal};
+use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::process::{Child, Command};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use uuid::Uuid;
 
 /// A command that is asked to end gets so long.
 const GRACE: Duration = Duration::from_secs(10);
 /// The exit code of a command that ran out of its time, as timeout(1) has it.
 const TIMED_OUT: u8 = 124;
-/// What is passed on. The others either end nothing, or cannot be caught.
+/// What is passed on: what people, init systems and terminals send to end something or to have it look again.
 const PASSED_ON: [Signal; 6] =
     [Signal::SIGHUP, Signal::SIGINT, Signal::SIGQUIT, Signal::SIGTERM, Signal::SIGUSR1, Signal::SIGUSR2];
+
+/// The exit code of a command whose output could not be written (sysexits' `EX_IOERR`).
+const OUTPUT_LOST: u8 = 74;
 
 /// How a command ended.
 pub(super) enum End {
@@ -34,6 +37,8 @@ pub(super) enum End {
     Signalled(String),
     /// It was given so long.
     TimedOut(Duration),
+    /// By itself and well, but what it printed could not be written where it was to go.
+    OutputLost(String),
     /// It never began.
     NotStarted(String),
 }
@@ -62,7 +67,8 @@ impl Running {
     /// cron it has one of its own, so that all of it can be stopped.
     pub(super) fn start(wrapped: &Wrapped, run: Uuid) -> io::Result<Self> {
         let (program, rest) = wrapped.command.split_first().ok_or(io::ErrorKind::InvalidInput)?;
-        let alone = !io::stdin().is_terminal();
+        // Whatever stdin is: a program may ask for a password at the terminal itself.
+        let alone = std::fs::File::open("/dev/tty").is_err();
         // Before the command begins: from then on none is lost.
         let signals = signals()?;
         let start = |program: &OsStr, words: &[OsString]| {
@@ -106,11 +112,19 @@ impl Running {
         };
         // What it printed before it ended is in the pipes.
         self.pumps.settle().await;
+        if timed_out && self.alone {
+            // What it had started was asked to end with it, and has the same time for that.
+            drop(timeout_at(begin + timeout.unwrap_or_default() + GRACE, self.pumps.done()).await);
+            kill_groups_of_runs(&[run.to_string()]);
+        }
         let (end, code) = match status {
             Ok(status) => meaning(status),
             Err(why) => (End::NotStarted(format!("its end cannot be seen: {why}")), u8::MAX),
         };
         let tail = self.pumps.tail(TAIL_MAX);
+        if let (End::Exited(0), Some(why)) = (&end, self.pumps.lost()) {
+            return Ended { end: End::OutputLost(why.clone()), code: OUTPUT_LOST, tail };
+        }
         match timeout {
             Some(limit) if timed_out => Ended { end: End::TimedOut(limit), code: TIMED_OUT, tail },
             _ => Ended { end, code, tail },

@@ -1,8 +1,8 @@
-use super::super::{Retention, RunRecord, RunStatus, rules};
+use super::super::{Retention, RunRecord, RunStatus, Source, rules};
 use super::ledger::Book;
 use super::passes::Passes;
 use crate::decide::{AlertId, DeliveryState};
-use checker_job::Timestamp;
+use checker_job::{Timestamp, Verdict};
 use uuid::Uuid;
 
 /// The same kinds in the same order as every store: runs, passes, hours, alerts, deliveries.
@@ -31,7 +31,13 @@ fn may_go(book: &Book, run: &RunRecord) -> bool {
         other.is_success() && other.job == run.job && other.host == run.host && later
     };
     let newest_success = run.is_success() && !book.runs.values().any(|k| newer(&k.record));
-    run.status == RunStatus::Done && !newest_success
+    let judged = |run: &RunRecord| {
+        run.source != Source::Cron && run.outcome.as_ref().is_some_and(|o| o.verdict != Verdict::Unknown)
+    };
+    let newer =
+        |other: &RunRecord| judged(other) && other.job == run.job && other.host == run.host && other.id > run.id;
+    let newest = judged(run) && !book.runs.values().any(|k| newer(&k.record));
+    run.status == RunStatus::Done && !newest_success && !newest
 }
 
 fn remove_runs(book: &mut Book, at_most: usize, which: impl Fn(&RunRecord) -> bool) -> usize {

@@ -64,12 +64,18 @@ impl Deref for Conn {
 impl Conn {
     /// Opens a file of ours and makes it if it is missing; brings it up to date.
     pub(super) fn open(path: &Path, patience: Duration) -> Result<Self> {
+        Self::open_if(path, patience, |_| Ok(()))
+    }
+
+    /// The same, if its format is one that is wanted.
+    fn open_if(path: &Path, patience: Duration, wanted: impl FnOnce(u32) -> Result<()>) -> Result<Self> {
         place::prepare(path, true)?;
         let conn = Self::connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE, patience)?;
         let told = |e: rusqlite::Error| explain(e.into(), path, Moment::Work);
         // Before anything is written: a foreign file must stay as it is.
         let found =
             schema::version(&conn, path, schema::MIGRATIONS).map_err(|fault| explain(fault, path, Moment::Work))?;
+        wanted(found)?;
         use_wal(&conn).map_err(told)?;
         if found < schema::newest(schema::MIGRATIONS) {
             schema::migrate(&conn, path, schema::MIGRATIONS)?;
@@ -202,8 +208,14 @@ impl fmt::Debug for Db {
 }
 
 impl Db {
-    pub(super) fn open(path: &Path, clock: StoreClock, patience: Duration) -> Result<Self> {
-        Conn::open(path, patience).map(|conn| Self::of(conn, path, clock, None))
+    pub(super) fn open(path: &Path, clock: StoreClock) -> Result<Self> {
+        Conn::open(path, PATIENCE).map(|conn| Self::of(conn, path, clock, None))
+    }
+
+    /// A new file, or one of today's format.
+    pub(super) fn open_current(path: &Path, clock: StoreClock, patience: Duration) -> Result<Self> {
+        let wanted = |found| if found == 0 { Ok(()) } else { schema::refuse_older(found, path) };
+        Conn::open_if(path, patience, wanted).map(|conn| Self::of(conn, path, clock, None))
     }
 
     pub(super) fn connect(path: &Path, clock: StoreClock, access: OpenFlags) -> Result<Self> {

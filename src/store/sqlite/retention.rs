@@ -23,8 +23,12 @@ pub(super) fn prune<G: Group>(tx: &Transaction<'_>, now: Timestamp, keep: &Reten
     Ok(u64::try_from(i64::from(keep.batch) - left).unwrap_or(0))
 }
 
-/// "Not the newest success of this script on this host."
-const NO_NEWEST: &str = "NOT (source <> 'cron' AND verdict = 'ok' AND NOT EXISTS (
+/// "Neither the newest success of this script on this host, nor its newest run that succeeded or failed": without the second,
+/// one that failed last would look well as soon as that is old.
+const NO_NEWEST: &str = "NOT (source <> 'cron' AND verdict <> 'unknown' AND NOT EXISTS (
+    SELECT 1 FROM run n WHERE n.source <> 'cron' AND n.verdict <> 'unknown' AND n.job = run.job AND n.host = run.host
+        AND n.id > run.id))
+    AND NOT (source <> 'cron' AND verdict = 'ok' AND NOT EXISTS (
     SELECT 1 FROM run n WHERE n.source <> 'cron' AND n.verdict = 'ok' AND n.job = run.job AND n.host = run.host
         AND (n.ended, n.id) > (run.ended, run.id)))";
 

@@ -194,6 +194,17 @@ pub(in crate::store) fn version(conn: &Connection, path: &Path, steps: &[Migrati
     Ok(found)
 }
 
+/// Refuses a file of an older format; 0 is that of a new file.
+pub(in crate::store) fn refuse_older(found: u32, path: &Path) -> Result<()> {
+    if found >= newest(MIGRATIONS) {
+        return Ok(());
+    }
+    Err(StoreError::Unavailable(format!(
+        "{} was written by an older Checker: the next `checker cron` brings it up to date",
+        path.display()
+    )))
+}
+
 /// What is frozen has this format: its content is on its way to another file.
 const FROZEN: u32 = 1_000_000;
 

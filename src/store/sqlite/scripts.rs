@@ -70,17 +70,22 @@ pub(super) fn activity(conn: &Connection, wanted: &[Wanted]) -> Step<Vec<Activit
         let is_its = |run: &&RunRecord| {
             run.job.as_str() == wanted.name && wanted.host.as_ref().is_none_or(|host| *host == run.host)
         };
-        let (success, started) = successes(conn, wanted)?;
+        let mut known = Activity::default();
+        // Host by host, because that is how the index is made.
+        for host in hosts_of(conn, wanted)? {
+            known = later(known, successes(conn, wanted, &host)?);
+            if let Some(since) = wanted.since {
+                known.window.join(window(conn, wanted, &host, since)?);
+            }
+        }
         Ok(Activity {
-            success,
-            started,
             active: active.iter().filter(is_its).cloned().collect(),
             newest: if wanted.newest == 0 { Vec::new() } else { over(conn, wanted)? },
-            window: wanted.since.map_or(Ok(Measured::default()), |since| window(conn, wanted, since))?,
             before: match (wanted.before, wanted.since) {
                 (Some(before), Some(since)) => hours_between(conn, wanted, before, since)?,
                 _ => Measured::default(),
             },
+            ..known
         })
     };
     wanted.iter().map(one).collect()
@@ -91,12 +96,35 @@ fn on_host(wanted: Option<&str>) -> &'static str {
     if wanted.is_some() { "host = ?2" } else { "?2 IS NULL" }
 }
 
+/// The hosts on which it ever succeeded, if any will do; else the one that is wanted.
+fn hosts_of(conn: &Connection, wanted: &Wanted) -> Step<Vec<String>> {
+    if let Some(host) = &wanted.host {
+        return Ok(vec![host.clone()]);
+    }
+    let next = format!("SELECT host FROM run WHERE job = ?1 AND {OK} AND host > ?2 ORDER BY host LIMIT 1");
+    let (mut all, mut at) = (Vec::new(), String::new());
+    while let Some(found) = row(conn, &next, params![wanted.name, at], |r| Ok(r.get::<_, String>(0)?))? {
+        all.push(found.clone());
+        at = found;
+    }
+    Ok(all)
+}
+
+/// What is known of some hosts, and of one more.
+fn later(known: Activity, (success, started): (Option<RunRecord>, Option<RunRecord>)) -> Activity {
+    let by_end = |run: &RunRecord| (run.ended, run.id);
+    let by_start = |run: &RunRecord| (run.started, run.ended, run.id);
+    let all = [known.success, known.started, success, started];
+    let last = all.iter().flatten().max_by_key(|run| by_end(run)).cloned();
+    let begun = all.iter().flatten().max_by_key(|run| by_start(run)).cloned();
+    let started = begun.filter(|run| last.as_ref().is_some_and(|last| last.id != run.id));
+    Activity { success: last, started, ..Activity { success: None, started: None, ..known } }
+}
+
 /// Of those that ended last, the one that started last: an older end has an older start, at the latest from there on.
-fn successes(conn: &Connection, wanted: &Wanted) -> Step<(Option<RunRecord>, Option<RunRecord>)> {
-    let host = wanted.host.as_deref();
+fn successes(conn: &Connection, wanted: &Wanted, host: &str) -> Step<(Option<RunRecord>, Option<RunRecord>)> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM run WHERE job = ?1 AND {} AND {OK} AND ended <= ?3 ORDER BY ended DESC, id DESC",
-        on_host(host)
+        "SELECT {COLUMNS} FROM run WHERE job = ?1 AND host = ?2 AND {OK} AND ended <= ?3 ORDER BY ended DESC, id DESC"
     );
     let mut statement = conn.prepare_cached(&sql)?;
     let mut found = statement.query(params![wanted.name, host, wanted.until.micros()])?;
@@ -125,12 +153,10 @@ fn over(conn: &Connection, wanted: &Wanted) -> Step<Vec<RunRecord>> {
     rows(conn, &sql, params![wanted.name, host, wanted.until.micros(), whole(wanted.newest)], record_of)
 }
 
-fn window(conn: &Connection, wanted: &Wanted, since: Timestamp) -> Step<Measured> {
-    let host = wanted.host.as_deref();
+fn window(conn: &Connection, wanted: &Wanted, host: &str, since: Timestamp) -> Step<Measured> {
     let sql = format!(
         "SELECT count(*), coalesce(sum(ended - started), 0), coalesce(max(ended - started), 0) FROM run
-         WHERE job = ?1 AND {} AND {OK} AND ended >= ?3 AND ended <= ?4",
-        on_host(host)
+         WHERE job = ?1 AND host = ?2 AND {OK} AND ended >= ?3 AND ended <= ?4"
     );
     let found = row(conn, &sql, params![wanted.name, host, since.micros(), wanted.until.micros()], |r| {
         Ok(Measured { count: int(r, 0)?, micros: int(r, 1)?, longest: int(r, 2)? })

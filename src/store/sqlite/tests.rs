@@ -123,6 +123,9 @@ fn an_older_file_is_copied_and_brought_up_to_date() {
     drop(old);
     let look = Sqlite::open_read_only(&path, StoreClock::system()).unwrap_err();
     assert!(matches!(&look, StoreError::Unavailable(w) if w.contains("older Checker")), "{look}");
+    // Who cannot wait for the copy leaves it to others.
+    let quick = Sqlite::open_within(&path, StoreClock::system(), std::time::Duration::ZERO).unwrap_err();
+    assert!(matches!(&quick, StoreError::Unavailable(w) if w.contains("older Checker")), "{quick}");
 
     let s = open(&path).unwrap();
     let job = JobId::literal("tcp:x:1");
