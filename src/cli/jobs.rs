@@ -24,7 +24,10 @@ pub(super) fn run(cx: &mut Cx<'_>) -> Result<Exit, Failure> {
         let p = job.policy();
         let host = p.host.as_ref().map(|h| format!(", host {h}")).unwrap_or_default();
         writeln!(cx.out, "{}", p.name)?;
-        writeln!(cx.out, "    id {}, every {}{host}", job.id(), p.every)?;
+        match job.expected() {
+            Some(expected) => writeln!(cx.out, "    id {}, {}", job.id(), expected.words())?,
+            None => writeln!(cx.out, "    id {}, every {}{host}", job.id(), p.every)?,
+        }
         writeln!(cx.out, "    {}", tells(p))?;
         let names = windows(job.as_ref());
         if !names.is_empty() {

@@ -319,6 +319,11 @@ impl Reader<'_> {
                 self.errors.note(key, format!("it must be less than `{other}`, or nobody is ever warned"));
             }
         }
+        for (key, runs) in [("min_runs", s.min_runs), ("min_runs_warning", s.min_runs_warning)] {
+            if runs == Some(0) {
+                self.errors.note(key, "with 0 nobody would learn that it does not run; write 1 or more");
+            }
+        }
         let runs = expected.min_runs;
         if runs.warning.zip(runs.critical).is_some_and(|(warning, critical)| warning <= critical) {
             self.errors.note("min_runs_warning", "it must be more than `min_runs`, or nobody is ever warned");

@@ -137,7 +137,10 @@ impl Spool {
                 Ok(folder) => {
                     let there = OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW).open(folder.at(&file));
                     let opened = match there {
-                        Err(e) if e.kind() == io::ErrorKind::NotFound => self.make(&folder, &file),
+                        Err(e) if e.kind() == io::ErrorKind::NotFound => self.make(&folder, &file).and_then(|made| {
+                            // There is nothing in it, and whoever may run the script must be able to take it.
+                            made.set_permissions(Permissions::from_mode(0o644)).map(|()| made)
+                        }),
                         other => other,
                     };
                     let taken = opened.and_then(lock).map_err(|e| format!("{}: {e}", path.join(&file).display()))?;

@@ -11,7 +11,6 @@ use super::begun;
 use super::book::Book;
 use super::control::{self, Word};
 use super::tail::Tail;
-use crate::clock::Steady;
 use crate::settings::Brief;
 use crate::store::{RunRecord, RunStatus};
 use checker_job::{Metric, Outcome, duration_words};
@@ -102,17 +101,20 @@ async fn allowed(book: Option<&Book>, wrapped: &Wrapped) -> u8 {
 
 /// Begin, run, end; and whoever was left behind by the command may print on.
 async fn recorded(book: Option<&Book>, lock: Option<Flock<File>>, wrapped: &Wrapped) -> u8 {
-    let (id, clock) = (Uuid::now_v7(), Steady::start());
-    let begin = begun(id, &wrapped.name, &wrapped.host, clock.begun().wall);
+    let id = Uuid::now_v7();
+    let begin = begun(id, &wrapped.name, &wrapped.host, crate::clock::now().wall);
     // First a sign of life, then the begin: a pass that sees the begin must not take it for that of a dead run.
     let held = book.and_then(|book| book.hold(id));
     note(book, &begin, "begin");
     let mut running = Running::start(wrapped, id);
     let ended = match &mut running {
         Ok(running) => running.wait(wrapped.timeout, id).await,
-        Err(why) => Ended { end: End::NotStarted(why.to_string()), code: code_of(why), tail: Tail::new(0) },
+        Err(why) => {
+            let end = End::NotStarted(why.to_string());
+            Ended { end, took: Duration::ZERO, code: code_of(why), tail: Tail::new(0) }
+        }
     };
-    note(book, &finished(begin, &ended, &clock), "end");
+    note(book, &finished(begin, &ended), "end");
     drop((held, lock));
     if let Ok(running) = running {
         running.linger().await;
@@ -150,9 +152,10 @@ fn note(book: Option<&Book>, run: &RunRecord, what: &str) {
 }
 
 /// The record of a run that is over.
-fn finished(begin: RunRecord, ended: &Ended, clock: &Steady) -> RunRecord {
-    let now = clock.now();
-    let took = duration_words(now.since(clock.begun().wall));
+fn finished(begin: RunRecord, ended: &Ended) -> RunRecord {
+    // By a clock that does not step.
+    let at = begin.started.map(|started| started.plus(ended.took));
+    let took = duration_words(ended.took);
     let exit = |code: i32| Metric::new("exit", f64::from(code), "");
     let outcome = match &ended.end {
         End::Exited(0) => Outcome::ok(format!("ran {took}")),
@@ -168,7 +171,7 @@ fn finished(begin: RunRecord, ended: &Ended, clock: &Steady) -> RunRecord {
     };
     let kept = if matches!(ended.end, End::Exited(0)) { TAIL_OK } else { TAIL_MAX };
     let outcome = outcome.with_detail(ended.tail.text(kept)).bounded(500, TAIL_MAX + 100);
-    RunRecord { status: RunStatus::Done, ended: Some(now), outcome: Some(outcome), ..begin }
+    RunRecord { status: RunStatus::Done, ended: at, outcome: Some(outcome), ..begin }
 }
 
 /// The time as the original's log had it.

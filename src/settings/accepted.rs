@@ -110,8 +110,13 @@ fn place(state: &Path) -> PathBuf {
 
 /// The value of a line `state = "..."`, in a file that need not be TOML any more.
 pub(super) fn state_line(text: &str) -> Option<String> {
+    line_of(text, "state")
+}
+
+/// The same of another key.
+pub(super) fn line_of(text: &str, key: &str) -> Option<String> {
     text.lines().find_map(|line| {
-        let value = line.trim().strip_prefix("state")?.trim_start().strip_prefix('=')?.trim_start();
+        let value = line.trim().strip_prefix(key)?.trim_start().strip_prefix('=')?.trim_start();
         let (value, _) = value.strip_prefix('"')?.split_once('"')?;
         (!value.is_empty()).then(|| value.to_owned())
     })

@@ -29,7 +29,12 @@ impl Brief {
         let told = |fault: Fault| format!("{}: {}; {}", path.display(), fault.message, fault.remedy);
         let text = files::read(&env.cwd.join(path), path).map_err(told)?.text;
         let paths = Paths::new(path, env);
-        let (state, control) = parsed(&text).unwrap_or_else(|| (accepted::state_line(&text), None));
+        // `[daemon]` has a `control` of its own, a socket.
+        let control_line = || {
+            let scripts = text.split_once("[scripts]")?.1;
+            accepted::line_of(scripts, "control")
+        };
+        let (state, control) = parsed(&text).unwrap_or_else(|| (accepted::state_line(&text), control_line()));
         Ok(Self {
             path: env.cwd.join(path),
             state: paths.state(state.as_deref().unwrap_or(general::STATE)),
@@ -90,6 +95,20 @@ mod tests {
             ("[general]\nstate = 7\n", "checker.db"),
         ] {
             assert_eq!(state_of(text).as_deref(), Ok(state), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_switched_off_stays_so_in_broken_settings() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("settings.cfg");
+        for text in [
+            "[scripts]\ncontrol = \"x.ini\"\n",
+            "[daemon]\ncontrol = \"a.sock\"\n[scripts]\ncontrol = \"x.ini\"\n[[broken\n",
+        ] {
+            std::fs::write(&path, text).unwrap();
+            let brief = Brief::read(&path, &Env::bare(folder.path())).unwrap();
+            assert_eq!(brief.control, Some(Control::File(folder.path().join("x.ini"))), "{text}");
         }
     }
 

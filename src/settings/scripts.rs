@@ -67,7 +67,14 @@ pub(super) fn read(mut s: Section<'_, '_>) -> Scripts {
     });
     let control = s.text("control", "\"cronscripts.ini\"").and_then(|text| {
         let parsed = Control::parse(text.get_ref(), |path| s.cx.paths.beside(path));
-        parsed.map_err(|why| s.cx.error(text.span(), why, "write a file, or https://...")).ok()
+        let parsed = parsed.map_err(|why| s.cx.error(text.span(), why, "write a file, or https://...")).ok()?;
+        if let Control::File(path) = &parsed
+            && !path.exists()
+        {
+            let why = format!("there is no file {}: nothing is switched off", path.display());
+            s.cx.warn(text.span(), why, "is its name right? An empty file says the same without this warning");
+        }
+        Some(parsed)
     });
     s.finish();
     Scripts { ping_key: ping_key.map(|(_, key)| key), token: token.map(|(_, token)| token), control }

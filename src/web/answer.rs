@@ -91,7 +91,8 @@ impl Desk {
             return answer;
         }
         let said = request.headers().get(AUTHORIZATION).and_then(|v| v.to_str().ok()).unwrap_or_default();
-        let token = said.strip_prefix("Bearer ").unwrap_or_default();
+        let (scheme, token) = said.split_once(' ').unwrap_or_default();
+        let token = if scheme.eq_ignore_ascii_case("bearer") { token.trim() } else { "" };
         if token.is_empty() || !self.directory.is_token(token) {
             return text(401, "say `Authorization: Bearer TOKEN`, with the token of [scripts] token_file");
         }

@@ -124,7 +124,7 @@ fn try_and_jobs_show_it_and_while_the_state_is_elsewhere_nothing_is_invented() {
     let tried = home.run(&["try", "backup"]).ended(0).out;
     assert!(tried.contains("last success") && tried.contains("would tell nobody"), "{tried}");
     let jobs = home.run(&["jobs"]).ended(0).out;
-    assert!(jobs.contains("script:backup"), "{jobs}");
+    assert!(jobs.contains("id script:backup, script backup on this host, at least every 1 h, grace 1 h"), "{jobs}");
     home.run(&["run", "backup", "--", "false"]).ended(1);
     assert!(
         home.run(&["try", "backup", "--json"]).ended(0).json()["outcome"]["summary"]

@@ -83,6 +83,42 @@ fn one_that_ignores_the_request_to_end_is_killed() {
     assert!(took >= Duration::from_secs(10) && took < Duration::from_secs(15), "{took:?}");
 }
 
+/// What outlives the command in its group, or leaves the group, ends all the same.
+#[test]
+fn a_timeout_ends_all_that_the_command_has_started() {
+    let (home, _) = home("");
+    let script = "(trap '' TERM; sleep 61; sleep 62) & echo $! >stubborn; setsid sleep 63 & echo $! >apart; sleep 64";
+    sh(&home, &["--timeout", "300ms"], script).ended(124);
+    for name in ["stubborn", "apart"] {
+        let pid = home.read(name);
+        let stat = std::path::Path::new("/proc").join(pid.trim()).join("stat");
+        let gone = || {
+            let state = fs::read_to_string(&stat).unwrap_or_default();
+            (state.is_empty() || state.contains(") Z ")).then_some(())
+        };
+        assert!(wait_until(Duration::from_secs(2), gone).is_some(), "{name} still runs");
+    }
+}
+
+/// The command alone would fail, or be killed by its next line.
+#[test]
+fn output_that_cannot_be_written_is_a_failure() {
+    let (home, _) = home("");
+    let program = env!("CARGO_BIN_EXE_checker");
+    for (command, code) in [("echo one line", 74), ("head -c 1000000 /dev/zero", 0)] {
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &format!("exec {program} run x -- {command} >/dev/full")]).stdin(Stdio::null());
+        let done = done(&shell.env("CHECKER_SETTINGS", home.path("settings.cfg")).output().unwrap());
+        assert!(done.code != 0 && (code == 0 || done.code == code), "{command}: {done:?}");
+        assert_eq!(history(&home, "x")[0].0, "failed", "{command}");
+    }
+    assert!(
+        history(&home, "x")[1].1.contains("its output could not be written: No space left"),
+        "{:?}",
+        history(&home, "x")
+    );
+}
+
 #[test]
 fn signals_reach_the_command() {
     let (home, _) = home("");

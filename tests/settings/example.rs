@@ -13,6 +13,7 @@ fn loaded(text: &str) -> Settings {
     let url = "https://ntfy.example.com/hunter2-planted";
     put(&dir.path().join("ntfy.url"), 0o600, url);
     put(&dir.path().join("ping.key"), 0o600, "fqOOd6-F4MMNuCEnzTU01w");
+    put(&dir.path().join("cronscripts.ini"), 0o644, "");
     put(&dir.path().join("scripts.token"), 0o600, "hunter2-planted-in-a-token");
     put(&dir.path().join("own-ca.pem"), 0o644, "");
     let job = "[[job.tcp]]\naddress = \"a:1\"\n";

@@ -13,6 +13,7 @@ const PEER: &str = "[[peer]]\nname = \"beta\"\nurl = \"http://beta.example.com:5
 /// The line and the message of each warning; `mail` are more keys of `[email]`.
 fn warned(mail: &str, tables: &[&str]) -> Vec<(String, String)> {
     let dir = folder(&format!("{HEAD}{MAIL}{mail}{}", tables.concat()));
+    put(&dir.path().join("x.ini"), 0o644, "");
     put(&dir.path().join("ping.key"), 0o600, "fqOOd6-F4MMNuCEnzTU01w");
     let (_, report) = judged(&dir).unwrap_or_else(|r| panic!("{r}"));
     let at = |p: checker::settings::Problem| {
@@ -38,6 +39,7 @@ fn a_table_that_does_nothing_by_itself_is_a_warning_that_says_so() {
     alone(&[SCRIPTS], "[scripts]", &["nothing listens for them"]);
     assert_eq!(warned("", &[DAEMON, "web_listen = \"127.0.0.1:5555\"\n", SCRIPTS]), []);
     assert_eq!(warned("", &["[scripts]\ncontrol = \"x.ini\"\n"]), []);
+    alone(&["[scripts]\ncontrol = \"y.ini\"\n"], "control = \"y.ini\"", &["nothing is switched off", "name right"]);
     assert_eq!(warned("", &[CANARY, DRILL, PEER]).len(), 3, "one for each table");
     for good in [&[][..], &[DAEMON], &["[canary]\nvia = \"none\"\n"], &[DAEMON, CANARY, DRILL, PEER]] {
         assert_eq!(warned("", good), [], "{good:?}");

@@ -90,7 +90,8 @@ pub(super) fn nagios(cx: &mut Cx<'_>, args: &args::Monitor) -> Result<Exit, Fail
         Err(Trouble::Usage(why)) => return unknown(cx, &why),
         Err(Trouble::Other(why)) => {
             let why = why.to_string();
-            return unknown(cx, why.lines().next().unwrap_or_default());
+            let lines = why.trim_start_matches("checker: ").lines().map(str::trim).filter(|line| !line.is_empty());
+            return unknown(cx, &lines.collect::<Vec<_>>().join(" "));
         }
     };
     let mut line = summary(&monitored.findings).replace('|', "/");

@@ -8,7 +8,7 @@ mod words;
 use super::cron::Cron;
 use super::{Activity, Measured, Wanted};
 use crate::decide::{JobState, RunRecord};
-use checker_job::{Metric, Outcome, Timestamp, Verdict};
+use checker_job::{Metric, Outcome, Timestamp, Verdict, duration_words};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -150,6 +150,26 @@ impl Expected {
             // What ends while this is asked has ended.
             ..Wanted::success(&self.name, host.as_deref(), now.plus(AHEAD))
         }
+    }
+
+    /// What is expected, in one line for lists.
+    pub fn words(&self) -> String {
+        let host = match &self.host {
+            Host::Here => "this host",
+            Host::Named(host) => host,
+            Host::Any => "any host",
+        };
+        let when = match &self.rhythm {
+            None => String::new(),
+            Some(Rhythm::Every(every)) => format!(", at least every {}", duration_words(*every)),
+            Some(Rhythm::Cron(cron, zone)) => {
+                let zone = zone.as_ref().and_then(TimeZone::iana_name).map(|name| format!(" ({name})"));
+                format!(", at {cron}{}", zone.unwrap_or_default())
+            }
+        };
+        let grace = self.grace.critical.filter(|_| self.rhythm.is_some());
+        let grace = grace.map(|grace| format!(", grace {}", duration_words(grace))).unwrap_or_default();
+        format!("script {} on {host}{when}{grace}", self.name)
     }
 
     /// The longest time from the moment at which something goes wrong until a look can see it.

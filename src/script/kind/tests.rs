@@ -83,6 +83,7 @@ fn what_is_wrong_is_told_with_its_key() {
         ),
         ("name = \"x\"\nevery = \"1h\"\nwindow = \"1d\"", &["nothing is counted in it"]),
         ("name = \"x\"\nmin_runs = 2\nwindow = \"8d\"", &["\"7d\" or less"]),
+        ("name = \"x\"\nmin_runs = 0", &["\"min_runs\"", "1 or more"]),
         ("name = \"x\"\nmin_runs = 2\nmin_runs_warning = 2", &["more than `min_runs`"]),
         ("name = \"x\"\nevery = \"1h\"\nmax_runtime = \"0s\"", &["\"max_runtime\"", "more than nothing"]),
         ("name = \"x\"\nevery = \"1h\"\nmax_slowdown = 1.0", &["a number above 1"]),

@@ -46,6 +46,8 @@ pub(super) enum End {
 /// A command that is over.
 pub(super) struct Ended {
     pub(super) end: End,
+    /// How long the command itself ran.
+    pub(super) took: Duration,
     /// The exit code that goes with it.
     pub(super) code: u8,
     /// The end of what it printed.
@@ -110,6 +112,7 @@ impl Running {
                 }
             }
         };
+        let took = begin.elapsed();
         // What it printed before it ended is in the pipes.
         self.pumps.settle().await;
         if timed_out && self.alone {
@@ -123,11 +126,11 @@ impl Running {
         };
         let tail = self.pumps.tail(TAIL_MAX);
         if let (End::Exited(0), Some(why)) = (&end, self.pumps.lost()) {
-            return Ended { end: End::OutputLost(why.clone()), code: OUTPUT_LOST, tail };
+            return Ended { end: End::OutputLost(why.clone()), took, code: OUTPUT_LOST, tail };
         }
         match timeout {
-            Some(limit) if timed_out => Ended { end: End::TimedOut(limit), code: TIMED_OUT, tail },
-            _ => Ended { end, code, tail },
+            Some(limit) if timed_out => Ended { end: End::TimedOut(limit), took, code: TIMED_OUT, tail },
+            _ => Ended { end, took, code, tail },
         }
     }
 

@@ -141,6 +141,23 @@ fn what_runs_has_until_its_longest_time_and_is_told_while_it_runs() {
     assert_eq!(ended, (Verdict::Failed, "took too long: 2 h 1 min, and at most 2 h is expected".to_owned()));
 }
 
+/// Each start ends the one before, as a crash and a next start do; none of them excuses the slot for ever.
+#[test]
+fn whoever_only_ever_starts_is_overdue() {
+    let expected = Expected {
+        rhythm: Some(Rhythm::Every(secs(3_600))),
+        grace: Degrees { warning: None, critical: Some(secs(600)) },
+        max_runtime: Degrees { warning: None, critical: Some(secs(7_200)) },
+        ..nightly()
+    };
+    let verdict = |now: i64| judged(&expected, &[run(now - now % HOUR, None, None)], now).0;
+    assert_eq!(verdict(HOUR + 601), Verdict::Ok, "it runs, and has its time");
+    assert_eq!(verdict(HOUR + 600 + 7_200), Verdict::Ok);
+    assert_eq!(verdict(HOUR + 600 + 7_201), Verdict::Failed, "of this slot");
+    // Nor does one that began in the future.
+    assert_eq!(judged(&expected, &[run(9 * HOUR, None, None)], HOUR + 601).0, Verdict::Failed);
+}
+
 #[test]
 fn failures_in_a_row_count_and_a_success_ends_them() {
     let expected = Expected { failures: 2, rhythm: Some(Rhythm::Every(secs(3_600))), ..nightly() };

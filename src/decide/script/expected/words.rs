@@ -54,7 +54,8 @@ impl<'a> Words<'a> {
         match run.ended {
             // Given up: the summary says so.
             None => format!("{why}: the run of {began}{again}"),
-            Some(_) => format!("failed with {why}, begun {began}{again}"),
+            Some(_) if why.starts_with("exit ") => format!("failed with {why}, begun {began}{again}"),
+            Some(_) => format!("failed: {why}, begun {began}{again}"),
         }
     }
 
