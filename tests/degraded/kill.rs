@@ -30,10 +30,16 @@ fn a_merge_that_is_killed_is_done_again_and_counts_once() {
     let mut phases = [0; 4];
     scene.now = scene.now.plus(Duration::from_secs(3_600));
     let told = scene.home.subjects();
-    for ms in (0..6_000).step_by(20) {
+    // Every 20 ms, and between those again where that met too few moments of the merge itself.
+    let (mut round, mut ms) = (1, 0);
+    while ms < 6_000 {
         // Beyond the end of the merge there is nothing left to kill.
-        if phases[3] >= 5 {
-            break;
+        if phases[3] >= 5 * round {
+            if phases[1] >= 2 || round == 8 {
+                break;
+            }
+            ms = [10, 5, 15, 2, 12, 7, 17][round - 1];
+            round += 1;
         }
         let fresh = format!(
             "mount -o remount,rw DISK; rm -rf DISK/checker.db* {refuge}; cp -a /dev/shm/kept {refuge}; cp DISK/good.db \
@@ -58,6 +64,7 @@ fn a_merge_that_is_killed_is_done_again_and_counts_once() {
         let steady = scene
             .count("SELECT value - (SELECT count(*) FROM run WHERE steady = 1) FROM counter WHERE name = 'steady'");
         assert_eq!(steady, 0, "{ms}");
+        ms += 20;
     }
     // As after a kill between the last commit and the removal, and after a pass that went on.
     let (runs, counted) = (scene.count("SELECT count(*) FROM run"), scene.tallied());

@@ -125,7 +125,20 @@ fn signals_reach_the_command() {
     for (signal, code) in [(Signal::SIGTERM, 7), (Signal::SIGHUP, 8), (Signal::SIGUSR1, 9), (Signal::SIGINT, 10)] {
         let script = "trap 'exit 7' TERM; trap 'exit 8' HUP; trap 'exit 9' USR1; trap 'exit 10' INT; echo ready; \
                       while :; do sleep 0.02; done";
-        let mut child = home.command(&["run", "x", "--", "/bin/sh", "-c", script]).spawn().unwrap();
+        // Whoever started the tests may have been told to ignore it.
+        let mut command = Command::new("env");
+        command.args([
+            "--default-signal=HUP",
+            env!("CARGO_BIN_EXE_checker"),
+            "run",
+            "x",
+            "--",
+            "/bin/sh",
+            "-c",
+            script,
+        ]);
+        command.env("CHECKER_SETTINGS", home.path("settings.cfg")).stdin(Stdio::null()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let mut word = [0; 6];
         child.stdout.as_mut().unwrap().read_exact(&mut word).unwrap();
         kill(Pid::from_raw(child.id().cast_signed()), signal).unwrap();
