@@ -66,7 +66,15 @@ fn a_merge_that_is_killed_is_done_again_and_counts_once() {
         assert_eq!(steady, 0, "{ms}");
         ms += 20;
     }
-    // As after a kill between the last commit and the removal, and after a pass that went on.
+    it_may_come_back(&mut scene, &refuge);
+    println!("killed before runs moved, while they did, before the refuge went, after: {phases:?}");
+    assert!(phases[1] >= 2 && phases[3] >= 5, "too few kills in a merge to prove anything: {phases:?}");
+    let news: Vec<String> = scene.home.subjects().split_off(told.len());
+    assert!(news.iter().all(|s| s.contains("SOLVED: state")), "nothing else was told again: {news:?}");
+}
+
+/// As after a kill between the last commit and the removal, and after a pass that went on.
+fn it_may_come_back(scene: &mut Scene, refuge: &str) {
     let (runs, counted) = (scene.count("SELECT count(*) FROM run"), scene.tallied());
     let news = scene.home.subjects().len();
     scene.sh(&format!("cp -a /dev/shm/kept {refuge}"));
@@ -74,10 +82,6 @@ fn a_merge_that_is_killed_is_done_again_and_counts_once() {
     assert_eq!(scene.refuges(), "");
     assert_eq!((scene.count("SELECT count(*) FROM run"), scene.tallied()), (runs, counted));
     assert_eq!(scene.home.subjects().len(), news, "nothing is told again");
-    println!("killed before runs moved, while they did, before the refuge went, after: {phases:?}");
-    assert!(phases[1] >= 2 && phases[3] >= 5, "too few kills in a merge to prove anything: {phases:?}");
-    let news: Vec<String> = scene.home.subjects().split_off(told.len());
-    assert!(news.iter().all(|s| s.contains("SOLVED: state")), "nothing else was told again: {news:?}");
 }
 
 #[test]
