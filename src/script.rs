@@ -17,9 +17,9 @@ pub mod wrap;
 use crate::clock;
 use crate::decide::script::Wanted;
 use crate::settings::Brief;
-use crate::store::{RunRecord, RunStatus, Scripts, Source, Sqlite, StoreClock};
+use crate::store::{RunRecord, RunStatus, Scripts, Sqlite, StoreClock};
 use book::Book;
-use checker_job::{JobId, Outcome, Timestamp, duration_words};
+use checker_job::{Outcome, Timestamp, duration_words};
 use uuid::Uuid;
 
 /// No run takes longer; what says so has a wrong time in it.
@@ -114,29 +114,6 @@ pub fn check_host(host: &str) -> Result<(), String> {
     Err(format!("\"{}\" is no host name: write it as the host itself does (see: hostname)", host.escape_debug()))
 }
 
-/// A run that has begun.
-pub(crate) fn begun(id: Uuid, name: &str, host: &str, started: Timestamp) -> RunRecord {
-    RunRecord {
-        id,
-        job: JobId::literal(name),
-        status: RunStatus::Active,
-        queue: String::new(),
-        priority: 0,
-        not_before: None,
-        attempt: 1,
-        source: Source::Script,
-        asked_by: None,
-        args: None,
-        node: Uuid::nil(),
-        host: host.to_owned(),
-        pass: None,
-        started: Some(started),
-        ended: None,
-        outcome: None,
-        steady: false,
-    }
-}
-
 /// The success that somebody tells of. Its id follows from what it says, so that the same counts once.
 fn success(activity: &ScriptActivity) -> RunRecord {
     let ScriptActivity { name, hostname, date_started, date_completed } = activity;
@@ -151,7 +128,7 @@ fn success(activity: &ScriptActivity) -> RunRecord {
         status: RunStatus::Done,
         ended: Some(*date_completed),
         outcome: Some(Outcome::ok(format!("ran {took}"))),
-        ..begun(id, name, hostname, *date_started)
+        ..RunRecord::begun(id, name, hostname, *date_started)
     }
 }
 

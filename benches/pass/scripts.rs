@@ -5,8 +5,8 @@ use super::cases::Cases;
 use super::home::Home;
 use super::measure::{Entry, cost, median};
 use super::table::Book;
-use checker::store::{RunRecord, RunStatus, Scripts as _, Source, Sqlite, StoreClock};
-use checker_job::{JobId, Outcome, Timestamp};
+use checker::store::{RunRecord, RunStatus, Scripts as _, Sqlite, StoreClock};
+use checker_job::{Outcome, Timestamp};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{Read, Write};
@@ -89,24 +89,12 @@ fn fill(home: &Home) {
 
 fn run(n: usize, started: Timestamp) -> RunRecord {
     let seconds = u64::try_from(started.secs()).expect("an instant");
+    let id = Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, 0));
     RunRecord {
-        id: Uuid::new_v7(uuid::Timestamp::from_unix(uuid::NoContext, seconds, 0)),
-        job: JobId::literal(format!("script-{n}")),
         status: RunStatus::Done,
-        queue: String::new(),
-        priority: 0,
-        not_before: None,
-        attempt: 1,
-        source: Source::Script,
-        asked_by: None,
-        args: None,
-        node: Uuid::nil(),
-        host: HOST.to_owned(),
-        pass: None,
-        started: Some(started),
         ended: Some(started.plus(Duration::from_secs(60))),
         outcome: Some(Outcome::ok("ran 1 min")),
-        steady: false,
+        ..RunRecord::begun(id, &format!("script-{n}"), HOST, started)
     }
 }
 

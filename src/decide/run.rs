@@ -72,6 +72,29 @@ pub struct RunRecord {
 }
 
 impl RunRecord {
+    /// The run `id` of the script `name` on `host`, which has begun and not ended.
+    pub fn begun(id: Uuid, name: &str, host: &str, started: Timestamp) -> Self {
+        Self {
+            id,
+            job: JobId::literal(name),
+            status: RunStatus::Active,
+            queue: String::new(),
+            priority: 0,
+            not_before: None,
+            attempt: 1,
+            source: Source::Script,
+            asked_by: None,
+            args: None,
+            node: Uuid::nil(),
+            host: host.to_owned(),
+            pass: None,
+            started: Some(started),
+            ended: None,
+            outcome: None,
+            steady: false,
+        }
+    }
+
     /// Whether this is a run of a script that succeeded.
     pub fn is_success(&self) -> bool {
         let ok = self.outcome.as_ref().map(|o| o.verdict) == Some(Verdict::Ok);

@@ -26,6 +26,8 @@ use uuid::Uuid;
 const FILE_MAX: u64 = 256 * 1024;
 /// A half-written file of a writer that was killed goes after this time.
 const HALF_MAX: Duration = Duration::from_secs(3_600);
+/// The version of what a file holds.
+const LETTER: u32 = 1;
 /// So many files are taken in by one pass.
 const TAKE_MAX: usize = 5_000;
 
@@ -285,7 +287,7 @@ impl Folder {
 
 impl Letter {
     fn of(run: &RunRecord) -> Self {
-        Self { v: 1, run: run.clone() }
+        Self { v: LETTER, run: run.clone() }
     }
 
     /// Complete, or under another name.
@@ -371,6 +373,9 @@ fn text_of(path: &Path) -> io::Result<Result<(Vec<u8>, Uid), String>> {
 
 fn read(text: &[u8], writer: Uid, owner: Uid) -> Result<RunRecord, String> {
     let letter: Letter = serde_json::from_slice(text).map_err(|e| e.to_string())?;
+    if letter.v != LETTER {
+        return Err(format!("it is of version {}, and this program reads version {LETTER}", letter.v));
+    }
     let mut run = letter.run;
     // Calls of other hosts are put here by the daemon alone.
     let by_daemon = run.source == Source::Remote && writer == owner;
@@ -390,7 +395,7 @@ fn remove(file: &Path) {
     if let Err(why) = std::fs::remove_file(file)
         && why.kind() != io::ErrorKind::NotFound
     {
-        tracing::warn!("{} was taken in and stays: {why}", file.display());
+        tracing::warn!("{} has served its purpose and cannot be removed: {why}", file.display());
     }
 }
 

@@ -7,7 +7,6 @@
 mod process;
 mod pump;
 
-use super::begun;
 use super::book::Book;
 use super::control::{self, Word};
 use super::tail::Tail;
@@ -102,7 +101,7 @@ async fn allowed(book: Option<&Book>, wrapped: &Wrapped) -> u8 {
 /// Begin, run, end; and whoever was left behind by the command may print on.
 async fn recorded(book: Option<&Book>, lock: Option<Flock<File>>, wrapped: &Wrapped) -> u8 {
     let id = Uuid::now_v7();
-    let begin = begun(id, &wrapped.name, &wrapped.host, crate::clock::now().wall);
+    let begin = RunRecord::begun(id, &wrapped.name, &wrapped.host, crate::clock::now().wall);
     // First a sign of life, then the begin: a pass that sees the begin must not take it for that of a dead run.
     let held = book.and_then(|book| book.hold(id));
     note(book, &begin, "begin");

@@ -5,6 +5,7 @@ use super::rate::Rate;
 use super::{Directory, Named};
 use crate::clock;
 use crate::decide::script::ping::{BODY_MAX, Refusal, parse};
+use crate::decide::{RunRecord, Source};
 use crate::script::{ScriptActivity, checked};
 use checker_job::Timestamp;
 use http_body_util::{BodyExt as _, Full};
@@ -109,11 +110,7 @@ impl Desk {
             Ok(run) => run,
             Err(why) => return text(400, &why),
         };
-        let run = crate::decide::RunRecord {
-            source: crate::decide::Source::Remote,
-            asked_by: Some(from.ip().to_string()),
-            ..run
-        };
+        let run = RunRecord { source: Source::Remote, asked_by: Some(from.ip().to_string()), ..run };
         match self.ledger.write(Entry::Record(Box::new(run))).await {
             Ok(()) => text(200, "OK"),
             Err(why) => not_written(&why),

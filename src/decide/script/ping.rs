@@ -2,7 +2,7 @@
 //! script. Pure. Source of the form: `hc/api/urls.py` and `hc/api/views.py` of Healthchecks, and its documents.
 
 use crate::decide::{RunRecord, RunStatus, Source};
-use checker_job::{JobId, Metric, Outcome, Timestamp, duration_words};
+use checker_job::{Metric, Outcome, Timestamp, duration_words};
 use uuid::Uuid;
 
 /// So much of a body is kept, in bytes: the first of it, as Healthchecks does (its usual `PING_BODY_LIMIT`).
@@ -223,23 +223,11 @@ impl Call<'_> {
 
     fn begun(&self) -> RunRecord {
         RunRecord {
-            id: self.id,
-            job: JobId::literal(self.name),
-            status: RunStatus::Active,
-            queue: String::new(),
-            priority: 0,
-            not_before: None,
-            attempt: 1,
             source: Source::Remote,
             asked_by: Some(self.from.to_owned()),
             args: self.rid.map(|rid| format!("{{\"rid\":\"{rid}\"}}")),
             node: self.node,
-            host: self.host.to_owned(),
-            pass: None,
-            started: Some(self.at),
-            ended: None,
-            outcome: None,
-            steady: false,
+            ..RunRecord::begun(self.id, self.name, self.host, self.at)
         }
     }
 

@@ -1,5 +1,5 @@
 use super::*;
-use crate::script::{ScriptActivity, begun, success};
+use crate::script::{ScriptActivity, success};
 use crate::store::{Memory, MemoryShared, StoreClock};
 use checker_job::Outcome;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -23,7 +23,7 @@ fn at(secs: i64) -> Timestamp {
 }
 
 fn begin() -> RunRecord {
-    begun(Uuid::now_v7(), "backup", "alpha", at(0))
+    RunRecord::begun(Uuid::now_v7(), "backup", "alpha", at(0))
 }
 
 fn end(begin: &RunRecord) -> RunRecord {
@@ -87,12 +87,13 @@ fn what_tells_of_no_run_is_set_aside_and_nothing_is_lost() {
         ("e", text.replace("\"alpha\"", "\"a:b\"")),
         ("f", "x".repeat(300 * 1024)),
         ("g", ended.replace("\"done\"", "\"active\"")),
+        ("h", text.replace("\"v\":1", "\"v\":2")),
     ] {
         std::fs::write(folder.join(format!("{name}.json")), text).unwrap();
     }
     symlink("/etc/hostname", folder.join("i.json")).unwrap();
-    assert_eq!(p.spool.take_in(&p.store, Uuid::nil(), at(60)).unwrap(), Taken { taken: 1, bad: 8 });
-    let expected: Vec<String> = ('a'..='g').chain(['i']).map(|name| format!("{name}.json.bad")).collect();
+    assert_eq!(p.spool.take_in(&p.store, Uuid::nil(), at(60)).unwrap(), Taken { taken: 1, bad: 9 });
+    let expected: Vec<String> = ('a'..='i').map(|name| format!("{name}.json.bad")).collect();
     assert_eq!(names(&p), expected);
     assert_eq!(p.spool.take_in(&p.store, Uuid::nil(), at(60)).unwrap(), Taken::default());
 }

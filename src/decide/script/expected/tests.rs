@@ -1,6 +1,5 @@
 use super::*;
-use crate::decide::{RunStatus, Source};
-use checker_job::JobId;
+use crate::decide::RunStatus;
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -19,24 +18,12 @@ fn secs(n: u64) -> Duration {
 }
 
 fn run(started: i64, ended: Option<i64>, outcome: Option<Outcome>) -> RunRecord {
+    let id = Uuid::from_u128((u128::try_from((START + started) * 1_000).unwrap() << 80) | (7 << 76) | (2 << 62));
     RunRecord {
-        id: Uuid::from_u128((u128::try_from((START + started) * 1_000).unwrap() << 80) | (7 << 76) | (2 << 62)),
-        job: JobId::literal("backup"),
         status: if outcome.is_some() { RunStatus::Done } else { RunStatus::Active },
-        queue: String::new(),
-        priority: 0,
-        not_before: None,
-        attempt: 1,
-        source: Source::Script,
-        asked_by: None,
-        args: None,
-        node: Uuid::nil(),
-        host: "alpha".to_owned(),
-        pass: None,
-        started: Some(at(started)),
         ended: ended.map(at),
         outcome,
-        steady: false,
+        ..RunRecord::begun(id, "backup", "alpha", at(started))
     }
 }
 
